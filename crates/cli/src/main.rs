@@ -1,0 +1,2 @@
+//! The `tapetum` command.
+fn main() {}

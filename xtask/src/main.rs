@@ -1,0 +1,2 @@
+//! Workspace checks.
+fn main() {}

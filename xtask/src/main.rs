@@ -1,2 +1,81 @@
-//! Workspace checks.
-fn main() {}
+//! Checks of the workspace that cargo does not make.
+//!
+//! `cargo run -p xtask -- check` verifies, and `.ci/run` insists:
+//!
+//! - **layering**: crates depend on each other only along the arrows of [`layering::CRATES`];
+//! - **unsafe**: the keyword appears only below [`source::UNSAFE_ALLOWED_BELOW`];
+//! - **secret-key**: code that runs on a server does not name the type `SecretKey`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+mod layering;
+mod metadata;
+mod source;
+mod tokens;
+
+const USAGE: &str = "\
+Checks of the workspace that cargo does not make.
+
+Usage: cargo run -p xtask -- check
+
+Commands:
+  check  fail on a dependency arrow that the architecture does not allow, on `unsafe`
+         outside the SIMD kernels, and on `SecretKey` in code that runs on a server
+
+Exit status: 0 all rules hold, 1 a rule is broken, 2 the check could not be made.";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("check"), None) => match check(&workspace_root()) {
+            Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+            Ok(violations) => {
+                for violation in &violations {
+                    eprintln!("error: {violation}\n");
+                }
+                eprintln!("{} rule violation(s)", violations.len());
+                ExitCode::FAILURE
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+        },
+        (Some("help" | "-h" | "--help"), None) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs every rule and returns what is broken, one message a violation.
+fn check(root: &Path) -> anyhow::Result<Vec<String>> {
+    let packages = metadata::workspace_packages(root)?;
+    let mut violations = layering::violations(&packages);
+    println!(
+        "layering: {} packages against the table in xtask/src/layering.rs",
+        packages.len()
+    );
+
+    let files = source::rust_files(root)?;
+    for file in &files {
+        let text = std::fs::read_to_string(root.join(file))
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        violations.extend(source::violations(file, &text));
+    }
+    println!("unsafe, secret-key: {} Rust files", files.len());
+    Ok(violations)
+}
+
+/// The workspace this binary was built from: the folder above `xtask/`.
+fn workspace_root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}

@@ -1,0 +1,249 @@
+//! Which crate may depend on which: the arrows of `docs/architecture.md`, as data.
+
+use crate::metadata::{Dependency, Kind, Package};
+
+/// One crate of the workspace and what it may depend on within it.
+pub struct CrateRule {
+    /// The package's name.
+    pub name: &'static str,
+    /// What its code (and build script) may use.
+    pub uses: &'static [&'static str],
+    /// What its tests, examples and benches may use besides.
+    pub tests_use: &'static [&'static str],
+}
+
+/// Every crate of the workspace, born or planned, lowest layer first.
+///
+/// Arrows point to lower layers only, so a crate may use only crates listed before it.
+pub const CRATES: &[CrateRule] = &[
+    // Residues, the NTT, RNS bases.
+    CrateRule {
+        name: "tapetum-ring",
+        uses: &[],
+        tests_use: &[],
+    },
+    // The scheme; the only crate that sees residues from above.
+    CrateRule {
+        name: "tapetum-ckks",
+        uses: &["tapetum-ring"],
+        tests_use: &[],
+    },
+    // Pictures and features; knows no ciphertext.
+    CrateRule {
+        name: "tapetum-vision",
+        uses: &[],
+        tests_use: &[],
+    },
+    // Estimators; their tests train on real images.
+    CrateRule {
+        name: "tapetum-learn",
+        uses: &["tapetum-ckks"],
+        tests_use: &["tapetum-vision"],
+    },
+    // Encrypted inference of networks.
+    CrateRule {
+        name: "tapetum-nets",
+        uses: &["tapetum-ckks"],
+        tests_use: &["tapetum-vision"],
+    },
+    // Server and client SDK.
+    CrateRule {
+        name: "tapetum-service",
+        uses: &["tapetum-ckks", "tapetum-learn", "tapetum-nets"],
+        tests_use: &["tapetum-vision"],
+    },
+    // The command.
+    CrateRule {
+        name: "tapetum",
+        uses: ABOVE_THE_SCHEME,
+        tests_use: &[],
+    },
+    // The bindings stand beside the command.
+    CrateRule {
+        name: "tapetum-python",
+        uses: ABOVE_THE_SCHEME,
+        tests_use: &[],
+    },
+    CrateRule {
+        name: "tapetum-web",
+        uses: ABOVE_THE_SCHEME,
+        tests_use: &[],
+    },
+    // Judges the others, so it depends on none of them.
+    CrateRule {
+        name: "xtask",
+        uses: &[],
+        tests_use: &[],
+    },
+];
+
+/// What the outermost layer may use: everything but residues.
+const ABOVE_THE_SCHEME: &[&str] = &[
+    "tapetum-ckks",
+    "tapetum-vision",
+    "tapetum-learn",
+    "tapetum-nets",
+    "tapetum-service",
+];
+
+/// One message for each declared dependency that the table does not allow, and for each crate that
+/// it does not know.
+pub fn violations(packages: &[Package]) -> Vec<String> {
+    let mut found = Vec::new();
+    for package in packages {
+        match CRATES.iter().find(|rule| rule.name == package.name) {
+            Some(rule) => found.extend(
+                package
+                    .dependencies
+                    .iter()
+                    .filter(|dependency| is_internal(dependency, packages))
+                    .filter(|dependency| !allows(rule, dependency))
+                    .map(|dependency| forbidden_arrow(rule, dependency)),
+            ),
+            None => found.push(format!(
+                "layering: the table does not know `{}`. Give it a row in xtask/src/layering.rs \
+                 and a place in docs/architecture.md",
+                package.name
+            )),
+        }
+    }
+    found
+}
+
+/// Whether a dependency is an arrow within the workspace.
+///
+/// A known name counts even without a path: a copy of `tapetum-ring` from a registry breaks the
+/// layering as well.
+fn is_internal(dependency: &Dependency, packages: &[Package]) -> bool {
+    dependency.path.is_some()
+        || packages
+            .iter()
+            .any(|package| package.name == dependency.name)
+        || CRATES.iter().any(|rule| rule.name == dependency.name)
+}
+
+fn allows(rule: &CrateRule, dependency: &Dependency) -> bool {
+    let name = dependency.name.as_str();
+    rule.uses.contains(&name)
+        || (dependency.kind == Some(Kind::Dev) && rule.tests_use.contains(&name))
+}
+
+fn forbidden_arrow(rule: &CrateRule, dependency: &Dependency) -> String {
+    let table = match dependency.kind {
+        None => "dependencies",
+        Some(Kind::Dev) => "dev-dependencies",
+        Some(Kind::Build) => "build-dependencies",
+    };
+    let allowed = match dependency.kind {
+        Some(Kind::Dev) => [rule.uses, rule.tests_use].concat(),
+        _ => rule.uses.to_vec(),
+    };
+    let allowed = if allowed.is_empty() {
+        "no crate of this workspace".to_owned()
+    } else {
+        allowed.join(", ")
+    };
+    format!(
+        "layering: `{}` must not depend on `{}` (its [{table}]). There it may use: {allowed}. \
+         See docs/architecture.md, \"Who may use whom\"",
+        rule.name, dependency.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, dependencies: &[(&str, Option<Kind>)]) -> Package {
+        Package {
+            name: name.to_owned(),
+            dependencies: dependencies
+                .iter()
+                .map(|&(name, kind)| Dependency {
+                    name: name.to_owned(),
+                    kind,
+                    path: Some(format!("/workspace/{name}")),
+                })
+                .collect(),
+        }
+    }
+
+    fn judge(name: &str, dependencies: &[(&str, Option<Kind>)]) -> Vec<String> {
+        violations(&[package(name, dependencies)])
+    }
+
+    #[test]
+    fn the_arrows_of_the_architecture_are_allowed() {
+        for (from, to) in [
+            ("tapetum", "tapetum-learn"),
+            ("tapetum", "tapetum-vision"),
+            ("tapetum", "tapetum-ckks"),
+            ("tapetum-learn", "tapetum-ckks"),
+            ("tapetum-ckks", "tapetum-ring"),
+        ] {
+            assert!(judge(from, &[(to, None)]).is_empty(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn a_forbidden_arrow_is_found_in_every_dependency_table() {
+        for kind in [None, Some(Kind::Dev), Some(Kind::Build)] {
+            let found = judge("tapetum-learn", &[("tapetum-ring", kind)]);
+            assert_eq!(found.len(), 1, "{kind:?}");
+            assert!(found[0].contains("`tapetum-learn` must not depend on `tapetum-ring`"));
+        }
+    }
+
+    #[test]
+    fn upward_and_sideways_arrows_are_found() {
+        for (from, to) in [
+            ("tapetum-ring", "tapetum-ckks"),
+            ("tapetum-ckks", "tapetum-learn"),
+            ("tapetum-vision", "tapetum-ckks"),
+            ("tapetum-nets", "tapetum-ring"),
+            ("tapetum-learn", "tapetum-vision"),
+            ("tapetum", "tapetum-ring"),
+            ("xtask", "tapetum-ring"),
+        ] {
+            assert_eq!(judge(from, &[(to, None)]).len(), 1, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn a_test_only_arrow_is_allowed_in_tests_only() {
+        assert!(judge("tapetum-learn", &[("tapetum-vision", Some(Kind::Dev))]).is_empty());
+        assert_eq!(
+            judge("tapetum-learn", &[("tapetum-vision", Some(Kind::Build))]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn crates_that_the_table_does_not_know_are_found_on_both_ends() {
+        assert!(judge("tapetum-new", &[])[0].contains("does not know `tapetum-new`"));
+        assert_eq!(judge("tapetum-ckks", &[("tapetum-new", None)]).len(), 1);
+    }
+
+    #[test]
+    fn a_registry_copy_of_a_workspace_crate_is_an_arrow_and_other_registry_crates_are_none() {
+        let mut learn = package("tapetum-learn", &[("tapetum-ring", None), ("rayon", None)]);
+        for dependency in &mut learn.dependencies {
+            dependency.path = None;
+        }
+        assert_eq!(violations(&[learn]).len(), 1);
+    }
+
+    #[test]
+    fn the_table_has_no_cycle() {
+        for (index, rule) in CRATES.iter().enumerate() {
+            for name in rule.uses.iter().chain(rule.tests_use) {
+                let below = CRATES[..index].iter().any(|other| other.name == *name);
+                assert!(
+                    below,
+                    "{} -> {name} does not point to an earlier row",
+                    rule.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What `cargo metadata` says about the packages of the workspace.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+/// A package of the workspace with the dependencies its manifest declares.
+#[derive(Debug, Deserialize)]
+pub struct Package {
+    /// The package's name, such as `tapetum-ring`.
+    pub name: String,
+    /// Declared dependencies of all kinds, optional and target-specific ones included.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// One declared dependency.
+#[derive(Debug, Deserialize)]
+pub struct Dependency {
+    /// The name of the package depended on, whatever the manifest renames it to.
+    pub name: String,
+    /// Which table of the manifest it stands in.
+    pub kind: Option<Kind>,
+    /// The folder of a path dependency; `None` for one from a registry.
+    pub path: Option<String>,
+}
+
+/// The kinds that cargo names; an ordinary dependency has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `[dev-dependencies]`: tests, examples and benches.
+    Dev,
+    /// `[build-dependencies]`: build scripts.
+    Build,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+/// Asks cargo for the workspace at `root`.
+///
+/// `--no-deps` reads the manifests alone: it needs neither the network nor an up-to-date lock file,
+/// and it reports dependencies as declared, before any feature or target is chosen.
+pub fn workspace_packages(root: &Path) -> anyhow::Result<Vec<Package>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(&cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .current_dir(root)
+        .output()
+        .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
+    if !output.status.success() {
+        bail!(
+            "cargo metadata failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("cannot read cargo metadata's output")?;
+    Ok(metadata.packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_workspace_is_read() {
+        let packages = workspace_packages(&crate::workspace_root()).unwrap();
+        let ckks = packages.iter().find(|p| p.name == "tapetum-ckks").unwrap();
+        let ring = ckks
+            .dependencies
+            .iter()
+            .find(|d| d.name == "tapetum-ring")
+            .unwrap();
+        assert_eq!(ring.kind, None);
+        assert!(ring.path.is_some());
+    }
+}

@@ -1,0 +1,70 @@
+//! Division with rounding by the last primes of a basis: rescaling and mod-down.
+
+use crate::basis::Basis;
+use crate::convert::BaseConverter;
+use crate::modulus::Residue;
+use crate::poly::{Evaluation, Poly};
+use crate::simd;
+
+/// Divides polynomials over Q P by P and rounds: x -> (x - \[x\]_P) / P over Q, with \[x\]_P centred.
+///
+/// With P one prime of the chain this is the rescaling of CKKS (Cheon, Han, Kim, Kim, Song, 2018);
+/// with P the special primes it ends a key switch (Han, Ki, 2020).
+#[derive(Clone, Debug)]
+pub struct Divider {
+    whole: Basis,
+    converter: BaseConverter,
+    /// 1 / P modulo the primes that stay.
+    inverses: Vec<Residue>,
+}
+
+impl Divider {
+    /// Division by the product of the last `dropped` primes of `whole`.
+    ///
+    /// # Panics
+    /// If `dropped` is zero or leaves no prime.
+    pub fn new(whole: &Basis, dropped: usize) -> Self {
+        assert!(
+            (1..whole.len()).contains(&dropped),
+            "some primes go, some stay"
+        );
+        let stays = whole.len() - dropped;
+        let (kept, divisor) = (whole.prefix(stays), whole.slice(stays..whole.len()));
+        let inverses = kept
+            .moduli()
+            .map(|q| {
+                let product = divisor
+                    .moduli()
+                    .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)));
+                q.inverse(product).expect("distinct primes")
+            })
+            .collect();
+        Self {
+            whole: whole.clone(),
+            converter: BaseConverter::new(&divisor, &kept),
+            inverses,
+        }
+    }
+
+    /// The basis of the quotients.
+    pub fn kept(&self) -> &Basis {
+        self.converter.to()
+    }
+
+    /// Divides and rounds. The result is within 1/2 of the quotient in each coefficient.
+    ///
+    /// # Panics
+    /// If the polynomial lives in another basis.
+    pub fn divide(&self, poly: Poly<Evaluation>) -> Poly<Evaluation> {
+        assert_eq!(*poly.basis(), self.whole, "polynomial of another basis");
+        let remainder = poly.restricted(self.converter.from()).into_coefficients();
+        let remainder = self.converter.convert(&remainder).into_evaluation();
+        let mut quotient = poly;
+        quotient.truncate(self.kept().len());
+        let inverses = &self.inverses;
+        quotient.zip_with(&remainder, |i, modulus, x, r| {
+            simd::sub_scale_assign(modulus, x, r, inverses[i]);
+        });
+        quotient
+    }
+}

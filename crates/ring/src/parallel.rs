@@ -1,0 +1,26 @@
+//! Work shared out over limbs.
+
+use rayon::prelude::*;
+
+use crate::Residue;
+
+/// Below this many residues a task is not worth handing to another thread.
+const MIN_RESIDUES: usize = 1 << 14;
+
+/// Calls `work(i, limb)` for every limb of `degree` residues, in parallel where it pays.
+pub(crate) fn for_each_limb(
+    data: &mut [Residue],
+    degree: usize,
+    work: impl Fn(usize, &mut [Residue]) + Send + Sync,
+) {
+    if data.len() < 2 * MIN_RESIDUES {
+        data.chunks_exact_mut(degree)
+            .enumerate()
+            .for_each(|(i, limb)| work(i, limb));
+    } else {
+        data.par_chunks_exact_mut(degree)
+            .with_min_len((MIN_RESIDUES / degree).max(1))
+            .enumerate()
+            .for_each(|(i, limb)| work(i, limb));
+    }
+}

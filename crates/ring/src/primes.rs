@@ -1,0 +1,121 @@
+//! Primes p = 1 mod 2N, for which X^N + 1 splits and the negacyclic transform exists.
+
+use crate::modulus::{MAX_MODULUS_BITS, Modulus};
+
+/// Whether `n` is prime. Miller-Rabin with the first twelve primes as bases decides every 64-bit
+/// number (Sorenson and Webster, 2015).
+pub fn is_prime(n: u64) -> bool {
+    const BASES: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
+    if n < 2 {
+        return false;
+    }
+    if let Some(divisor) = BASES.iter().find(|b| n.is_multiple_of(**b)) {
+        return n == *divisor;
+    }
+    let mul = |a: u64, b: u64| (a as u128 * b as u128 % n as u128) as u64;
+    let pow = |mut base: u64, mut exponent: u64| {
+        let mut result = 1;
+        while exponent != 0 {
+            if exponent & 1 == 1 {
+                result = mul(result, base);
+            }
+            base = mul(base, base);
+            exponent >>= 1;
+        }
+        result
+    };
+    let twos = (n - 1).trailing_zeros();
+    BASES.iter().all(|&base| {
+        let mut x = pow(base, (n - 1) >> twos);
+        if x == 1 {
+            return true;
+        }
+        for _ in 0..twos {
+            if x == n - 1 {
+                return true;
+            }
+            x = mul(x, x);
+        }
+        false
+    })
+}
+
+/// The primes p = 1 mod 2^(log_n + 1) in the order of their distance from `target`, the larger
+/// first where two are equally near; all are below 2^49 and above 2^(log_n + 1).
+///
+/// ```
+/// let mut primes = tapetum_ring::primes::near(2f64.powi(40), 13);
+/// let p = primes.next().unwrap();
+/// assert!(p.value().abs_diff(1 << 40) < 1 << 20);
+/// assert_eq!(p.value() % (1 << 14), 1);
+/// ```
+pub fn near(target: f64, log_n: u32) -> impl Iterator<Item = Modulus> {
+    let step = 1i64 << (log_n + 1);
+    let limit = 1i64 << MAX_MODULUS_BITS;
+    let target = target.clamp(step as f64, limit as f64) as i64;
+    let first_below = (target - 1) / step * step + 1;
+    let mut below = first_below;
+    let mut above = first_below + step;
+    std::iter::from_fn(move || {
+        while below > step || above < limit {
+            let take_above = above < limit && (below <= step || above - target <= target - below);
+            let candidate = if take_above { above } else { below };
+            if take_above {
+                above += step;
+            } else {
+                below -= step;
+            }
+            if let Ok(modulus) = Modulus::new(candidate as u64) {
+                return Some(modulus);
+            }
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_a_sieve() {
+        let mut composite = vec![false; 100_000];
+        for n in 2..composite.len() {
+            assert_eq!(is_prime(n as u64), !composite[n], "{n}");
+            if !composite[n] {
+                for m in (2 * n..composite.len()).step_by(n) {
+                    composite[m] = true;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strong_pseudoprimes_are_composite() {
+        for n in [
+            3_215_031_751,
+            341_550_071_728_321,
+            3_825_123_056_546_413_051,
+        ] {
+            assert!(!is_prime(n));
+        }
+        assert!(is_prime(562_949_953_421_231) && is_prime(u64::MAX - 58));
+    }
+
+    #[test]
+    fn nearest_come_first_and_fit_the_transform() {
+        let target = 2f64.powi(36);
+        let found: Vec<_> = near(target, 12).take(40).collect();
+        let distance = |m: &Modulus| (m.to_f64() - target).abs();
+        assert!(found.windows(2).all(|w| distance(&w[0]) <= distance(&w[1])));
+        assert!(found.iter().all(|m| m.value() % (1 << 13) == 1));
+        assert!(near(2f64.powi(49), 16).take(20).all(|m| m.bits() == 49));
+    }
+
+    #[test]
+    fn the_supply_ends() {
+        let all: Vec<_> = near(100.0, 4).take_while(|m| m.value() < 200).collect();
+        assert_eq!(all[0].value(), 97);
+        assert!(near(0.0, 48).next().is_none());
+    }
+}

@@ -1,0 +1,270 @@
+//! Random polynomials: uniform from a public seed, and secret ones from the operating system.
+//!
+//! Everything secret is drawn in constant time: neither branches nor addresses depend on it.
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use subtle::{Choice, ConstantTimeGreater};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::basis::Basis;
+use crate::poly::{Evaluation, Poly};
+
+/// The operating system gave no randomness.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the operating system's random generator failed: {0}")]
+pub struct RandomnessError(getrandom::Error);
+
+/// A public seed from which a uniform polynomial is expanded on both sides of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// A fresh seed from the operating system.
+    ///
+    /// # Errors
+    /// [`RandomnessError`] if that fails.
+    pub fn fresh() -> Result<Self, RandomnessError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(RandomnessError)?;
+        Ok(Self(bytes))
+    }
+
+    /// From bytes off the wire: every 32 bytes are a seed.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The seed at `index` of the family that this one generates: 32 bytes of the ChaCha20 stream
+    /// number 0, which no prime has.
+    pub fn child(self, index: u32) -> Self {
+        let mut stream = ChaCha20Rng::from_seed(self.0);
+        stream.set_word_pos(8 * index as u128);
+        let mut bytes = [0; 32];
+        stream.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+
+    /// The bytes for the wire.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+/// A generator for secrets: ChaCha20 keyed by the operating system, wiped when dropped.
+pub struct SecretRng(ChaCha20Rng);
+
+impl SecretRng {
+    /// A generator with a fresh key.
+    ///
+    /// # Errors
+    /// [`RandomnessError`] if the operating system gives none.
+    pub fn from_os() -> Result<Self, RandomnessError> {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).map_err(RandomnessError)?;
+        Ok(Self(ChaCha20Rng::from_seed(*key)))
+    }
+
+    /// A generator with a known key, for known-answer files and reproducible tests only.
+    pub fn insecure_from_key(key: [u8; 32]) -> Self {
+        Self(ChaCha20Rng::from_seed(key))
+    }
+
+    /// A public seed for [`uniform`].
+    pub fn seed(&mut self) -> Seed {
+        let mut bytes = [0; 32];
+        self.0.fill_bytes(&mut bytes);
+        Seed(bytes)
+    }
+
+    /// N coefficients uniform in {-1, 0, 1}.
+    pub fn ternary(&mut self, degree: usize) -> Zeroizing<Vec<i64>> {
+        // A byte below 255 = 3 * 85 gives an unbiased trit. Which bytes are rejected does not
+        // depend on those that are kept.
+        let mut trits = Zeroizing::new(Vec::with_capacity(degree));
+        let mut bytes = Zeroizing::new([0u8; 256]);
+        while trits.len() < degree {
+            self.0.fill_bytes(&mut *bytes);
+            let room = degree - trits.len();
+            // b / 85 by multiplication, because a division may take a time of its operands.
+            let accepted = bytes.iter().filter(|&&b| b != 255);
+            trits.extend(accepted.take(room).map(|&b| ((b as i64 * 772) >> 16) - 1));
+        }
+        trits
+    }
+
+    /// N coefficients of the discrete Gaussian with sigma = 3.19, cut at 28.
+    ///
+    /// The cumulative table is read whole for each sample; statistical distance from the ideal
+    /// distribution is below 2^-58 a coefficient.
+    pub fn gaussian(&mut self, degree: usize) -> Zeroizing<Vec<i64>> {
+        let mut sample = || {
+            let u = self.0.next_u64();
+            let magnitude: i64 = GAUSSIAN_TABLE
+                .iter()
+                .map(|bound| !(bound.ct_gt(&(u >> 1))))
+                .map(|at_least: Choice| at_least.unwrap_u8() as i64)
+                .sum();
+            let sign = -((u & 1) as i64);
+            (magnitude ^ sign) - sign
+        };
+        Zeroizing::new((0..degree).map(|_| sample()).collect())
+    }
+
+    /// N coefficients uniform in [-2^bits, 2^bits): noise that floods what a decryption would
+    /// tell about the key.
+    ///
+    /// # Panics
+    /// If `bits` is over 62.
+    pub fn flood(&mut self, degree: usize, bits: u32) -> Zeroizing<Vec<i64>> {
+        assert!(bits <= 62, "the flood must fit into 64 bits");
+        let mut sample = || (self.0.next_u64() >> (63 - bits)) as i64 - (1 << bits);
+        Zeroizing::new((0..degree).map(|_| sample()).collect())
+    }
+}
+
+/// The polynomial over `basis` that `seed` stands for, uniform in each residue.
+///
+/// The limb of a prime p is a ChaCha20 stream with the seed as key and p as stream number: 64-bit
+/// little-endian words shifted right to the bits of p, those at or above p left out, in the order of the
+/// evaluation form. It does not depend on the other primes of the basis.
+pub fn uniform(basis: &Basis, seed: Seed) -> Poly<Evaluation> {
+    Poly::from_limbs_with(basis, |i, limb| {
+        let modulus = basis.modulus(i);
+        let shift = 64 - modulus.bits();
+        let mut stream = ChaCha20Rng::from_seed(seed.0);
+        stream.set_stream(modulus.value());
+        let mut bytes = [0u8; 4096];
+        let mut words = bytes[..0].chunks_exact(8);
+        for out in limb {
+            *out = loop {
+                let Some(word) = words.next() else {
+                    stream.fill_bytes(&mut bytes);
+                    words = bytes.chunks_exact(8);
+                    continue;
+                };
+                let word = u64::from_le_bytes(word.try_into().expect("8 bytes")) >> shift;
+                if let Some(residue) = modulus.from_unsigned(word) {
+                    break residue;
+                }
+            };
+        }
+    })
+}
+
+/// 2^63 times the probability that |x| <= k, for k = 0, 1, ..., x discrete Gaussian with
+/// sigma = 3.19; the last entries that differ from 2^63. Made with 60 decimal digits.
+const GAUSSIAN_TABLE: [u64; 29] = [
+    1_153_477_452_468_229_224,
+    3_349_820_430_805_593_270,
+    5_245_143_829_349_442_938,
+    6_727_622_992_311_224_449,
+    7_778_655_094_148_702_640,
+    8_454_061_963_716_837_078,
+    8_847_464_427_593_976_181,
+    9_055_161_697_081_982_973,
+    9_154_552_593_608_142_009,
+    9_197_663_240_382_149_865,
+    9_214_612_259_843_553_562,
+    9_220_652_117_835_847_120,
+    9_222_602_999_767_745_941,
+    9_223_174_159_202_072_686,
+    9_223_325_726_613_166_616,
+    9_223_362_183_234_700_014,
+    9_223_370_131_440_734_060,
+    9_223_371_702_107_022_666,
+    9_223_371_983_440_126_813,
+    9_223_372_029_115_264_285,
+    9_223_372_035_836_683_724,
+    9_223_372_036_733_212_517,
+    9_223_372_036_841_602_611,
+    9_223_372_036_853_480_440,
+    9_223_372_036_854_660_235,
+    9_223_372_036_854_766_453,
+    9_223_372_036_854_775_121,
+    9_223_372_036_854_775_762,
+    9_223_372_036_854_775_805,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primes;
+
+    fn rng() -> SecretRng {
+        SecretRng::insecure_from_key([7; 32])
+    }
+
+    #[test]
+    fn gaussian_has_the_right_histogram() {
+        let samples = rng().gaussian(1 << 20);
+        let sigma = 3.19f64;
+        let weight = |k: i64| (-(k * k) as f64 / (2.0 * sigma * sigma)).exp();
+        let total: f64 = (-40..=40).map(weight).sum();
+        for k in -14..=14 {
+            let expected = weight(k) / total * (1 << 20) as f64;
+            let found = samples.iter().filter(|&&x| x == k).count() as f64;
+            assert!(
+                (found - expected).abs() < 6.0 * expected.sqrt() + 6.0,
+                "{k}: {found}"
+            );
+        }
+        assert!(samples.iter().all(|x| x.abs() <= 29));
+    }
+
+    #[test]
+    fn ternary_is_even_and_flood_fills_its_range() {
+        let samples = rng().ternary(300_000);
+        for k in -1..=1 {
+            let found = samples.iter().filter(|&&x| x == k).count() as f64;
+            assert!((found - 1e5).abs() < 6.0 * 1e5f64.sqrt(), "{k}: {found}");
+        }
+        let flood = rng().flood(1 << 16, 10);
+        assert!(flood.iter().all(|x| (-1024..1024).contains(x)));
+        assert!(flood.contains(&-1024) && flood.contains(&1023));
+    }
+
+    #[test]
+    fn trits_by_multiplication_are_those_by_division() {
+        for b in 0..255i64 {
+            assert_eq!((b * 772) >> 16, b / 85);
+        }
+    }
+
+    #[test]
+    fn uniform_depends_on_seed_and_prime_alone() {
+        let p: Vec<_> = primes::near(2f64.powi(40), 10).take(3).collect();
+        let p: Vec<_> = p.iter().map(|m| m.value()).collect();
+        let seed = Seed::from_bytes([1; 32]);
+        let whole = uniform(&Basis::new(10, &p).unwrap(), seed);
+        let last = uniform(&Basis::new(10, &p[2..]).unwrap(), seed);
+        assert_eq!(whole.limb(2), last.limb(0));
+        assert_ne!(whole.limb(0), whole.limb(1));
+        assert_ne!(whole, uniform(whole.basis(), Seed::from_bytes([2; 32])));
+        let mean: f64 = whole
+            .limb(0)
+            .iter()
+            .map(|x| x.centered() as f64)
+            .sum::<f64>()
+            / 1024.0;
+        assert!(mean.abs() < 6.0 * p[0] as f64 / (12.0 * 1024.0f64).sqrt());
+    }
+
+    #[test]
+    fn children_are_distinct_parts_of_one_stream() {
+        let seed = Seed::from_bytes([9; 32]);
+        let mut stream = [0; 96];
+        ChaCha20Rng::from_seed(seed.0).fill_bytes(&mut stream);
+        for i in 0..3 {
+            assert_eq!(seed.child(i as u32).0, stream[32 * i..32 * i + 32]);
+        }
+    }
+
+    #[test]
+    fn fresh_seeds_differ() {
+        assert_ne!(Seed::fresh().unwrap(), Seed::fresh().unwrap());
+        let (mut a, mut b) = (SecretRng::from_os().unwrap(), SecretRng::from_os().unwrap());
+        assert_ne!(a.seed(), b.seed());
+    }
+}

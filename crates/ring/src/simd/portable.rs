@@ -1,0 +1,78 @@
+//! Kernels in 64-bit integers: right on every machine, and the reference for the others.
+
+use crate::modulus::{Modulus, Residue};
+
+/// `a[k] += b[k]`.
+pub(crate) fn add_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = modulus.add(*a, b);
+    }
+}
+
+/// `a[k] -= b[k]`.
+pub(crate) fn sub_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = modulus.sub(*a, b);
+    }
+}
+
+/// `a[k] = -a[k]`.
+pub(crate) fn neg_assign(modulus: Modulus, a: &mut [Residue]) {
+    for a in a {
+        *a = modulus.neg(*a);
+    }
+}
+
+/// `a[k] *= b[k]`.
+pub(crate) fn mul_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = modulus.mul(*a, b);
+    }
+}
+
+/// `a[k] *= c`.
+pub(crate) fn scale_assign(modulus: Modulus, a: &mut [Residue], c: Residue) {
+    for a in a {
+        *a = modulus.mul(*a, c);
+    }
+}
+
+/// `a[k] = (a[k] - b[k]) c`.
+pub(crate) fn sub_scale_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue], c: Residue) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = modulus.mul(modulus.sub(*a, b), c);
+    }
+}
+
+/// `out[k] = sum over i of terms[i].0[k] * terms[i].1[k]`, reduced once; at most 2^10 terms.
+pub(crate) fn inner_product(
+    modulus: Modulus,
+    out: &mut [Residue],
+    terms: &[(&[Residue], &[Residue])],
+) {
+    for (k, out) in out.iter_mut().enumerate() {
+        let sum = terms
+            .iter()
+            .map(|(a, b)| a[k].centered() as i128 * b[k].centered() as i128)
+            .sum();
+        *out = modulus.reduce_wide(sum);
+    }
+}
+
+/// `out[k] = sum over i of rows[i][k] * weights[i]`, reduced once; at most 2^10 rows. The rows may
+/// hold residues of other moduli: what counts is their centred representatives.
+pub(crate) fn combine(
+    modulus: Modulus,
+    out: &mut [Residue],
+    rows: &[&[Residue]],
+    weights: &[Residue],
+) {
+    for (k, out) in out.iter_mut().enumerate() {
+        let sum = rows
+            .iter()
+            .zip(weights)
+            .map(|(row, w)| row[k].centered() as i128 * w.centered() as i128)
+            .sum();
+        *out = modulus.reduce_wide(sum);
+    }
+}

@@ -1,0 +1,250 @@
+//! The ring against schoolbook and big-integer arithmetic.
+
+use num_bigint::BigInt;
+use proptest::prelude::*;
+use tapetum_ring::sampling::{Seed, uniform};
+use tapetum_ring::{
+    Automorphism, BaseConverter, Basis, Coefficient, Decomposer, Divider, GaloisElement, Poly,
+    inner_product, primes,
+};
+
+/// A basis of primes nearest to powers of two of the given sizes.
+fn basis(log_n: u32, bits: &[i32]) -> Basis {
+    let mut chosen: Vec<u64> = Vec::new();
+    for &b in bits {
+        let prime = primes::near(2f64.powi(b), log_n)
+            .map(|m| m.value())
+            .find(|p| !chosen.contains(p));
+        chosen.push(prime.expect("enough primes"));
+    }
+    Basis::new(log_n, &chosen).unwrap()
+}
+
+fn product(basis: &Basis) -> BigInt {
+    basis.moduli().map(|m| BigInt::from(m.value())).product()
+}
+
+/// The integer in (-q/2, q/2) that is x modulo q.
+fn centered(x: BigInt, q: &BigInt) -> BigInt {
+    let r = ((x % q) + q) % q;
+    if &r * 2u8 > *q { r - q } else { r }
+}
+
+/// The coefficients as centred integers, by the Chinese remainder theorem.
+fn integers(poly: &Poly<Coefficient>) -> Vec<BigInt> {
+    let q = product(poly.basis());
+    let cofactors: Vec<BigInt> = poly
+        .basis()
+        .moduli()
+        .map(|m| {
+            let cofactor = &q / BigInt::from(m.value());
+            let p = BigInt::from(m.value());
+            &cofactor * cofactor.modpow(&(&p - 2u8), &p)
+        })
+        .collect();
+    (0..poly.basis().degree())
+        .map(|k| {
+            let sum = (0..poly.basis().len())
+                .map(|i| &cofactors[i] * BigInt::from(poly.limb(i)[k].centered()))
+                .sum();
+            centered(sum, &q)
+        })
+        .collect()
+}
+
+fn random(basis: &Basis, seed: u8) -> Poly<Coefficient> {
+    uniform(basis, Seed::from_bytes([seed; 32])).into_coefficients()
+}
+
+/// x / d, rounded to the nearest integer (no ties, d is odd).
+fn rounded(x: &BigInt, d: &BigInt) -> BigInt {
+    (x - centered(x.clone(), d)) / d
+}
+
+const SHAPES: [(u32, &[i32]); 4] = [
+    (4, &[20, 20, 21]),
+    (5, &[49, 49, 49, 49]),
+    (6, &[48, 36, 36, 36, 49]),
+    (8, &[40, 49]),
+];
+
+#[test]
+fn products_are_those_of_the_schoolbook() {
+    for (log_n, bits) in SHAPES {
+        let basis = basis(log_n, bits);
+        let (n, q) = (basis.degree(), product(&basis));
+        let (a, b) = (random(&basis, 1), random(&basis, 2));
+        let (x, y) = (integers(&a), integers(&b));
+        let mut expected = vec![BigInt::ZERO; n];
+        for i in 0..n {
+            for j in 0..n {
+                let term = &x[i] * &y[j];
+                if i + j < n {
+                    expected[i + j] += term;
+                } else {
+                    expected[i + j - n] -= term;
+                }
+            }
+        }
+        let expected: Vec<_> = expected.into_iter().map(|c| centered(c, &q)).collect();
+        let (a, b) = (a.into_evaluation(), b.into_evaluation());
+        let mut pointwise = a.clone();
+        pointwise.mul_assign(&b);
+        assert_eq!(integers(&pointwise.clone().into_coefficients()), expected);
+        assert_eq!(inner_product(&[(&a, &b)]), pointwise);
+
+        // Sixteen equal products and the longest sum that is allowed.
+        for terms in [16, 1 << 10] {
+            let mut sum = pointwise.clone();
+            sum.scale_assign(|i| basis.modulus(i).reduce(terms));
+            assert_eq!(inner_product(&vec![(&a, &b); terms as usize]), sum);
+        }
+    }
+}
+
+#[test]
+fn inner_products_find_the_limbs_of_a_larger_basis() {
+    let whole = basis(5, &[40, 41, 42, 49]);
+    let part = whole.prefix(2).join(&whole.slice(3..4));
+    let key = uniform(&whole, Seed::from_bytes([3; 32]));
+    let digit = uniform(&part, Seed::from_bytes([4; 32]));
+    let mut expected = digit.clone();
+    expected.mul_assign(&key.restricted(&part));
+    assert_eq!(inner_product(&[(&digit, &key)]), expected);
+}
+
+#[test]
+fn conversion_is_that_of_the_centred_integer() {
+    for (log_n, bits) in SHAPES {
+        let from = basis(log_n, bits);
+        let to = basis(log_n, &[44, 45, 46]);
+        let converter = BaseConverter::new(&from, &to);
+        let q = product(&from);
+        let edge: Vec<i64> = (0..from.degree() as i64).map(|i| i - 8).collect();
+        for poly in [random(&from, 5), Poly::from_coefficients(&from, &edge)] {
+            let converted = converter.convert(&poly);
+            for (k, x) in integers(&poly).into_iter().enumerate() {
+                assert!(&x * 2u8 < q && &x * -2 < q);
+                for (j, p) in to.moduli().enumerate() {
+                    let expected = centered(x.clone(), &BigInt::from(p.value()));
+                    assert_eq!(BigInt::from(converted.limb(j)[k].centered()), expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn division_rounds_to_the_nearest() {
+    for (log_n, bits) in SHAPES {
+        let whole = basis(log_n, bits);
+        for dropped in 1..whole.len() {
+            let divider = Divider::new(&whole, dropped);
+            let divisor = product(&whole.slice(whole.len() - dropped..whole.len()));
+            let kept = product(divider.kept());
+            let poly = random(&whole, 6);
+            let expected: Vec<_> = integers(&poly)
+                .iter()
+                .map(|x| centered(rounded(x, &divisor), &kept))
+                .collect();
+            let quotient = divider.divide(poly.into_evaluation()).into_coefficients();
+            assert_eq!(integers(&quotient), expected);
+        }
+    }
+}
+
+#[test]
+fn digits_recompose_and_are_small() {
+    let all = basis(5, &[48, 40, 41, 42, 43, 49, 49]);
+    let p = all.slice(5..7);
+    for (len, alpha) in [(5, 2), (5, 1), (4, 2), (3, 3), (1, 2), (5, 9)] {
+        let q = all.prefix(len);
+        let decomposer = Decomposer::new(&q, &p, alpha);
+        let poly = random(&q, 7);
+        let digits = decomposer.decompose(&poly.clone().into_evaluation());
+        assert_eq!(digits.len(), decomposer.count());
+        assert_eq!(digits.len(), len.div_ceil(alpha));
+        let x = integers(&poly);
+        for (j, digit) in digits.into_iter().enumerate() {
+            let own = product(&q.slice(j * alpha..((j + 1) * alpha).min(len)));
+            let digit = integers(&digit.into_coefficients());
+            for (d, x) in digit.iter().zip(&x) {
+                assert_eq!(*d, centered(x.clone(), &own), "digit {j}");
+            }
+        }
+    }
+}
+
+#[test]
+fn automorphisms_agree_in_both_forms_and_compose() {
+    for log_n in [4, 7] {
+        let basis = basis(log_n, &[40, 49]);
+        let n = basis.degree();
+        let poly = random(&basis, 8);
+        let half = n as i64 / 2;
+        for steps in [0, 1, 3, -1, half - 1, half, 12345] {
+            let g = GaloisElement::rotation(steps, log_n);
+            check_automorphism(&poly, g);
+            assert_eq!(g, GaloisElement::rotation(steps - half, log_n));
+            assert_eq!(g.inverse(), GaloisElement::rotation(-steps, log_n));
+        }
+        check_automorphism(&poly, GaloisElement::conjugation(log_n));
+        let g = GaloisElement::conjugation(log_n);
+        assert_eq!(g.inverse(), g);
+        assert_eq!(GaloisElement::from_exponent(2, log_n), None);
+        assert_eq!(GaloisElement::from_exponent(2 * n as u32 + 1, log_n), None);
+    }
+}
+
+fn check_automorphism(poly: &Poly<Coefficient>, element: GaloisElement) {
+    let (n, g) = (poly.basis().degree(), element.exponent() as usize);
+    let image = Automorphism::new(element);
+    let (x, y) = (integers(poly), integers(&image.apply_to_coefficients(poly)));
+    for (k, x) in x.into_iter().enumerate() {
+        let target = k * g % (2 * n);
+        assert_eq!(y[target % n], if target < n { x } else { -x });
+    }
+    let evaluated = image.apply(&poly.clone().into_evaluation());
+    assert_eq!(
+        evaluated.into_coefficients(),
+        image.apply_to_coefficients(poly)
+    );
+    let back = Automorphism::new(element.inverse());
+    assert_eq!(
+        back.apply_to_coefficients(&image.apply_to_coefficients(poly)),
+        *poly
+    );
+}
+
+proptest! {
+    #[test]
+    fn sums_constants_and_reading_back(a in prop::collection::vec(any::<i64>(), 16), b in any::<i64>(), wide in any::<i64>()) {
+        let basis = basis(4, &[49, 49, 48]);
+        let x = Poly::from_coefficients(&basis, &a);
+        let shifted: Vec<i128> = a.iter().map(|&a| a as i128 * 1024 + wide as i128).collect();
+        let y = Poly::from_wide_coefficients(&basis, &shifted);
+        let mut sum = x.clone();
+        sum.scale_assign(|i| basis.modulus(i).reduce(1024));
+        sum = {
+            let mut sum = sum.into_evaluation();
+            // A constant in every slot is a constant coefficient.
+            sum.add_constant(|i| basis.modulus(i).reduce(b));
+            sum.into_coefficients()
+        };
+        let mut expected: Vec<i128> = a.iter().map(|&a| a as i128 * 1024).collect();
+        expected[0] += b as i128;
+        prop_assert_eq!(&sum, &Poly::from_wide_coefficients(&basis, &expected));
+        let mut difference = y.clone();
+        difference.sub_assign(&sum);
+        let mut back = difference.clone();
+        back.add_assign(&sum);
+        prop_assert_eq!(&back, &y);
+        difference.neg_assign();
+        sum.sub_assign(&y);
+        prop_assert_eq!(difference, sum);
+        for (k, x) in y.to_centered_f64().into_iter().enumerate() {
+            prop_assert!((x - shifted[k] as f64).abs() <= shifted[k].abs() as f64 * 1e-15);
+        }
+        prop_assert_eq!(y.truncated(2), Poly::from_wide_coefficients(&basis.prefix(2), &shifted));
+    }
+}

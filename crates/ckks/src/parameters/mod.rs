@@ -1,0 +1,443 @@
+//! Parameters: the literal that a user writes, checked once, immutable ever after.
+
+mod literal;
+mod security;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tapetum_ring::{Basis, BasisError, Decomposer, Divider, primes};
+use thiserror::Error;
+
+pub use literal::{ParametersLiteral, Preset, SecretDistribution};
+pub use security::{SecurityError, SecurityLevel, security_level};
+
+/// Most primes of Q or of P.
+const MAX_PRIMES: usize = 64;
+/// Smallest prime, in bits: below, there are too few for a transform of size 2^17.
+const MIN_PRIME_BITS: u32 = 24;
+/// Largest prime, in bits. Primes of this size are taken below the power of two.
+const MAX_PRIME_BITS: u32 = tapetum_ring::MAX_MODULUS_BITS;
+
+/// Why a literal is no parameter set.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum ParametersError {
+    /// The keys would be too weak.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
+    /// The number of primes is out of range.
+    #[error("{found} primes of {which} are not between 1 and {MAX_PRIMES}")]
+    PrimeCount {
+        /// `Q` or `P`.
+        which: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// A prime has too few or too many bits.
+    #[error("a prime of {0} bits is not between {MIN_PRIME_BITS} and {MAX_PRIME_BITS} bits")]
+    PrimeBits(u32),
+    /// The scale does not fit under the primes.
+    #[error(
+        "a scale of {log_scale} bits does not fit: it must be at least 20 bits and at least one \
+         bit below the first prime, which has {first_bits}"
+    )]
+    Scale {
+        /// log2 of the scale.
+        log_scale: u32,
+        /// The bits of the first prime of Q.
+        first_bits: u32,
+    },
+    /// A digit of the key switch is larger than P.
+    #[error(
+        "the primes of P have {p_bits} bits together, but {digit_primes} primes of Q, which make \
+         one digit of a key switch, have {digit_bits}: make P larger"
+    )]
+    SpecialPrimes {
+        /// log2 of P.
+        p_bits: u32,
+        /// The primes in a digit.
+        digit_primes: usize,
+        /// log2 of the digit.
+        digit_bits: u32,
+    },
+    /// There are not enough primes of the wanted size.
+    #[error("there are not enough primes of {0} bits for this ring degree")]
+    TooFewPrimes(u32),
+    /// The primes make no basis.
+    #[error(transparent)]
+    Basis(#[from] BasisError),
+}
+
+/// A checked parameter set. Cheap to clone; equal if the digests are equal.
+#[derive(Clone)]
+pub struct Parameters(Arc<Inner>);
+
+struct Inner {
+    literal: ParametersLiteral,
+    digest: Digest,
+    security: SecurityLevel,
+    levels: Vec<Level>,
+}
+
+/// What the arithmetic of one level needs.
+struct Level {
+    q: Basis,
+    qp: Basis,
+    scale: f64,
+    /// Absent at level 0.
+    rescaler: Option<Divider>,
+    mod_down: Divider,
+    decomposer: Decomposer,
+}
+
+/// A hash of everything that must agree for two objects to work together: ring degree, primes,
+/// scale, secret distribution.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Parameters {
+    /// Checks a literal and prepares its arithmetic.
+    ///
+    /// # Errors
+    /// [`ParametersError`] that says what does not fit.
+    pub fn new(literal: ParametersLiteral) -> Result<Self, ParametersError> {
+        check_shape(&literal)?;
+        let (q, p, scales) = choose_primes(&literal)?;
+        let q = Basis::new(literal.log_n, &q)?;
+        let p = Basis::new(literal.log_n, &p)?;
+        // Every evaluation key lives under QP, and no key lives under more.
+        let security = security_level(literal.log_n, q.join(&p).log_product())?;
+        let levels = scales
+            .into_iter()
+            .enumerate()
+            .map(|(level, scale)| Level::new(q.prefix(level + 1), &p, scale))
+            .collect();
+        let digest = Digest::new(&literal, &q, &p);
+        Ok(Self(Arc::new(Inner {
+            literal,
+            digest,
+            security,
+            levels,
+        })))
+    }
+
+    /// The parameters of a preset.
+    ///
+    /// # Panics
+    /// Never: every preset is tested.
+    pub fn preset(preset: Preset) -> Self {
+        Self::new(preset.literal()).expect("presets are valid")
+    }
+
+    /// What the user wrote.
+    pub fn literal(&self) -> &ParametersLiteral {
+        &self.0.literal
+    }
+
+    /// The hash that objects of these parameters carry.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// By the table, for the largest modulus that a key lives under.
+    pub fn security(&self) -> SecurityLevel {
+        self.0.security
+    }
+
+    /// log2 of the ring degree.
+    pub fn log_n(&self) -> u32 {
+        self.0.literal.log_n
+    }
+
+    /// The ring degree N.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n()
+    }
+
+    /// The number of slots of a plaintext: N/2.
+    pub fn slots(&self) -> usize {
+        self.degree() / 2
+    }
+
+    /// The level of a fresh ciphertext: how many rescalings it can take.
+    pub fn max_level(&self) -> usize {
+        self.0.levels.len() - 1
+    }
+
+    /// log2 of Q P, the modulus of evaluation keys.
+    pub fn log_qp(&self) -> f64 {
+        self.qp(self.max_level()).log_product()
+    }
+
+    /// log2 of Q at `level`.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub fn log_q(&self, level: usize) -> f64 {
+        self.q(level).log_product()
+    }
+
+    /// The canonical scale at `level`: that of the product of two ciphertexts of the canonical
+    /// scale one level higher, after rescaling (Kim, Papadimitriou, Polyakov, 2022). It stays
+    /// within 0.1 % of 2^log_scale.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub fn scale(&self, level: usize) -> f64 {
+        self.0.levels[level].scale
+    }
+
+    /// The number of digits of a key switch at the highest level (dnum).
+    pub fn digits(&self) -> usize {
+        self.0.levels[self.max_level()].decomposer.count()
+    }
+
+    pub(crate) fn q(&self, level: usize) -> &Basis {
+        &self.0.levels[level].q
+    }
+
+    pub(crate) fn qp(&self, level: usize) -> &Basis {
+        &self.0.levels[level].qp
+    }
+
+    pub(crate) fn rescaler(&self, level: usize) -> Option<&Divider> {
+        self.0.levels[level].rescaler.as_ref()
+    }
+
+    pub(crate) fn mod_down(&self, level: usize) -> &Divider {
+        &self.0.levels[level].mod_down
+    }
+
+    pub(crate) fn decomposer(&self, level: usize) -> &Decomposer {
+        &self.0.levels[level].decomposer
+    }
+
+    /// The special primes.
+    pub(crate) fn special(&self) -> usize {
+        self.0.literal.p_bits.len()
+    }
+}
+
+impl Level {
+    fn new(q: Basis, p: &Basis, scale: f64) -> Self {
+        let decomposer = Decomposer::new(&q, p, p.len());
+        let qp = decomposer.target().clone();
+        Self {
+            scale,
+            rescaler: (q.len() > 1).then(|| Divider::new(&q, 1)),
+            mod_down: Divider::new(&qp, p.len()),
+            decomposer,
+            qp,
+            q,
+        }
+    }
+}
+
+fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
+    let ParametersLiteral {
+        log_n,
+        q_bits,
+        p_bits,
+        log_scale,
+        secret: SecretDistribution::UniformTernary,
+    } = literal;
+    for (which, bits) in [("Q", q_bits), ("P", p_bits)] {
+        if !(1..=MAX_PRIMES).contains(&bits.len()) {
+            return Err(ParametersError::PrimeCount {
+                which,
+                found: bits.len(),
+            });
+        }
+        if let Some(&bad) = bits
+            .iter()
+            .find(|b| !(MIN_PRIME_BITS..=MAX_PRIME_BITS).contains(b))
+        {
+            return Err(ParametersError::PrimeBits(bad));
+        }
+    }
+    // Before primes are looked for, so that an impossible degree costs nothing.
+    security_level(*log_n, 0.0)?;
+    if *log_scale < 20 || *log_scale >= q_bits[0] {
+        return Err(ParametersError::Scale {
+            log_scale: *log_scale,
+            first_bits: q_bits[0],
+        });
+    }
+    let log_p = p_bits.iter().sum();
+    for digit in q_bits.chunks(p_bits.len()) {
+        let log_digit = digit.iter().sum();
+        if log_digit > log_p {
+            return Err(ParametersError::SpecialPrimes {
+                p_bits: log_p,
+                digit_primes: digit.len(),
+                digit_bits: log_digit,
+            });
+        }
+    }
+    Ok(())
+}
+
+type Chain = (Vec<u64>, Vec<u64>, Vec<f64>);
+
+/// The primes of Q and of P, and the canonical scale of each level.
+///
+/// From the highest level down, a prime as large as the scale is the one nearest to what brings
+/// the scale of the next level back to 2^log_scale; the others are the nearest to a power of two.
+fn choose_primes(literal: &ParametersLiteral) -> Result<Chain, ParametersError> {
+    let mut taken = Vec::new();
+    let mut take = |target: f64, bits: u32| {
+        let prime = primes::near(target, literal.log_n)
+            .map(|m| m.value())
+            .find(|p| !taken.contains(p))
+            .filter(|&p| ((p as f64).log2() - bits as f64).abs() < 0.5)
+            .ok_or(ParametersError::TooFewPrimes(bits))?;
+        taken.push(prime);
+        Ok::<_, ParametersError>(prime)
+    };
+    let nominal = 2f64.powi(literal.log_scale as i32);
+    let mut scale = nominal;
+    let mut scales = vec![scale];
+    let mut q = Vec::new();
+    for &bits in literal.q_bits[1..].iter().rev() {
+        if bits == literal.log_scale {
+            let prime = take(scale * scale / nominal, bits)?;
+            scale *= scale / prime as f64;
+            q.push(prime);
+        } else {
+            q.push(take(2f64.powi(bits as i32), bits)?);
+        }
+        scales.push(scale);
+    }
+    q.push(take(
+        2f64.powi(literal.q_bits[0] as i32),
+        literal.q_bits[0],
+    )?);
+    let p = literal
+        .p_bits
+        .iter()
+        .map(|&bits| take(2f64.powi(bits as i32), bits))
+        .collect::<Result<_, _>>()?;
+    q.reverse();
+    scales.reverse();
+    Ok((q, p, scales))
+}
+
+impl Digest {
+    fn new(literal: &ParametersLiteral, q: &Basis, p: &Basis) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("tapetum ckks parameters v1");
+        let SecretDistribution::UniformTernary = literal.secret;
+        for word in [literal.log_n as u64, literal.log_scale as u64, 0] {
+            hasher.update(&word.to_le_bytes());
+        }
+        for basis in [q, p] {
+            hasher.update(&(basis.len() as u64).to_le_bytes());
+            for modulus in basis.moduli() {
+                hasher.update(&modulus.value().to_le_bytes());
+            }
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// The bytes.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// From the bytes in a file's header, to compare with.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Digest {
+    /// The first eight bytes in hexadecimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8].iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl PartialEq for Parameters {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.digest() == other.digest()
+    }
+}
+
+impl Eq for Parameters {}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parameters")
+            .field("literal", self.literal())
+            .field("digest", &self.digest())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_secure_and_distinct() {
+        let mut digests = Vec::new();
+        for preset in Preset::ALL {
+            let parameters = Parameters::preset(preset);
+            assert_eq!(Preset::from_name(preset.name()), Some(preset));
+            assert!(!digests.contains(&parameters.digest()));
+            digests.push(parameters.digest());
+            for level in 0..=parameters.max_level() {
+                let nominal = 2f64.powi(parameters.literal().log_scale as i32);
+                assert!((parameters.scale(level) / nominal - 1.0).abs() < 1e-3);
+                assert_eq!(parameters.q(level).len(), level + 1);
+            }
+        }
+        assert_eq!(Parameters::preset(Preset::N15).digits(), 6);
+        assert_eq!(Preset::from_name("n99"), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let good = Preset::N13.literal();
+        let with = |change: &dyn Fn(&mut ParametersLiteral)| {
+            let mut literal = good.clone();
+            change(&mut literal);
+            Parameters::new(literal).unwrap_err()
+        };
+        use ParametersError as E;
+        assert!(matches!(
+            with(&|l| l.log_n = 12),
+            E::Security(SecurityError::Modulus { .. })
+        ));
+        assert!(matches!(
+            with(&|l| l.log_n = 40),
+            E::Security(SecurityError::Degree(40))
+        ));
+        assert!(matches!(with(&|l| l.q_bits.push(36)), E::Security(_)));
+        assert!(matches!(
+            with(&|l| l.q_bits.clear()),
+            E::PrimeCount { which: "Q", .. }
+        ));
+        assert!(matches!(
+            with(&|l| l.p_bits.clear()),
+            E::PrimeCount { which: "P", .. }
+        ));
+        assert!(matches!(
+            with(&|l| l.q_bits = vec![30; 65]),
+            E::PrimeCount { .. }
+        ));
+        assert!(matches!(with(&|l| l.q_bits[1] = 50), E::PrimeBits(50)));
+        assert!(matches!(with(&|l| l.q_bits[1] = 23), E::PrimeBits(23)));
+        assert!(matches!(with(&|l| l.log_scale = 46), E::Scale { .. }));
+        assert!(matches!(with(&|l| l.log_scale = 19), E::Scale { .. }));
+        assert!(matches!(
+            with(&|l| l.p_bits[0] = 40),
+            E::SpecialPrimes { .. }
+        ));
+    }
+}

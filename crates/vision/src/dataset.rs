@@ -1,0 +1,335 @@
+//! Samples with labels, and samples without.
+
+use crate::{Error, GreyImage, matrix::check_finite};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// A table of numbers, row-major, one row per sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: usize,
+    values: Vec<f64>,
+}
+
+impl Table {
+    /// A table from its values; refuses zero columns, an incomplete last row, NaN and infinities.
+    pub fn new(columns: usize, values: Vec<f64>) -> Result<Self, Error> {
+        if columns == 0 || !values.len().is_multiple_of(columns) {
+            return Err(Error::Inconsistent(format!(
+                "{} values do not fill rows of {columns} columns",
+                values.len()
+            )));
+        }
+        check_finite("table", columns, &values)?;
+        Ok(Self { columns, values })
+    }
+
+    /// Features a sample.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Samples.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The features of sample `i`, or `None` past the end.
+    pub fn row(&self, i: usize) -> Option<&[f64]> {
+        self.values.chunks_exact(self.columns).nth(i)
+    }
+}
+
+/// What a data set is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Samples {
+    /// Grey images, not necessarily of one size.
+    Images(Vec<GreyImage>),
+    /// Rows of ready-made features.
+    Table(Table),
+}
+
+impl Samples {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Samples::Images(images) => images.len(),
+            Samples::Table(table) => table.rows(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The images, or `None` for a table.
+    pub fn images(&self) -> Option<&[GreyImage]> {
+        match self {
+            Samples::Images(images) => Some(images),
+            Samples::Table(_) => None,
+        }
+    }
+
+    fn select(&self, indices: &[usize]) -> Samples {
+        match self {
+            Samples::Images(images) => {
+                Samples::Images(indices.iter().map(|&i| images[i].clone()).collect())
+            }
+            Samples::Table(table) => {
+                let rows = indices
+                    .iter()
+                    .flat_map(|&i| &table.values[i * table.columns..(i + 1) * table.columns]);
+                Samples::Table(Table {
+                    columns: table.columns,
+                    values: rows.copied().collect(),
+                })
+            }
+        }
+    }
+
+    /// A digest of the content of sample `i`: equal exactly for equal images or rows.
+    fn digest(&self, i: usize) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        match self {
+            Samples::Images(images) => {
+                let image = &images[i];
+                hasher.update(&(image.width() as u64).to_le_bytes());
+                hasher.update(&(image.height() as u64).to_le_bytes());
+                hasher.update(image.pixels());
+            }
+            Samples::Table(table) => {
+                for v in &table.values[i * table.columns..(i + 1) * table.columns] {
+                    // Adding zero makes -0.0 equal to 0.0.
+                    hasher.update(&(v + 0.0).to_bits().to_le_bytes());
+                }
+            }
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// Samples to be classified: no labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unlabeled {
+    samples: Samples,
+    sources: Vec<String>,
+}
+
+impl Unlabeled {
+    /// Samples with the name of where each came from.
+    pub fn new(samples: Samples, sources: Vec<String>) -> Result<Self, Error> {
+        if samples.len() != sources.len() {
+            return Err(Error::Inconsistent(format!(
+                "{} samples, but {} source names",
+                samples.len(),
+                sources.len()
+            )));
+        }
+        Ok(Self { samples, sources })
+    }
+
+    /// The samples.
+    pub fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// For each sample the file it came from, or the file and the index in it.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+}
+
+/// How many exact repeats were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// Samples dropped: an equal one comes earlier.
+    pub removed: usize,
+    /// Those of them whose label differed from the one kept; many of these mean doubtful labels.
+    pub conflicting: usize,
+}
+
+/// Samples with labels; every label is an index into the class names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSet {
+    samples: Samples,
+    labels: Vec<usize>,
+    class_names: Vec<String>,
+    sources: Vec<String>,
+}
+
+impl DataSet {
+    /// A data set from its parts: as many labels and sources as samples, labels below the number of classes,
+    /// class names distinct and not empty.
+    pub fn new(
+        samples: Samples,
+        labels: Vec<usize>,
+        class_names: Vec<String>,
+        sources: Vec<String>,
+    ) -> Result<Self, Error> {
+        let n = samples.len();
+        if labels.len() != n || sources.len() != n {
+            return Err(Error::Inconsistent(format!(
+                "{n} samples, {} labels, {} source names",
+                labels.len(),
+                sources.len()
+            )));
+        }
+        if let Some((i, label)) = labels
+            .iter()
+            .enumerate()
+            .find(|&(_, &l)| l >= class_names.len())
+        {
+            return Err(Error::Inconsistent(format!(
+                "sample {i} has label {label}, but there are {} classes",
+                class_names.len()
+            )));
+        }
+        for (i, name) in class_names.iter().enumerate() {
+            if name.is_empty() || class_names[..i].contains(name) {
+                return Err(Error::Inconsistent(format!(
+                    "class name {name:?} is empty or occurs twice"
+                )));
+            }
+        }
+        Ok(Self {
+            samples,
+            labels,
+            class_names,
+            sources,
+        })
+    }
+
+    /// The samples.
+    pub fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// For each sample the index of its class.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The classes; for labelled folders in alphabetical order.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// For each sample the file it came from, or the file and the index in it.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Samples in each class.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.class_names.len()];
+        for &label in &self.labels {
+            counts[label] += 1;
+        }
+        counts
+    }
+
+    /// Labels of a two-class set as -1 (class 0) and +1 (class 1), as training wants them; both must occur.
+    pub fn signs(&self) -> Result<Vec<f64>, Error> {
+        match self.class_counts().as_slice() {
+            [a, b] if *a > 0 && *b > 0 => Ok(self
+                .labels
+                .iter()
+                .map(|&l| if l == 1 { 1.0 } else { -1.0 })
+                .collect()),
+            counts => Err(Error::TooFew(format!(
+                "two classes with samples are needed, the counts are {counts:?}"
+            ))),
+        }
+    }
+
+    /// The index of the class called `name`.
+    pub fn class(&self, name: &str) -> Result<usize, Error> {
+        self.class_names
+            .iter()
+            .position(|c| c == name)
+            .ok_or_else(|| Error::UnknownClass {
+                name: name.to_owned(),
+                known: self.class_names.clone(),
+            })
+    }
+
+    /// The class that is positive unless the user says otherwise: `1` if the classes are `0` and `1`, else the
+    /// first, which for labelled folders is the first in alphabetical order (`cats` of `cats/` and `not-cats/`).
+    pub fn default_positive(&self) -> Result<&str, Error> {
+        match self.class_names.as_slice() {
+            [zero, one] if zero == "0" && one == "1" => Ok(one),
+            [first, ..] => Ok(first),
+            [] => Err(Error::TooFew("the data set has no class".to_owned())),
+        }
+    }
+
+    /// The same set with exact repeats dropped: of equal images (or equal rows) the first stays.
+    /// Do this before splitting, or copies of training samples sit among the test samples.
+    pub fn without_repeats(&self) -> (DataSet, Repeats) {
+        let mut first: HashMap<[u8; 32], usize> = HashMap::with_capacity(self.len());
+        let mut keep = Vec::with_capacity(self.len());
+        let mut repeats = Repeats {
+            removed: 0,
+            conflicting: 0,
+        };
+        for i in 0..self.len() {
+            match first.entry(self.samples.digest(i)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(i);
+                    keep.push(i);
+                }
+                Entry::Occupied(entry) => {
+                    repeats.removed += 1;
+                    repeats.conflicting += usize::from(self.labels[*entry.get()] != self.labels[i]);
+                }
+            }
+        }
+        (self.select(&keep), repeats)
+    }
+
+    /// The samples without their labels, for classification.
+    pub fn to_unlabeled(&self) -> Unlabeled {
+        Unlabeled {
+            samples: self.samples.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// The samples at `indices`, which the caller took from `0..len`.
+    pub(crate) fn select(&self, indices: &[usize]) -> DataSet {
+        DataSet {
+            samples: self.samples.select(indices),
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            class_names: self.class_names.clone(),
+            sources: indices.iter().map(|&i| self.sources[i].clone()).collect(),
+        }
+    }
+
+    pub(crate) fn relabel(
+        mut self,
+        class_names: Vec<String>,
+        map: impl Fn(usize) -> usize,
+    ) -> DataSet {
+        for label in &mut self.labels {
+            *label = map(*label);
+        }
+        self.class_names = class_names;
+        self
+    }
+}

@@ -1,0 +1,59 @@
+//! One image file, through the `image` crate and its limits.
+
+use super::{Limits, open, read_capped};
+use crate::features::resample;
+use crate::{Error, GreyImage};
+use image::{ImageFormat, ImageReader};
+use std::io::Cursor;
+use std::path::Path;
+
+/// Reads a PNG, JPEG or WebP file (told by its content, not its name) as grey: colour becomes luma by the weights
+/// of ITU-R BT.709, transparency is ignored, sixteen bits are reduced to eight.
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<GreyImage, Error> {
+    let bytes = read_capped(open(path)?, limits.image_bytes, path)?;
+    let not_an_image = |reason: String| Error::NotAnImage {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| Error::io(path, e))?;
+    match reader.format() {
+        Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP) => {}
+        Some(other) => {
+            return Err(not_an_image(format!(
+                "it is a {other:?} file, which is not supported"
+            )));
+        }
+        None => {
+            return Err(not_an_image(
+                "its first bytes are those of no known format".to_owned(),
+            ));
+        }
+    }
+    let mut caps = image::Limits::default();
+    caps.max_image_width = Some(limits.image_side);
+    caps.max_image_height = Some(limits.image_side);
+    caps.max_alloc = Some(limits.image_alloc);
+    reader.limits(caps);
+    let grey = reader
+        .decode()
+        .map_err(|e| not_an_image(e.to_string()))?
+        .into_luma8();
+    let (width, height) = (grey.width() as usize, grey.height() as usize);
+    let image = GreyImage::new(width, height, grey.into_raw())?;
+    Ok(shrink(image, limits.kept_side.max(1) as usize))
+}
+
+/// The image reduced until neither side exceeds `side`.
+fn shrink(image: GreyImage, side: usize) -> GreyImage {
+    let longest = image.width().max(image.height());
+    if longest <= side {
+        return image;
+    }
+    let scaled = |n: usize| (n * side).div_ceil(longest).max(1);
+    let (width, height) = (scaled(image.width()), scaled(image.height()));
+    let pixels = resample::resize(&image, width, height);
+    let bytes = pixels.iter().map(|v| (v * 255.0).round() as u8).collect();
+    GreyImage::new(width, height, bytes).unwrap_or(image)
+}

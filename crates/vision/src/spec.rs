@@ -1,0 +1,278 @@
+//! Which features to take of a sample, as text: `dct:14`, `hog:7+dct:7`, `table`.
+
+use crate::features::{dct::Dct, hog, resample};
+use crate::{Error, GreyImage};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest side of the square image that features are computed on.
+pub(crate) const MAX_SIDE: usize = 1024;
+
+/// One kind of feature. `side` below is the side of the square image, see
+/// [`PipelineOptions`](crate::PipelineOptions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FeaturePart {
+    /// `pixels:s`: the image at s x s (area means), values in [0, 1]; s * s features, s at most `side`.
+    Pixels(usize),
+    /// `dct:k`: the k x k lowest coefficients of the orthonormal DCT-II of the image; k at most `side`.
+    /// They are nearly uncorrelated, so training needs few steps.
+    Dct(usize),
+    /// `hog:c`: histograms of gradients in 9 unsigned orientations over cells of c x c pixels, each normalised (L2)
+    /// by the 2 x 2 blocks it lies in; `9 * (side / c)^2` features, c a divisor of `side`.
+    Hog(usize),
+    /// `table`: the columns of a feature table as they are; stands alone.
+    Table,
+}
+
+/// Features laid side by side, in the order written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FeatureSpec {
+    parts: Vec<FeaturePart>,
+}
+
+impl FeatureSpec {
+    /// The parts, in order; at least one.
+    pub fn parts(&self) -> &[FeaturePart] {
+        &self.parts
+    }
+
+    /// Whether it takes feature tables instead of images.
+    pub fn is_table(&self) -> bool {
+        self.parts == [FeaturePart::Table]
+    }
+
+    /// The number of features of an image at `side` x `side`; an error if a part does not fit that side, or for
+    /// `table`, whose width depends on the data.
+    pub fn columns(&self, side: usize) -> Result<usize, Error> {
+        let fail = |reason: String| {
+            Err(Error::Spec {
+                spec: self.to_string(),
+                reason,
+            })
+        };
+        if side == 0 || side > MAX_SIDE {
+            return fail(format!(
+                "the image side is {side}; it must lie in 1..={MAX_SIDE}"
+            ));
+        }
+        let mut columns = 0;
+        for part in &self.parts {
+            columns += match *part {
+                FeaturePart::Pixels(n) | FeaturePart::Dct(n) if n > side => {
+                    return fail(format!("{part} is larger than the image side {side}"));
+                }
+                FeaturePart::Pixels(n) | FeaturePart::Dct(n) => n * n,
+                FeaturePart::Hog(cell) if cell > side || !side.is_multiple_of(cell) => {
+                    return fail(format!(
+                        "the cell of {part} does not divide the image side {side}; choose another \
+                         cell or side"
+                    ));
+                }
+                FeaturePart::Hog(cell) => (side / cell).pow(2) * hog::BINS,
+                FeaturePart::Table => {
+                    return fail("a table has no image side".to_owned());
+                }
+            };
+        }
+        Ok(columns)
+    }
+}
+
+impl fmt::Display for FeaturePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FeaturePart::Pixels(n) => write!(f, "pixels:{n}"),
+            FeaturePart::Dct(n) => write!(f, "dct:{n}"),
+            FeaturePart::Hog(n) => write!(f, "hog:{n}"),
+            FeaturePart::Table => f.write_str("table"),
+        }
+    }
+}
+
+impl fmt::Display for FeatureSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                f.write_str("+")?;
+            }
+            part.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for FeatureSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let fail = |reason: String| {
+            Err(Error::Spec {
+                spec: text.chars().take(100).collect(),
+                reason,
+            })
+        };
+        let mut parts = Vec::new();
+        for part in text.split('+').map(str::trim) {
+            if part == "table" {
+                parts.push(FeaturePart::Table);
+                continue;
+            }
+            let Some((kind, size)) = part.split_once(':') else {
+                return fail(format!("{part:?} is not of the form kind:size"));
+            };
+            let size = match size.parse::<usize>() {
+                Ok(size) if (1..=MAX_SIDE).contains(&size) => size,
+                _ => return fail(format!("size {size:?} is not a number in 1..={MAX_SIDE}")),
+            };
+            parts.push(match kind {
+                "pixels" => FeaturePart::Pixels(size),
+                "dct" => FeaturePart::Dct(size),
+                "hog" => FeaturePart::Hog(size),
+                _ => return fail(format!("{kind:?} is none of pixels, dct, hog, table")),
+            });
+        }
+        for (i, part) in parts.iter().enumerate() {
+            if parts[..i].contains(part) {
+                return fail(format!("{part} occurs twice"));
+            }
+        }
+        if parts.contains(&FeaturePart::Table) && parts.len() > 1 {
+            return fail("table cannot be combined with image features".to_owned());
+        }
+        Ok(Self { parts })
+    }
+}
+
+impl TryFrom<String> for FeatureSpec {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<FeatureSpec> for String {
+    fn from(spec: FeatureSpec) -> String {
+        spec.to_string()
+    }
+}
+
+/// A specification made ready for one image side.
+pub(crate) struct Extractor {
+    side: usize,
+    columns: usize,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Pixels(usize),
+    Dct(Dct),
+    Hog(usize),
+}
+
+impl Extractor {
+    pub fn new(spec: &FeatureSpec, side: usize) -> Result<Self, Error> {
+        let columns = spec.columns(side)?;
+        let steps = spec.parts.iter().filter_map(|part| match *part {
+            FeaturePart::Pixels(n) => Some(Step::Pixels(n)),
+            FeaturePart::Dct(k) => Some(Step::Dct(Dct::new(k, side))),
+            FeaturePart::Hog(cell) => Some(Step::Hog(cell)),
+            FeaturePart::Table => None,
+        });
+        Ok(Self {
+            side,
+            columns,
+            steps: steps.collect(),
+        })
+    }
+
+    /// The raw features of all images, row-major, and their number a row.
+    pub fn extract(&self, images: &[GreyImage]) -> (usize, Vec<f64>) {
+        let mut out = Vec::with_capacity(images.len() * self.columns);
+        for image in images {
+            let square = resample::resize(image, self.side, self.side);
+            for step in &self.steps {
+                match step {
+                    Step::Pixels(n) => {
+                        out.extend(resample::resize_square(&square, self.side, *n));
+                    }
+                    Step::Dct(dct) => dct.append(&square, &mut out),
+                    Step::Hog(cell) => hog::append(&square, self.side, *cell, &mut out),
+                }
+            }
+        }
+        (self.columns, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        for text in [
+            "dct:14",
+            "pixels:1",
+            "hog:7",
+            "hog:4+dct:14",
+            "hog:4+pixels:14+dct:3",
+            "table",
+        ] {
+            let spec: FeatureSpec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), text);
+            let json = serde_json::to_string(&spec).unwrap();
+            assert_eq!(serde_json::from_str::<FeatureSpec>(&json).unwrap(), spec);
+        }
+        assert_eq!(
+            " hog:4 + dct:2 "
+                .parse::<FeatureSpec>()
+                .unwrap()
+                .to_string(),
+            "hog:4+dct:2"
+        );
+    }
+
+    #[test]
+    fn bad_text_says_what_is_wrong() {
+        for (text, word) in [
+            ("", "kind:size"),
+            ("dct", "kind:size"),
+            ("dct:", "number"),
+            ("dct:0", "number"),
+            ("dct:-1", "number"),
+            ("dct:99999999999999999999", "number"),
+            ("sift:4", "none of"),
+            ("dct:4+", "kind:size"),
+            ("dct:4+dct:4", "twice"),
+            ("table+dct:4", "combined"),
+            ("table:3", "none of"),
+        ] {
+            let message = text.parse::<FeatureSpec>().unwrap_err().to_string();
+            assert!(message.contains(word), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn columns_follow_the_side() {
+        let columns = |text: &str, side| text.parse::<FeatureSpec>().unwrap().columns(side);
+        assert_eq!(columns("hog:7+dct:10", 28).unwrap(), 244);
+        assert_eq!(columns("hog:4+pixels:14", 28).unwrap(), 441 + 196);
+        for (text, side) in [
+            ("hog:5", 28),
+            ("dct:29", 28),
+            ("pixels:29", 28),
+            ("hog:56", 28),
+        ] {
+            assert!(
+                matches!(columns(text, side), Err(Error::Spec { .. })),
+                "{text}"
+            );
+        }
+        assert!(columns("table", 28).is_err());
+        assert!(columns("dct:1", 0).is_err() && columns("dct:1", MAX_SIDE + 1).is_err());
+    }
+}

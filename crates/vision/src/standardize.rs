@@ -1,0 +1,376 @@
+//! Centring, scaling, clipping, and optional whitening of features.
+//!
+//! Under encryption a value that leaves the interval of an approximating polynomial destroys the result without a
+//! sign, so every feature is bounded here, before encryption.
+
+use crate::matrix::check_finite;
+use crate::{Error, Features};
+use serde::{Deserialize, Serialize};
+
+/// Where standardised values are cut off unless the user says otherwise, in standard deviations. Of a normal
+/// variable one value in 16,000 lies beyond; the heavy tails of pixel statistics are what it is for.
+pub const DEFAULT_CLIP: f64 = 4.0;
+
+/// Whitening keeps a matrix of columns^2 / 2 numbers.
+const MAX_WHITENED_COLUMNS: usize = 2048;
+
+/// How a [`Standardizer`] is fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandardizerOptions {
+    /// Standardised values are clipped to [-clip, clip]; [`DEFAULT_CLIP`] unless set.
+    pub clip: f64,
+    /// All values are multiplied by this at the end, so they lie in [-clip * scale, clip * scale]; 1 unless set.
+    pub scale: f64,
+    /// Whitening with this shrinkage `a > 0` (try 0.3), see [`Standardizer`]; none unless set.
+    pub whitening: Option<f64>,
+}
+
+impl Default for StandardizerOptions {
+    fn default() -> Self {
+        Self {
+            clip: DEFAULT_CLIP,
+            scale: 1.0,
+            whitening: None,
+        }
+    }
+}
+
+/// Per-feature statistics, either fitted on the user's own data (then they are private: whoever gets them learns the
+/// average image) or taken from a public file.
+///
+/// A feature x becomes `z = clip((x - mean) / std)`; a constant feature (std 0) becomes 0. With whitening, C being the
+/// correlation matrix of the fitted data's z and `C + a I = L L^T` its Cholesky factors, z becomes `clip(L^-1 z)`: the
+/// features are uncorrelated up to the shrinkage a, which keeps noise in directions of little variance small. A
+/// gradient method then needs one to three steps instead of tens. It needs no labels. Last, all is multiplied by `scale`.
+///
+/// As JSON: `{"mean": [...], "std": [...], "clip": 4.0, "scale": 1.0}`, `clip` and `scale` optional, and perhaps
+/// `"whitening": {"shrinkage": a, "factor": [...]}` with the rows of the lower triangle L one after another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Standardizer {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    clip: f64,
+    scale: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whitening: Option<Whitening>,
+}
+
+/// Packed lower triangle: row i holds i + 1 numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whitening {
+    shrinkage: f64,
+    factor: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    #[serde(default = "default_clip")]
+    clip: f64,
+    #[serde(default = "default_scale")]
+    scale: f64,
+    #[serde(default)]
+    whitening: Option<Whitening>,
+}
+
+fn default_clip() -> f64 {
+    DEFAULT_CLIP
+}
+
+fn default_scale() -> f64 {
+    1.0
+}
+
+impl Standardizer {
+    /// Statistics of a row-major matrix of `columns` columns and at least two rows. The standard deviation divides by
+    /// the number of rows.
+    pub fn fit(
+        columns: usize,
+        values: &[f64],
+        options: &StandardizerOptions,
+    ) -> Result<Self, Error> {
+        if columns == 0 || !values.len().is_multiple_of(columns) {
+            return Err(Error::Inconsistent(format!(
+                "{} values do not fill rows of {columns} columns",
+                values.len()
+            )));
+        }
+        let rows = values.len() / columns;
+        if rows < 2 {
+            return Err(Error::TooFew(format!(
+                "statistics need two rows, there are {rows}"
+            )));
+        }
+        check_finite("features", columns, values)?;
+        let n = rows as f64;
+        // Divided before summing, so that no sum of finite values overflows.
+        let mut mean = vec![0.0; columns];
+        for row in values.chunks_exact(columns) {
+            for (m, v) in mean.iter_mut().zip(row) {
+                *m += v / n;
+            }
+        }
+        let mut variance = vec![0.0; columns];
+        let mut largest = vec![0.0f64; columns];
+        for row in values.chunks_exact(columns) {
+            for (j, v) in row.iter().enumerate() {
+                variance[j] += (v - mean[j]).powi(2) / n;
+                largest[j] = largest[j].max(v.abs());
+            }
+        }
+        check_finite("variance of the features", columns, &variance)?;
+        // What is left of a constant after rounding is no variation.
+        let std = variance
+            .iter()
+            .zip(&largest)
+            .map(|(v, max)| {
+                if v.sqrt() <= 1e-12 * max {
+                    0.0
+                } else {
+                    v.sqrt()
+                }
+            })
+            .collect();
+        let mut fitted = Self::checked(mean, std, options.clip, options.scale, None)?;
+        if let Some(shrinkage) = options.whitening {
+            fitted.whitening = Some(fitted.fit_whitening(values, shrinkage)?);
+        }
+        Ok(fitted)
+    }
+
+    /// Given statistics, for example of a public data set; a `std` of 0 marks a feature to be ignored.
+    pub fn from_statistics(
+        mean: Vec<f64>,
+        std: Vec<f64>,
+        clip: f64,
+        scale: f64,
+    ) -> Result<Self, Error> {
+        Self::checked(mean, std, clip, scale, None)
+    }
+
+    /// Reads the JSON form, checking lengths and values.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|e| Error::Json {
+            what: "statistics file",
+            reason: e.to_string(),
+        })
+    }
+
+    /// The JSON form.
+    pub fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|e| Error::Json {
+            what: "statistics file",
+            reason: e.to_string(),
+        })
+    }
+
+    /// Number of features.
+    pub fn columns(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The largest absolute value that can come out.
+    pub fn bound(&self) -> f64 {
+        self.clip * self.scale
+    }
+
+    /// Whether features are whitened.
+    pub fn is_whitening(&self) -> bool {
+        self.whitening.is_some()
+    }
+
+    /// Standardises a row-major matrix; with `intercept` a last column of ones is appended, which is not scaled.
+    pub fn apply(&self, values: &[f64], intercept: bool) -> Result<Features, Error> {
+        let columns = self.columns();
+        if !values.len().is_multiple_of(columns) {
+            return Err(Error::Mismatch {
+                expected: format!("rows of {columns} features"),
+                found: format!("{} values", values.len()),
+            });
+        }
+        check_finite("features", columns, values)?;
+        let rows = values.len() / columns;
+        let cols = columns + usize::from(intercept);
+        let mut out = Vec::with_capacity(rows * cols);
+        for row in values.chunks_exact(columns) {
+            let start = out.len();
+            self.standardize(row, &mut out);
+            if let Some(whitening) = &self.whitening {
+                whitening.solve(&mut out[start..], self.clip);
+            }
+            out[start..].iter_mut().for_each(|z| *z *= self.scale);
+            if intercept {
+                out.push(1.0);
+            }
+        }
+        Features::new(rows, cols, out)
+    }
+
+    fn standardize(&self, row: &[f64], out: &mut Vec<f64>) {
+        let z = row
+            .iter()
+            .zip(&self.mean)
+            .zip(&self.std)
+            .map(|((x, mean), &std)| {
+                if std == 0.0 {
+                    0.0
+                } else {
+                    ((x - mean) / std).clamp(-self.clip, self.clip)
+                }
+            });
+        out.extend(z);
+    }
+
+    fn fit_whitening(&self, values: &[f64], shrinkage: f64) -> Result<Whitening, Error> {
+        let d = self.columns();
+        if d > MAX_WHITENED_COLUMNS {
+            return Err(Error::Option {
+                name: "whitening",
+                value: format!("of {d} columns"),
+                expected: "is limited to 2048 columns; take fewer features or none",
+            });
+        }
+        check_shrinkage(shrinkage)?;
+        let n = (values.len() / d) as f64;
+        let mut gram = vec![0.0; triangle(d)];
+        let mut z = Vec::with_capacity(d);
+        for row in values.chunks_exact(d) {
+            z.clear();
+            self.standardize(row, &mut z);
+            for i in 0..d {
+                let zi = z[i] / n;
+                for (g, zj) in gram[triangle(i)..=triangle(i) + i].iter_mut().zip(&z) {
+                    *g += zi * zj;
+                }
+            }
+        }
+        for i in 0..d {
+            gram[triangle(i) + i] += shrinkage;
+        }
+        cholesky(&mut gram, d);
+        Ok(Whitening {
+            shrinkage,
+            factor: gram,
+        })
+    }
+
+    fn checked(
+        mean: Vec<f64>,
+        std: Vec<f64>,
+        clip: f64,
+        scale: f64,
+        whitening: Option<Whitening>,
+    ) -> Result<Self, Error> {
+        let d = mean.len();
+        if d == 0 || std.len() != d {
+            return Err(Error::Inconsistent(format!(
+                "{d} means and {} standard deviations; as many of both are needed, at least one",
+                std.len()
+            )));
+        }
+        check_finite("mean", d, &mean)?;
+        check_finite("standard deviation", d, &std)?;
+        if let Some(j) = std.iter().position(|&s| s < 0.0) {
+            return Err(Error::Inconsistent(format!(
+                "standard deviation {j} is negative"
+            )));
+        }
+        for (name, value) in [("clip", clip), ("scale", scale)] {
+            if !(value > 0.0 && value <= 1e6) {
+                let expected = "must be positive and at most 1e6";
+                return Err(Error::Option {
+                    name,
+                    value: value.to_string(),
+                    expected,
+                });
+            }
+        }
+        if let Some(whitening) = &whitening {
+            whitening.check(d)?;
+        }
+        Ok(Self {
+            mean,
+            std,
+            clip,
+            scale,
+            whitening,
+        })
+    }
+}
+
+impl TryFrom<Unchecked> for Standardizer {
+    type Error = Error;
+
+    fn try_from(raw: Unchecked) -> Result<Self, Error> {
+        Self::checked(raw.mean, raw.std, raw.clip, raw.scale, raw.whitening)
+    }
+}
+
+impl Whitening {
+    /// Forward substitution: `z` becomes `L^-1 z`, clipped at the end.
+    fn solve(&self, z: &mut [f64], clip: f64) {
+        for i in 0..z.len() {
+            let row = &self.factor[triangle(i)..=triangle(i) + i];
+            let known: f64 = row[..i].iter().zip(&z[..i]).map(|(l, u)| l * u).sum();
+            z[i] = (z[i] - known) / row[i];
+        }
+        z.iter_mut().for_each(|v| *v = v.clamp(-clip, clip));
+    }
+
+    fn check(&self, d: usize) -> Result<(), Error> {
+        check_shrinkage(self.shrinkage)?;
+        if d > MAX_WHITENED_COLUMNS || self.factor.len() != triangle(d) {
+            return Err(Error::Inconsistent(format!(
+                "a whitening factor of {} numbers does not fit {d} columns",
+                self.factor.len()
+            )));
+        }
+        check_finite("whitening factor", self.factor.len(), &self.factor)?;
+        // Every diagonal entry of the factor of C + a I is at least sqrt(a); smaller ones would amplify noise or
+        // overflow.
+        let floor = 0.999 * self.shrinkage.sqrt();
+        if (0..d).any(|i| self.factor[triangle(i) + i] < floor)
+            || self.factor.iter().any(|l| l.abs() > 1e6)
+        {
+            return Err(Error::Inconsistent(
+                "the whitening factor is not that of a correlation matrix".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_shrinkage(shrinkage: f64) -> Result<(), Error> {
+    if (1e-6..=1e6).contains(&shrinkage) {
+        return Ok(());
+    }
+    Err(Error::Option {
+        name: "whitening",
+        value: shrinkage.to_string(),
+        expected: "the shrinkage must lie in 1e-6..=1e6",
+    })
+}
+
+/// Where row `i` of a packed lower triangle starts.
+fn triangle(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+/// In place, the packed lower triangle of a positive definite matrix becomes its Cholesky factor (Golub and Van
+/// Loan, Matrix Computations, section 4.2).
+fn cholesky(a: &mut [f64], d: usize) {
+    for i in 0..d {
+        let (above, row) = a.split_at_mut(triangle(i));
+        for j in 0..i {
+            let other = &above[triangle(j)..=triangle(j) + j];
+            let dot: f64 = other[..j].iter().zip(&row[..j]).map(|(x, y)| x * y).sum();
+            row[j] = (row[j] - dot) / other[j];
+        }
+        let squares: f64 = row[..i].iter().map(|x| x * x).sum();
+        row[i] = (row[i] - squares).sqrt();
+    }
+}

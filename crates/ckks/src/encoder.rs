@@ -1,0 +1,302 @@
+//! Encoding: vectors of real or complex numbers to and from plaintext polynomials.
+
+use std::sync::Arc;
+
+use num_complex::Complex64;
+use tapetum_ring::Poly;
+use thiserror::Error;
+
+use crate::parameters::Parameters;
+use crate::plaintext::Plaintext;
+use crate::special_fft::SpecialFft;
+
+/// Coefficients below this take the way of 64-bit integers.
+const NARROW: f64 = (1u64 << 62) as f64;
+/// Larger coefficients do not exist as 128-bit integers.
+const WIDEST: f64 = (1u128 << 126) as f64;
+
+/// Why a vector cannot be encoded.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// There are more values than slots.
+    #[error("{found} values do not fit into {slots} slots")]
+    TooManyValues {
+        /// How many values there are.
+        found: usize,
+        /// How many would fit.
+        slots: usize,
+    },
+    /// A value is infinite or not a number.
+    #[error("the value at index {index} is infinite or not a number")]
+    NotFinite {
+        /// The index of the first such value.
+        index: usize,
+    },
+    /// There is no such level.
+    #[error("there is no level {level}: the parameters end at level {max}")]
+    Level {
+        /// The level that was asked for.
+        level: usize,
+        /// The highest level.
+        max: usize,
+    },
+    /// The scale is no usable factor.
+    #[error("a scale of {0:e} is not a finite number of at least 1")]
+    Scale(f64),
+    /// The scaled values do not fit under the modulus.
+    #[error(
+        "values of magnitude {largest:.3e} are too large for a scale of 2^{log_scale:.1} at level \
+         {level}, where numbers up to 2^{log_capacity:.1} fit: divide the values, lower the scale \
+         or encode at a higher level"
+    )]
+    TooLarge {
+        /// The largest magnitude among the values.
+        largest: f64,
+        /// log2 of the scale.
+        log_scale: f64,
+        /// The level.
+        level: usize,
+        /// log2 of the largest coefficient that fits.
+        log_capacity: f64,
+    },
+}
+
+/// Turns vectors of up to N/2 numbers into plaintexts and back (Cheon, Kim, Kim, Song, 2017,
+/// section 3.2).
+///
+/// The plaintext polynomial takes the value `scale * values[j]` at the root zeta^(5^j) of
+/// X^N + 1, up to the rounding of its coefficients to integers: about sqrt(N/12) / scale in each
+/// slot. So adding and multiplying polynomials adds and multiplies slot by slot, the automorphism
+/// X -> X^(5^k) moves slot j + k to slot j, and X -> X^(2N-1) conjugates each slot.
+///
+/// Cheap to clone, and free of hidden state.
+///
+/// ```
+/// use tapetum_ckks::{Encoder, Parameters, Preset};
+///
+/// let encoder = Encoder::new(&Parameters::preset(Preset::N13));
+/// let plaintext = encoder.encode(&[1.5, -0.25], 3)?;
+/// let values = encoder.decode(&plaintext);
+/// assert_eq!(values.len(), 4096);
+/// assert!((values[1] + 0.25).abs() < 1e-8);
+/// assert!(values[2].abs() < 1e-8);
+/// # Ok::<(), tapetum_ckks::EncodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    parameters: Parameters,
+    fft: Arc<SpecialFft>,
+}
+
+impl Encoder {
+    /// Computes the roots of unity; clone the encoder rather than making a second one.
+    pub fn new(parameters: &Parameters) -> Self {
+        Self {
+            parameters: parameters.clone(),
+            fft: Arc::new(SpecialFft::new(parameters.log_n())),
+        }
+    }
+
+    /// The parameters that it encodes for.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Encodes at the canonical scale of `level`; slots beyond the values become zero.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if there are too many values, one is not finite or too large, or there is
+    /// no such level.
+    pub fn encode(&self, values: &[f64], level: usize) -> Result<Plaintext, EncodeError> {
+        self.encode_at(values, level, self.canonical_scale(level)?)
+    }
+
+    /// Encodes at a scale of one's choice, a finite number of at least 1.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and for an unusable scale.
+    pub fn encode_at(
+        &self,
+        values: &[f64],
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, EncodeError> {
+        self.encode_slots(values.iter().map(|&v| v.into()), level, scale)
+    }
+
+    /// [`encode`](Self::encode) for complex numbers.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_complex(
+        &self,
+        values: &[Complex64],
+        level: usize,
+    ) -> Result<Plaintext, EncodeError> {
+        self.encode_complex_at(values, level, self.canonical_scale(level)?)
+    }
+
+    /// [`encode_at`](Self::encode_at) for complex numbers.
+    ///
+    /// # Errors
+    /// As [`encode_at`](Self::encode_at).
+    pub fn encode_complex_at(
+        &self,
+        values: &[Complex64],
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, EncodeError> {
+        self.encode_slots(values.iter().copied(), level, scale)
+    }
+
+    /// The real parts of all N/2 slots.
+    pub fn decode(&self, plaintext: &Plaintext) -> Vec<f64> {
+        let slots = self.decode_complex(plaintext);
+        slots.into_iter().map(|z| z.re).collect()
+    }
+
+    /// All N/2 slots. The work grows with the square of the plaintext's level.
+    ///
+    /// A plaintext of another ring degree is decoded as well, with roots made for the occasion.
+    pub fn decode_complex(&self, plaintext: &Plaintext) -> Vec<Complex64> {
+        let coefficients = plaintext
+            .poly()
+            .clone()
+            .into_coefficients()
+            .to_centered_f64();
+        let (real, imaginary) = coefficients.split_at(coefficients.len() / 2);
+        let mut values: Vec<_> = real
+            .iter()
+            .zip(imaginary)
+            .map(|(&re, &im)| Complex64::new(re, im) / plaintext.scale())
+            .collect();
+        let log_n = plaintext.parameters().log_n();
+        if log_n == self.parameters.log_n() {
+            self.fft.to_slots(&mut values);
+        } else {
+            SpecialFft::new(log_n).to_slots(&mut values);
+        }
+        values
+    }
+
+    fn canonical_scale(&self, level: usize) -> Result<f64, EncodeError> {
+        let max = self.parameters.max_level();
+        if level > max {
+            return Err(EncodeError::Level { level, max });
+        }
+        Ok(self.parameters.scale(level))
+    }
+
+    fn encode_slots(
+        &self,
+        values: impl ExactSizeIterator<Item = Complex64>,
+        level: usize,
+        scale: f64,
+    ) -> Result<Plaintext, EncodeError> {
+        self.canonical_scale(level)?;
+        if !(scale >= 1.0 && scale.is_finite()) {
+            return Err(EncodeError::Scale(scale));
+        }
+        let (found, slots) = (values.len(), self.parameters.slots());
+        if found > slots {
+            return Err(EncodeError::TooManyValues { found, slots });
+        }
+        let mut values: Vec<_> = values.collect();
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            return Err(EncodeError::NotFinite { index });
+        }
+        let largest = values.iter().map(|v| v.norm()).fold(0.0, f64::max);
+        values.resize(slots, Complex64::ZERO);
+        self.fft.to_coefficients(&mut values);
+        let coefficients: Vec<f64> = values
+            .iter()
+            .map(|w| w.re)
+            .chain(values.iter().map(|w| w.im))
+            .map(|c| (c * scale).round())
+            .collect();
+
+        // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
+        let log_capacity = (self.parameters.log_q(level) - 2.0).min(WIDEST.log2());
+        let fits = |bound: f64| coefficients.iter().all(|c| c.abs() < bound);
+        let basis = self.parameters.q(level);
+        let poly = if !fits(log_capacity.exp2()) {
+            return Err(EncodeError::TooLarge {
+                largest,
+                log_scale: scale.log2(),
+                level,
+                log_capacity,
+            });
+        } else if fits(NARROW) {
+            let narrow: Vec<_> = coefficients.iter().map(|&c| c as i64).collect();
+            Poly::from_coefficients(basis, &narrow)
+        } else {
+            let wide: Vec<_> = coefficients.iter().map(|&c| c as i128).collect();
+            Poly::from_wide_coefficients(basis, &wide)
+        };
+        Ok(Plaintext::new(
+            &self.parameters,
+            poly.into_evaluation(),
+            scale,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameters::Preset;
+    use proptest::prelude::*;
+    use tapetum_ring::{Automorphism, GaloisElement};
+
+    fn encoder() -> Encoder {
+        Encoder::new(&Parameters::preset(Preset::N13))
+    }
+
+    fn vector() -> impl Strategy<Value = Vec<Complex64>> {
+        let one = (-1.0..1.0, -1.0..1.0).prop_map(|(re, im)| Complex64::new(re, im));
+        prop::collection::vec(one, 4096).no_shrink()
+    }
+
+    fn mapped(plaintext: &Plaintext, element: GaloisElement) -> Plaintext {
+        let poly = Automorphism::new(element).apply(plaintext.poly());
+        Plaintext::new(plaintext.parameters(), poly, plaintext.scale())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4))]
+        #[test]
+        fn automorphisms_rotate_and_conjugate(v in vector(), steps in -5000i64..5000) {
+            let encoder = encoder();
+            let n = v.len();
+            let plaintext = encoder.encode_complex(&v, 1).unwrap();
+            for k in [0, 1, -1, 2048, steps] {
+                let rotated = mapped(&plaintext, GaloisElement::rotation(k, 13));
+                for (i, z) in encoder.decode_complex(&rotated).into_iter().enumerate() {
+                    let source = (i as i64 + k).rem_euclid(n as i64) as usize;
+                    prop_assert!((z - v[source]).norm() < 1e-8);
+                }
+            }
+            let conjugate = mapped(&plaintext, GaloisElement::conjugation(13));
+            for (z, v) in encoder.decode_complex(&conjugate).iter().zip(&v) {
+                prop_assert!((z - v.conj()).norm() < 1e-8);
+            }
+        }
+
+        #[test]
+        fn products_of_polynomials_are_products_of_slots(a in vector(), b in vector()) {
+            let encoder = encoder();
+            let (x, y) = (
+                encoder.encode_complex(&a, 3).unwrap(),
+                encoder.encode_complex_at(&b, 3, 2f64.powi(30)).unwrap(),
+            );
+            let mut product = x.poly().clone();
+            product.mul_assign(y.poly());
+            let product = Plaintext::new(x.parameters(), product, x.scale() * y.scale());
+            for ((z, a), b) in encoder.decode_complex(&product).iter().zip(&a).zip(&b) {
+                // 2^-30 sqrt(N/12) per slot of b, a factor of 6 for the largest of 4096.
+                prop_assert!((z - a * b).norm() < 6.0 * 2f64.powi(-30) * 40.0);
+            }
+        }
+    }
+}

@@ -6,6 +6,8 @@
 //! reduced (Harvey, 2014): with primes below 2^49 the forward transform needs no correction
 //! before its end.
 
+use zeroize::Zeroizing;
+
 use crate::modulus::{MAX_MODULUS_BITS, Modulus, Residue};
 
 /// Twiddle factors of one prime and ring degree.
@@ -78,12 +80,17 @@ impl NttTable {
         self.modulus
     }
 
+    /// A copy to work on, wiped when dropped: the polynomial may be a secret.
+    fn unsigned(&self, data: &[Residue]) -> Zeroizing<Vec<u64>> {
+        Zeroizing::new(data.iter().map(|&x| self.modulus.to_unsigned(x)).collect())
+    }
+
     /// Coefficients to values, in place.
     pub fn forward(&self, data: &mut [Residue]) {
         // A layer adds at most 2p to a number, so after 17 layers from [0, p) it is below 35p.
         const _: () = assert!(MAX_MODULUS_BITS + 6 < 64);
         let p = self.modulus.value();
-        let mut work: Vec<u64> = data.iter().map(|&x| self.modulus.to_unsigned(x)).collect();
+        let mut work = self.unsigned(data);
         let n = work.len();
         let mut groups = 1;
         while groups < n {
@@ -98,7 +105,7 @@ impl NttTable {
             }
             groups *= 2;
         }
-        for (out, &x) in data.iter_mut().zip(&work) {
+        for (out, &x) in data.iter_mut().zip(&*work) {
             *out = self.modulus.reduce(x as i64);
         }
     }
@@ -106,7 +113,7 @@ impl NttTable {
     /// Values to coefficients, in place.
     pub fn inverse(&self, data: &mut [Residue]) {
         let p = self.modulus.value();
-        let mut work: Vec<u64> = data.iter().map(|&x| self.modulus.to_unsigned(x)).collect();
+        let mut work = self.unsigned(data);
         let n = work.len();
         let mut groups = n / 2;
         while groups > 1 {
@@ -128,7 +135,7 @@ impl NttTable {
                 self.scale[1].mul(*x + 2 * p - *y, p),
             );
         }
-        for (out, &x) in data.iter_mut().zip(&work) {
+        for (out, &x) in data.iter_mut().zip(&*work) {
             *out = self.modulus.residue_of_unsigned(x.min(x.wrapping_sub(p)));
         }
     }

@@ -112,15 +112,23 @@ impl SecretRng {
         Zeroizing::new((0..degree).map(|_| sample()).collect())
     }
 
-    /// N coefficients uniform in [-2^bits, 2^bits): noise that floods what a decryption would
-    /// tell about the key.
+    /// N coefficients of a discrete Gaussian with sigma = 1.84 * 2^`log_sigma`, for noise flooding.
+    ///
+    /// It is the sum of 2^i x_i over independent samples x_i of [`gaussian`](Self::gaussian),
+    /// i = 0, 1, ..., `log_sigma` - 1. Each partial sum smooths the next coarser lattice up to
+    /// 2^-50, so the sum is a discrete Gaussian (Micciancio, Walter, 2017, theorem 2).
     ///
     /// # Panics
-    /// If `bits` is over 62.
-    pub fn flood(&mut self, degree: usize, bits: u32) -> Zeroizing<Vec<i64>> {
-        assert!(bits <= 62, "the flood must fit into 64 bits");
-        let mut sample = || (self.0.next_u64() >> (63 - bits)) as i64 - (1 << bits);
-        Zeroizing::new((0..degree).map(|_| sample()).collect())
+    /// If `log_sigma` is not in 1..=56.
+    pub fn wide_gaussian(&mut self, degree: usize, log_sigma: u32) -> Zeroizing<Vec<i64>> {
+        assert!((1..=56).contains(&log_sigma), "sigma out of range");
+        let mut sum = self.gaussian(degree);
+        for i in 1..log_sigma {
+            for (sum, x) in sum.iter_mut().zip(&*self.gaussian(degree)) {
+                *sum += x << i;
+            }
+        }
+        sum
     }
 }
 
@@ -214,15 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn ternary_is_even_and_flood_fills_its_range() {
+    fn ternary_is_even() {
         let samples = rng().ternary(300_000);
         for k in -1..=1 {
             let found = samples.iter().filter(|&&x| x == k).count() as f64;
             assert!((found - 1e5).abs() < 6.0 * 1e5f64.sqrt(), "{k}: {found}");
         }
-        let flood = rng().flood(1 << 16, 10);
-        assert!(flood.iter().all(|x| (-1024..1024).contains(x)));
-        assert!(flood.contains(&-1024) && flood.contains(&1023));
+    }
+
+    #[test]
+    fn wide_gaussians_have_the_stated_deviation() {
+        for log_sigma in [1, 2, 10, 40] {
+            let samples = rng().wide_gaussian(1 << 16, log_sigma);
+            let sigma = 3.19 * ((4f64.powi(log_sigma as i32) - 1.0) / 3.0).sqrt();
+            let n = samples.len() as f64;
+            let variance = samples.iter().map(|&x| (x as f64).powi(2)).sum::<f64>() / n;
+            assert!((variance / sigma.powi(2) - 1.0).abs() < 6.0 * (2.0 / n).sqrt());
+            let within = samples.iter().filter(|x| (x.abs() as f64) < sigma).count() as f64;
+            if log_sigma > 8 {
+                assert!((within / n - 0.6827).abs() < 0.01);
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,331 @@
+//! Standardising, whitening and pipelines.
+
+use proptest::prelude::*;
+use tapetum_vision::{
+    DataSet, Error, FeatureSpec, Features, GreyImage, Pipeline, PipelineOptions, Samples,
+    Standardizer, StandardizerOptions, Table,
+};
+
+fn options(clip: f64, scale: f64, whitening: Option<f64>) -> StandardizerOptions {
+    StandardizerOptions {
+        clip,
+        scale,
+        whitening,
+    }
+}
+
+fn column(features: &Features, j: usize) -> Vec<f64> {
+    features
+        .values()
+        .chunks_exact(features.cols())
+        .map(|row| row[j])
+        .collect()
+}
+
+fn mean(v: &[f64]) -> f64 {
+    v.iter().sum::<f64>() / v.len() as f64
+}
+
+/// Correlated columns out of a linear congruence: x1 follows x0, x2 is constant.
+fn correlated(rows: usize) -> Vec<f64> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+    };
+    (0..rows)
+        .flat_map(|_| {
+            let a = next();
+            [1e3 + 5.0 * a, 2.0 * a + 0.2 * next(), 0.1 + 0.2, next()]
+        })
+        .collect()
+}
+
+#[test]
+fn mean_zero_variance_one_and_constants_vanish() {
+    let values = correlated(500);
+    let s = Standardizer::fit(4, &values, &StandardizerOptions::default()).unwrap();
+    let z = s.apply(&values, true).unwrap();
+    assert_eq!((z.rows(), z.cols()), (500, 5));
+    for j in [0, 1, 3] {
+        let c = column(&z, j);
+        assert!(mean(&c).abs() < 1e-9);
+        assert!((mean(&c.iter().map(|v| v * v).collect::<Vec<_>>()) - 1.0).abs() < 1e-9);
+    }
+    assert!(column(&z, 2).iter().all(|&v| v == 0.0));
+    assert!(column(&z, 4).iter().all(|&v| v == 1.0));
+}
+
+#[test]
+fn whitening_removes_correlation_up_to_the_shrinkage() {
+    let values = correlated(500);
+    let a = 0.01;
+    let s = Standardizer::fit(4, &values, &options(50.0, 1.0, Some(a))).unwrap();
+    let z = s.apply(&values, false).unwrap();
+    // cov(L^-1 z) = L^-1 C L^-T = I - a (L^T L)^-1-like: with the constant column C_22 = 0, the rest near 1.
+    let cov = |i: usize, j: usize| {
+        let (x, y) = (column(&z, i), column(&z, j));
+        mean(&x.iter().zip(&y).map(|(x, y)| x * y).collect::<Vec<_>>())
+    };
+    let plain = Standardizer::fit(4, &values, &options(50.0, 1.0, None)).unwrap();
+    let p = plain.apply(&values, false).unwrap();
+    let before = mean(
+        &column(&p, 0)
+            .iter()
+            .zip(column(&p, 1))
+            .map(|(x, y)| x * y)
+            .collect::<Vec<_>>(),
+    );
+    assert!(before > 0.95, "{before}");
+    assert!(cov(0, 1).abs() < 0.1, "{}", cov(0, 1));
+    assert!((cov(0, 0) - 1.0 / (1.0 + a)).abs() < 1e-9);
+    assert!(cov(0, 3).abs() < 0.02 && cov(1, 3).abs() < 0.02);
+    // Exactly: L u = z, so that u rebuilt through the factor of the JSON form gives z back.
+    let json: serde_json::Value = serde_json::from_str(&s.to_json().unwrap()).unwrap();
+    let factor: Vec<f64> = json["whitening"]["factor"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect();
+    for (u, z) in z.values().chunks_exact(4).zip(p.values().chunks_exact(4)) {
+        for i in 0..4 {
+            let start = i * (i + 1) / 2;
+            let back: f64 = factor[start..=start + i]
+                .iter()
+                .zip(u)
+                .map(|(l, u)| l * u)
+                .sum();
+            assert!((back - z[i]).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn extreme_values_are_clipped_never_infinite() {
+    let s = Standardizer::from_statistics(vec![1e308, 0.0], vec![1e-300, 0.0], 3.0, 0.5).unwrap();
+    let z = s.apply(&[-1e308, 1e308, 1.1e308, 5.0], false).unwrap();
+    assert_eq!(z.values(), [-1.5, 0.0, 1.5, 0.0]);
+    assert_eq!(s.bound(), 1.5);
+    let huge = [f64::MAX, -f64::MAX];
+    assert!(matches!(
+        Standardizer::fit(1, &huge, &StandardizerOptions::default()),
+        Err(Error::NonFinite { .. })
+    ));
+}
+
+#[test]
+fn bad_input_is_refused() {
+    let d = StandardizerOptions::default();
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let fit = Standardizer::fit(2, &[1.0, 2.0, 3.0, bad], &d);
+        assert!(matches!(
+            fit,
+            Err(Error::NonFinite {
+                row: 1,
+                column: 1,
+                ..
+            })
+        ));
+        let s = Standardizer::fit(2, &[1.0, 2.0, 3.0, 5.0], &d).unwrap();
+        let apply = s.apply(&[bad, 1.0], true);
+        assert!(matches!(
+            apply,
+            Err(Error::NonFinite {
+                row: 0,
+                column: 0,
+                ..
+            })
+        ));
+        assert!(Features::new(1, 2, vec![0.0, bad]).is_err());
+        assert!(Standardizer::from_statistics(vec![bad], vec![1.0], 3.0, 1.0).is_err());
+        assert!(Standardizer::from_statistics(vec![0.0], vec![bad], 3.0, 1.0).is_err());
+        for o in [
+            options(bad, 1.0, None),
+            options(3.0, bad, None),
+            options(3.0, 1.0, Some(bad)),
+        ] {
+            assert!(matches!(
+                Standardizer::fit(1, &[1.0, 2.0], &o),
+                Err(Error::Option { .. })
+            ));
+        }
+    }
+    for o in [
+        options(0.0, 1.0, None),
+        options(3.0, -1.0, None),
+        options(3.0, 1.0, Some(0.0)),
+    ] {
+        assert!(matches!(
+            Standardizer::fit(1, &[1.0, 2.0], &o),
+            Err(Error::Option { .. })
+        ));
+    }
+    assert!(matches!(
+        Standardizer::fit(2, &[1.0, 2.0], &d),
+        Err(Error::TooFew(_))
+    ));
+    assert!(matches!(
+        Standardizer::fit(2, &[1.0; 3], &d),
+        Err(Error::Inconsistent(_))
+    ));
+    assert!(matches!(
+        Standardizer::fit(0, &[], &d),
+        Err(Error::Inconsistent(_))
+    ));
+}
+
+#[test]
+fn hostile_statistics_files_are_refused() {
+    let public = Standardizer::from_json(r#"{"mean": [1, 2], "std": [1, 0.5]}"#).unwrap();
+    assert_eq!(
+        public.apply(&[2.0, 1.0], false).unwrap().values(),
+        [1.0, -2.0]
+    );
+    for text in [
+        "",
+        "[]",
+        r#"{"mean": [], "std": []}"#,
+        r#"{"mean": [1], "std": [1, 2]}"#,
+        r#"{"mean": [1], "std": [-1]}"#,
+        r#"{"mean": [1e999], "std": [1]}"#,
+        r#"{"mean": [NaN], "std": [1]}"#,
+        r#"{"mean": [1], "std": [1], "clip": 0}"#,
+        r#"{"mean": [1], "std": [1], "clipp": 4}"#,
+        r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": []}}"#,
+        r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": [0.0]}}"#,
+        r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": [1e300]}}"#,
+        r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0, "factor": [1]}}"#,
+    ] {
+        assert!(
+            matches!(Standardizer::from_json(text), Err(Error::Json { .. })),
+            "{text}"
+        );
+    }
+}
+
+fn noise(n: usize) -> DataSet {
+    let images = (0..n)
+        .map(|i| {
+            let pixels = (0..30 * 20)
+                .map(|p| ((p * 7919 + i * 104_729) % 251) as u8)
+                .collect();
+            GreyImage::new(30, 20, pixels).unwrap()
+        })
+        .collect();
+    let names = vec!["a".to_owned(), "b".to_owned()];
+    let labels = (0..n).map(|i| i % 2).collect();
+    DataSet::new(
+        Samples::Images(images),
+        labels,
+        names,
+        vec![String::new(); n],
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_pipeline_survives_its_json_form_bit_for_bit() {
+    let data = noise(12);
+    for whitening in [None, Some(0.2)] {
+        let options = PipelineOptions {
+            side: 16,
+            intercept: false,
+            standardizer: options(3.0, 0.25, whitening),
+        };
+        let spec: FeatureSpec = "hog:4+pixels:3+dct:5".parse().unwrap();
+        let pipeline = Pipeline::fit(spec, &data, options).unwrap();
+        assert_eq!(pipeline.columns(), 16 * 9 + 9 + 25);
+        let json = pipeline.to_json().unwrap();
+        let back = Pipeline::from_json(&json).unwrap();
+        assert_eq!(back, pipeline);
+        let x = pipeline.apply(data.samples()).unwrap();
+        assert_eq!(x, back.apply(data.samples()).unwrap());
+        assert!(x.values().iter().all(|v| v.abs() <= 0.75));
+        for (from, to) in [
+            ("\"version\":1", "\"version\":2"),
+            ("hog:4", "hog:8"),
+            ("\"side\":16", "\"side\":20"),
+            ("\"side\":16", "\"side\":99999999"),
+            ("\"intercept\":false", "\"intercept\":1"),
+        ] {
+            let bad = json.replacen(from, to, 1);
+            assert!(
+                matches!(Pipeline::from_json(&bad), Err(Error::Json { .. })),
+                "{to}"
+            );
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_specification_stand_side_by_side() {
+    let data = noise(6);
+    let apply = |spec: &str| {
+        let options = PipelineOptions {
+            side: 12,
+            ..Default::default()
+        };
+        let pipeline = Pipeline::fit(spec.parse().unwrap(), &data, options).unwrap();
+        pipeline.apply(data.samples()).unwrap()
+    };
+    let (both, hog, pixels) = (apply("hog:6+pixels:4"), apply("hog:6"), apply("pixels:4"));
+    for i in 0..6 {
+        let (h, p) = (hog.row(i).unwrap(), pixels.row(i).unwrap());
+        let joined = [&h[..36], &p[..]].concat();
+        assert_eq!(both.row(i).unwrap(), joined);
+    }
+    assert_eq!(both.row(6), None);
+}
+
+#[test]
+fn tables_and_images_are_not_mixed_up() {
+    let rows = Table::new(2, vec![1.0, 2.0, 3.0, 5.0, 0.0, 1.0]).unwrap();
+    let data = DataSet::new(
+        Samples::Table(rows),
+        vec![0, 1, 0],
+        vec!["a".to_owned(), "b".to_owned()],
+        vec![String::new(); 3],
+    )
+    .unwrap();
+    let table: FeatureSpec = "table".parse().unwrap();
+    let pipeline = Pipeline::fit(table.clone(), &data, PipelineOptions::default()).unwrap();
+    assert_eq!(pipeline.apply(data.samples()).unwrap().cols(), 3);
+    let wide = Samples::Table(Table::new(3, vec![0.0; 3]).unwrap());
+    assert!(matches!(pipeline.apply(&wide), Err(Error::Mismatch { .. })));
+    let wider = Samples::Table(Table::new(4, vec![0.0; 4]).unwrap());
+    assert!(matches!(
+        pipeline.apply(&wider),
+        Err(Error::Mismatch { .. })
+    ));
+    let images = noise(2);
+    assert!(matches!(
+        pipeline.apply(images.samples()),
+        Err(Error::Mismatch { .. })
+    ));
+    let dct: FeatureSpec = "dct:2".parse().unwrap();
+    let fit = Pipeline::fit(dct.clone(), &data, PipelineOptions::default());
+    assert!(matches!(fit, Err(Error::Mismatch { .. })));
+    let narrow = Standardizer::from_statistics(vec![0.0], vec![1.0], 3.0, 1.0).unwrap();
+    assert!(matches!(
+        Pipeline::new(dct, 8, true, vec![], narrow),
+        Err(Error::Mismatch { .. })
+    ));
+}
+
+proptest! {
+    #[test]
+    fn every_value_stays_in_its_bound(
+        rows in 2usize..20, cols in 1usize..6, clip in 0.5f64..5.0, scale in 0.01f64..3.0,
+        whiten in any::<bool>(), seed in prop::collection::vec(-1e6f64..1e6, 120),
+    ) {
+        let values = &seed[..rows * cols];
+        let o = options(clip, scale, whiten.then_some(0.1));
+        let s = Standardizer::fit(cols, values, &o).unwrap();
+        let z = s.apply(values, false).unwrap();
+        prop_assert!(z.values().iter().all(|v| v.abs() <= s.bound() * (1.0 + 1e-12)));
+        prop_assert_eq!(&Standardizer::from_json(&s.to_json().unwrap()).unwrap(), &s);
+    }
+}

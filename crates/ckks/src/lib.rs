@@ -2,16 +2,29 @@
 //! (Cheon, Kim, Kim, Song, 2017; Cheon, Han, Kim, Kim, Song, 2018).
 
 mod ciphertext;
+mod decrypt;
 mod encoder;
+mod encrypt;
+mod evaluator;
+mod keys;
 mod parameters;
 mod plaintext;
 mod special_fft;
 
 pub use ciphertext::Ciphertext;
+pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
+pub use encrypt::{EncryptionError, Encryptor};
+pub use evaluator::{EvaluationError, Evaluator, KeyName};
+pub use keys::{
+    EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, PublicKey, RelinearizationKey,
+    SecretKey,
+};
 pub use num_complex::Complex64;
 pub use parameters::{
     Digest, Parameters, ParametersError, ParametersLiteral, Preset, SecretDistribution,
     SecurityError, SecurityLevel, security_level,
 };
 pub use plaintext::Plaintext;
+pub use tapetum_ring::GaloisElement;
+pub use tapetum_ring::sampling::{RandomnessError, SecretRng, Seed};

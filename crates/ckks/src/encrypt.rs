@@ -1,0 +1,111 @@
+//! Encryption, with the secret key (half as large on the wire) or with the public key.
+
+use tapetum_ring::Poly;
+use tapetum_ring::sampling::{RandomnessError, SecretRng, uniform};
+use thiserror::Error;
+use zeroize::Zeroize;
+
+use crate::ciphertext::Ciphertext;
+use crate::keys::{PublicKey, SecretKey};
+use crate::parameters::Parameters;
+use crate::plaintext::Plaintext;
+
+/// Why something could not be encrypted.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum EncryptionError {
+    /// Key and plaintext have different parameters.
+    #[error("the plaintext belongs to other parameters than the key")]
+    Parameters,
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+}
+
+/// Encrypts plaintexts, each with fresh randomness from the operating system.
+#[derive(Clone, Debug)]
+pub struct Encryptor(Key);
+
+#[derive(Clone, Debug)]
+enum Key {
+    Secret(SecretKey),
+    Public(PublicKey),
+}
+
+impl Encryptor {
+    /// For the owner: the ciphertexts carry a seed in place of their uniform half.
+    pub fn with_secret_key(key: &SecretKey) -> Self {
+        Self(Key::Secret(key.clone()))
+    }
+
+    /// For everybody who has the public key.
+    pub fn with_public_key(key: &PublicKey) -> Self {
+        Self(Key::Public(key.clone()))
+    }
+
+    /// The parameters of the key.
+    pub fn parameters(&self) -> &Parameters {
+        match &self.0 {
+            Key::Secret(key) => key.parameters(),
+            Key::Public(key) => key.parameters(),
+        }
+    }
+
+    /// Encrypts at the level and scale of the plaintext. The error in a slot has a standard
+    /// deviation of about 3.2 sqrt(N) / scale with the secret key, 2.6 N / scale with the public
+    /// one.
+    ///
+    /// # Errors
+    /// [`EncryptionError`] if the parameters differ or there is no randomness.
+    pub fn encrypt(&self, plaintext: &Plaintext) -> Result<Ciphertext, EncryptionError> {
+        self.encrypt_with(plaintext, &mut SecretRng::from_os()?)
+    }
+
+    /// The same with given randomness, for known-answer files. A generator must not serve two
+    /// encryptions from the same state.
+    ///
+    /// # Errors
+    /// [`EncryptionError::Parameters`] if the parameters differ.
+    pub fn encrypt_with(
+        &self,
+        plaintext: &Plaintext,
+        rng: &mut SecretRng,
+    ) -> Result<Ciphertext, EncryptionError> {
+        if plaintext.parameters() != self.parameters() {
+            return Err(EncryptionError::Parameters);
+        }
+        Ok(match &self.0 {
+            Key::Secret(key) => with_secret_key(key, plaintext, rng),
+            Key::Public(key) => with_public_key(key, plaintext, rng),
+        })
+    }
+}
+
+/// (m + e - a s, a) with a expanded from a fresh seed.
+fn with_secret_key(key: &SecretKey, plaintext: &Plaintext, rng: &mut SecretRng) -> Ciphertext {
+    let basis = plaintext.poly().basis();
+    let seed = rng.seed();
+    let c1 = uniform(basis, seed);
+    let mut masked = key.restricted(basis);
+    masked.mul_assign(&c1);
+    let error = rng.gaussian(basis.degree());
+    let mut c0 = Poly::from_coefficients(basis, &error).into_evaluation();
+    c0.add_assign(plaintext.poly());
+    c0.sub_assign(&masked);
+    Ciphertext::new(key.parameters(), vec![c0, c1], plaintext.scale()).with_seed(seed)
+}
+
+/// (b u + e0 + m, a u + e1) with u ternary.
+fn with_public_key(key: &PublicKey, plaintext: &Plaintext, rng: &mut SecretRng) -> Ciphertext {
+    let basis = plaintext.poly().basis();
+    let degree = basis.degree();
+    let mut u = Poly::from_coefficients(basis, &rng.ternary(degree)).into_evaluation();
+    let [mut c0, c1] = [key.b(), key.a()].map(|half| {
+        let mut part = half.truncated(basis.len());
+        part.mul_assign(&u);
+        part.add_assign(&Poly::from_coefficients(basis, &rng.gaussian(degree)).into_evaluation());
+        part
+    });
+    u.zeroize();
+    c0.add_assign(plaintext.poly());
+    Ciphertext::new(key.parameters(), vec![c0, c1], plaintext.scale())
+}

@@ -1,0 +1,128 @@
+//! Levels and scales: rescaling, and bringing ciphertexts down to where others are.
+
+use super::linear::Constant;
+use super::{Evaluator, SCALE_TOLERANCE};
+use crate::ciphertext::Ciphertext;
+use crate::evaluator::EvaluationError;
+
+/// A constant that corrects a scale must have at least this many bits, or the correction is too
+/// coarse.
+const MIN_CORRECTION: f64 = (1u64 << 24) as f64;
+
+impl Evaluator {
+    /// Divides by the last prime of the modulus, and rounds: one level less, the scale divided by
+    /// the prime. The error of the rounding is about sqrt(N / 18) / scale in a slot.
+    ///
+    /// # Errors
+    /// If there is no level left, or the scale is too small to be divided.
+    pub fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        let level = a.level();
+        let Some(rescaler) = self.parameters().rescaler(level) else {
+            return Err(EvaluationError::LevelExhausted {
+                operation: "rescaling",
+                level,
+                needed: 1,
+            });
+        };
+        let scale = a.scale() / self.parameters().q(level).modulus(level).to_f64();
+        if scale < 1.0 {
+            return Err(EvaluationError::ScaleTooSmall {
+                log_scale: a.scale().log2(),
+            });
+        }
+        let parts = a
+            .parts()
+            .iter()
+            .map(|part| rescaler.divide(part.clone()))
+            .collect();
+        Ok(Ciphertext::new(self.parameters(), parts, scale))
+    }
+
+    /// Forgets primes down to `level`; the scale stays what it is, which is in general not the
+    /// canonical one of that level.
+    ///
+    /// # Errors
+    /// If `level` is above that of the ciphertext.
+    pub fn drop_to_level(
+        &self,
+        a: &Ciphertext,
+        level: usize,
+    ) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        if level > a.level() {
+            return Err(EvaluationError::HigherLevel {
+                level: a.level(),
+                target: level,
+            });
+        }
+        let mut dropped = a.clone();
+        dropped.truncate(level);
+        Ok(dropped)
+    }
+
+    /// Brings a ciphertext down to `level` at the canonical scale of that level. One that is there
+    /// already, with that scale, stays as it is.
+    ///
+    /// # Errors
+    /// As [`lower_scaled`](Self::lower_scaled).
+    pub fn lower_to(&self, a: &Ciphertext, level: usize) -> Result<Ciphertext, EvaluationError> {
+        let canonical = level == a.level()
+            && (a.scale() / self.parameters().scale(level) - 1.0).abs() <= SCALE_TOLERANCE;
+        if canonical {
+            self.check_own(a.parameters())?;
+            Ok(a.clone())
+        } else {
+            self.lower_scaled(a, level, 1.0)
+        }
+    }
+
+    /// Multiplies by a real `factor` on the way down to the lower `level`, where the result has
+    /// the canonical scale. The multiplication costs nothing beyond the way: the ciphertext is
+    /// cut to the level above, multiplied by one constant for factor and scale, and rescaled.
+    ///
+    /// # Errors
+    /// If `level` is not below that of the ciphertext, the factor is not finite, or the scale of
+    /// the ciphertext is that of a product (rescale first).
+    pub fn lower_scaled(
+        &self,
+        a: &Ciphertext,
+        level: usize,
+        factor: f64,
+    ) -> Result<Ciphertext, EvaluationError> {
+        if level >= a.level() {
+            return Err(EvaluationError::LevelExhausted {
+                operation: "bringing a ciphertext to the canonical scale of a lower level",
+                level: a.level(),
+                needed: level + 1,
+            });
+        }
+        let above = self.drop_to_level(a, level + 1)?;
+        let target = self.parameters().scale(level);
+        let prime = self.parameters().q(level + 1).modulus(level + 1).to_f64();
+        let correction = target * prime / a.scale();
+        if correction < MIN_CORRECTION {
+            return Err(EvaluationError::Scales {
+                left: a.scale().log2(),
+                right: self.parameters().scale(a.level()).log2(),
+            });
+        }
+        let constant = Constant::new(factor, correction)?;
+        let mut lowered = self.rescale(&self.scaled(&above, constant, target * prime))?;
+        lowered.set_scale(target);
+        Ok(lowered)
+    }
+
+    /// Both at the lower of their levels and its canonical scale.
+    ///
+    /// # Errors
+    /// As [`lower_to`](Self::lower_to).
+    pub fn align(
+        &self,
+        a: &Ciphertext,
+        b: &Ciphertext,
+    ) -> Result<(Ciphertext, Ciphertext), EvaluationError> {
+        let level = a.level().min(b.level());
+        Ok((self.lower_to(a, level)?, self.lower_to(b, level)?))
+    }
+}

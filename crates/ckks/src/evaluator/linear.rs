@@ -1,0 +1,242 @@
+//! Sums, differences, plaintext operands and scalars: what needs no key.
+
+use tapetum_ring::{Modulus, Residue, inner_product};
+
+use super::{Evaluator, check_degree, check_levels, check_scales};
+use crate::ciphertext::Ciphertext;
+use crate::evaluator::EvaluationError;
+use crate::plaintext::Plaintext;
+
+/// Products added up before a reduction; see [`inner_product`].
+pub(super) const TERMS_AT_ONCE: usize = 512;
+
+impl Evaluator {
+    /// `a + b`, slot by slot. The errors add up.
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ. The degrees may.
+    pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        let mut sum = a.clone();
+        self.add_assign(&mut sum, b)?;
+        Ok(sum)
+    }
+
+    /// `a += b`; see [`add`](Self::add).
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ.
+    pub fn add_assign(&self, a: &mut Ciphertext, b: &Ciphertext) -> Result<(), EvaluationError> {
+        self.check_pair(a, b)?;
+        check_scales(a.scale(), b.scale())?;
+        let common = a.degree().min(b.degree()) + 1;
+        let parts = a.parts_mut();
+        for (x, y) in parts.iter_mut().zip(b.parts()) {
+            x.add_assign(y);
+        }
+        parts.extend(b.parts().iter().skip(common).cloned());
+        Ok(())
+    }
+
+    /// `a - b`, slot by slot. The errors add up.
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ. The degrees may.
+    pub fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        let mut difference = a.clone();
+        self.sub_assign(&mut difference, b)?;
+        Ok(difference)
+    }
+
+    /// `a -= b`; see [`sub`](Self::sub).
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ.
+    pub fn sub_assign(&self, a: &mut Ciphertext, b: &Ciphertext) -> Result<(), EvaluationError> {
+        self.check_pair(a, b)?;
+        check_scales(a.scale(), b.scale())?;
+        let common = a.degree().min(b.degree()) + 1;
+        let parts = a.parts_mut();
+        for (x, y) in parts.iter_mut().zip(b.parts()) {
+            x.sub_assign(y);
+        }
+        parts.extend(b.parts().iter().skip(common).cloned().map(|mut part| {
+            part.neg_assign();
+            part
+        }));
+        Ok(())
+    }
+
+    /// `-a`.
+    ///
+    /// # Errors
+    /// If the ciphertext belongs to other parameters.
+    pub fn neg(&self, a: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        let mut negated = a.clone();
+        for part in negated.parts_mut() {
+            part.neg_assign();
+        }
+        Ok(negated)
+    }
+
+    /// `a + p`.
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ.
+    pub fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, EvaluationError> {
+        self.check_plain(a, p)?;
+        check_scales(a.scale(), p.scale())?;
+        let mut sum = a.clone();
+        sum.parts_mut()[0].add_assign(p.poly());
+        Ok(sum)
+    }
+
+    /// `a - p`.
+    ///
+    /// # Errors
+    /// If parameters, levels or scales differ.
+    pub fn sub_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, EvaluationError> {
+        self.check_plain(a, p)?;
+        check_scales(a.scale(), p.scale())?;
+        let mut difference = a.clone();
+        difference.parts_mut()[0].sub_assign(p.poly());
+        Ok(difference)
+    }
+
+    /// `a + x` in every slot, rounded to a multiple of 1 / scale.
+    ///
+    /// # Errors
+    /// If `x` is not finite or too large.
+    pub fn add_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        let constant = Constant::new(x, a.scale())?;
+        let mut sum = a.clone();
+        let basis = self.parameters().q(a.level());
+        sum.parts_mut()[0].add_constant(|i| constant.residue(basis.modulus(i)));
+        Ok(sum)
+    }
+
+    /// `a p`, slot by slot; the scale is the product of the scales, so rescale afterwards.
+    ///
+    /// # Errors
+    /// If parameters or levels differ, or the scale leaves no room under the modulus.
+    pub fn mul_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, EvaluationError> {
+        self.check_plain(a, p)?;
+        let scale = self.checked_scale(a.scale() * p.scale(), a.level())?;
+        let mut product = a.clone();
+        for part in product.parts_mut() {
+            part.mul_assign(p.poly());
+        }
+        product.set_scale(scale);
+        Ok(product)
+    }
+
+    /// The sum of `a p` over the pairs, with one reduction at the end: faster than products and
+    /// sums one by one.
+    ///
+    /// # Errors
+    /// If there is no pair, an operand has degree 2, parameters or levels differ, the products
+    /// have different scales, or the scale leaves no room under the modulus.
+    pub fn mul_plain_sum(
+        &self,
+        pairs: &[(&Ciphertext, &Plaintext)],
+    ) -> Result<Ciphertext, EvaluationError> {
+        let &(first, first_plain) = pairs.first().ok_or(EvaluationError::Empty)?;
+        let scale = self.checked_scale(first.scale() * first_plain.scale(), first.level())?;
+        for (a, p) in pairs {
+            self.check_plain(a, p)?;
+            check_degree("a sum of products", a, 1)?;
+            check_levels(first.level(), a.level())?;
+            check_scales(scale, a.scale() * p.scale())?;
+        }
+        let sums = pairs.chunks(TERMS_AT_ONCE).map(|pairs| {
+            let parts = [0, 1].map(|half| {
+                let terms: Vec<_> = pairs
+                    .iter()
+                    .map(|(a, p)| (&a.parts()[half], p.poly()))
+                    .collect();
+                inner_product(&terms)
+            });
+            Ciphertext::new(self.parameters(), parts.into(), scale)
+        });
+        self.sum(sums)
+    }
+
+    /// `a x` for a real scalar, encoded at the canonical scale of the level: rescale afterwards.
+    ///
+    /// # Errors
+    /// If `x` is not finite or too large, or the scale leaves no room under the modulus.
+    pub fn mul_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        let scale = self.parameters().scale(a.level());
+        let product_scale = self.checked_scale(a.scale() * scale, a.level())?;
+        Ok(self.scaled(a, Constant::new(x, scale)?, product_scale))
+    }
+
+    /// `a k` for an integer: costs neither scale nor level.
+    ///
+    /// # Errors
+    /// If the ciphertext belongs to other parameters.
+    pub fn mul_integer(&self, a: &Ciphertext, k: i64) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        Ok(self.scaled(a, Constant(k as i128), a.scale()))
+    }
+
+    /// Multiplies all parts by a constant and notes the scale of the product.
+    pub(super) fn scaled(&self, a: &Ciphertext, constant: Constant, scale: f64) -> Ciphertext {
+        let basis = self.parameters().q(a.level());
+        let mut product = a.clone();
+        for part in product.parts_mut() {
+            part.scale_assign(|i| constant.residue(basis.modulus(i)));
+        }
+        product.set_scale(scale);
+        product
+    }
+
+    /// Adds up at least one ciphertext of one shape.
+    pub(super) fn sum(
+        &self,
+        mut terms: impl Iterator<Item = Ciphertext>,
+    ) -> Result<Ciphertext, EvaluationError> {
+        let mut sum = terms.next().ok_or(EvaluationError::Empty)?;
+        for term in terms {
+            self.add_assign(&mut sum, &term)?;
+        }
+        Ok(sum)
+    }
+
+    /// A scale at `level`, if it leaves a bit for the message and one for its sign.
+    pub(super) fn checked_scale(&self, scale: f64, level: usize) -> Result<f64, EvaluationError> {
+        let (log_scale, log_q) = (scale.log2(), self.parameters().log_q(level));
+        if log_scale <= log_q - 2.0 {
+            Ok(scale)
+        } else {
+            Err(EvaluationError::ScaleTooLarge { log_scale, log_q })
+        }
+    }
+
+    fn check_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<(), EvaluationError> {
+        self.check_own(a.parameters())?;
+        self.check_own(p.parameters())?;
+        check_levels(a.level(), p.level())
+    }
+}
+
+/// A scalar as the integer nearest to scale times its value.
+#[derive(Clone, Copy)]
+pub(super) struct Constant(i128);
+
+impl Constant {
+    pub(super) fn new(x: f64, scale: f64) -> Result<Self, EvaluationError> {
+        let scaled = (x * scale).round();
+        if scaled.abs() < 2f64.powi(120) {
+            Ok(Self(scaled as i128))
+        } else {
+            Err(EvaluationError::Scalar(x))
+        }
+    }
+
+    fn residue(self, modulus: Modulus) -> Residue {
+        modulus.reduce_i128(self.0)
+    }
+}

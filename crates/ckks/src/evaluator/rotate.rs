@@ -1,0 +1,125 @@
+//! Rotations and conjugation of the slots, and sums over slots.
+
+use tapetum_ring::{Evaluation, GaloisElement, Poly};
+
+use super::multiply::check_key_level;
+use super::{Evaluator, check_degree};
+use crate::ciphertext::Ciphertext;
+use crate::evaluator::{EvaluationError, KeyName};
+use crate::keys::GaloisKey;
+
+impl Evaluator {
+    /// Moves slot i + `steps` to slot i, cyclically over all N/2 slots.
+    ///
+    /// # Errors
+    /// If the key is missing or serves lower levels only, or the ciphertext has degree 2.
+    pub fn rotate(&self, a: &Ciphertext, steps: i64) -> Result<Ciphertext, EvaluationError> {
+        let mut rotated = self.rotate_hoisted(a, &[steps])?;
+        Ok(rotated.pop().expect("one rotation was asked for"))
+    }
+
+    /// Several rotations of one ciphertext, which share the costly half of the work (Halevi,
+    /// Shoup, 2018): the decomposition into digits.
+    ///
+    /// # Errors
+    /// As [`rotate`](Self::rotate).
+    pub fn rotate_hoisted(
+        &self,
+        a: &Ciphertext,
+        steps: &[i64],
+    ) -> Result<Vec<Ciphertext>, EvaluationError> {
+        self.check_own(a.parameters())?;
+        check_degree("a rotation", a, 1)?;
+        let log_n = self.parameters().log_n();
+        let identity = GaloisElement::rotation(0, log_n);
+        let keys = steps
+            .iter()
+            .map(|&k| {
+                let element = GaloisElement::rotation(k, log_n);
+                let name = KeyName::Rotation(k);
+                (element != identity)
+                    .then(|| self.galois_key(element, name, a.level()))
+                    .transpose()
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if keys.iter().all(Option::is_none) {
+            return Ok(vec![a.clone(); steps.len()]);
+        }
+        let digits = self.digits(a);
+        Ok(keys
+            .into_iter()
+            .map(|key| match key {
+                Some(key) => self.apply_automorphism(a, &digits, key),
+                None => a.clone(),
+            })
+            .collect())
+    }
+
+    /// The complex conjugate of every slot.
+    ///
+    /// # Errors
+    /// If the key is missing or serves lower levels only, or the ciphertext has degree 2.
+    pub fn conjugate(&self, a: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        check_degree("the conjugation", a, 1)?;
+        let element = GaloisElement::conjugation(self.parameters().log_n());
+        let key = self.galois_key(element, KeyName::Conjugation, a.level())?;
+        Ok(self.apply_automorphism(a, &self.digits(a), key))
+    }
+
+    /// Slot i of the result is the sum of the slots i + k `stride` for k = 0, ..., `count` - 1,
+    /// cyclically: log2(`count`) rotations by `stride` 2^k.
+    ///
+    /// # Errors
+    /// If `count` is not a power of two or larger than the number of slots, a key is missing, or
+    /// the ciphertext has degree 2.
+    pub fn sum_slots(
+        &self,
+        a: &Ciphertext,
+        count: usize,
+        stride: i64,
+    ) -> Result<Ciphertext, EvaluationError> {
+        if !count.is_power_of_two() || count > self.parameters().slots() {
+            return Err(EvaluationError::SlotCount(count));
+        }
+        let mut sum = a.clone();
+        for k in 0..count.trailing_zeros() {
+            let rotated = self.rotate(&sum, stride << k)?;
+            self.add_assign(&mut sum, &rotated)?;
+        }
+        Ok(sum)
+    }
+
+    fn galois_key(
+        &self,
+        element: GaloisElement,
+        name: KeyName,
+        level: usize,
+    ) -> Result<&GaloisKey, EvaluationError> {
+        let key = self
+            .keys
+            .galois(element)
+            .ok_or(EvaluationError::MissingKey(name))?;
+        check_key_level(name, key.level(), level)?;
+        Ok(key)
+    }
+
+    fn digits(&self, a: &Ciphertext) -> Vec<Poly<Evaluation>> {
+        self.parameters()
+            .decomposer(a.level())
+            .decompose(&a.parts()[1])
+    }
+
+    /// sigma(c0 + k0, k1), where (k0, k1) is c1 switched to the inverse image of s.
+    fn apply_automorphism(
+        &self,
+        a: &Ciphertext,
+        digits: &[Poly<Evaluation>],
+        key: &GaloisKey,
+    ) -> Ciphertext {
+        let [mut k0, k1] = key.key().switch(self.parameters(), a.level(), digits);
+        k0.add_assign(&a.parts()[0]);
+        let parts = [k0, k1].map(|part| key.automorphism().apply(&part));
+        Ciphertext::new(self.parameters(), parts.into(), a.scale())
+    }
+}

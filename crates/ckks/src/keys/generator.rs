@@ -1,0 +1,187 @@
+//! From a secret key to all keys that others may hold.
+
+use tapetum_ring::sampling::{SecretRng, uniform};
+use tapetum_ring::{Automorphism, Basis, Evaluation, GaloisElement, Poly};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    EvaluationKeys, GaloisKey, KeyError, KeyPlan, PublicKey, RelinearizationKey, SecretKey,
+    SwitchingKey,
+};
+use crate::parameters::{Parameters, security_level};
+
+/// Makes public and evaluation keys of one secret key.
+pub struct KeyGenerator {
+    secret: SecretKey,
+    rng: SecretRng,
+}
+
+impl KeyGenerator {
+    /// A generator with randomness from the operating system.
+    ///
+    /// # Errors
+    /// [`KeyError::Randomness`] if there is none.
+    pub fn new(secret: &SecretKey) -> Result<Self, KeyError> {
+        Ok(Self::with_rng(secret, SecretRng::from_os()?))
+    }
+
+    /// A generator with the given randomness, for known-answer files.
+    pub fn with_rng(secret: &SecretKey, rng: SecretRng) -> Self {
+        Self {
+            secret: secret.clone(),
+            rng,
+        }
+    }
+
+    /// A public key.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key would be too weak.
+    pub fn public_key(&mut self) -> Result<PublicKey, KeyError> {
+        let parameters = self.parameters();
+        let basis = parameters.q(parameters.max_level()).clone();
+        check_security(&basis)?;
+        let seed = self.rng.seed();
+        let secret = self.secret.restricted(&basis);
+        let b = self.hide(&secret, &uniform(&basis, seed));
+        Ok(PublicKey::new(self.secret.parameters(), seed, b))
+    }
+
+    /// The relinearisation key for the highest level.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key would be too weak.
+    pub fn relinearization_key(&mut self) -> Result<RelinearizationKey, KeyError> {
+        self.relinearization_key_at(self.parameters().max_level())
+    }
+
+    /// The key for rotations by `steps` to the left, for the highest level.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key would be too weak.
+    pub fn rotation_key(&mut self, steps: i64) -> Result<GaloisKey, KeyError> {
+        let element = GaloisElement::rotation(steps, self.parameters().log_n());
+        self.galois_key_at(element, self.parameters().max_level())
+    }
+
+    /// The key for the conjugation of the slots, for the highest level.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key would be too weak.
+    pub fn conjugation_key(&mut self) -> Result<GaloisKey, KeyError> {
+        let element = GaloisElement::conjugation(self.parameters().log_n());
+        self.galois_key_at(element, self.parameters().max_level())
+    }
+
+    /// All keys of a plan.
+    ///
+    /// # Errors
+    /// [`KeyError`] if a key would be too weak or the plan's level does not exist.
+    pub fn evaluation_keys(&mut self, plan: &KeyPlan) -> Result<EvaluationKeys, KeyError> {
+        self.evaluation_keys_with(plan, |_| ())
+    }
+
+    /// All keys of a plan; `progress` hears the number of finished keys after each.
+    ///
+    /// # Errors
+    /// [`KeyError`] if a key would be too weak or the plan's level does not exist.
+    pub fn evaluation_keys_with(
+        &mut self,
+        plan: &KeyPlan,
+        mut progress: impl FnMut(usize),
+    ) -> Result<EvaluationKeys, KeyError> {
+        let (level, max_level) = (plan.level(), self.parameters().max_level());
+        if level > max_level {
+            return Err(KeyError::Level { level, max_level });
+        }
+        let mut keys = EvaluationKeys::none(self.parameters());
+        let mut done = 0;
+        if plan.wants_relinearization() {
+            keys.set_relinearization(self.relinearization_key_at(level)?);
+            done += 1;
+            progress(done);
+        }
+        for &element in plan.elements() {
+            keys.insert_galois(self.galois_key_at(element, level)?);
+            done += 1;
+            progress(done);
+        }
+        Ok(keys)
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.secret.parameters()
+    }
+
+    fn relinearization_key_at(&mut self, level: usize) -> Result<RelinearizationKey, KeyError> {
+        let secret = self.secret.restricted(self.parameters().qp(level));
+        let mut square = secret.clone();
+        square.mul_assign(&secret);
+        let key = self.switching_key(level, &square, &secret)?;
+        Ok(RelinearizationKey::new(self.parameters(), key))
+    }
+
+    fn galois_key_at(
+        &mut self,
+        element: GaloisElement,
+        level: usize,
+    ) -> Result<GaloisKey, KeyError> {
+        let secret = self.secret.restricted(self.parameters().qp(level));
+        let image = Zeroizing::new(Automorphism::new(element.inverse()).apply(&secret));
+        let key = self.switching_key(level, &secret, &image)?;
+        Ok(GaloisKey::new(self.parameters(), element, key))
+    }
+
+    /// From the secret `from` to the secret `to`, both over Q P at `level`.
+    fn switching_key(
+        &mut self,
+        level: usize,
+        from: &Poly<Evaluation>,
+        to: &Poly<Evaluation>,
+    ) -> Result<SwitchingKey, KeyError> {
+        let parameters = self.parameters().clone();
+        let basis = parameters.qp(level);
+        check_security(basis)?;
+        let special = basis.slice(level + 1..basis.len());
+        let seed = self.rng.seed();
+        let b = (0..parameters.decomposer(level).count())
+            .map(|j| {
+                // P g_j s: the gadget is P modulo the primes of digit j, 0 modulo all others.
+                let mut gadget = Zeroizing::new(from.clone());
+                let digit = j * parameters.special()..(j + 1) * parameters.special();
+                gadget.scale_assign(|i| {
+                    let q = basis.modulus(i);
+                    if i <= level && digit.contains(&i) {
+                        special
+                            .moduli()
+                            .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)))
+                    } else {
+                        q.reduce(0)
+                    }
+                });
+                let mut b = self.hide(to, &uniform(basis, seed.child(j as u32)));
+                b.add_assign(&gadget);
+                b
+            })
+            .collect();
+        Ok(SwitchingKey::new(level, seed, b))
+    }
+
+    /// e - a s: what is uniform to all who do not know s.
+    fn hide(&mut self, secret: &Poly<Evaluation>, a: &Poly<Evaluation>) -> Poly<Evaluation> {
+        let basis = secret.basis();
+        let error = self.rng.gaussian(basis.degree());
+        let mut b = Poly::from_coefficients(basis, &error).into_evaluation();
+        let mut product = a.clone();
+        product.mul_assign(secret);
+        b.sub_assign(&product);
+        product.zeroize();
+        b
+    }
+}
+
+/// Every key is held against the table by the modulus that it really lives under.
+fn check_security(basis: &Basis) -> Result<(), KeyError> {
+    security_level(basis.log_n(), basis.log_product())?;
+    Ok(())
+}

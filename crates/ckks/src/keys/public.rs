@@ -1,0 +1,53 @@
+//! The public key: whoever has it can encrypt.
+
+use std::fmt;
+
+use tapetum_ring::sampling::{Seed, uniform};
+use tapetum_ring::{Evaluation, Poly};
+
+use crate::parameters::Parameters;
+
+/// An encryption of zero, (b, a) with b + a s = e, a expanded from a seed.
+#[derive(Clone, PartialEq)]
+pub struct PublicKey {
+    parameters: Parameters,
+    seed: Seed,
+    b: Poly<Evaluation>,
+    a: Poly<Evaluation>,
+}
+
+impl PublicKey {
+    /// The caller guarantees that `b` lives over Q at the highest level.
+    pub(crate) fn new(parameters: &Parameters, seed: Seed, b: Poly<Evaluation>) -> Self {
+        let a = uniform(b.basis(), seed);
+        Self {
+            parameters: parameters.clone(),
+            seed,
+            b,
+            a,
+        }
+    }
+
+    /// The parameters that the key belongs to.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    pub(crate) fn b(&self) -> &Poly<Evaluation> {
+        &self.b
+    }
+
+    pub(crate) fn a(&self) -> &Poly<Evaluation> {
+        &self.a
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.parameters.digest())
+    }
+}

@@ -1,0 +1,69 @@
+//! Switching keys: what turns a multiple of one secret into a ciphertext under another
+//! (hybrid key switching with digits of several primes; Han, Ki, 2020, section 3).
+
+use tapetum_ring::sampling::{Seed, uniform};
+use tapetum_ring::{Evaluation, Poly, inner_product};
+
+use crate::parameters::Parameters;
+
+/// For each digit j a pair (b_j, a_j) over Q P with b_j + a_j t = P g_j s + e_j, where g_j is 1
+/// modulo the primes of digit j and 0 modulo the others: from the secret s to the secret t.
+#[derive(Clone, PartialEq)]
+pub(crate) struct SwitchingKey {
+    level: usize,
+    seed: Seed,
+    digits: Vec<[Poly<Evaluation>; 2]>,
+}
+
+impl SwitchingKey {
+    /// Joins the halves `b` with the uniform ones, which the children of `seed` stand for.
+    ///
+    /// The caller guarantees one `b` over Q P at `level` for each digit of that level.
+    pub(crate) fn new(level: usize, seed: Seed, b: Vec<Poly<Evaluation>>) -> Self {
+        let digits = b
+            .into_iter()
+            .zip(0..)
+            .map(|(b, j)| {
+                let a = uniform(b.basis(), seed.child(j));
+                [b, a]
+            })
+            .collect();
+        Self {
+            level,
+            seed,
+            digits,
+        }
+    }
+
+    /// The highest level of ciphertexts that the key can switch.
+    pub(crate) fn level(&self) -> usize {
+        self.level
+    }
+
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The halves b, one for each digit.
+    pub(crate) fn b(&self) -> impl ExactSizeIterator<Item = &Poly<Evaluation>> {
+        self.digits.iter().map(|[b, _]| b)
+    }
+
+    /// From the digits of c to (k0, k1) with k0 + k1 t = c s, up to a small error. `level` is that
+    /// of c and at most that of the key.
+    pub(crate) fn switch(
+        &self,
+        parameters: &Parameters,
+        level: usize,
+        digits: &[Poly<Evaluation>],
+    ) -> [Poly<Evaluation>; 2] {
+        [0, 1].map(|half| {
+            let pairs: Vec<_> = digits
+                .iter()
+                .zip(&self.digits)
+                .map(|(digit, key)| (digit, &key[half]))
+                .collect();
+            parameters.mod_down(level).divide(inner_product(&pairs))
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Parameters as a file, and inside the files of keys that open without one.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::container::{self, Object, PayloadReader, PayloadWriter};
+use super::{FileType, WireError};
+use crate::parameters::{Digest, Parameters, ParametersLiteral};
+
+/// The header of parameters, secret keys and public keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParametersHeader {
+    /// The parameters as they were written down.
+    pub literal: ParametersLiteral,
+}
+
+/// A header from which the parameters can be made.
+pub(super) trait SelfContained {
+    fn literal(&self) -> &ParametersLiteral;
+}
+
+impl SelfContained for ParametersHeader {
+    fn literal(&self) -> &ParametersLiteral {
+        &self.literal
+    }
+}
+
+/// Checks the parameters in a header as if a user had written them, and against the digest.
+pub(super) fn from_header(
+    stated: Digest,
+    header: &impl SelfContained,
+) -> Result<Parameters, WireError> {
+    let parameters = Parameters::new(header.literal().clone())?;
+    let computed = parameters.digest();
+    if stated == computed {
+        Ok(parameters)
+    } else {
+        Err(WireError::DigestMismatch { stated, computed })
+    }
+}
+
+impl Object for Parameters {
+    const TYPE: FileType = FileType::Parameters;
+    type Header = ParametersHeader;
+
+    fn parameters(&self) -> &Parameters {
+        self
+    }
+
+    fn header(&self) -> ParametersHeader {
+        ParametersHeader {
+            literal: self.literal().clone(),
+        }
+    }
+
+    fn check(_: &Parameters, _: &ParametersHeader) -> Result<(), WireError> {
+        Ok(())
+    }
+
+    fn payload_len(_: &Parameters, _: &ParametersHeader) -> u64 {
+        0
+    }
+
+    fn write_payload<W: Write>(&self, _: &mut PayloadWriter<W>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_payload<R: Read>(
+        parameters: &Parameters,
+        _: ParametersHeader,
+        _: &mut PayloadReader<R>,
+    ) -> Result<Self, WireError> {
+        Ok(parameters.clone())
+    }
+}
+
+super::self_contained_methods!(Parameters, "parameters");

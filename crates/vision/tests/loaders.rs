@@ -95,12 +95,30 @@ mod folders {
     #[test]
     fn a_truncated_image_is_an_error() {
         let dir = dir();
-        picture(&dir, "whole.png", 40, 40, [1, 2, 3]);
-        let whole = fs::read(dir.path().join("whole.png")).unwrap();
-        for keep in [whole.len() / 2, whole.len() - 20] {
-            let cut = write(&dir, "cut.png", &whole[..keep]);
-            let error = unlabeled_images(&cut, &Limits::default()).unwrap_err();
-            assert!(matches!(error, Error::NotAnImage { .. }), "{error}");
+        for name in ["whole.png", "whole.jpg", "whole.webp"] {
+            let path = dir.path().join(name);
+            let noise = image::RgbImage::from_fn(40, 40, |x, y| {
+                image::Rgb([x * y, x * 7 + y * y * 3, x * x].map(|v| (v * 37 % 251) as u8))
+            });
+            noise.save(&path).unwrap();
+            assert!(unlabeled_images(&path, &Limits::default()).is_ok());
+            let whole = fs::read(&path).unwrap();
+            // The last twelve bytes of a PNG file are its end chunk and hold nothing of the picture.
+            let least = if name.ends_with("png") { 13 } else { 1 };
+            for cut in [least, 20, whole.len() / 2, whole.len() - 13] {
+                let cut = write(&dir, "cut", &whole[..whole.len() - cut]);
+                let error = unlabeled_images(&cut, &Limits::default());
+                assert!(
+                    matches!(error, Err(Error::NotAnImage { .. })),
+                    "{name}: {error:?}"
+                );
+            }
+            // Data after the end, as some cameras write it, do no harm.
+            let longer = write(&dir, "longer", [&whole[..], &[0xff; 9]].concat());
+            assert!(
+                unlabeled_images(&longer, &Limits::default()).is_ok(),
+                "{name}"
+            );
         }
     }
 

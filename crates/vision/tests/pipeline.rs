@@ -64,7 +64,7 @@ fn whitening_removes_correlation_up_to_the_shrinkage() {
     let a = 0.01;
     let s = Standardizer::fit(4, &values, &options(50.0, 1.0, Some(a))).unwrap();
     let z = s.apply(&values, false).unwrap();
-    // cov(L^-1 z) = L^-1 C L^-T = I - a (L^T L)^-1-like: with the constant column C_22 = 0, the rest near 1.
+    // The covariance of u = L^-1 z is L^-1 C L^-T = I - a L^-1 L^-T, near I where a is small.
     let cov = |i: usize, j: usize| {
         let (x, y) = (column(&z, i), column(&z, j));
         mean(&x.iter().zip(&y).map(|(x, y)| x * y).collect::<Vec<_>>())
@@ -274,7 +274,7 @@ fn parts_of_a_specification_stand_side_by_side() {
     let (both, hog, pixels) = (apply("hog:6+pixels:4"), apply("hog:6"), apply("pixels:4"));
     for i in 0..6 {
         let (h, p) = (hog.row(i).unwrap(), pixels.row(i).unwrap());
-        let joined = [&h[..36], &p[..]].concat();
+        let joined = [&h[..36], p].concat();
         assert_eq!(both.row(i).unwrap(), joined);
     }
     assert_eq!(both.row(6), None);

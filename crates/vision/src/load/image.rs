@@ -1,6 +1,6 @@
 //! One image file, through the `image` crate and its limits.
 
-use super::{Limits, open, read_capped};
+use super::{Limits, jpeg, open, read_capped};
 use crate::features::resample;
 use crate::{Error, GreyImage};
 use image::{ImageFormat, ImageReader};
@@ -15,10 +15,13 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<GreyImage, Error> {
         path: path.to_path_buf(),
         reason,
     };
-    let mut reader = ImageReader::new(Cursor::new(bytes))
+    let mut reader = ImageReader::new(Cursor::new(&bytes))
         .with_guessed_format()
         .map_err(|e| Error::io(path, e))?;
     match reader.format() {
+        Some(ImageFormat::Jpeg) if !jpeg::is_whole(&bytes) => {
+            return Err(not_an_image("the JPEG data end too early".to_owned()));
+        }
         Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP) => {}
         Some(other) => {
             return Err(not_an_image(format!(

@@ -7,6 +7,7 @@ mod csv;
 mod folder;
 mod idx;
 mod image;
+mod jpeg;
 mod npy;
 mod npz;
 

@@ -9,9 +9,13 @@ use crate::evaluator::EvaluationError;
 /// coarse.
 const MIN_CORRECTION: f64 = (1u64 << 24) as f64;
 
+/// A rescaling must leave at least this scale, or it was not preceded by a product.
+const MIN_SCALE: f64 = (1u64 << 10) as f64;
+
 impl Evaluator {
     /// Divides by the last prime of the modulus, and rounds: one level less, the scale divided by
-    /// the prime. The error of the rounding is about sqrt(N / 18) / scale in a slot.
+    /// the prime. The error of the rounding in a slot is about N / (5 scale); for a product of
+    /// degree 2 it is sqrt(N) times that, so relinearise first.
     ///
     /// # Errors
     /// If there is no level left, or the scale is too small to be divided.
@@ -26,7 +30,7 @@ impl Evaluator {
             });
         };
         let scale = a.scale() / self.parameters().q(level).modulus(level).to_f64();
-        if scale < 1.0 {
+        if scale < MIN_SCALE {
             return Err(EvaluationError::ScaleTooSmall {
                 log_scale: a.scale().log2(),
             });

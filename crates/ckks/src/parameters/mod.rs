@@ -301,7 +301,7 @@ fn choose_primes(literal: &ParametersLiteral) -> Result<Chain, ParametersError> 
     for &bits in literal.q_bits[1..].iter().rev() {
         if bits == literal.log_scale {
             let prime = take(scale * scale / nominal, bits)?;
-            scale *= scale / prime as f64;
+            scale = scale * scale / prime as f64;
             q.push(prime);
         } else {
             q.push(take(2f64.powi(bits as i32), bits)?);

@@ -3,9 +3,10 @@
 use crate::{Error, GreyImage, matrix::check_finite};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 
 /// A table of numbers, row-major, one row per sample.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Table {
     columns: usize,
     values: Vec<f64>,
@@ -42,6 +43,13 @@ impl Table {
     /// The features of sample `i`, or `None` past the end.
     pub fn row(&self, i: usize) -> Option<&[f64]> {
         self.values.chunks_exact(self.columns).nth(i)
+    }
+}
+
+/// Shape only: the values may be private.
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({} x {})", self.rows(), self.columns)
     }
 }
 
@@ -155,12 +163,24 @@ pub struct Repeats {
 }
 
 /// Samples with labels; every label is an index into the class names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct DataSet {
     samples: Samples,
     labels: Vec<usize>,
     class_names: Vec<String>,
     sources: Vec<String>,
+}
+
+/// Sizes only: samples and labels may be private.
+impl fmt::Debug for DataSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "DataSet({} samples of {:?})",
+            self.len(),
+            self.class_names
+        )
+    }
 }
 
 impl DataSet {

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// A row-major matrix of finite numbers, one row per sample.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Features {
     rows: usize,
     cols: usize,
@@ -46,6 +46,13 @@ impl Features {
     /// The values, row after row, without a copy.
     pub fn into_values(self) -> Vec<f64> {
         self.values
+    }
+}
+
+/// Shape only: the values are private until encrypted.
+impl std::fmt::Debug for Features {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Features({} x {})", self.rows, self.cols)
     }
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the JSON form; a reader refuses any other.
 const VERSION: u32 = 1;
 
+/// Feature values computed at once: 2 GiB.
+const MAX_VALUES: usize = 1 << 28;
+
 /// How a [`Pipeline`] is fitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineOptions {
@@ -177,6 +180,14 @@ impl TryFrom<Unchecked> for Pipeline {
 fn extract(spec: &FeatureSpec, side: usize, samples: &Samples) -> Result<(usize, Vec<f64>), Error> {
     match samples {
         Samples::Images(images) if !spec.is_table() => {
+            let values = spec.columns(side)?.saturating_mul(images.len());
+            if values > MAX_VALUES {
+                return Err(Error::Option {
+                    name: "features",
+                    value: format!("{spec} of {} images, {values} values", images.len()),
+                    expected: "at most 2^28 values; take fewer features or fewer images at a time",
+                });
+            }
             Ok(Extractor::new(spec, side)?.extract(images))
         }
         Samples::Table(table) if spec.is_table() => Ok((table.columns(), table.values().to_vec())),

@@ -41,11 +41,13 @@ impl Default for StandardizerOptions {
 /// A feature x becomes `z = clip((x - mean) / std)`; a constant feature (std 0) becomes 0. With whitening, C being the
 /// correlation matrix of the fitted data's z and `C + a I = L L^T` its Cholesky factors, z becomes `clip(L^-1 z)`: the
 /// features are uncorrelated up to the shrinkage a, which keeps noise in directions of little variance small. A
-/// gradient method then needs one to three steps instead of tens. It needs no labels. Last, all is multiplied by `scale`.
+/// gradient method then needs one to three steps instead of tens. It needs no labels, but it does in the clear what those
+/// steps would have done: one step from zero on whitened features is Fisher's discriminant with shrinkage. Last, all is
+/// multiplied by `scale`.
 ///
 /// As JSON: `{"mean": [...], "std": [...], "clip": 4.0, "scale": 1.0}`, `clip` and `scale` optional, and perhaps
 /// `"whitening": {"shrinkage": a, "factor": [...]}` with the rows of the lower triangle L one after another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Standardizer {
     mean: Vec<f64>,
@@ -57,7 +59,7 @@ pub struct Standardizer {
 }
 
 /// Packed lower triangle: row i holds i + 1 numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Whitening {
     shrinkage: f64,
@@ -299,6 +301,18 @@ impl Standardizer {
             scale,
             whitening,
         })
+    }
+}
+
+/// Without the statistics, which may be private.
+impl std::fmt::Debug for Standardizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Standardizer")
+            .field("columns", &self.columns())
+            .field("clip", &self.clip)
+            .field("scale", &self.scale)
+            .field("whitening", &self.is_whitening())
+            .finish_non_exhaustive()
     }
 }
 

@@ -261,6 +261,45 @@ fn a_pipeline_survives_its_json_form_bit_for_bit() {
 }
 
 #[test]
+fn more_features_than_memory_are_refused() {
+    let data = noise(300);
+    let options = PipelineOptions {
+        side: 1024,
+        ..Default::default()
+    };
+    let fit = Pipeline::fit("pixels:1024".parse().unwrap(), &data, options);
+    assert!(matches!(
+        fit,
+        Err(Error::Option {
+            name: "features",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn debug_output_shows_no_private_value() {
+    let rows = Table::new(1, vec![123.25, 7.5]).unwrap();
+    let s = Standardizer::fit(1, rows.values(), &options(4.0, 1.0, Some(0.1))).unwrap();
+    let x = s.apply(rows.values(), true).unwrap();
+    let names = vec!["a".to_owned()];
+    let data = DataSet::new(
+        Samples::Table(rows),
+        vec![0, 0],
+        names,
+        vec![String::new(); 2],
+    );
+    let text = format!(
+        "{s:?} {x:?} {:?} {:?}",
+        data.as_ref().unwrap().samples(),
+        data
+    );
+    for private in ["123.25", "7.5", "65.375", "57.875"] {
+        assert!(!text.contains(private), "{text}");
+    }
+}
+
+#[test]
 fn parts_of_a_specification_stand_side_by_side() {
     let data = noise(6);
     let apply = |spec: &str| {

@@ -15,10 +15,14 @@ const MAX_VALUES: usize = 1 << 28;
 pub struct PipelineOptions {
     /// Images are first resized to `side` x `side` (1 to 1024); 28 unless set. Not used for tables.
     pub side: usize,
-    /// Whether a last column of ones is appended; yes unless set.
+    /// Whether a last column of ones, scaled like the others, is appended; yes unless set.
     pub intercept: bool,
     /// Clipping, scaling and whitening.
     pub standardizer: StandardizerOptions,
+    /// Whether the scale is replaced by the one that makes 1 the largest eigenvalue of X^T X / rows, X being the
+    /// features fitted on with their intercept; yes unless set. Gradient methods then know how long a step may be
+    /// without knowing the data.
+    pub unit_spectrum: bool,
 }
 
 impl Default for PipelineOptions {
@@ -27,6 +31,7 @@ impl Default for PipelineOptions {
             side: 28,
             intercept: true,
             standardizer: StandardizerOptions::default(),
+            unit_spectrum: true,
         }
     }
 }
@@ -59,7 +64,17 @@ impl Pipeline {
     /// A pipeline whose statistics are those of `data`, which should be the training part alone.
     pub fn fit(spec: FeatureSpec, data: &DataSet, options: PipelineOptions) -> Result<Self, Error> {
         let (columns, values) = extract(&spec, options.side, data.samples())?;
-        let standardizer = Standardizer::fit(columns, &values, &options.standardizer)?;
+        let mut standardizer = Standardizer::fit(columns, &values, &options.standardizer)?;
+        if options.unit_spectrum {
+            standardizer = standardizer.with_scale(1.0)?;
+            let largest = standardizer
+                .apply(&values, options.intercept)?
+                .largest_eigenvalue();
+            // Of constant features nothing is left, and any scale does.
+            if largest > 0.0 {
+                standardizer = standardizer.with_scale(largest.sqrt().recip())?;
+            }
+        }
         let class_names = data.class_names().to_vec();
         Self::new(
             spec,

@@ -170,6 +170,11 @@ impl Standardizer {
         })
     }
 
+    /// The same statistics with another scale, which must be positive and at most 1e6.
+    pub fn with_scale(self, scale: f64) -> Result<Self, Error> {
+        Self::checked(self.mean, self.std, self.clip, scale, self.whitening)
+    }
+
     /// Number of features.
     pub fn columns(&self) -> usize {
         self.mean.len()
@@ -185,7 +190,8 @@ impl Standardizer {
         self.whitening.is_some()
     }
 
-    /// Standardises a row-major matrix; with `intercept` a last column of ones is appended, which is not scaled.
+    /// Standardises a row-major matrix; with `intercept` a last column of ones is appended, times the scale like all
+    /// others.
     pub fn apply(&self, values: &[f64], intercept: bool) -> Result<Features, Error> {
         let columns = self.columns();
         if !values.len().is_multiple_of(columns) {
@@ -204,10 +210,10 @@ impl Standardizer {
             if let Some(whitening) = &self.whitening {
                 whitening.solve(&mut out[start..], self.clip);
             }
-            out[start..].iter_mut().for_each(|z| *z *= self.scale);
             if intercept {
                 out.push(1.0);
             }
+            out[start..].iter_mut().for_each(|z| *z *= self.scale);
         }
         Features::new(rows, cols, out)
     }

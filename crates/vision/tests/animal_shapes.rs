@@ -22,7 +22,7 @@ fn the_set_is_what_its_description_says() {
 /// Returns the weights and the largest |z| met.
 fn train(x: &Features, signs: &[f64], steps: &[f64], momentum: bool) -> (Vec<f64>, f64) {
     let sigmoid = |z: f64| 0.5 + 0.150_094 * z - 0.001_592 * z * z * z;
-    let l = largest_eigenvalue(x) / 4.0;
+    let l = x.largest_eigenvalue() / 4.0;
     let (mut w, mut v) = (vec![0.0; x.cols()], vec![0.0; x.cols()]);
     let (mut t, mut largest) = (1.0f64, 0.0f64);
     for step in steps {
@@ -47,22 +47,6 @@ fn train(x: &Features, signs: &[f64], steps: &[f64], momentum: bool) -> (Vec<f64
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-/// Of X^T X / m, by power iteration.
-fn largest_eigenvalue(x: &Features) -> f64 {
-    let mut v = vec![1.0; x.cols()];
-    let mut value = 0.0;
-    for _ in 0..60 {
-        let mut next = vec![0.0; x.cols()];
-        for row in x.values().chunks_exact(x.cols()) {
-            let p = dot(row, &v) / x.rows() as f64;
-            next.iter_mut().zip(row).for_each(|(n, r)| *n += p * r);
-        }
-        value = dot(&next, &next).sqrt();
-        v = next.iter().map(|n| n / value).collect();
-    }
-    value
 }
 
 /// Mean held-out accuracy over seeds, and the largest |z| in training.

@@ -234,6 +234,7 @@ fn a_pipeline_survives_its_json_form_bit_for_bit() {
             side: 16,
             intercept: false,
             standardizer: options(3.0, 0.25, whitening),
+            unit_spectrum: false,
         };
         let spec: FeatureSpec = "hog:4+pixels:3+dct:5".parse().unwrap();
         let pipeline = Pipeline::fit(spec, &data, options).unwrap();
@@ -305,6 +306,7 @@ fn parts_of_a_specification_stand_side_by_side() {
     let apply = |spec: &str| {
         let options = PipelineOptions {
             side: 12,
+            unit_spectrum: false,
             ..Default::default()
         };
         let pipeline = Pipeline::fit(spec.parse().unwrap(), &data, options).unwrap();
@@ -366,5 +368,40 @@ proptest! {
         let z = s.apply(values, false).unwrap();
         prop_assert!(z.values().iter().all(|v| v.abs() <= s.bound() * (1.0 + 1e-12)));
         prop_assert_eq!(&Standardizer::from_json(&s.to_json().unwrap()).unwrap(), &s);
+    }
+}
+
+#[test]
+fn the_largest_eigenvalue_is_that_of_the_second_moments() {
+    // Columns (a, a, 0) and a small independent one: eigenvalues 2 E[a^2], E[b^2] and 0.
+    let rows: Vec<f64> = (0..64)
+        .flat_map(|i| {
+            let a = if i % 2 == 0 { 1.5 } else { -1.5 };
+            let b = if i % 4 < 2 { 0.1 } else { -0.1 };
+            [a, a, 0.0, b]
+        })
+        .collect();
+    let features = Features::new(64, 4, rows).unwrap();
+    assert!((features.largest_eigenvalue() - 4.5).abs() < 1e-9);
+    let zero = Features::new(2, 2, vec![0.0; 4]).unwrap();
+    assert_eq!(zero.largest_eigenvalue(), 0.0);
+}
+
+#[test]
+fn a_unit_spectrum_has_one_as_its_largest_eigenvalue() {
+    let data = noise(40);
+    for intercept in [true, false] {
+        let options = PipelineOptions {
+            intercept,
+            ..Default::default()
+        };
+        let spec: FeatureSpec = "pixels:5".parse().unwrap();
+        let pipeline = Pipeline::fit(spec, &data, options).unwrap();
+        let x = pipeline.apply(data.samples()).unwrap();
+        assert!((x.largest_eigenvalue() - 1.0).abs() < 1e-6);
+        if intercept {
+            let last: Vec<f64> = x.values().chunks_exact(26).map(|row| row[25]).collect();
+            assert!(last.iter().all(|&v| v == last[0] && v > 0.0 && v < 1.0));
+        }
     }
 }

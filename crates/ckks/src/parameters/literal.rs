@@ -1,6 +1,9 @@
 //! What a user writes down, before it is checked.
 
 use serde::{Deserialize, Serialize};
+use tapetum_ring::MAX_MODULUS_BITS;
+
+use super::security::TABLE as SECURITY_TABLE;
 
 /// The distribution of the secret key's coefficients.
 ///
@@ -43,6 +46,58 @@ pub struct ParametersLiteral {
     pub log_scale: u32,
     /// The distribution of the secret key.
     pub secret: SecretDistribution,
+}
+
+impl ParametersLiteral {
+    /// The smallest ring with `levels` levels of `log_scale` bits at 128-bit security, with the
+    /// number of special primes that makes key switches cheapest on the average over the levels.
+    ///
+    /// The first prime has 8 bits more than the scale, so results up to 2^7 fit.
+    ///
+    /// ```
+    /// use tapetum_ckks::{Parameters, ParametersLiteral};
+    ///
+    /// let literal = ParametersLiteral::for_levels(14, 40).expect("fits into N = 2^15");
+    /// let parameters = Parameters::new(literal)?;
+    /// assert_eq!((parameters.log_n(), parameters.max_level(), parameters.digits()), (15, 14, 3));
+    /// # Ok::<(), tapetum_ckks::ParametersError>(())
+    /// ```
+    pub fn for_levels(levels: usize, log_scale: u32) -> Option<Self> {
+        let first = (log_scale + 8).min(MAX_MODULUS_BITS);
+        let log_q = first as f64 + levels as f64 * log_scale as f64;
+        let limbs = levels + 1;
+        SECURITY_TABLE.iter().find_map(|&(log_n, allowed, _)| {
+            // Primes are near powers of two, so their product is not exactly one.
+            let room = allowed - log_q - 0.1;
+            let fits = |special: usize| (special as u32 * MAX_MODULUS_BITS) as f64 <= room;
+            let special = (1..=limbs)
+                .filter(|&special| fits(special))
+                .min_by_key(|&special| switching_cost(limbs, special));
+            let p_bits = match special {
+                Some(special) => vec![MAX_MODULUS_BITS; special],
+                // One special prime must be larger than any other prime.
+                None if room >= (first + 1) as f64 => vec![first + 1],
+                None => return None,
+            };
+            let mut q_bits = vec![first];
+            q_bits.resize(limbs, log_scale);
+            Some(Self {
+                log_n,
+                q_bits,
+                p_bits,
+                log_scale,
+                secret: SecretDistribution::UniformTernary,
+            })
+        })
+    }
+}
+
+/// The transforms of one key switch at each level, summed up: every digit is raised to all primes,
+/// and two polynomials are brought down again.
+fn switching_cost(limbs: usize, special: usize) -> usize {
+    (1..=limbs)
+        .map(|q| (q.div_ceil(special) + 2) * (q + special))
+        .sum()
 }
 
 /// Parameter sets that are known to fit together. All have at least 128-bit security.

@@ -402,6 +402,31 @@ mod tests {
     }
 
     #[test]
+    fn parameters_for_a_number_of_levels_are_the_smallest_that_are_secure() {
+        let mut last = 0;
+        for levels in 0..=60 {
+            let literal = ParametersLiteral::for_levels(levels, 40).unwrap();
+            let log_n = literal.log_n;
+            assert!(log_n >= last && literal.q_bits.len() == levels + 1);
+            last = log_n;
+            if log_n < 16 {
+                assert!(Parameters::new(literal.clone()).is_ok(), "{levels} levels");
+            }
+            let smaller = ParametersLiteral {
+                log_n: log_n - 1,
+                p_bits: vec![49],
+                ..literal
+            };
+            assert!(
+                Parameters::new(smaller).is_err(),
+                "{levels} levels fit in a smaller ring"
+            );
+        }
+        assert_eq!(ParametersLiteral::for_levels(200, 40), None);
+        assert!(ParametersLiteral::for_levels(1, 49).is_some());
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let good = Preset::N13.literal();
         let with = |change: &dyn Fn(&mut ParametersLiteral)| {

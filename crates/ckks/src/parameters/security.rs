@@ -10,7 +10,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// (log N, largest log2(QP) at 128 bits, the same at 192 bits).
-const TABLE: [(u32, f64, f64); 6] = [
+pub(super) const TABLE: [(u32, f64, f64); 6] = [
     (12, 106.0, 73.0),
     (13, 214.0, 147.0),
     (14, 430.0, 297.0),

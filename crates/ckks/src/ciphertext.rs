@@ -73,10 +73,6 @@ impl Ciphertext {
         &self.parts
     }
 
-    pub(crate) fn into_parts(self) -> Vec<Poly<Evaluation>> {
-        self.parts
-    }
-
     /// For whoever changes the parts: the seed no longer describes them.
     pub(crate) fn parts_mut(&mut self) -> &mut Vec<Poly<Evaluation>> {
         self.seed = None;

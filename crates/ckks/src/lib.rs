@@ -10,6 +10,7 @@ mod keys;
 mod parameters;
 mod plaintext;
 mod special_fft;
+pub mod wire;
 
 pub use ciphertext::Ciphertext;
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};

@@ -78,8 +78,8 @@ impl<'a> Bundle<'a> {
     /// * [`WireError::Kind`] unless `kind` is 1 to 64 lower-case letters, digits and hyphens.
     /// * [`WireError::WrongParameters`] if a ciphertext does not belong to `parameters`.
     /// * [`WireError::Oversized`] for more than [`MAX_METADATA_LEN`] bytes of metadata, more than
-    ///   [`MAX_CIPHERTEXTS`] ciphertexts, or a header over 64 KiB, which takes thousands of
-    ///   neighbours that differ in level, degree or scale.
+    ///   [`MAX_CIPHERTEXTS`] ciphertexts, or a header over 1 MiB, which takes many
+    ///   thousands of neighbours that differ in level, degree or scale.
     pub fn new(
         parameters: &Parameters,
         kind: &str,

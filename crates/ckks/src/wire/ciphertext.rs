@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ring::packing::packed_len;
 use tapetum_ring::sampling::uniform;
 
-use super::container::{self, Object, PayloadReader, PayloadWriter};
+use super::container::{Object, PayloadReader, PayloadWriter};
 use super::{FileType, WireError};
 use crate::ciphertext::Ciphertext;
 use crate::parameters::Parameters;
@@ -43,14 +43,9 @@ pub(super) fn check_level(parameters: &Parameters, level: u32) -> Result<usize, 
     }
 }
 
-fn check_level_and_scale(
-    parameters: &Parameters,
-    level: u32,
-    scale: f64,
-) -> Result<(), WireError> {
+fn check_level_and_scale(parameters: &Parameters, level: u32, scale: f64) -> Result<(), WireError> {
     let log_q = parameters.log_q(check_level(parameters, level)?);
-    // Also false for NaN.
-    if scale.is_normal() && scale.is_sign_positive() && scale.log2().abs() <= log_q {
+    if scale >= 1.0 && scale.log2() <= log_q {
         Ok(())
     } else {
         Err(WireError::Scale { scale, log_q })

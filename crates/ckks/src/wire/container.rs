@@ -20,9 +20,9 @@ const MAGIC: [u8; 8] = *b"TAPETUM\0";
 /// The format that this code writes, and the newest that it reads.
 pub const FORMAT_VERSION: u16 = 1;
 /// Most bytes of a header.
-pub(super) const MAX_HEADER_LEN: usize = 1 << 16;
+pub(super) const MAX_HEADER_LEN: usize = 1 << 20;
 /// Most bytes of a payload.
-pub(super) const MAX_PAYLOAD_LEN: u64 = 1 << 36;
+pub(super) const MAX_PAYLOAD_LEN: u64 = 1 << 40;
 /// Bytes of everything except header and payload.
 pub(super) const FRAME_LEN: usize = MAGIC.len() + 2 + 2 + 4 + 32 + 8 + CHECKSUM_LEN;
 const CHECKSUM_LEN: usize = 32;
@@ -124,10 +124,11 @@ pub(super) fn read<T: Object>(
         });
     }
     source.remaining = expected;
-    let object = T::read_payload(&parameters, header, &mut source);
-    // A bad residue is told from a damaged file by the checksum, so it is read in either case.
-    source.finish()?;
-    object
+    match T::read_payload(&parameters, header, &mut source) {
+        Err(WireError::Io(e)) => Err(e.into()),
+        // A bad residue in a damaged file is damage, so the checksum comes first.
+        object => source.finish().and(object),
+    }
 }
 
 /// For objects whose parameters the caller knows.
@@ -186,8 +187,7 @@ impl Front {
             });
         }
         let digest = Digest::from_bytes(source.array("front")?);
-        let mut header = vec![0; header_len as usize];
-        source.fill(&mut header, "header")?;
+        let header = source.vec(header_len as usize, "header")?;
         let payload_len = u64::from_le_bytes(source.array("front")?);
         if payload_len > MAX_PAYLOAD_LEN {
             return Err(WireError::Oversized {
@@ -267,12 +267,9 @@ impl<R: Read> PayloadReader<R> {
 
     /// `len` bytes in a buffer that grows as they arrive.
     pub fn payload_vec(&mut self, len: usize) -> Result<Vec<u8>, WireError> {
-        self.fill_buffer(len)?;
-        self.remaining -= self.buffer.len() as u64;
-        if self.buffer.len() < len {
-            return Err(WireError::Truncated("payload"));
-        }
-        Ok(std::mem::take(&mut self.buffer))
+        let bytes = self.vec(len, "payload")?;
+        self.remaining -= len as u64;
+        Ok(bytes)
     }
 
     pub fn seed(&mut self) -> Result<Seed, WireError> {
@@ -317,6 +314,14 @@ impl<R: Read> PayloadReader<R> {
         })?;
         self.hasher.update(out);
         Ok(())
+    }
+
+    fn vec(&mut self, len: usize, part: &'static str) -> Result<Vec<u8>, WireError> {
+        self.fill_buffer(len)?;
+        if self.buffer.len() < len {
+            return Err(WireError::Truncated(part));
+        }
+        Ok(std::mem::take(&mut self.buffer))
     }
 
     /// The next `len` bytes, or as many as there are.

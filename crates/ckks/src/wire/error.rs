@@ -89,8 +89,8 @@ pub enum WireError {
         /// The highest level of the parameters.
         max: usize,
     },
-    /// The scale is not a positive number that fits under the modulus.
-    #[error("a scale of {scale:e} does not fit under a modulus of {log_q:.1} bits")]
+    /// The scale is not a number of at least 1 that fits under the modulus.
+    #[error("a scale of {scale:e} is not between 1 and the modulus of 2^{log_q:.1}")]
     Scale {
         /// The scale in the file.
         scale: f64,

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::container::{self, Object, PayloadReader, PayloadWriter};
+use super::container::{Object, PayloadReader, PayloadWriter};
 use super::{FileType, WireError};
 use crate::parameters::{Digest, Parameters, ParametersLiteral};
 
@@ -75,4 +75,5 @@ impl Object for Parameters {
     }
 }
 
-super::self_contained_methods!(Parameters, "parameters");
+super::writing_methods!(Parameters, "parameter set");
+super::self_contained_methods!(Parameters, "parameter set");

@@ -1,0 +1,132 @@
+//! Files: everything that one side hands to another, as bytes.
+//!
+//! Parameters, keys, plaintexts, ciphertexts and [`Bundle`]s of ciphertexts have `to_bytes` and
+//! `write`, `from_bytes` and `read`. Each file says what it holds and to which parameters it
+//! belongs, and ends with a checksum. Uniform halves of keys, and of ciphertexts fresh from the
+//! secret key, are written as seeds. `docs/wire-format.md` has the layout to the byte.
+//!
+//! Bytes to be read are hostile. Every read ends with an object whose parts all fit the
+//! parameters, or with a [`WireError`]; memory grows only with bytes that have arrived, except for
+//! the tables of parameters that a file brings along (at most about 600 MB, for N = 2^17).
+//! A checksum is no signature: it finds damage, not forgery.
+//!
+//! `read` takes what it needs from the reader and leaves the rest, so that objects can follow each
+//! other; `from_bytes` refuses bytes that follow. [`inspect`] tells what a file holds without
+//! reading it all.
+//!
+//! ```
+//! use tapetum_ckks::*;
+//!
+//! let parameters = Parameters::preset(Preset::N12);
+//! let secret = SecretKey::generate(&parameters)?;
+//! let message = Encoder::new(&parameters).encode(&[0.5], 0)?;
+//! let ciphertext = Encryptor::with_secret_key(&secret).encrypt(&message)?;
+//!
+//! let bytes = ciphertext.to_bytes();
+//! assert_eq!(Ciphertext::from_bytes(&parameters, &bytes)?, ciphertext);
+//!
+//! let error = PublicKey::from_bytes(&bytes).unwrap_err();
+//! assert_eq!(error.to_string(), "this file holds a ciphertext, where a public key is expected");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bundle;
+mod ciphertext;
+mod container;
+mod error;
+mod evaluation_keys;
+mod file_type;
+mod inspect;
+mod parameters;
+mod public_key;
+mod secret_key;
+
+pub use bundle::{Bundle, BundleHeader, CiphertextRun, MAX_CIPHERTEXTS, MAX_METADATA_LEN};
+pub use ciphertext::{CiphertextHeader, PlaintextHeader};
+pub use container::FORMAT_VERSION;
+pub use error::WireError;
+pub use evaluation_keys::{EvaluationKeysHeader, GaloisKeyHeader, RelinearizationKeyHeader};
+pub use file_type::FileType;
+pub use inspect::{Header, Summary, inspect};
+pub use parameters::ParametersHeader;
+
+macro_rules! writing_methods {
+    ($type:ty, $name:literal) => {
+        impl $type {
+            #[doc = concat!("The ", $name, " as the bytes of a file.")]
+            pub fn to_bytes(&self) -> Vec<u8> {
+                $crate::wire::container::to_bytes(self)
+            }
+
+            #[doc = concat!("Writes the ", $name, ", part after part, and flushes.")]
+            ///
+            /// # Errors
+            /// Those of the writer.
+            pub fn write(&self, writer: impl std::io::Write) -> std::io::Result<()> {
+                $crate::wire::container::write(self, writer)
+            }
+        }
+    };
+}
+
+/// The methods of a type whose files open with parameters from elsewhere.
+macro_rules! bound_methods {
+    ($type:ty, $name:literal) => {
+        $crate::wire::writing_methods!($type, $name);
+
+        impl $type {
+            #[doc = concat!("The ", $name, " in these bytes.")]
+            ///
+            /// # Errors
+            /// [`WireError`](crate::wire::WireError) that says in what the bytes fail, also if
+            /// they belong to other parameters.
+            pub fn from_bytes(
+                parameters: &$crate::Parameters,
+                bytes: &[u8],
+            ) -> Result<Self, $crate::wire::WireError> {
+                $crate::wire::container::from_bytes(bytes, |digest, _| {
+                    $crate::wire::container::same_digest(parameters, digest)
+                })
+            }
+
+            #[doc = concat!("Reads one ", $name, " and leaves what follows it in the reader.")]
+            ///
+            /// # Errors
+            /// As [`from_bytes`](Self::from_bytes), and those of the reader.
+            pub fn read(
+                parameters: &$crate::Parameters,
+                reader: impl std::io::Read,
+            ) -> Result<Self, $crate::wire::WireError> {
+                $crate::wire::container::read(reader, |digest, _| {
+                    $crate::wire::container::same_digest(parameters, digest)
+                })
+            }
+        }
+    };
+}
+
+/// The methods of a type whose files bring their parameters along.
+macro_rules! self_contained_methods {
+    ($type:ty, $name:literal) => {
+        impl $type {
+            #[doc = concat!("The ", $name, " in these bytes, with the parameters in them.")]
+            ///
+            /// # Errors
+            /// [`WireError`](crate::wire::WireError) that says in what the bytes fail, also if
+            /// the parameters are refused.
+            pub fn from_bytes(bytes: &[u8]) -> Result<Self, $crate::wire::WireError> {
+                $crate::wire::container::from_bytes(bytes, $crate::wire::parameters::from_header)
+            }
+
+            #[doc = concat!("Reads one ", $name, " and leaves what follows it in the reader.")]
+            ///
+            /// # Errors
+            /// As [`from_bytes`](Self::from_bytes), and those of the reader.
+            pub fn read(reader: impl std::io::Read) -> Result<Self, $crate::wire::WireError> {
+                $crate::wire::container::read(reader, $crate::wire::parameters::from_header)
+            }
+        }
+    };
+}
+
+use {bound_methods, self_contained_methods, writing_methods};

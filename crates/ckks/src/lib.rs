@@ -2,6 +2,7 @@
 //! (Cheon, Kim, Kim, Song, 2017; Cheon, Han, Kim, Kim, Song, 2018).
 
 mod ciphertext;
+mod circuits;
 mod decrypt;
 mod encoder;
 mod encrypt;
@@ -13,6 +14,7 @@ mod special_fft;
 pub mod wire;
 
 pub use ciphertext::Ciphertext;
+pub use circuits::{Polynomial, PolynomialError};
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};

@@ -168,9 +168,18 @@ impl Evaluator {
     /// If `x` is not finite or too large, or the scale leaves no room under the modulus.
     pub fn mul_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
         self.check_own(a.parameters())?;
-        let scale = self.parameters().scale(a.level());
-        let product_scale = self.checked_scale(a.scale() * scale, a.level())?;
-        Ok(self.scaled(a, Constant::new(x, scale)?, product_scale))
+        self.mul_scalar_to_scale(a, x, a.scale() * self.parameters().scale(a.level()))
+    }
+
+    /// `a x` for a real scalar, encoded such that the product has the given scale.
+    pub(crate) fn mul_scalar_to_scale(
+        &self,
+        a: &Ciphertext,
+        x: f64,
+        scale: f64,
+    ) -> Result<Ciphertext, EvaluationError> {
+        let scale = self.checked_scale(scale, a.level())?;
+        Ok(self.scaled(a, Constant::new(x, scale / a.scale())?, scale))
     }
 
     /// `a k` for an integer: costs neither scale nor level.

@@ -68,7 +68,7 @@ impl Evaluator {
         &self.keys
     }
 
-    fn check_own(&self, parameters: &Parameters) -> Result<(), EvaluationError> {
+    pub(crate) fn check_own(&self, parameters: &Parameters) -> Result<(), EvaluationError> {
         if parameters == self.parameters() {
             Ok(())
         } else {
@@ -102,7 +102,7 @@ fn check_scales(left: f64, right: f64) -> Result<(), EvaluationError> {
     }
 }
 
-fn check_degree(
+pub(crate) fn check_degree(
     operation: &'static str,
     ciphertext: &Ciphertext,
     expected: usize,

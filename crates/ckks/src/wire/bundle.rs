@@ -69,6 +69,16 @@ impl BundleHeader {
     pub fn ciphertexts(&self) -> u64 {
         self.runs.iter().map(|run| u64::from(run.count)).sum()
     }
+
+    /// So that a kind can be shown, whoever wrote it.
+    pub(super) fn check_kind(&self) -> Result<(), WireError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if (1..=MAX_KIND_LEN).contains(&self.kind.len()) && self.kind.bytes().all(allowed) {
+            Ok(())
+        } else {
+            Err(WireError::Kind)
+        }
+    }
 }
 
 impl<'a> Bundle<'a> {
@@ -173,10 +183,7 @@ impl Object for Bundle<'_> {
     }
 
     fn check(parameters: &Parameters, header: &BundleHeader) -> Result<(), WireError> {
-        let in_kind = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if !(1..=MAX_KIND_LEN).contains(&header.kind.len()) || !header.kind.bytes().all(in_kind) {
-            return Err(WireError::Kind);
-        }
+        header.check_kind()?;
         check_size("metadata", header.metadata_len as usize, MAX_METADATA_LEN)?;
         // At most 2^16 runs of less than 2^32 do not overflow.
         check_size("bundle", header.ciphertexts() as usize, MAX_CIPHERTEXTS)?;

@@ -12,7 +12,7 @@ use super::{
 use crate::parameters::Digest;
 
 /// What a file claims to be. Only the layout has been checked: neither the header against
-/// parameters, nor payload and checksum.
+/// parameters, nor payload and checksum. All of it is safe to print.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -94,7 +94,11 @@ impl Header {
             FileType::EvaluationKeys => Self::EvaluationKeys(decode(bytes)?),
             FileType::Plaintext => Self::Plaintext(decode(bytes)?),
             FileType::Ciphertext => Self::Ciphertext(decode(bytes)?),
-            FileType::Bundle => Self::Bundle(decode(bytes)?),
+            FileType::Bundle => {
+                let header: BundleHeader = decode(bytes)?;
+                header.check_kind()?;
+                Self::Bundle(header)
+            }
         })
     }
 }

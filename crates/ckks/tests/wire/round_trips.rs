@@ -206,6 +206,18 @@ fn inspection_needs_no_parameters() {
 }
 
 #[test]
+fn inspection_shows_no_kind_that_could_drive_a_terminal() {
+    let bytes = Objects::new(&smallest(), [6; 32]).bundle().to_bytes();
+    let Header::Bundle(mut header) = inspect(bytes.as_slice()).unwrap().header else {
+        panic!("this is a bundle");
+    };
+    header.kind = "\u{1b}[2J".to_owned();
+    let forged = Draft::of(&bytes).with_header(&header).bytes();
+    let error = inspect(forged.as_slice()).unwrap_err();
+    assert!(matches!(error, WireError::Kind));
+}
+
+#[test]
 fn bundles_are_checked_when_they_are_made() {
     let [parameters, others, _] = parameter_sets();
     let objects = Objects::new(&parameters, [7; 32]);

@@ -83,10 +83,14 @@ impl Ciphertext {
         self.scale = scale;
     }
 
-    /// Drops limbs; a seed describes what remains as well, because it expands prime by prime.
-    pub(crate) fn truncate(&mut self, level: usize) {
-        for part in &mut self.parts {
-            part.truncate(level + 1);
+    /// At a lower level; a seed describes what remains as well, because it expands prime by prime.
+    pub(crate) fn truncated(&self, level: usize) -> Self {
+        let parts = self.parts.iter().map(|part| part.truncated(level + 1));
+        Self {
+            parameters: self.parameters.clone(),
+            parts: parts.collect(),
+            scale: self.scale,
+            seed: self.seed,
         }
     }
 }

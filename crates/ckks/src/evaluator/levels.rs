@@ -60,9 +60,7 @@ impl Evaluator {
                 target: level,
             });
         }
-        let mut dropped = a.clone();
-        dropped.truncate(level);
-        Ok(dropped)
+        Ok(a.truncated(level))
     }
 
     /// Brings a ciphertext down to `level` at the canonical scale of that level. One that is there

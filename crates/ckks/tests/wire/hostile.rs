@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use tapetum_ckks::wire::{FileType, WireError, inspect};
+use tapetum_ckks::wire::{FileType, Header, WireError, inspect};
 use tapetum_ckks::{Parameters, SecretRng};
 
 use crate::support::{Draft, FRONT_LEN, Objects, parameter_sets, rewritten, smallest};
@@ -197,6 +197,23 @@ proptest! {
             Err(other) => prop_assert!(false, "{}", other),
         }
     }
+}
+
+/// A claim of sixteen gigabytes is consistent, and costs what has arrived of them.
+#[test]
+fn memory_grows_with_what_arrives() {
+    let bytes = SMALLEST.bundle().to_bytes();
+    let Header::Bundle(mut header) = inspect(bytes.as_slice()).unwrap().header else {
+        panic!("this is a bundle");
+    };
+    header.runs.truncate(1);
+    header.runs[0].count = 1 << 20;
+    let forged = Draft::of(&bytes).with_header(&header).with(|draft| {
+        let each = Draft::of(&SMALLEST.seeded.to_bytes()).payload.len() as u64;
+        draft.payload_len = Some(u64::from(header.metadata_len) + (each << 20));
+    });
+    let error = read(FileType::Bundle, &forged.bytes()).unwrap_err();
+    assert!(matches!(error, WireError::Truncated(_)), "{error}");
 }
 
 /// Parameters that a file brings along are as suspect as the rest of it.

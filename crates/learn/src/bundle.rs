@@ -1,0 +1,157 @@
+//! Objects of this crate as files: the ciphertexts in a [`Bundle`], the shape as its metadata.
+//!
+//! Whatever is read is checked by the same constructors as what a program puts together, so a
+//! file cannot hold more than its shape says, or a shape beyond the caps of [`Layout`].
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{Ciphertext, Parameters};
+
+use crate::error::LearnError;
+use crate::labels::EncryptedLabels;
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::scores::EncryptedScores;
+
+impl EncryptedMatrix {
+    /// The kind of bundle that holds a matrix.
+    pub const KIND: &'static str = "encrypted-matrix";
+
+    /// The matrix as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        write(self.parameters(), Self::KIND, self.layout(), self.blocks())
+    }
+
+    /// A matrix from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (layout, blocks) = read(bundle, Self::KIND)?;
+        Self::from_blocks(layout, blocks)
+    }
+}
+
+impl EncryptedLabels {
+    /// The kind of bundle that holds labels.
+    pub const KIND: &'static str = "encrypted-labels";
+
+    /// The labels as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        write(self.parameters(), Self::KIND, self.layout(), self.vectors())
+    }
+
+    /// Labels from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (layout, vectors) = read(bundle, Self::KIND)?;
+        Self::from_vectors(layout, vectors)
+    }
+}
+
+impl EncryptedScores {
+    /// The kind of bundle that holds scores.
+    pub const KIND: &'static str = "encrypted-scores";
+
+    /// The scores as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        let ciphertexts = self.ciphertexts();
+        write(self.parameters(), Self::KIND, self.layout(), ciphertexts)
+    }
+
+    /// Scores from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (layout, ciphertexts) = read(bundle, Self::KIND)?;
+        Self::from_ciphertexts(layout, ciphertexts)
+    }
+}
+
+impl LinearModel {
+    /// The kind of bundle that holds a model.
+    pub const KIND: &'static str = "linear-model";
+
+    /// The model as a bundle: the weights, then the offset if there is one.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        let shape = ModelShape {
+            features: self.features() as u32,
+            block_cols: self.block_cols() as u32,
+            has_offset: self.offset().is_some(),
+        };
+        let bytes = encode(Self::KIND, &shape)?;
+        let (parameters, ciphertexts) = (self.parameters(), self.ciphertexts());
+        Ok(Bundle::new(parameters, Self::KIND, bytes, ciphertexts)?)
+    }
+
+    /// A model from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (shape, mut ciphertexts): (ModelShape, _) = read(bundle, Self::KIND)?;
+        let offset = match shape.has_offset {
+            true => ciphertexts.pop(),
+            false => None,
+        };
+        let (features, block_cols) = (shape.features as usize, shape.block_cols as usize);
+        Self::from_ciphertexts(features, block_cols, ciphertexts, offset)
+    }
+}
+
+/// What a model's ciphertexts do not say.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ModelShape {
+    features: u32,
+    block_cols: u32,
+    has_offset: bool,
+}
+
+fn write<'a>(
+    parameters: &Parameters,
+    kind: &'static str,
+    layout: &Layout,
+    ciphertexts: &'a [Ciphertext],
+) -> Result<Bundle<'a>, LearnError> {
+    let bytes = encode(kind, layout)?;
+    Ok(Bundle::new(parameters, kind, bytes, ciphertexts)?)
+}
+
+fn encode(kind: &'static str, shape: &impl Serialize) -> Result<Vec<u8>, LearnError> {
+    postcard::to_allocvec(shape).map_err(|_| malformed(kind))
+}
+
+fn read<Shape: DeserializeOwned>(
+    bundle: Bundle<'_>,
+    kind: &'static str,
+) -> Result<(Shape, Vec<Ciphertext>), LearnError> {
+    let (metadata, ciphertexts) = bundle.into_contents(kind)?;
+    match postcard::take_from_bytes(&metadata) {
+        Ok((shape, [])) => Ok((shape, ciphertexts)),
+        _ => Err(malformed(kind)),
+    }
+}
+
+fn malformed(what: &'static str) -> LearnError {
+    LearnError::Malformed {
+        what,
+        reason: "its metadata are not the shape of one",
+    }
+}

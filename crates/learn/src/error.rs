@@ -1,0 +1,173 @@
+//! What can go wrong in learning and classifying.
+
+use std::collections::BTreeSet;
+
+use tapetum_ckks::wire::WireError;
+use tapetum_ckks::{DecryptionError, EncodeError, EncryptionError, EvaluationError};
+use thiserror::Error;
+
+use crate::features::MAX_FEATURE;
+
+/// Why something cannot be learned, classified, or read as an object of this crate.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LearnError {
+    /// There is nothing to work on.
+    #[error("there are no {0}: at least one is needed")]
+    Empty(&'static str),
+    /// A feature is infinite or not a number.
+    #[error(
+        "feature {col} of sample {row} is infinite or not a number: remove or repair the sample"
+    )]
+    NotFinite {
+        /// Index of the sample.
+        row: usize,
+        /// Index of the feature.
+        col: usize,
+    },
+    /// A feature is too large for the polynomials and the scale.
+    #[error(
+        "feature {col} of sample {row} is {value:e}, larger in magnitude than {MAX_FEATURE}: \
+         standardise the features first"
+    )]
+    TooLarge {
+        /// Index of the sample.
+        row: usize,
+        /// Index of the feature.
+        col: usize,
+        /// The feature.
+        value: f64,
+    },
+    /// Two things do not fit together.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// What was compared.
+        what: &'static str,
+        /// What was expected.
+        expected: usize,
+        /// What was found.
+        found: usize,
+    },
+    /// A shape that cannot be packed.
+    #[error("{what} is {found}, but must be {allowed}")]
+    Layout {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        found: usize,
+        /// Which values it may have.
+        allowed: &'static str,
+    },
+    /// All labels are the same.
+    #[error(
+        "all labels are {}: training needs samples of both classes",
+        if *.0 { "positive" } else { "negative" }
+    )]
+    OneClass(bool),
+    /// A setting of an estimator is out of range.
+    #[error("{what} is {found}, but must be {allowed}")]
+    Config {
+        /// Which setting.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+        /// Which values it may have.
+        allowed: &'static str,
+    },
+    /// The ciphertexts have too few levels.
+    #[error(
+        "{what} needs ciphertexts at level {needed} or higher, but they are at level {available}: \
+         encrypt at a higher level (with parameters that have one), or train with fewer iterations"
+    )]
+    LevelExhausted {
+        /// What was asked for.
+        what: &'static str,
+        /// The level that it needs.
+        needed: usize,
+        /// The level of the ciphertexts.
+        available: usize,
+    },
+    /// The server does not hold the keys that the computation needs.
+    #[error("{}", missing_keys(*.relinearization, .rotations, *.level))]
+    MissingKeys {
+        /// Whether the relinearisation key is missing.
+        relinearization: bool,
+        /// The rotations without a key.
+        rotations: BTreeSet<i64>,
+        /// The level that the keys must serve.
+        level: usize,
+    },
+    /// A value left the interval on which the sigmoid is approximated.
+    #[error(
+        "in iteration {iteration} a sample has |z| = {largest:.2}, outside the interval of the \
+         sigmoid's polynomial, [-{interval}, {interval}]: encrypted training would silently fail. \
+         Take a larger interval, a smaller learning rate, or fewer or standardised features"
+    )]
+    OutOfRange {
+        /// The iteration, from 1.
+        iteration: usize,
+        /// The largest |z|.
+        largest: f64,
+        /// Half the length of the interval.
+        interval: f64,
+    },
+    /// Two objects of different parameters.
+    #[error("{0} belongs to other parameters than the rest")]
+    Parameters(&'static str),
+    /// A ciphertext is not in the form that an object of this kind has.
+    #[error("{what} is malformed: {reason}")]
+    Malformed {
+        /// Which object.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An operation on ciphertexts was refused.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// Something could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Something could not be encrypted.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
+    /// Something could not be decrypted.
+    #[error(transparent)]
+    Decryption(#[from] DecryptionError),
+    /// A file is not what was asked for.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+fn missing_keys(relinearization: bool, rotations: &BTreeSet<i64>, level: usize) -> String {
+    let mut missing = Vec::new();
+    if relinearization {
+        missing.push("the relinearisation key".to_owned());
+    }
+    if !rotations.is_empty() {
+        let steps: Vec<_> = rotations.iter().map(i64::to_string).collect();
+        missing.push(format!("keys for rotations by {}", steps.join(", ")));
+    }
+    format!(
+        "the evaluation keys lack {}, for ciphertexts at level {level}: have the owner make keys \
+         for this layout and this computation",
+        missing.join(" and ")
+    )
+}
+
+/// An error unless two numbers agree.
+pub(crate) fn check_equal(
+    what: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), LearnError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(LearnError::Shape {
+            what,
+            expected,
+            found,
+        })
+    }
+}

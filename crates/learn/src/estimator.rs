@@ -1,0 +1,82 @@
+//! What all estimators have in common.
+
+use tapetum_ckks::{Encoder, Evaluator};
+
+use crate::error::{LearnError, check_equal};
+use crate::features::Features;
+use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::plain_model::Simulation;
+use crate::progress::Listener;
+use crate::requirements::Requirements;
+
+/// A training algorithm for two classes that runs on encrypted samples.
+pub trait Estimator {
+    /// Levels and keys that [`fit`](Self::fit) needs.
+    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements;
+
+    /// The plaintext twin of [`fit`](Self::fit): the same steps with the same polynomials and
+    /// constants, in `f64`.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] unless there is a label for each sample. A range that is left is not
+    /// an error here; ask [`RangeReport::check`](crate::RangeReport::check).
+    fn simulate(
+        &self,
+        features: &Features<'_>,
+        labels: &ClassLabels,
+    ) -> Result<Simulation, LearnError>;
+
+    /// Trains under encryption.
+    ///
+    /// Features above the needed level are lowered first, so that the model comes out at
+    /// [`LinearModel::LEVEL`] if there are enough levels, below it otherwise.
+    ///
+    /// # Errors
+    /// [`LearnError`], before any work starts, if labels and features do not fit together, levels
+    /// do not suffice, or a key is missing.
+    fn fit(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<LinearModel, LearnError>;
+}
+
+/// Checks all that `fit` takes, and says at which level to start.
+pub(crate) fn check_fit(
+    needs: &Requirements,
+    evaluator: &Evaluator,
+    encoder: &Encoder,
+    features: &EncryptedMatrix,
+    labels: &Labels,
+) -> Result<usize, LearnError> {
+    let parameters = evaluator.parameters();
+    if encoder.parameters() != parameters {
+        return Err(LearnError::Parameters("the encoder"));
+    }
+    if features.parameters() != parameters {
+        return Err(LearnError::Parameters("the encrypted matrix"));
+    }
+    let mut available = features.level();
+    match labels {
+        Labels::Clear(labels) => check_equal("labels", features.layout().rows(), labels.len())?,
+        Labels::Encrypted(labels) => {
+            if labels.parameters() != parameters {
+                return Err(LearnError::Parameters("the set of encrypted labels"));
+            }
+            if labels.layout() != features.layout() {
+                return Err(LearnError::Malformed {
+                    what: "the set of encrypted labels",
+                    reason: "it was made for features in another layout",
+                });
+            }
+            available = available.min(labels.level());
+        }
+    }
+    needs.start_level("training", available, LinearModel::LEVEL, evaluator)
+}

@@ -1,0 +1,411 @@
+//! How a matrix lies in the slots of ciphertexts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LearnError;
+
+/// Most samples of a matrix.
+pub const MAX_ROWS: usize = 1 << 24;
+/// Most features of a matrix.
+pub const MAX_COLS: usize = 1 << 16;
+/// Most ciphertexts of a matrix.
+pub const MAX_BLOCKS: usize = 1 << 16;
+/// Most slots of a ciphertext, at N = 2^17.
+const MAX_SLOTS: usize = 1 << 16;
+
+/// What a product of two ciphertexts costs, in units of which a key switch takes
+/// [`KEY_SWITCH_COST`].
+const PRODUCT_COST: usize = 1;
+/// A key switch is about sixteen products: it transforms a polynomial once for each digit.
+const KEY_SWITCH_COST: usize = 16;
+/// A sigmoid of degree 3 relinearises twice.
+const SIGMOID_KEY_SWITCHES: usize = 2;
+
+/// A matrix of `rows` samples by `cols` features as a grid of blocks of `block_rows` x
+/// `block_cols`, each of which fills the slots of one ciphertext in row-major order: feature c of
+/// sample r of a block is in slot r * `block_cols` + c. Rows and columns beyond the matrix are
+/// zero.
+///
+/// ```text
+///               block_cols            cols
+///              ├─────────┼─────────┼───┤
+///  block_rows  │ (0, 0)  │ (0, 1)  │ (0│2)      grid of 2 x 3 ciphertexts
+///              ├─────────┼─────────┼───┤
+///              │ (1, 0)  │ (1, 1)  │ (1│2)
+///        rows  └─────────┴─────────┴───┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Shape", into = "Shape")]
+pub struct Layout {
+    rows: usize,
+    cols: usize,
+    block_rows: usize,
+    block_cols: usize,
+}
+
+impl Layout {
+    /// A layout with blocks of this shape.
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] unless there are 1 to [`MAX_ROWS`] rows and 1 to [`MAX_COLS`]
+    /// columns, the sides of a block are powers of two with 2 to 2^16 slots in a block, and there
+    /// are at most [`MAX_BLOCKS`] blocks.
+    pub fn new(
+        rows: usize,
+        cols: usize,
+        block_rows: usize,
+        block_cols: usize,
+    ) -> Result<Self, LearnError> {
+        let check = |what, found, good, allowed| match good {
+            true => Ok(()),
+            false => Err(LearnError::Layout {
+                what,
+                found,
+                allowed,
+            }),
+        };
+        let side = |n: usize| n.is_power_of_two() && n <= MAX_SLOTS;
+        let power = "a power of two, at most 2^16";
+        check(
+            "the number of samples",
+            rows,
+            (1..=MAX_ROWS).contains(&rows),
+            "1 to 2^24",
+        )?;
+        check(
+            "the number of features",
+            cols,
+            (1..=MAX_COLS).contains(&cols),
+            "1 to 2^16",
+        )?;
+        check(
+            "the number of rows of a block",
+            block_rows,
+            side(block_rows),
+            power,
+        )?;
+        check(
+            "the number of columns of a block",
+            block_cols,
+            side(block_cols),
+            power,
+        )?;
+        let slots = block_rows * block_cols;
+        check(
+            "the number of slots",
+            slots,
+            (2..=MAX_SLOTS).contains(&slots),
+            "2 to 2^16",
+        )?;
+        let layout = Self {
+            rows,
+            cols,
+            block_rows,
+            block_cols,
+        };
+        let blocks = layout.blocks();
+        check(
+            "the number of ciphertexts",
+            blocks,
+            blocks <= MAX_BLOCKS,
+            "at most 2^16",
+        )?;
+        Ok(layout)
+    }
+
+    /// The layout on which a training iteration costs least, by
+    /// [`iteration_key_switches`](Self::iteration_key_switches) and two products a block.
+    ///
+    /// Wide blocks make the sum over features long (it runs once for each row of blocks), tall
+    /// blocks the sum over samples (once for each column of blocks).
+    ///
+    /// ```
+    /// use tapetum_learn::Layout;
+    ///
+    /// let layout = Layout::for_training(1536, 197, 16384)?;
+    /// assert_eq!((layout.block_rows(), layout.block_cols()), (512, 32));
+    /// assert_eq!((layout.grid_rows(), layout.grid_cols()), (3, 7));
+    /// # Ok::<(), tapetum_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_training(rows: usize, cols: usize, slots: usize) -> Result<Self, LearnError> {
+        let cost = |layout: &Self| {
+            KEY_SWITCH_COST * layout.iteration_key_switches() + PRODUCT_COST * 2 * layout.blocks()
+        };
+        Self::cheapest(rows, cols, slots, 1, cost)
+    }
+
+    /// The layout for samples that a model with blocks of `model_block_cols` columns is to
+    /// classify: the fewest ciphertexts, because these are what is sent, and among those the
+    /// narrowest blocks, because these cost the fewest rotations.
+    ///
+    /// The blocks are as wide as the model's or a power of two wider. So a single image is one
+    /// ciphertext, and with it as many others as it has room for.
+    ///
+    /// ```
+    /// use tapetum_learn::Layout;
+    ///
+    /// let single = Layout::for_samples(1, 197, 16384, 32)?;
+    /// assert_eq!((single.blocks(), single.block_cols()), (1, 256));
+    /// let batch = Layout::for_samples(512, 197, 16384, 32)?;
+    /// assert_eq!((batch.blocks(), batch.block_cols()), (7, 32));
+    /// # Ok::<(), tapetum_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_samples(
+        rows: usize,
+        cols: usize,
+        slots: usize,
+        model_block_cols: usize,
+    ) -> Result<Self, LearnError> {
+        Self::cheapest(rows, cols, slots, model_block_cols, Self::blocks)
+    }
+
+    /// Among the block widths from `narrowest` to what holds all features, the cheapest; the
+    /// narrowest of those that cost the same.
+    fn cheapest(
+        rows: usize,
+        cols: usize,
+        slots: usize,
+        narrowest: usize,
+        cost: impl Fn(&Self) -> usize,
+    ) -> Result<Self, LearnError> {
+        if !slots.is_power_of_two() || slots > MAX_SLOTS {
+            return Err(LearnError::Layout {
+                what: "the number of slots",
+                found: slots,
+                allowed: "a power of two, at most 2^16",
+            });
+        }
+        if !narrowest.is_power_of_two() || narrowest > slots {
+            return Err(LearnError::Layout {
+                what: "the number of columns of a block",
+                found: narrowest,
+                allowed: "a power of two, at most the number of slots",
+            });
+        }
+        // If no width will do, the error of the first is the one to tell.
+        let first = Self::new(rows, cols, slots / narrowest, narrowest);
+        let widest = cols.min(MAX_COLS).next_power_of_two().min(slots);
+        (0..=log2(widest))
+            .map(|log_width| 1 << log_width)
+            .filter(|&width| width >= narrowest)
+            .filter_map(|width| Self::new(rows, cols, slots / width, width).ok())
+            .min_by_key(cost)
+            .map_or(first, Ok)
+    }
+
+    /// The number of samples.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of features.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Samples in a block, a power of two.
+    pub fn block_rows(&self) -> usize {
+        self.block_rows
+    }
+
+    /// Features in a block, a power of two.
+    pub fn block_cols(&self) -> usize {
+        self.block_cols
+    }
+
+    /// Slots of a ciphertext.
+    pub fn slots(&self) -> usize {
+        self.block_rows * self.block_cols
+    }
+
+    /// Blocks below each other.
+    pub fn grid_rows(&self) -> usize {
+        self.rows.div_ceil(self.block_rows)
+    }
+
+    /// Blocks beside each other.
+    pub fn grid_cols(&self) -> usize {
+        self.cols.div_ceil(self.block_cols)
+    }
+
+    /// The number of ciphertexts.
+    pub fn blocks(&self) -> usize {
+        self.grid_rows() * self.grid_cols()
+    }
+
+    /// How many rows of the blocks in row `grid_row` of the grid are samples.
+    pub fn samples_in(&self, grid_row: usize) -> usize {
+        self.rows
+            .saturating_sub(grid_row * self.block_rows)
+            .min(self.block_rows)
+    }
+
+    /// Key switches of one training iteration with a sigmoid of degree 3: for each row of blocks,
+    /// a relinearisation, the sum over features, its replication and the sigmoid; for each column
+    /// of blocks, a relinearisation and the sum over samples.
+    pub fn iteration_key_switches(&self) -> usize {
+        let feature_sum = self.feature_rotations().count();
+        let replication = self.replication_rotations().count();
+        self.grid_rows() * (1 + feature_sum + replication + SIGMOID_KEY_SWITCHES)
+            + self.grid_cols() * (1 + self.sample_rotations().count())
+    }
+
+    /// The rotations that sum over the features of a block.
+    pub(crate) fn feature_rotations(&self) -> impl Iterator<Item = i64> {
+        (0..log2(self.block_cols)).map(|k| 1 << k)
+    }
+
+    /// The rotations that copy the first column of a block to all others: those that sum over the
+    /// features, and one to the right.
+    pub(crate) fn replication_rotations(&self) -> impl Iterator<Item = i64> {
+        let shift = (self.block_cols > 1).then(|| self.replication_shift());
+        self.feature_rotations().chain(shift)
+    }
+
+    /// The last of the [`replication_rotations`](Self::replication_rotations).
+    pub(crate) fn replication_shift(&self) -> i64 {
+        1 - self.block_cols as i64
+    }
+
+    /// The rotations that sum over the samples of a block.
+    pub(crate) fn sample_rotations(&self) -> impl Iterator<Item = i64> {
+        let stride = self.block_cols as i64;
+        (0..log2(self.block_rows)).map(move |k| stride << k)
+    }
+}
+
+/// log2 of a power of two.
+pub(crate) fn log2(n: usize) -> usize {
+    n.trailing_zeros() as usize
+}
+
+/// A layout that has not been checked, as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Shape {
+    rows: u32,
+    cols: u32,
+    block_rows: u32,
+    block_cols: u32,
+}
+
+impl TryFrom<Shape> for Layout {
+    type Error = LearnError;
+
+    fn try_from(shape: Shape) -> Result<Self, LearnError> {
+        Self::new(
+            shape.rows as usize,
+            shape.cols as usize,
+            shape.block_rows as usize,
+            shape.block_cols as usize,
+        )
+    }
+}
+
+impl From<Layout> for Shape {
+    /// A checked layout has no number above 2^24.
+    fn from(layout: Layout) -> Self {
+        Self {
+            rows: layout.rows as u32,
+            cols: layout.cols as u32,
+            block_rows: layout.block_rows as u32,
+            block_cols: layout.block_cols as u32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_choice_covers_the_matrix(
+            rows in 1usize..5000,
+            cols in 1usize..600,
+            log_slots in 1usize..16,
+            log_model in 0usize..8,
+        ) {
+            let slots = 1 << log_slots;
+            let model = (1 << log_model).min(slots);
+            for layout in [
+                Layout::for_training(rows, cols, slots),
+                Layout::for_samples(rows, cols, slots, model),
+            ] {
+                // Tiny ciphertexts would be too many.
+                let Ok(layout) = layout else {
+                    prop_assert!(rows * cols / slots > MAX_BLOCKS / 8);
+                    continue;
+                };
+                prop_assert_eq!(layout.slots(), slots);
+                prop_assert!(layout.grid_rows() * layout.block_rows() >= rows);
+                prop_assert!((layout.grid_rows() - 1) * layout.block_rows() < rows);
+                prop_assert!(layout.grid_cols() * layout.block_cols() >= cols);
+                prop_assert!((layout.grid_cols() - 1) * layout.block_cols() < cols);
+                let samples: usize = (0..layout.grid_rows()).map(|i| layout.samples_in(i)).sum();
+                prop_assert_eq!(samples, rows);
+            }
+        }
+
+        #[test]
+        fn no_other_width_is_cheaper(rows in 1usize..3000, cols in 1usize..300) {
+            let best = Layout::for_training(rows, cols, 8192).unwrap();
+            for log_width in 0..9 {
+                let other = Layout::new(rows, cols, 8192 >> log_width, 1 << log_width).unwrap();
+                let cost = |l: &Layout| 16 * l.iteration_key_switches() + 2 * l.blocks();
+                prop_assert!(cost(&best) <= cost(&other));
+            }
+        }
+    }
+
+    #[test]
+    fn key_switches_of_the_example() {
+        let layout = Layout::new(1536, 197, 512, 32).unwrap();
+        assert_eq!(
+            layout.iteration_key_switches(),
+            3 * (1 + 5 + 6 + 2) + 7 * (1 + 9)
+        );
+    }
+
+    #[test]
+    fn samples_keep_the_width_of_the_model_or_widen_it() {
+        for rows in [1, 3, 100, 5000] {
+            let layout = Layout::for_samples(rows, 197, 16384, 32).unwrap();
+            assert_eq!(layout.block_cols() % 32, 0);
+        }
+        // A model whose blocks are wider than the features need.
+        let layout = Layout::for_samples(5, 3, 1024, 16).unwrap();
+        assert_eq!(layout.block_cols(), 16);
+    }
+
+    #[test]
+    fn bad_shapes_are_refused() {
+        let refused = |rows, cols, block_rows, block_cols| {
+            matches!(
+                Layout::new(rows, cols, block_rows, block_cols),
+                Err(LearnError::Layout { .. })
+            )
+        };
+        assert!(refused(0, 1, 2, 2));
+        assert!(refused(1, 0, 2, 2));
+        assert!(refused(1, 1, 3, 2));
+        assert!(refused(1, 1, 2, 0));
+        assert!(refused(1, 1, 1, 1));
+        assert!(refused(1, 1, 1 << 16, 2));
+        assert!(refused(1, 1, 1 << 63, 1 << 63));
+        assert!(refused(MAX_ROWS + 1, 1, 2, 2));
+        assert!(refused(1, MAX_COLS + 1, 2, 2));
+        assert!(refused(MAX_ROWS, MAX_COLS, 2, 2));
+        assert!(Layout::for_training(10, 10, 1000).is_err());
+        assert!(Layout::for_training(0, 10, 1024).is_err());
+        assert!(Layout::for_samples(10, 10, 1024, 24).is_err());
+        assert!(Layout::for_samples(10, 10, 1024, 0).is_err());
+        assert!(Layout::for_samples(10, 10, 1024, 2048).is_err());
+    }
+}

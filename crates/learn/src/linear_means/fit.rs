@@ -1,0 +1,134 @@
+//! Training under encryption.
+
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+
+use crate::error::LearnError;
+use crate::estimator::check_fit;
+use crate::labels::{ClassLabels, EncryptedLabels, Labels};
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::products::Products;
+use crate::progress::{Counter, Listener};
+use crate::requirements::Requirements;
+
+/// Levels of the offset: at least a product with labels, and one of two results.
+const OFFSET_LEVELS: usize = 2;
+
+pub(super) fn fit(
+    needs: &Requirements,
+    evaluator: &Evaluator,
+    encoder: &Encoder,
+    matrix: &EncryptedMatrix,
+    labels: &Labels,
+    progress: &mut Listener<'_>,
+) -> Result<LinearModel, LearnError> {
+    let start = check_fit(needs, evaluator, encoder, matrix, labels)?;
+    if start < OFFSET_LEVELS {
+        return Err(LearnError::LevelExhausted {
+            what: "training linear means",
+            needed: OFFSET_LEVELS,
+            available: start,
+        });
+    }
+    let layout = matrix.layout();
+    let counter = Counter::new(2 * Products::transposed_times_cost(layout), progress);
+    let products = Products {
+        evaluator,
+        encoder,
+        matrix,
+        counter: &counter,
+    };
+    let (weights, offset) = match labels {
+        Labels::Clear(labels) => with_clear_labels(&products, labels, start)?,
+        Labels::Encrypted(labels) => with_encrypted_labels(&products, labels, start)?,
+    };
+    LinearModel::from_ciphertexts(layout.cols(), layout.block_cols(), weights, Some(offset))
+}
+
+/// With clear labels everything but the features is public. So the weights are one product with a
+/// plaintext, X^T (2 (1/4 - t^2) (y - 1/2 - t)) / m, and the offset is -W . M with the midpoint
+/// M = S / (2 (1/4 - t^2)) of the class means, which is X^T of 1 / (2 m+-).
+fn with_clear_labels(
+    products: &Products<'_>,
+    labels: &ClassLabels,
+    level: usize,
+) -> Result<(Vec<Ciphertext>, Ciphertext), LearnError> {
+    let (samples, positives) = (labels.len() as f64, labels.positives() as f64);
+    let negatives = samples - positives;
+    let t = (positives - negatives) / (2.0 * samples);
+    let prior = 2.0 * (0.25 - t * t);
+
+    let in_weights = |y: f64| prior * (y - t) / samples;
+    let in_midpoint = |y: f64| 0.5 / if y > 0.0 { positives } else { negatives };
+    let mean_of = |coefficient: &dyn Fn(f64) -> f64| {
+        let column: Vec<_> = labels.centred().into_iter().map(coefficient).collect();
+        products.transposed_times_plain(&column, level)
+    };
+    let weights = mean_of(&in_weights)?;
+    let midpoint = mean_of(&in_midpoint)?;
+    let offset = negated_dot(products, &weights, &midpoint)?;
+    Ok((weights, offset))
+}
+
+/// With encrypted labels a is all that is known without a product of ciphertexts.
+fn with_encrypted_labels(
+    products: &Products<'_>,
+    labels: &EncryptedLabels,
+    level: usize,
+) -> Result<(Vec<Ciphertext>, Ciphertext), LearnError> {
+    let evaluator = products.evaluator;
+    let samples = products.layout().rows() as f64;
+    let (one_down, two_down) = (level - 1, level - 2);
+
+    // One level down: a, m h, and multiples of t, which is in every slot.
+    let a = products.sample_sum(level, 1.0 / samples)?;
+    let label_column = labels
+        .vectors()
+        .iter()
+        .map(|vector| evaluator.lower_to(vector, level))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mh = products.transposed_times(&label_column)?;
+    let mt = products.sum_over_samples(&products.sum(&label_column)?)?;
+    let t_times = |factor: f64| evaluator.lower_scaled(&mt, one_down, factor / samples);
+
+    // Two levels down: D = h - t a, S = a/2 - 2 t h, and 2 (1/4 - t^2).
+    let t = t_times(1.0)?;
+    let minus_2t_over_m = t_times(-2.0 / samples)?;
+    let sqrt2_t = t_times(std::f64::consts::SQRT_2)?;
+    let differences_and_sums = a
+        .par_iter()
+        .zip(&mh)
+        .map(|(a, mh)| {
+            let h = evaluator.lower_scaled(mh, two_down, 1.0 / samples)?;
+            let ta = products.relinearized(&evaluator.mul(&t, a)?)?;
+            let half_a = evaluator.lower_scaled(a, two_down, 0.5)?;
+            let minus_2th = products.relinearized(&evaluator.mul(&minus_2t_over_m, mh)?)?;
+            Ok((evaluator.sub(&h, &ta)?, evaluator.add(&half_a, &minus_2th)?))
+        })
+        .collect::<Result<Vec<_>, LearnError>>()?;
+    let (differences, sums): (Vec<_>, Vec<_>) = differences_and_sums.into_iter().unzip();
+    let two_t_squared = products.relinearized(&evaluator.mul(&sqrt2_t, &sqrt2_t)?)?;
+    let prior = evaluator.add_scalar(&evaluator.neg(&two_t_squared)?, 0.5)?;
+
+    // Three levels down.
+    let weights = differences
+        .par_iter()
+        .map(|difference| products.relinearized(&evaluator.mul(&prior, difference)?))
+        .collect::<Result<_, _>>()?;
+    let offset = negated_dot(products, &differences, &sums)?;
+    Ok((weights, offset))
+}
+
+/// -u . v for two weight vectors, in every slot, one level lower: because all rows are equal, the
+/// sum over the columns of a row may begin at any slot.
+fn negated_dot(
+    products: &Products<'_>,
+    u: &[Ciphertext],
+    v: &[Ciphertext],
+) -> Result<Ciphertext, LearnError> {
+    let evaluator = products.evaluator;
+    let pairs: Vec<_> = u.iter().zip(v).collect();
+    let product = products.relinearized(&evaluator.inner_product(&pairs)?)?;
+    Ok(evaluator.neg(&products.sum_over_features(&product)?)?)
+}

@@ -1,0 +1,80 @@
+//! Linear means: the classifier that assigns a sample to the nearer class mean, free of divisions
+//! (Graepel, Lauter, Naehrig, ML Confidential, 2012, section 3.1).
+//!
+//! With class sums s+, s- of m+, m- samples, their score is
+//!
+//! ```text
+//! 2 m+ m- (m- s+ - m+ s-) . x - (m- s+ - m+ s-) . (m- s+ + m+ s-)
+//! ```
+//!
+//! It grows like m^4, so here sums and numbers are divided by the public m = m+ + m-, which
+//! changes no sign. With labels y, the means a = X^T 1 / m, h = X^T (y - 1/2) / m and
+//! t = sum (y - 1/2) / m give s+-/m = a/2 +- h and m+-/m = 1/2 +- t, and all becomes
+//!
+//! ```text
+//! D = h - t a            the difference, weighted
+//! S = a/2 - 2 t h        the sum, weighted
+//! score = 2 (1/4 - t^2) D . x - D . S
+//! ```
+//!
+//! which is 2 (m+ m- / m^2)^2 times the score (mu+ - mu-) . (x - (mu+ + mu-)/2) of the class means.
+
+mod fit;
+mod simulate;
+
+use tapetum_ckks::{Encoder, Evaluator};
+
+use crate::error::LearnError;
+use crate::estimator::Estimator;
+use crate::features::Features;
+use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::plain_model::Simulation;
+use crate::progress::Listener;
+use crate::requirements::Requirements;
+
+/// The classifier by class means. It has no settings. With clear labels its weights come out one
+/// level below the features and its offset two, with encrypted labels three below both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinearMeans;
+
+impl Estimator for LinearMeans {
+    /// One level with clear labels, three with encrypted ones. That the offset comes out one level
+    /// deeper with clear labels is no matter to classification, which needs it one level lower.
+    /// Rotations: by powers of two below the number of slots.
+    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements {
+        Requirements {
+            levels: match labels {
+                LabelKind::Clear => 1,
+                LabelKind::Encrypted => 3,
+            },
+            rotations: layout
+                .sample_rotations()
+                .chain(layout.feature_rotations())
+                .collect(),
+            relinearization: true,
+        }
+    }
+
+    fn simulate(
+        &self,
+        features: &Features<'_>,
+        labels: &ClassLabels,
+    ) -> Result<Simulation, LearnError> {
+        simulate::simulate(features, labels)
+    }
+
+    fn fit(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<LinearModel, LearnError> {
+        let needs = self.requirements(features.layout(), labels.kind());
+        fit::fit(&needs, evaluator, encoder, features, labels, progress)
+    }
+}

@@ -1,0 +1,208 @@
+//! Logistic regression by Nesterov's accelerated gradient (Kim, Song, Kim, Lee, Cheon, 2018).
+//!
+//! With labels y in {0, 1} and z = X v, the gradient of the log-likelihood at v is
+//! X^T (y - sigma(z)). The sigmoid is replaced by 1/2 + p(z) with an odd polynomial p, so one
+//! iteration is
+//!
+//! ```text
+//! w' = v + eta/m (X^T (y - 1/2) - X^T p(X v))
+//! v' = (1 + mu) w' - mu w
+//! ```
+//!
+//! from v = w = 0. The labels enter through X^T (y - 1/2) alone, which is computed once.
+
+mod fit;
+mod nesterov;
+mod sigmoid;
+mod simulate;
+
+use tapetum_ckks::{Encoder, Evaluator};
+
+use crate::error::LearnError;
+use crate::estimator::Estimator;
+use crate::features::Features;
+use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::plain_model::Simulation;
+use crate::progress::Listener;
+use crate::requirements::Requirements;
+
+pub use nesterov::StepSchedule;
+pub use sigmoid::{Sigmoid, SigmoidDegree};
+
+/// Most iterations of a training; levels run out long before.
+pub const MAX_ITERATIONS: usize = 64;
+
+/// Settings as one writes them; [`LogisticRegression::new`] checks them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticRegressionConfig {
+    /// The number of gradient steps, 1 to [`MAX_ITERATIONS`]. The first takes one level, every
+    /// other two more than the multiplicative depth of the sigmoid: 5 at degree 3, 6 at degree 5.
+    pub iterations: usize,
+    /// The degree of the sigmoid's polynomial.
+    pub degree: SigmoidDegree,
+    /// The polynomial stands for the sigmoid on [-`interval`, `interval`]: 1 to 64. The largest
+    /// |z| of the training must stay within; [`RangeReport`](crate::RangeReport) says if it does.
+    pub interval: f64,
+    /// The learning rates.
+    pub steps: StepSchedule,
+}
+
+impl Default for LogisticRegressionConfig {
+    /// Three iterations of degree 3 on [-8, 8] with a learning rate of 1.
+    fn default() -> Self {
+        Self {
+            iterations: 3,
+            degree: SigmoidDegree::Three,
+            interval: 8.0,
+            steps: StepSchedule::Constant(1.0),
+        }
+    }
+}
+
+/// Logistic regression for two classes, without an intercept of its own: append a constant
+/// feature.
+///
+/// ```
+/// use tapetum_learn::*;
+///
+/// let estimator = LogisticRegression::new(LogisticRegressionConfig::default())?;
+/// let layout = Layout::for_training(1536, 197, 16384)?;
+/// let needs = estimator.requirements(&layout, LabelKind::Clear);
+/// assert_eq!(needs.levels, 1 + 5 + 5);
+/// assert_eq!(needs.rotations.len(), 5 + 9 + 1);
+/// # Ok::<(), LearnError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogisticRegression {
+    config: LogisticRegressionConfig,
+    sigmoid: Sigmoid,
+}
+
+impl LogisticRegression {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] names the setting that is out of range.
+    pub fn new(config: LogisticRegressionConfig) -> Result<Self, LearnError> {
+        if !(1..=MAX_ITERATIONS).contains(&config.iterations) {
+            return Err(LearnError::Config {
+                what: "the number of iterations",
+                found: config.iterations as f64,
+                allowed: "1 to 64",
+            });
+        }
+        config.steps.check()?;
+        Ok(Self {
+            config,
+            sigmoid: Sigmoid::least_squares(config.degree, config.interval)?,
+        })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &LogisticRegressionConfig {
+        &self.config
+    }
+
+    /// The polynomial that stands for the sigmoid.
+    pub fn sigmoid(&self) -> &Sigmoid {
+        &self.sigmoid
+    }
+
+    /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
+    /// and X^T g.
+    fn iteration_levels(&self) -> usize {
+        3 + self.sigmoid.levels()
+    }
+}
+
+impl Estimator for LogisticRegression {
+    /// 1 + 5 (K - 1) levels for K iterations with a sigmoid of degree 3, 1 + 6 (K - 1) at degree
+    /// 5, but 2 for a single iteration, whose result must be scaled. Labels of both kinds cost
+    /// the same. Rotations: by powers of two below the number of slots, and one to the right.
+    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements {
+        let mut rotations: std::collections::BTreeSet<_> = layout.sample_rotations().collect();
+        let later = self.config.iterations - 1;
+        if later > 0 {
+            rotations.extend(layout.replication_rotations());
+        }
+        Requirements {
+            levels: match later {
+                0 => 2,
+                _ => 1 + self.iteration_levels() * later,
+            },
+            rotations,
+            relinearization: later > 0 || labels == LabelKind::Encrypted,
+        }
+    }
+
+    fn simulate(
+        &self,
+        features: &Features<'_>,
+        labels: &ClassLabels,
+    ) -> Result<Simulation, LearnError> {
+        simulate::simulate(self, features, labels)
+    }
+
+    fn fit(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<LinearModel, LearnError> {
+        fit::fit(self, evaluator, encoder, features, labels, progress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let refused = |change: fn(&mut LogisticRegressionConfig)| {
+            let mut config = LogisticRegressionConfig::default();
+            change(&mut config);
+            matches!(
+                LogisticRegression::new(config),
+                Err(LearnError::Config { .. })
+            )
+        };
+        assert!(refused(|c| c.iterations = 0));
+        assert!(refused(|c| c.iterations = 65));
+        assert!(refused(|c| c.interval = 0.5));
+        assert!(refused(|c| c.interval = f64::NAN));
+        assert!(refused(|c| c.interval = f64::INFINITY));
+        assert!(refused(|c| c.steps = StepSchedule::Constant(0.0)));
+        assert!(refused(|c| c.steps = StepSchedule::Constant(-1.0)));
+        assert!(refused(|c| c.steps = StepSchedule::InverseTime(f64::NAN)));
+        assert!(!refused(|_| ()));
+    }
+
+    #[test]
+    fn levels_and_keys_are_counted() {
+        let layout = Layout::new(1536, 197, 512, 32).unwrap();
+        let needs = |iterations, degree, labels| {
+            let config = LogisticRegressionConfig {
+                iterations,
+                degree,
+                ..LogisticRegressionConfig::default()
+            };
+            LogisticRegression::new(config)
+                .unwrap()
+                .requirements(&layout, labels)
+        };
+        use SigmoidDegree::{Five, Three};
+        assert_eq!(needs(1, Three, LabelKind::Clear).levels, 2);
+        assert!(!needs(1, Three, LabelKind::Clear).relinearization);
+        assert!(needs(1, Three, LabelKind::Encrypted).relinearization);
+        assert_eq!(needs(1, Three, LabelKind::Clear).rotations.len(), 9);
+        assert_eq!(needs(4, Three, LabelKind::Encrypted).levels, 16);
+        assert_eq!(needs(3, Five, LabelKind::Clear).levels, 13);
+        assert!(needs(3, Five, LabelKind::Clear).rotations.contains(&-31));
+    }
+}

@@ -1,0 +1,146 @@
+//! Step sizes, momentum, and Nesterov's iteration as public arithmetic.
+
+use crate::error::LearnError;
+
+/// Largest learning rate.
+const MAX_RATE: f64 = 1e3;
+
+/// The learning rates eta of the iterations k = 1, 2, ...; they multiply the mean gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepSchedule {
+    /// The same in every iteration. The loss is sure to fall below 4 divided by the
+    /// [largest eigenvalue](crate::Features::largest_eigenvalue) of X^T X / m; twice that usually
+    /// does better in few iterations.
+    Constant(f64),
+    /// This divided by k + 1, as in Kim, Song, Kim, Lee, Cheon, 2018, section 4.
+    InverseTime(f64),
+}
+
+impl StepSchedule {
+    pub(super) fn check(self) -> Result<(), LearnError> {
+        let (Self::Constant(rate) | Self::InverseTime(rate)) = self;
+        match rate > 0.0 && rate <= MAX_RATE {
+            true => Ok(()),
+            false => Err(LearnError::Config {
+                what: "the learning rate",
+                found: rate,
+                allowed: "positive and at most 1000",
+            }),
+        }
+    }
+}
+
+/// The learning rate eta and the momentum mu of one iteration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Step {
+    pub rate: f64,
+    pub momentum: f64,
+}
+
+/// The steps of so many iterations. mu_k = (t_k - 1) / t_(k+1) with t_1 = 1 and
+/// t_(k+1) = (1 + sqrt(1 + 4 t_k^2)) / 2 (Nesterov, 1983). The last iteration ends in w and not in
+/// v, so it has no momentum.
+pub(super) fn steps(schedule: StepSchedule, iterations: usize) -> Vec<Step> {
+    let mut t: f64 = 1.0;
+    (1..=iterations)
+        .map(|k| {
+            let next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
+            let momentum = if k == iterations {
+                0.0
+            } else {
+                (t - 1.0) / next
+            };
+            t = next;
+            let rate = match schedule {
+                StepSchedule::Constant(rate) => rate,
+                StepSchedule::InverseTime(rate) => rate / (k + 1) as f64,
+            };
+            Step { rate, momentum }
+        })
+        .collect()
+}
+
+/// Nesterov's iterates as linear combinations of what is encrypted: term 0 is the label moment
+/// X^T (y - 1/2), term k the curvature X^T p(X v_k) of iteration k + 1. The coefficients are
+/// public, so momentum is arithmetic in the clear.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Iterates {
+    v: Vec<f64>,
+    w: Vec<f64>,
+}
+
+impl Iterates {
+    /// Takes a step for `samples` samples. All but the first bring a new term, the curvature at v.
+    pub fn advance(&mut self, step: Step, samples: usize) {
+        let rate = step.rate / samples as f64;
+        let mut w = self.v.clone();
+        match w.first_mut() {
+            None => w.push(rate),
+            Some(moment) => {
+                *moment += rate;
+                w.push(-rate);
+            }
+        }
+        let old = self.w.iter().copied().chain(std::iter::repeat(0.0));
+        let momentum = step.momentum;
+        self.v = w
+            .iter()
+            .zip(old)
+            .map(|(w, old)| (1.0 + momentum) * w - momentum * old)
+            .collect();
+        self.w = w;
+    }
+
+    /// The coefficients of v, the oldest term first.
+    pub fn v(&self) -> &[f64] {
+        &self.v
+    }
+
+    /// The coefficient that the curvature of this step will have in the next v.
+    pub fn next_coefficient(step: Step, samples: usize) -> f64 {
+        -(1.0 + step.momentum) * step.rate / samples as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On numbers instead of vectors, with a made-up curvature.
+    #[test]
+    fn combinations_follow_the_iteration() {
+        let curvature = |v: f64| 3.0 * v - v * v * v;
+        let moment = 2.5;
+        let steps = steps(StepSchedule::InverseTime(4.0), 6);
+        let (mut v, mut w) = (0.0, 0.0);
+        let mut iterates = Iterates::default();
+        let mut terms = vec![moment];
+        for (k, &step) in steps.iter().enumerate() {
+            if k > 0 {
+                terms.push(curvature(v));
+            }
+            let next = v + step.rate / 10.0 * (moment - curvature(v));
+            v = next + step.momentum * (next - w);
+            w = next;
+            iterates.advance(step, 10);
+            let found: f64 = iterates.v().iter().zip(&terms).map(|(c, t)| c * t).sum();
+            assert!((found - v).abs() < 1e-12);
+            if k > 0 {
+                let newest = *iterates.v().last().unwrap();
+                assert!((newest - Iterates::next_coefficient(step, 10)).abs() < 1e-15);
+            }
+        }
+        // No momentum at the end.
+        assert_eq!(v, w);
+    }
+
+    #[test]
+    fn momentum_grows_from_zero() {
+        let steps = steps(StepSchedule::Constant(0.5), 10);
+        assert_eq!(steps[0].momentum, 0.0);
+        assert!((steps[1].momentum - 0.2817).abs() < 1e-4);
+        assert!(steps[..9].windows(2).all(|s| s[0].momentum < s[1].momentum));
+        assert_eq!(steps[9].momentum, 0.0);
+        assert!(steps.iter().all(|s| s.rate == 0.5));
+    }
+}

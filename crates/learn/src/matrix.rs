@@ -1,0 +1,156 @@
+//! A matrix under encryption.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
+
+use crate::error::{LearnError, check_equal};
+use crate::features::Features;
+use crate::layout::Layout;
+use crate::packing;
+use crate::progress::{Counter, Listener};
+
+/// Samples by features, encrypted block by block as a [`Layout`] says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedMatrix {
+    layout: Layout,
+    blocks: Vec<Ciphertext>,
+}
+
+impl EncryptedMatrix {
+    /// Encrypts a matrix at `level`; several blocks at a time.
+    ///
+    /// Take the level from [`Requirements`](crate::Requirements): every level more than needed
+    /// makes the ciphertexts larger and the computation slower.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the layout is for another shape or number of slots, there is no such
+    /// level, or encryption fails.
+    pub fn encrypt(
+        features: &Features<'_>,
+        layout: Layout,
+        level: usize,
+        encoder: &Encoder,
+        encryptor: &Encryptor,
+        progress: &mut Listener<'_>,
+    ) -> Result<Self, LearnError> {
+        check_equal("samples of the layout", features.rows(), layout.rows())?;
+        check_equal("features of the layout", features.cols(), layout.cols())?;
+        check_equal(
+            "slots of a block",
+            encoder.parameters().slots(),
+            layout.slots(),
+        )?;
+        let counter = Counter::new(layout.blocks(), progress);
+        let blocks = (0..layout.blocks())
+            .into_par_iter()
+            .map(|index| {
+                let (i, j) = (index / layout.grid_cols(), index % layout.grid_cols());
+                let slots = packing::block(features, &layout, i, j);
+                let block = encryptor.encrypt(&encoder.encode(&slots, level)?)?;
+                counter.add(1, "encrypting features");
+                Ok(block)
+            })
+            .collect::<Result<_, LearnError>>()?;
+        Ok(Self { layout, blocks })
+    }
+
+    /// A matrix from its blocks, row after row of the grid.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the number of blocks is not that of the layout, or they are not
+    /// ciphertexts of degree 1 of the same parameters and level, at its canonical scale.
+    pub fn from_blocks(layout: Layout, blocks: Vec<Ciphertext>) -> Result<Self, LearnError> {
+        check_equal("blocks of the matrix", layout.blocks(), blocks.len())?;
+        check_vectors("an encrypted matrix", &blocks)?;
+        let slots = blocks[0].parameters().slots();
+        check_equal("slots of a block", slots, layout.slots())?;
+        Ok(Self { layout, blocks })
+    }
+
+    /// How the matrix lies in the slots.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The blocks, row after row of the grid.
+    pub fn blocks(&self) -> &[Ciphertext] {
+        &self.blocks
+    }
+
+    /// The level of all blocks.
+    pub fn level(&self) -> usize {
+        self.blocks[0].level()
+    }
+
+    /// The parameters of all blocks.
+    pub fn parameters(&self) -> &Parameters {
+        self.blocks[0].parameters()
+    }
+
+    /// One row of the grid, brought down to `level`.
+    pub(crate) fn row_at(
+        &self,
+        evaluator: &Evaluator,
+        grid_row: usize,
+        level: usize,
+    ) -> Result<Vec<Cow<'_, Ciphertext>>, LearnError> {
+        (0..self.layout.grid_cols())
+            .map(|j| lowered(evaluator, self.block(grid_row, j), level))
+            .collect()
+    }
+
+    /// One column of the grid, brought down to `level`.
+    pub(crate) fn column_at(
+        &self,
+        evaluator: &Evaluator,
+        grid_col: usize,
+        level: usize,
+    ) -> Result<Vec<Cow<'_, Ciphertext>>, LearnError> {
+        (0..self.layout.grid_rows())
+            .map(|i| lowered(evaluator, self.block(i, grid_col), level))
+            .collect()
+    }
+
+    fn block(&self, grid_row: usize, grid_col: usize) -> &Ciphertext {
+        &self.blocks[grid_row * self.layout.grid_cols() + grid_col]
+    }
+}
+
+/// Without a copy if it is there already.
+fn lowered<'a>(
+    evaluator: &Evaluator,
+    block: &'a Ciphertext,
+    level: usize,
+) -> Result<Cow<'a, Ciphertext>, LearnError> {
+    Ok(match block.level() == level {
+        true => Cow::Borrowed(block),
+        false => Cow::Owned(evaluator.lower_to(block, level)?),
+    })
+}
+
+/// Checks ciphertexts from outside: at least one, all of degree 1, of the same parameters and
+/// level, at its canonical scale.
+pub(crate) fn check_vectors(what: &'static str, vectors: &[Ciphertext]) -> Result<(), LearnError> {
+    let malformed = |reason| Err(LearnError::Malformed { what, reason });
+    let Some(first) = vectors.first() else {
+        return malformed("it has no ciphertext");
+    };
+    for vector in vectors {
+        if vector.parameters() != first.parameters() {
+            return Err(LearnError::Parameters("a ciphertext"));
+        }
+        if vector.level() != first.level() {
+            return malformed("its ciphertexts are at different levels");
+        }
+        if vector.degree() != 1 {
+            return malformed("a ciphertext is not relinearised");
+        }
+        let canonical = first.parameters().scale(vector.level());
+        if (vector.scale() / canonical - 1.0).abs() > 1e-9 {
+            return malformed("a ciphertext is not at the canonical scale of its level");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! A linear model in the clear: what the twin of an estimator finds.
+
+use crate::error::{LearnError, check_equal};
+use crate::features::{Features, dot};
+
+/// Weights and offset in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
+/// what the owner decrypts from a [`LinearModel`](crate::LinearModel).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainModel {
+    /// One weight a feature.
+    pub weights: Vec<f64>,
+    /// What is added to every score.
+    pub offset: f64,
+}
+
+impl PlainModel {
+    /// The scores of samples: weights . x + offset.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] if the samples have another number of features.
+    pub fn decision_function(&self, features: &Features<'_>) -> Result<Vec<f64>, LearnError> {
+        check_equal(
+            "features of the samples",
+            self.weights.len(),
+            features.cols(),
+        )?;
+        let score = |sample| dot(sample, &self.weights) + self.offset;
+        Ok(features.samples().map(score).collect())
+    }
+
+    /// The classes of samples: positive where the score is.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] if the samples have another number of features.
+    pub fn predict(&self, features: &Features<'_>) -> Result<Vec<bool>, LearnError> {
+        let scores = self.decision_function(features)?;
+        Ok(scores.into_iter().map(|score| score > 0.0).collect())
+    }
+}
+
+/// What [`simulate`](crate::Estimator::simulate) finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulation {
+    /// The model that encrypted training gives up to noise, if the ranges hold.
+    pub model: PlainModel,
+    /// How the arguments of polynomials fill their intervals.
+    pub ranges: RangeReport,
+}
+
+/// The largest arguments of the sigmoid's polynomial. Beyond its interval a polynomial leaves the
+/// function that it stands for, and encrypted training fails without a sign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeReport {
+    /// The largest |z| of each iteration that evaluates the polynomial, the first of which is
+    /// iteration 2; empty for estimators without polynomials.
+    pub largest: Vec<f64>,
+    /// Half the length of the interval around zero.
+    pub interval: f64,
+}
+
+impl RangeReport {
+    /// For an estimator that evaluates no polynomial.
+    pub(crate) fn none() -> Self {
+        Self {
+            largest: Vec::new(),
+            interval: f64::INFINITY,
+        }
+    }
+
+    /// Whether training stays within the interval.
+    ///
+    /// # Errors
+    /// [`LearnError::OutOfRange`] names the first iteration that leaves it.
+    pub fn check(&self) -> Result<(), LearnError> {
+        // A NaN, from an overflow, is outside as well.
+        let leaves = |&largest: &f64| largest.is_nan() || largest > self.interval;
+        match self.largest.iter().position(leaves) {
+            None => Ok(()),
+            Some(i) => Err(LearnError::OutOfRange {
+                iteration: i + 2,
+                largest: self.largest[i],
+                interval: self.interval,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_and_ranges() {
+        let model = PlainModel {
+            weights: vec![2.0, -1.0],
+            offset: 0.5,
+        };
+        let features = Features::new(&[1.0, 1.0, 0.0, 2.0], 2).unwrap();
+        assert_eq!(model.decision_function(&features).unwrap(), [1.5, -1.5]);
+        assert_eq!(model.predict(&features).unwrap(), [true, false]);
+        assert!(
+            model
+                .predict(&Features::new(&[1.0; 3], 3).unwrap())
+                .is_err()
+        );
+
+        let report = |largest: &[f64]| RangeReport {
+            largest: largest.to_vec(),
+            interval: 8.0,
+        };
+        assert!(report(&[1.0, 8.0]).check().is_ok());
+        assert!(RangeReport::none().check().is_ok());
+        for bad in [8.1, f64::NAN, f64::INFINITY] {
+            assert!(matches!(
+                report(&[1.0, bad]).check(),
+                Err(LearnError::OutOfRange { iteration: 3, .. })
+            ));
+        }
+    }
+}

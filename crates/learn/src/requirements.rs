@@ -1,0 +1,138 @@
+//! What a computation needs, known before it starts.
+
+use std::collections::BTreeSet;
+
+use tapetum_ckks::{Evaluator, GaloisElement, KeyPlan, Parameters};
+
+use crate::error::LearnError;
+
+/// Levels and evaluation keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// How many levels are used up: ciphertexts must be at this level or above.
+    pub levels: usize,
+    /// The rotations, in slots to the left.
+    pub rotations: BTreeSet<i64>,
+    /// Whether ciphertexts are multiplied.
+    pub relinearization: bool,
+}
+
+impl Requirements {
+    /// What this computation and another on its result need together.
+    pub fn then(mut self, next: Self) -> Self {
+        self.levels += next.levels;
+        self.rotations.extend(next.rotations);
+        self.relinearization |= next.relinearization;
+        self
+    }
+
+    /// The keys to make for them: they serve ciphertexts up to the level that is needed.
+    pub fn key_plan(&self, parameters: &Parameters) -> KeyPlan {
+        let level = self.levels.min(parameters.max_level());
+        let plan = KeyPlan::new(parameters)
+            .up_to_level(level)
+            .rotations(self.rotations.iter().copied());
+        match self.relinearization {
+            true => plan.relinearization(),
+            false => plan,
+        }
+    }
+
+    /// Fails now if the computation would fail later, and says at which level to start: `what`
+    /// gets ciphertexts at `available`, and would leave `spare` levels to the next computation if
+    /// it could. Keys may serve lower levels than the ciphertexts have.
+    pub(crate) fn start_level(
+        &self,
+        what: &'static str,
+        available: usize,
+        spare: usize,
+        evaluator: &Evaluator,
+    ) -> Result<usize, LearnError> {
+        if available < self.levels {
+            return Err(LearnError::LevelExhausted {
+                what,
+                needed: self.levels,
+                available,
+            });
+        }
+        let start = available.min(self.levels + spare);
+        let keys = evaluator.keys();
+        let log_n = evaluator.parameters().log_n();
+        let key_level = |steps: i64| match GaloisElement::rotation(steps, log_n) {
+            element if element == GaloisElement::rotation(0, log_n) => Some(start),
+            element => keys.galois(element).map(|key| key.level()),
+        };
+        let serves = |level: Option<usize>| level.is_some_and(|level| level >= self.levels);
+
+        let relinearization_level = match self.relinearization {
+            true => keys.relinearization().map(|key| key.level()),
+            false => Some(start),
+        };
+        let missing: BTreeSet<_> = self
+            .rotations
+            .iter()
+            .copied()
+            .filter(|&steps| !serves(key_level(steps)))
+            .collect();
+        if !serves(relinearization_level) || !missing.is_empty() {
+            return Err(LearnError::MissingKeys {
+                relinearization: !serves(relinearization_level),
+                rotations: missing,
+                level: self.levels,
+            });
+        }
+        let levels = self.rotations.iter().map(|&steps| key_level(steps));
+        let lowest = levels.chain([relinearization_level]).flatten().min();
+        Ok(lowest.map_or(start, |lowest| start.min(lowest)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapetum_ckks::Preset;
+
+    #[test]
+    fn requirements_add_up_and_become_a_plan() {
+        let training = Requirements {
+            levels: 2,
+            rotations: [1, 2, -3].into(),
+            relinearization: true,
+        };
+        let classification = Requirements {
+            levels: 1,
+            rotations: [2, 4].into(),
+            relinearization: false,
+        };
+        let both = training.then(classification);
+        assert_eq!(both.levels, 3);
+        assert_eq!(both.rotations, [-3, 1, 2, 4].into());
+        assert!(both.relinearization);
+        let plan = both.key_plan(&Parameters::preset(Preset::N14));
+        assert_eq!((plan.len(), plan.level()), (5, 3));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let parameters = Parameters::preset(Preset::N12);
+        let needs = Requirements {
+            levels: 1,
+            rotations: [1, 8].into(),
+            relinearization: true,
+        };
+        let evaluator = Evaluator::new(&parameters);
+        let error = needs.start_level("training", 1, 0, &evaluator).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("relinearisation key and keys for rotations by 1, 8"));
+        assert!(matches!(
+            needs.start_level("training", 0, 0, &evaluator),
+            Err(LearnError::LevelExhausted {
+                needed: 1,
+                available: 0,
+                ..
+            })
+        ));
+        let nothing = Requirements::default();
+        assert_eq!(nothing.start_level("nothing", 1, 3, &evaluator).unwrap(), 1);
+    }
+}

@@ -1,0 +1,174 @@
+//! An owner, a contributor and a server in one, and synthetic data.
+
+#![allow(dead_code)]
+
+use tapetum_ckks::{
+    Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, Parameters, Preset, SecretKey,
+};
+use tapetum_learn::*;
+
+/// All keys that some requirements call for.
+pub struct World {
+    pub parameters: Parameters,
+    pub secret: SecretKey,
+    pub encoder: Encoder,
+    pub encryptor: Encryptor,
+    pub decryptor: Decryptor,
+    pub evaluator: Evaluator,
+}
+
+impl World {
+    pub fn new(preset: Preset, needs: &Requirements) -> Self {
+        let parameters = Parameters::preset(preset);
+        let secret = SecretKey::generate(&parameters).unwrap();
+        let mut generator = KeyGenerator::new(&secret).unwrap();
+        let keys = generator.evaluation_keys(&needs.key_plan(&parameters));
+        Self {
+            encoder: Encoder::new(&parameters),
+            encryptor: Encryptor::with_secret_key(&secret),
+            decryptor: Decryptor::new(&secret),
+            evaluator: Evaluator::with_keys(keys.unwrap()),
+            parameters,
+            secret,
+        }
+    }
+
+    pub fn encrypt(&self, data: &Data, layout: Layout, level: usize) -> EncryptedMatrix {
+        let (encoder, encryptor) = (&self.encoder, &self.encryptor);
+        let features = &data.features();
+        EncryptedMatrix::encrypt(features, layout, level, encoder, encryptor, &mut |_| ()).unwrap()
+    }
+
+    pub fn encrypt_labels(&self, data: &Data, layout: Layout, level: usize) -> Labels {
+        let (encoder, encryptor) = (&self.encoder, &self.encryptor);
+        let labels = &data.labels;
+        let encrypted =
+            EncryptedLabels::encrypt(labels, layout, level, encoder, encryptor, &mut |_| ());
+        Labels::Encrypted(encrypted.unwrap())
+    }
+
+    /// Trains, and checks that progress arrives where it should.
+    pub fn fit(
+        &self,
+        estimator: &dyn Estimator,
+        matrix: &EncryptedMatrix,
+        labels: &Labels,
+    ) -> LinearModel {
+        let mut seen = Vec::new();
+        let mut listener = |progress: Progress| seen.push(progress);
+        let (evaluator, encoder) = (&self.evaluator, &self.encoder);
+        let model = estimator
+            .fit(evaluator, encoder, matrix, labels, &mut listener)
+            .unwrap();
+        assert!(seen.windows(2).all(|p| p[0].done < p[1].done));
+        let last = seen.last().unwrap();
+        assert_eq!(last.done, last.total);
+        model
+    }
+
+    pub fn decrypt_model(&self, model: &LinearModel) -> PlainModel {
+        model.decrypt(&self.decryptor, &self.encoder).unwrap()
+    }
+
+    pub fn score(&self, model: &LinearModel, samples: &EncryptedMatrix) -> EncryptedScores {
+        let (evaluator, encoder) = (&self.evaluator, &self.encoder);
+        model
+            .decision_function(evaluator, encoder, samples, &mut |_| ())
+            .unwrap()
+    }
+
+    pub fn decrypt(&self, scores: &EncryptedScores) -> Vec<f64> {
+        scores.decrypt(&self.decryptor, &self.encoder).unwrap()
+    }
+}
+
+/// Samples of two classes.
+pub struct Data {
+    pub values: Vec<f64>,
+    pub cols: usize,
+    pub labels: ClassLabels,
+}
+
+impl Data {
+    /// Two overlapping Gaussian clouds with a constant feature at the end; about a third of the
+    /// samples are positive.
+    pub fn gaussians(rows: usize, cols: usize, seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut values = Vec::with_capacity(rows * cols);
+        let mut labels = Vec::with_capacity(rows);
+        for row in 0..rows {
+            // The first two make sure that there are both classes.
+            let label = if row < 2 {
+                row == 0
+            } else {
+                random.uniform() < 0.35
+            };
+            labels.push(label);
+            for col in 0..cols - 1 {
+                let mean = [-0.4, 0.5][usize::from(label)] * (col as f64 + 1.0).sin();
+                values.push(mean + random.gaussian());
+            }
+            values.push(1.0);
+        }
+        Self {
+            values,
+            cols,
+            labels: ClassLabels::new(labels).unwrap(),
+        }
+    }
+
+    pub fn features(&self) -> Features<'_> {
+        Features::new(&self.values, self.cols).unwrap()
+    }
+
+    /// The first samples.
+    pub fn head(&self, rows: usize) -> Self {
+        Self {
+            values: self.values[..rows * self.cols].to_vec(),
+            cols: self.cols,
+            labels: ClassLabels::new(vec![true, false]).unwrap(),
+        }
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    /// In [0, 1), by xorshift64*.
+    fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let bits = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11;
+        bits as f64 / (1u64 << 53) as f64
+    }
+
+    /// By Box and Muller.
+    fn gaussian(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+/// Compares vectors; the bound is on the largest difference.
+#[track_caller]
+pub fn assert_close(what: &str, found: &[f64], expected: &[f64], bound: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let differences = found.iter().zip(expected).map(|(x, y)| (x - y).abs());
+    let error = differences.fold(0.0, |max, d| if max >= d { max } else { d });
+    println!("{what}: error 2^{:.1}", error.log2());
+    assert!(error <= bound, "{what}: error 2^{:.1}", error.log2());
+}
+
+/// The same classes wherever the score is not within the bound of zero.
+#[track_caller]
+pub fn assert_same_verdicts(found: &[f64], expected: &[f64], bound: f64) {
+    let mut clear_cut = 0;
+    for (x, y) in found.iter().zip(expected) {
+        if y.abs() > bound {
+            clear_cut += 1;
+            assert_eq!(*x > 0.0, *y > 0.0);
+        }
+    }
+    assert!(clear_cut > expected.len() / 2, "the bound says nothing");
+}

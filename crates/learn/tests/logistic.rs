@@ -1,0 +1,177 @@
+//! Encrypted logistic regression against its plaintext twin.
+
+mod common;
+
+use common::{Data, World, assert_close, assert_same_verdicts};
+use tapetum_ckks::{Encryptor, KeyGenerator, Preset};
+use tapetum_learn::*;
+
+/// Bound on the error of weights and scores with scales of 40 bits: the rounding errors of slots
+/// are about 2^-27, and sums over samples and features make them grow.
+const BOUND: f64 = 1.0 / (1 << 16) as f64;
+
+fn estimator(iterations: usize, degree: SigmoidDegree, steps: StepSchedule) -> LogisticRegression {
+    LogisticRegression::new(LogisticRegressionConfig {
+        iterations,
+        degree,
+        steps,
+        ..LogisticRegressionConfig::default()
+    })
+    .unwrap()
+}
+
+/// The twin's model, which stays within the interval.
+fn twin(estimator: &dyn Estimator, data: &Data) -> PlainModel {
+    let simulation = estimator.simulate(&data.features(), &data.labels).unwrap();
+    simulation.ranges.check().unwrap();
+    simulation.model
+}
+
+/// Two iterations on a grid of 2 x 3 blocks with clear and with encrypted labels; then batches
+/// and single samples.
+#[test]
+fn two_iterations_and_classification() {
+    let data = Data::gaussians(1500, 21, 1);
+    let layout = Layout::new(1500, 21, 1024, 8).unwrap();
+    assert_eq!((layout.grid_rows(), layout.grid_cols()), (2, 3));
+    let estimator = estimator(2, SigmoidDegree::Three, StepSchedule::Constant(1.5));
+    let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
+    assert_eq!((single.blocks(), single.block_cols()), (1, 32));
+    let batch = estimator
+        .requirements(&layout, LabelKind::Encrypted)
+        .then(LinearModel::requirements(&layout, 8).unwrap());
+    assert_eq!(batch.levels, 8);
+    let mut needs = batch.clone();
+    needs
+        .rotations
+        .extend(LinearModel::requirements(&single, 8).unwrap().rotations);
+    let world = World::new(Preset::N14, &needs);
+
+    let expected = twin(&estimator, &data);
+    let expected_scores = expected.decision_function(&data.features()).unwrap();
+    let matrix = world.encrypt(&data, layout, batch.levels);
+    for labels in [
+        Labels::Clear(data.labels.clone()),
+        world.encrypt_labels(&data, layout, batch.levels),
+    ] {
+        let model = world.fit(&estimator, &matrix, &labels);
+        assert_eq!(model.level(), 2);
+        let found = world.decrypt_model(&model);
+        assert_close("weights", &found.weights, &expected.weights, BOUND);
+
+        let scores = world.score(&model, &matrix);
+        assert_eq!(scores.ciphertexts().len(), 1);
+        assert_eq!(scores.ciphertexts()[0].level(), 0);
+        let found = world.decrypt(&scores);
+        assert_close("scores", &found, &expected_scores, BOUND);
+        assert_same_verdicts(&found, &expected_scores, BOUND);
+    }
+    // Far better than chance, or the twin's agreement would mean nothing.
+    let right = expected_scores
+        .iter()
+        .zip(data.labels.as_slice())
+        .filter(|(score, label)| (**score > 0.0) == **label)
+        .count();
+    assert!(right > 1250, "{right} of 1500");
+}
+
+/// Samples encrypted with the public key in wider blocks than the model's.
+#[test]
+fn a_single_sample_scores_as_in_a_batch() {
+    let data = Data::gaussians(300, 21, 2);
+    let layout = Layout::new(300, 21, 1024, 8).unwrap();
+    let estimator = estimator(1, SigmoidDegree::Three, StepSchedule::Constant(2.0));
+    let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
+    let few = Layout::for_samples(100, 21, 8192, 8).unwrap();
+    let needs = estimator
+        .requirements(&layout, LabelKind::Clear)
+        .then(LinearModel::requirements(&single, 8).unwrap());
+    assert_eq!(needs.levels, 2 + 3);
+    let mut world = World::new(Preset::N14, &needs);
+    let public = KeyGenerator::new(&world.secret).unwrap().public_key();
+    world.encryptor = Encryptor::with_public_key(&public.unwrap());
+
+    let matrix = world.encrypt(&data, layout, needs.levels);
+    let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
+    let expected = twin(&estimator, &data);
+    let expected = expected.decision_function(&data.features()).unwrap();
+    let batch = world.decrypt(&world.score(&model, &matrix));
+    // The error of encryption with the public key is larger.
+    assert_close("batch", &batch, &expected, 4.0 * BOUND);
+
+    for (rows, layout) in [(1, single), (100, few)] {
+        let samples = world.encrypt(&data.head(rows), layout, LinearModel::SAMPLE_LEVEL);
+        let found = world.decrypt(&world.score(&model, &samples));
+        assert_close("few", &found, &expected[..rows], 4.0 * BOUND);
+        assert_close("few and batch", &found, &batch[..rows], 8.0 * BOUND);
+    }
+}
+
+/// Momentum starts in the second iteration and shows in the third.
+#[test]
+fn three_iterations_with_momentum() {
+    let data = Data::gaussians(500, 6, 3);
+    let layout = Layout::new(500, 6, 4096, 4).unwrap();
+    let estimator = estimator(3, SigmoidDegree::Three, StepSchedule::InverseTime(4.0));
+    let needs = estimator.requirements(&layout, LabelKind::Encrypted);
+    assert_eq!(needs.levels, 11);
+    let world = World::new(Preset::N15, &needs);
+    let matrix = world.encrypt(&data, layout, needs.levels);
+    let labels = world.encrypt_labels(&data, layout, needs.levels);
+    let model = world.fit(&estimator, &matrix, &labels);
+    assert_eq!(model.level(), 0);
+    let found = world.decrypt_model(&model);
+    let expected = twin(&estimator, &data);
+    assert_close("weights", &found.weights, &expected.weights, BOUND);
+}
+
+#[test]
+fn a_sigmoid_of_degree_five() {
+    let data = Data::gaussians(700, 6, 4);
+    let layout = Layout::new(700, 6, 512, 16).unwrap();
+    let estimator = estimator(2, SigmoidDegree::Five, StepSchedule::Constant(2.0));
+    let needs = estimator.requirements(&layout, LabelKind::Clear);
+    assert_eq!(needs.levels, 7);
+    let world = World::new(Preset::N14, &needs);
+    let matrix = world.encrypt(&data, layout, needs.levels);
+    let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
+    let found = world.decrypt_model(&model);
+    let expected = twin(&estimator, &data);
+    assert_close("weights", &found.weights, &expected.weights, BOUND);
+}
+
+/// One feature a ciphertext: nothing is summed over features or replicated. And the other
+/// extreme, one sample a ciphertext.
+#[test]
+fn blocks_of_one_column_and_of_one_row() {
+    let data = Data::gaussians(3, 3, 5);
+    let estimator = estimator(2, SigmoidDegree::Three, StepSchedule::Constant(1.0));
+    let expected = twin(&estimator, &data);
+    for (block_rows, block_cols) in [(8192, 1), (1, 8192)] {
+        let layout = Layout::new(3, 3, block_rows, block_cols).unwrap();
+        let needs = estimator
+            .requirements(&layout, LabelKind::Clear)
+            .then(LinearModel::requirements(&layout, block_cols).unwrap());
+        let world = World::new(Preset::N14, &needs);
+        let matrix = world.encrypt(&data, layout, needs.levels);
+        let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
+        let found = world.decrypt_model(&model);
+        assert_close("weights", &found.weights, &expected.weights, BOUND);
+        let found = world.decrypt(&world.score(&model, &matrix));
+        let expected = expected.decision_function(&data.features()).unwrap();
+        assert_close("scores", &found, &expected, BOUND);
+    }
+}
+
+/// The twin tells when the polynomial's interval is left, which encrypted training cannot.
+#[test]
+fn a_learning_rate_that_is_too_large_is_seen() {
+    let data = Data::gaussians(200, 10, 6);
+    let estimator = estimator(4, SigmoidDegree::Three, StepSchedule::Constant(40.0));
+    let simulation = estimator.simulate(&data.features(), &data.labels).unwrap();
+    assert_eq!(simulation.ranges.largest.len(), 3);
+    assert!(matches!(
+        simulation.ranges.check(),
+        Err(LearnError::OutOfRange { iteration: 2, .. })
+    ));
+}

@@ -1,0 +1,286 @@
+//! Two charts of encrypted against clear scores, as inline SVG.
+
+use maud::{Markup, html};
+
+use super::data::{DemoReport, Outcome};
+use super::format::{count, scientific, short, superscript};
+
+/// Most points drawn; above it every k-th outcome is.
+const MOST_POINTS: usize = 1500;
+
+/// Spans that have an axis of their own: beyond, ticks would lose their digits.
+const DRAWABLE: std::ops::Range<f64> = 1e-290..1e290;
+
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 400.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 428.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 336.0;
+
+/// Encrypted score against clear score: agreement is the diagonal.
+pub fn scores(report: &DemoReport) -> Markup {
+    let points = points(&report.outcomes);
+    let axis = Axis::around(
+        (points.iter()).flat_map(|outcome| [outcome.score_clear, outcome.score_encrypted]),
+    );
+    let place = |outcome: &Outcome| {
+        (
+            axis.across(outcome.score_clear),
+            axis.up(outcome.score_encrypted),
+        )
+    };
+    html! {
+        figure.plot {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby="scores-title scores-description" {
+                title id="scores-title" { "Encrypted score against clear score" }
+                desc id="scores-description" {
+                    (count(points.len())) " points; on the diagonal both scores are equal."
+                }
+                (frame(&axis, &axis, report))
+                line.diagonal x1=(LEFT) y1=(BOTTOM) x2=(RIGHT) y2=(TOP) {}
+                (marks(&points, place))
+                (upright_title("score, encrypted"))
+            }
+            figcaption {
+                "Each picture once: across, its score in the clear; up, its decrypted score. On the line the two are equal. "
+                (legend(report))
+                (thinned(points.len(), report.outcomes.len()))
+            }
+        }
+    }
+}
+
+/// Encrypted minus clear score, on a scale of its own.
+pub fn differences(report: &DemoReport) -> Markup {
+    let points = points(&report.outcomes);
+    let difference = |outcome: &Outcome| outcome.score_encrypted - outcome.score_clear;
+    let largest = (points.iter())
+        .map(|outcome| difference(outcome).abs())
+        .fold(0.0, f64::max);
+    let exponent = if DRAWABLE.contains(&largest) {
+        (largest.log10().floor() as i32).min(0)
+    } else {
+        0
+    };
+    let unit = 10f64.powi(exponent);
+    let across = Axis::around(points.iter().map(|outcome| outcome.score_clear));
+    let up = Axis::around([-largest / unit, largest / unit].into_iter());
+    let place = |outcome: &Outcome| {
+        (
+            across.across(outcome.score_clear),
+            up.up(difference(outcome) / unit),
+        )
+    };
+    html! {
+        figure.plot {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby="differences-title differences-description" {
+                title id="differences-title" { "Encrypted score minus clear score" }
+                desc id="differences-description" {
+                    "The differences scatter around zero; the largest is " (scientific(largest)) "."
+                }
+                (frame(&across, &up, report))
+                (marks(&points, place))
+                (upright_title(&match exponent {
+                    0 => "difference".to_owned(),
+                    _ => format!("difference × 10{}", superscript(&(-exponent).to_string())),
+                }))
+            }
+            figcaption {
+                "The same pictures under a magnifying glass: up, the decrypted score minus the score in the clear, "
+                @if exponent != 0 { "enlarged by 10" (superscript(&(-exponent).to_string())) ". " } @else { "as it is. " }
+                "This is what encryption costs in precision."
+            }
+        }
+    }
+}
+
+/// A range of values and where they lie in the figure.
+struct Axis {
+    low: f64,
+    high: f64,
+    step: f64,
+}
+
+impl Axis {
+    /// Covers zero and all finite values, out to whole ticks.
+    fn around(values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values
+            .filter(|value| value.is_finite())
+            .fold((0.0, 0.0), |(low, high): (f64, f64), value| {
+                (low.min(value), high.max(value))
+            });
+        let span = high - low;
+        if !DRAWABLE.contains(&span) {
+            return Self {
+                low: -1.0,
+                high: 1.0,
+                step: 0.5,
+            };
+        }
+        let rough = span / 5.0;
+        let power = 10f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|factor| factor * power)
+            .find(|step| *step >= rough)
+            .unwrap_or(rough);
+        Self {
+            low: (low / step).floor() * step,
+            high: (high / step).ceil() * step,
+            step,
+        }
+    }
+
+    fn part(&self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
+    }
+
+    fn across(&self, value: f64) -> f64 {
+        LEFT + self.part(value) * (RIGHT - LEFT)
+    }
+
+    fn up(&self, value: f64) -> f64 {
+        BOTTOM - self.part(value) * (BOTTOM - TOP)
+    }
+
+    /// Values and labels of the ticks.
+    fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
+        let first = (self.low / self.step).round() as i64;
+        let last = (self.high / self.step).round() as i64;
+        let decimals = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
+        (first..=last).map(move |index| {
+            let value = index as f64 * self.step;
+            (value, format!("{value:.decimals$}").replace('-', "−"))
+        })
+    }
+}
+
+/// Grid, tick labels, and the threshold at zero with what lies on either side of it.
+fn frame(across: &Axis, up: &Axis, report: &DemoReport) -> Markup {
+    let [first, second] = &report.classes;
+    let zero = across.across(0.0);
+    html! {
+        g.grid {
+            @for (value, label) in across.ticks() {
+                line x1=(px(across.across(value))) y1=(TOP) x2=(px(across.across(value))) y2=(BOTTOM) {}
+                text x=(px(across.across(value))) y=(BOTTOM + 18.0) text-anchor="middle" { (label) }
+            }
+            @for (value, label) in up.ticks() {
+                line x1=(LEFT) y1=(px(up.up(value))) x2=(RIGHT) y2=(px(up.up(value))) {}
+                text x=(LEFT - 7.0) y=(px(up.up(value) + 4.5)) text-anchor="end" { (label) }
+            }
+        }
+        g.zero {
+            line x1=(px(zero)) y1=(TOP) x2=(px(zero)) y2=(BOTTOM) {}
+            line x1=(LEFT) y1=(px(up.up(0.0))) x2=(RIGHT) y2=(px(up.up(0.0))) {}
+        }
+        g.axis-title {
+            text x=((LEFT + RIGHT) / 2.0) y=(BOTTOM + 40.0) text-anchor="middle" { "score in the clear" }
+            text x=(LEFT) y=(BOTTOM + 58.0) { "← " (short(second)) }
+            text x=(RIGHT) y=(BOTTOM + 58.0) text-anchor="end" { (short(first)) " →" }
+        }
+    }
+}
+
+fn upright_title(title: &str) -> Markup {
+    let middle = (TOP + BOTTOM) / 2.0;
+    html! {
+        g.axis-title {
+            text x="0" y="0" text-anchor="middle" transform={ "translate(15 " (middle) ") rotate(-90)" } { (title) }
+        }
+    }
+}
+
+/// Rings for the first class, crosses for the second.
+fn marks(points: &[&Outcome], place: impl Fn(&Outcome) -> (f64, f64)) -> Markup {
+    let of = |first: bool| {
+        (points.iter())
+            .filter(move |outcome| outcome.truth == first)
+            .map(|outcome| place(outcome))
+            .filter(|(x, y)| x.is_finite() && y.is_finite())
+    };
+    html! {
+        g.second {
+            @for (x, y) in of(false) {
+                path d={ "M" (px(x - 3.2)) " " (px(y - 3.2)) "l6.4 6.4m0-6.4l-6.4 6.4" } {}
+            }
+        }
+        g.first { @for (x, y) in of(true) { circle cx=(px(x)) cy=(px(y)) r="3.6" {} } }
+    }
+}
+
+fn legend(report: &DemoReport) -> Markup {
+    html! {
+        span.legend {
+            svg.first viewBox="0 0 12 12" aria-hidden="true" { circle cx="6" cy="6" r="4" {} }
+            "ring: in truth " (report.classes[0])
+        }
+        " "
+        span.legend {
+            svg.second viewBox="0 0 12 12" aria-hidden="true" { path d="M2 2 L10 10 M10 2 L2 10" {} }
+            "cross: in truth " (report.classes[1])
+        }
+    }
+}
+
+/// Tells that not all points are drawn, where that is so.
+fn thinned(drawn: usize, all: usize) -> Markup {
+    html! {
+        @if drawn < all { " Drawn are " (count(drawn)) " of " (count(all)) " pictures." }
+    }
+}
+
+fn points(outcomes: &[Outcome]) -> Vec<&Outcome> {
+    let every = outcomes.len().div_ceil(MOST_POINTS).max(1);
+    outcomes.iter().step_by(every).collect()
+}
+
+/// A coordinate to a tenth of a unit.
+fn px(coordinate: f64) -> String {
+    format!("{coordinate:.1}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_cover_their_values_with_few_ticks() {
+        for values in [
+            vec![-2.31, 4.7],
+            vec![3.0],
+            vec![-1e-9, -3e-9],
+            vec![1e12, -5e11],
+            vec![0.0],
+            vec![f64::NAN, f64::INFINITY, 2.0],
+            vec![f64::MAX, -f64::MAX],
+            vec![5e-324],
+            vec![],
+        ] {
+            let axis = Axis::around(values.iter().copied());
+            let ticks = axis.ticks().count();
+            assert!((2..=12).contains(&ticks), "{values:?}: {ticks} ticks");
+            assert!(axis.low <= 0.0 && 0.0 <= axis.high);
+            for value in values {
+                if value.is_finite() && value.abs() < 1e300 {
+                    assert!((-1e-9..=1.0 + 1e-9).contains(&axis.part(value)), "{value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_outcomes_are_thinned() {
+        let outcome = Outcome {
+            truth: true,
+            verdict_encrypted: true,
+            verdict_clear: true,
+            score_encrypted: 1.0,
+            score_clear: 1.0,
+        };
+        assert_eq!(points(&vec![outcome; 448]).len(), 448);
+        assert!(points(&vec![outcome; 100_000]).len() <= MOST_POINTS);
+        assert!(points(&[]).is_empty());
+    }
+}

@@ -310,6 +310,10 @@ fn every_misuse_is_a_typed_error() {
             ..
         })
     ));
+    assert!(matches!(
+        e.drop_to_level(&product, 0),
+        Err(E::ScaleTooLarge { .. })
+    ));
     let once = e.rescale(&a).unwrap_err();
     assert!(matches!(once, E::ScaleTooSmall { .. }), "{once}");
     assert_eq!(

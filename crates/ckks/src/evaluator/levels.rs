@@ -47,7 +47,7 @@ impl Evaluator {
     /// canonical one of that level.
     ///
     /// # Errors
-    /// If `level` is above that of the ciphertext.
+    /// If `level` is above that of the ciphertext, or the scale leaves no room under its modulus.
     pub fn drop_to_level(
         &self,
         a: &Ciphertext,
@@ -60,6 +60,7 @@ impl Evaluator {
                 target: level,
             });
         }
+        self.checked_scale(a.scale(), level)?;
         Ok(a.truncated(level))
     }
 

@@ -134,8 +134,7 @@ impl KeyPlan {
 
     /// Adds the key for the conjugation.
     pub fn conjugation(mut self) -> Self {
-        self.elements
-            .insert(GaloisElement::conjugation(self.log_n));
+        self.elements.insert(GaloisElement::conjugation(self.log_n));
         self
     }
 

@@ -34,10 +34,7 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Randomness`] if there is none.
     pub fn generate(parameters: &Parameters) -> Result<Self, KeyError> {
-        Ok(Self::generate_with(
-            parameters,
-            &mut SecretRng::from_os()?,
-        ))
+        Ok(Self::generate_with(parameters, &mut SecretRng::from_os()?))
     }
 
     /// A key from the given generator, for known-answer files.

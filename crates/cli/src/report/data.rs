@@ -56,7 +56,7 @@ pub struct Example {
     pub outcome: Outcome,
     /// The picture, which only its contributor has.
     pub picture: GreyImage,
-    /// Bytes of the ciphertext in which the picture travelled: all or a stretch. Up to
+    /// A stretch of the encrypted file in which the picture travelled. Up to
     /// [`NOISE_BYTES`](super::NOISE_BYTES) are drawn.
     pub ciphertext: Vec<u8>,
 }

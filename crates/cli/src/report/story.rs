@@ -60,7 +60,7 @@ fn journey(report: &DemoReport, example: &Example) -> Markup {
             }
             li.arrow aria-hidden="true" { (arrow()) }
             li {
-                (noise_of(example, "Noise: bytes of the ciphertext of the picture"))
+                (noise_of(example, "Noise: encrypted bytes in place of the picture"))
                 span { "The server gets this" }
             }
             li.arrow aria-hidden="true" { (arrow()) }
@@ -162,16 +162,16 @@ pub fn what_the_server_saw(report: &DemoReport) -> Markup {
         section {
             h2 { "What the server saw" }
             p {
-                "Left, a picture as its contributor has it. Right, what reached the server: "
-                (count(largest)) " bytes out of its ciphertext, each drawn as one grey dot. "
-                "One picture to classify takes " strong { (bytes(report.sizes.test_image)) } " of such bytes. "
+                "Left, a picture as its contributor has it. Right, what reached the server in its place: "
+                (count(largest)) " bytes of the encrypted file, each drawn as one grey dot. "
+                "The share of one picture in that file is " strong { (bytes(report.sizes.test_image)) } ". "
                 "Two encryptions of the same picture look as different as two of different ones."
             }
             div.pairs {
                 @for (index, example) in report.examples.iter().take(PAIRS).enumerate() {
                     figure.pair {
                         (picture_of(example, &format!("Picture {}: {}", index + 1, report.class(example.outcome.truth))))
-                        (noise_of(example, &format!("Noise: ciphertext of picture {}", index + 1)))
+                        (noise_of(example, &format!("Noise: encrypted bytes in place of picture {}", index + 1)))
                         figcaption {
                             span { (report.class(example.outcome.truth)) }
                             span { "the server’s view" }

@@ -1,6 +1,7 @@
 //! What can go wrong in learning and classifying.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{DecryptionError, EncodeError, EncryptionError, EvaluationError};
@@ -88,15 +89,8 @@ pub enum LearnError {
         available: usize,
     },
     /// The server does not hold the keys that the computation needs.
-    #[error("{}", missing_keys(*.relinearization, .rotations, *.level))]
-    MissingKeys {
-        /// Whether the relinearisation key is missing.
-        relinearization: bool,
-        /// The rotations without a key.
-        rotations: BTreeSet<i64>,
-        /// The level that the keys must serve.
-        level: usize,
-    },
+    #[error("{0}: have the owner make keys for this layout and this computation")]
+    MissingKeys(MissingKeys),
     /// A value left the interval on which the sigmoid is approximated.
     #[error(
         "in iteration {iteration} a sample has |z| = {largest:.2}, outside the interval of the \
@@ -139,20 +133,45 @@ pub enum LearnError {
     Wire(#[from] WireError),
 }
 
-fn missing_keys(relinearization: bool, rotations: &BTreeSet<i64>, level: usize) -> String {
-    let mut missing = Vec::new();
-    if relinearization {
-        missing.push("the relinearisation key".to_owned());
+/// Keys that a computation needs and the server does not hold, or not for high enough levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingKeys {
+    /// Whether the relinearisation key is missing.
+    pub relinearization: bool,
+    /// Whether the conjugation key is missing.
+    pub conjugation: bool,
+    /// The rotations without a key.
+    pub rotations: BTreeSet<i64>,
+    /// The level that the keys must serve.
+    pub level: usize,
+}
+
+impl MissingKeys {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.relinearization && !self.conjugation && self.rotations.is_empty()
     }
-    if !rotations.is_empty() {
-        let steps: Vec<_> = rotations.iter().map(i64::to_string).collect();
-        missing.push(format!("keys for rotations by {}", steps.join(", ")));
+}
+
+impl fmt::Display for MissingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut missing = Vec::new();
+        if self.relinearization {
+            missing.push("the relinearisation key".to_owned());
+        }
+        if self.conjugation {
+            missing.push("the conjugation key".to_owned());
+        }
+        if !self.rotations.is_empty() {
+            let steps: Vec<_> = self.rotations.iter().map(i64::to_string).collect();
+            missing.push(format!("keys for rotations by {}", steps.join(", ")));
+        }
+        write!(
+            f,
+            "for ciphertexts at level {} the evaluation keys lack {}",
+            self.level,
+            missing.join(", ")
+        )
     }
-    format!(
-        "the evaluation keys lack {}, for ciphertexts at level {level}: have the owner make keys \
-         for this layout and this computation",
-        missing.join(" and ")
-    )
 }
 
 /// An error unless two numbers agree.

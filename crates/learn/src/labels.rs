@@ -1,7 +1,7 @@
 //! Labels of two classes, in the clear or encrypted.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Parameters};
+use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
 use crate::layout::Layout;
@@ -128,6 +128,16 @@ impl EncryptedLabels {
     /// The parameters of all ciphertexts.
     pub fn parameters(&self) -> &Parameters {
         self.vectors[0].parameters()
+    }
+
+    /// The ciphertexts, brought down to `level`.
+    pub(crate) fn at_level(
+        &self,
+        evaluator: &Evaluator,
+        level: usize,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        let lower = |vector| evaluator.lower_to(vector, level);
+        Ok(self.vectors.iter().map(lower).collect::<Result<_, _>>()?)
     }
 }
 

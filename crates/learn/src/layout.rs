@@ -246,14 +246,36 @@ impl Layout {
             .min(self.block_rows)
     }
 
-    /// Key switches of one training iteration with a sigmoid of degree 3: for each row of blocks,
-    /// a relinearisation, the sum over features, its replication and the sigmoid; for each column
-    /// of blocks, a relinearisation and the sum over samples.
+    /// Key switches of one training iteration with a sigmoid of degree 3: those of X v, of the
+    /// sigmoid, and of X^T g. In both products, two vectors share their rotations.
     pub fn iteration_key_switches(&self) -> usize {
-        let feature_sum = self.feature_rotations().count();
-        let replication = self.replication_rotations().count();
-        self.grid_rows() * (1 + feature_sum + replication + SIGMOID_KEY_SWITCHES)
-            + self.grid_cols() * (1 + self.sample_rotations().count())
+        self.times_key_switches()
+            + self.grid_rows() * SIGMOID_KEY_SWITCHES
+            + self.transposed_times_key_switches()
+    }
+
+    /// Key switches of X v for a weight vector v, with the result in all columns: for each row of
+    /// blocks a relinearisation, the sum over features and its replication.
+    pub(crate) fn times_key_switches(&self) -> usize {
+        let rows = self.grid_rows();
+        rows + paired_key_switches(rows, self.row_rotations())
+    }
+
+    /// Key switches of X^T g for a column vector g: for each column of blocks a relinearisation
+    /// and the sum over samples.
+    pub(crate) fn transposed_times_key_switches(&self) -> usize {
+        let cols = self.grid_cols();
+        cols + paired_key_switches(cols, self.column_rotations())
+    }
+
+    /// Rotations that sum over the features of a block and replicate the sums.
+    pub(crate) fn row_rotations(&self) -> usize {
+        self.feature_rotations().count() + self.replication_rotations().count()
+    }
+
+    /// Rotations that sum over the samples of a block.
+    pub(crate) fn column_rotations(&self) -> usize {
+        self.sample_rotations().count()
     }
 
     /// The rotations that sum over the features of a block.
@@ -277,6 +299,20 @@ impl Layout {
     pub(crate) fn sample_rotations(&self) -> impl Iterator<Item = i64> {
         let stride = self.block_cols as i64;
         (0..log2(self.block_rows)).map(move |k| stride << k)
+    }
+}
+
+/// Whether two vectors that are to be rotated so many times should share their rotations, at the
+/// price of a conjugation.
+pub(crate) fn pairing_pays(rotations: usize) -> bool {
+    rotations > 1
+}
+
+/// Key switches that so many vectors take for so many rotations each.
+pub(crate) fn paired_key_switches(vectors: usize, rotations: usize) -> usize {
+    match pairing_pays(rotations) {
+        true => vectors.div_ceil(2) * rotations + vectors / 2,
+        false => vectors * rotations,
     }
 }
 
@@ -369,7 +405,7 @@ mod tests {
         let layout = Layout::new(1536, 197, 512, 32).unwrap();
         assert_eq!(
             layout.iteration_key_switches(),
-            3 * (1 + 5 + 6 + 2) + 7 * (1 + 9)
+            (3 + 2 * 11 + 1) + 3 * 2 + (7 + 4 * 9 + 3)
         );
     }
 

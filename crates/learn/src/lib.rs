@@ -68,7 +68,7 @@ mod progress;
 mod requirements;
 mod scores;
 
-pub use error::LearnError;
+pub use error::{LearnError, MissingKeys};
 pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels};

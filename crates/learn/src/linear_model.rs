@@ -135,6 +135,7 @@ impl LinearModel {
             levels: Self::SAMPLE_LEVEL + usize::from(wide > model_block_cols),
             rotations: samples.feature_rotations().collect(),
             relinearization: true,
+            conjugation: false,
         })
     }
 
@@ -161,7 +162,7 @@ impl LinearModel {
             .map(|offset| evaluator.lower_to(offset, 1))
             .transpose()?;
 
-        let cost = Products::row_times_cost(layout);
+        let cost = 1 + layout.feature_rotations().count();
         let counter = Counter::new(layout.grid_rows() * cost, progress);
         let products = Products {
             evaluator,

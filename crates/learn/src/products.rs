@@ -5,11 +5,11 @@
 //! a row of blocks, equal in all columns.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator, Plaintext};
+use tapetum_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext};
 
 use crate::error::LearnError;
 use crate::labels::Labels;
-use crate::layout::{Layout, log2};
+use crate::layout::{self, Layout};
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::progress::Counter;
@@ -27,11 +27,6 @@ impl Products<'_> {
         self.matrix.layout()
     }
 
-    /// Key switches of [`row_times`](Self::row_times).
-    pub fn row_times_cost(layout: &Layout) -> usize {
-        1 + log2(layout.block_cols())
-    }
-
     /// X w for the samples of one row of blocks, in the first column; the other columns hold
     /// partial sums, which must not be used. One level below the weights.
     pub fn row_times(
@@ -39,31 +34,38 @@ impl Products<'_> {
         grid_row: usize,
         weights: &[Ciphertext],
     ) -> Result<Ciphertext, LearnError> {
-        let blocks = self
-            .matrix
-            .row_at(self.evaluator, grid_row, weights[0].level())?;
-        let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
-        let products = self.evaluator.inner_product(&pairs)?;
-        let product = self.relinearized(&products)?;
-        self.sum_over_features(&product)
+        self.sum_over_features(&self.row_products(grid_row, weights)?)
     }
 
-    /// Key switches of [`transposed_times`](Self::transposed_times).
-    pub fn transposed_times_cost(layout: &Layout) -> usize {
-        layout.grid_cols() * (1 + log2(layout.block_rows()))
+    /// Twice `factor` X w, a column vector: two levels below the weights.
+    pub fn twice_times(
+        &self,
+        weights: &[Ciphertext],
+        factor: f64,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        self.twice_in_pairs(
+            self.layout().grid_rows(),
+            self.layout().row_rotations(),
+            |i| self.row_products(i, weights),
+            |products| self.replicate_first_column(&self.sum_over_features(products)?, factor),
+            "scoring samples",
+        )
     }
 
-    /// X^T v for an encrypted column vector: a weight vector, one level lower.
-    pub fn transposed_times(&self, vector: &[Ciphertext]) -> Result<Vec<Ciphertext>, LearnError> {
+    /// Twice X^T v for an encrypted column vector: a weight vector, one level lower.
+    pub fn twice_transposed_times(
+        &self,
+        vector: &[Ciphertext],
+    ) -> Result<Vec<Ciphertext>, LearnError> {
         self.for_each_column(vector[0].level(), |blocks| {
             let pairs: Vec<_> = blocks.iter().copied().zip(vector).collect();
             self.relinearized(&self.evaluator.inner_product(&pairs)?)
         })
     }
 
-    /// X^T v for a column vector in the clear, one number a sample: a weight vector, one level
-    /// below `level`.
-    pub fn transposed_times_plain(
+    /// Twice X^T v for a column vector in the clear, one number a sample: a weight vector, one
+    /// level below `level`.
+    pub fn twice_transposed_times_plain(
         &self,
         vector: &[f64],
         level: usize,
@@ -77,57 +79,120 @@ impl Products<'_> {
             .collect::<Result<_, _>>()?;
         self.for_each_column(level, |blocks| {
             let pairs: Vec<_> = blocks.iter().copied().zip(&vector).collect();
-            Ok(self
-                .evaluator
-                .rescale(&self.evaluator.mul_plain_sum(&pairs)?)?)
+            let products = self.evaluator.mul_plain_sum(&pairs)?;
+            Ok(self.evaluator.rescale(&products)?)
         })
     }
 
-    /// X^T (y - 1/2), one level below `level`: all that training needs to know of the labels.
-    pub fn label_moment(
+    /// 2 X^T (y - 1/2), one level below `level`: all that training needs to know of the labels.
+    pub fn twice_label_moment(
         &self,
         labels: &Labels,
         level: usize,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         match labels {
-            Labels::Clear(labels) => self.transposed_times_plain(&labels.centred(), level),
+            Labels::Clear(labels) => self.twice_transposed_times_plain(&labels.centred(), level),
             Labels::Encrypted(labels) => {
-                let lower = |vector| self.evaluator.lower_to(vector, level);
-                let vector: Vec<_> = labels
-                    .vectors()
-                    .iter()
-                    .map(lower)
-                    .collect::<Result<_, _>>()?;
-                self.transposed_times(&vector)
+                self.twice_transposed_times(&labels.at_level(self.evaluator, level)?)
             }
         }
     }
 
-    /// The sum of all samples, a weight vector, times `factor`: one level below `level`.
-    pub fn sample_sum(&self, level: usize, factor: f64) -> Result<Vec<Ciphertext>, LearnError> {
+    /// Twice `factor` times the sum of all samples, a weight vector: one level below `level`.
+    pub fn twice_sample_sum(
+        &self,
+        level: usize,
+        factor: f64,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
         self.for_each_column(level, |blocks| {
             let sum = self.sum(blocks.iter().copied())?;
             Ok(self.evaluator.lower_scaled(&sum, level - 1, factor)?)
         })
     }
 
-    /// `summand` for every column of blocks at `level`, summed over the samples.
+    /// The products of blocks and weights in one row of blocks, not yet summed over features.
+    fn row_products(
+        &self,
+        grid_row: usize,
+        weights: &[Ciphertext],
+    ) -> Result<Ciphertext, LearnError> {
+        let level = weights[0].level();
+        let blocks = self.matrix.row_at(self.evaluator, grid_row, level)?;
+        let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
+        self.relinearized(&self.evaluator.inner_product(&pairs)?)
+    }
+
+    /// `summand` for every column of blocks at `level`, summed over the samples, twice.
     fn for_each_column(
         &self,
         level: usize,
         summand: impl Fn(&[&Ciphertext]) -> Result<Ciphertext, LearnError> + Sync,
     ) -> Result<Vec<Ciphertext>, LearnError> {
-        (0..self.layout().grid_cols())
-            .into_par_iter()
-            .map(|j| {
+        self.twice_in_pairs(
+            self.layout().grid_cols(),
+            self.layout().column_rotations(),
+            |j| {
                 let blocks = self.matrix.column_at(self.evaluator, j, level)?;
                 let blocks: Vec<_> = blocks.iter().map(AsRef::as_ref).collect();
-                let sum = self.sum_over_samples(&summand(&blocks)?)?;
-                self.counter
-                    .add(1 + log2(self.layout().block_rows()), "summing over samples");
-                Ok(sum)
+                summand(&blocks)
+            },
+            |products| self.sum_over_samples(products),
+            "summing over samples",
+        )
+    }
+
+    /// 2 `sum`(`summand`(i)) for i = 0, ..., `count` - 1.
+    ///
+    /// The summands are real and `sum`, which takes `rotations` key switches, is linear with real
+    /// coefficients. So it runs once for two summands u and v, on u + i v; with w for what comes
+    /// out, the results are w + conj(w) and i (conj(w) - w), at the price of one conjugation.
+    /// Halving them would take a level, but the callers have public factors to hide it in.
+    fn twice_in_pairs(
+        &self,
+        count: usize,
+        rotations: usize,
+        summand: impl Fn(usize) -> Result<Ciphertext, LearnError> + Sync,
+        sum: impl Fn(&Ciphertext) -> Result<Ciphertext, LearnError> + Sync,
+        what: &'static str,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        let evaluator = self.evaluator;
+        let together = if layout::pairing_pays(rotations) {
+            2
+        } else {
+            1
+        };
+        let sums = (0..count.div_ceil(together))
+            .into_par_iter()
+            .map(|pair| {
+                let (first, second) = (together * pair, together * pair + 1);
+                let sums = if together == 1 || second == count {
+                    let sum = sum(&summand(first)?)?;
+                    vec![evaluator.add(&sum, &sum)?]
+                } else {
+                    let mut both = summand(first)?;
+                    evaluator.add_assign(&mut both, &self.times_i(&summand(second)?)?)?;
+                    let both = sum(&both)?;
+                    let conjugate = evaluator.conjugate(&both)?;
+                    let difference = evaluator.sub(&conjugate, &both)?;
+                    vec![
+                        evaluator.add(&both, &conjugate)?,
+                        self.times_i(&difference)?,
+                    ]
+                };
+                let cost = layout::paired_key_switches(sums.len(), rotations);
+                self.counter.add(sums.len() + cost, what);
+                Ok(sums)
             })
-            .collect()
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        Ok(sums.into_iter().flatten().collect())
+    }
+
+    /// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by
+    /// it costs neither level nor precision.
+    fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+        let i = vec![Complex64::I; self.layout().slots()];
+        let i = self.encoder.encode_complex_at(&i, vector.level(), 1.0)?;
+        Ok(self.evaluator.mul_plain(vector, &i)?)
     }
 
     /// Adds up ciphertexts of one shape; there is at least one.
@@ -169,11 +234,6 @@ impl Products<'_> {
             .sum_slots(vector, self.layout().block_cols(), 1)?)
     }
 
-    /// Key switches of [`replicate_first_column`](Self::replicate_first_column).
-    pub fn replication_cost(layout: &Layout) -> usize {
-        layout.replication_rotations().count()
-    }
-
     /// The first column times `factor`, in all columns: one level lower.
     ///
     /// Once everything else is masked, the sums over `block_cols` slots to the left give every
@@ -181,7 +241,7 @@ impl Products<'_> {
     /// itself. A rotation by `block_cols` - 1 to the right puts that straight. So this takes one
     /// key beyond those of [`sum_over_features`](Self::sum_over_features), where rotations to the
     /// right would take as many again.
-    pub fn replicate_first_column(
+    fn replicate_first_column(
         &self,
         vector: &Ciphertext,
         factor: f64,

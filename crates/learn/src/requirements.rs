@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tapetum_ckks::{Evaluator, GaloisElement, KeyPlan, Parameters};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, MissingKeys};
 
 /// Levels and evaluation keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Requirements {
     pub rotations: BTreeSet<i64>,
     /// Whether ciphertexts are multiplied.
     pub relinearization: bool,
+    /// Whether slots are conjugated.
+    pub conjugation: bool,
 }
 
 impl Requirements {
@@ -23,19 +25,23 @@ impl Requirements {
         self.levels += next.levels;
         self.rotations.extend(next.rotations);
         self.relinearization |= next.relinearization;
+        self.conjugation |= next.conjugation;
         self
     }
 
     /// The keys to make for them: they serve ciphertexts up to the level that is needed.
     pub fn key_plan(&self, parameters: &Parameters) -> KeyPlan {
         let level = self.levels.min(parameters.max_level());
-        let plan = KeyPlan::new(parameters)
+        let mut plan = KeyPlan::new(parameters)
             .up_to_level(level)
             .rotations(self.rotations.iter().copied());
-        match self.relinearization {
-            true => plan.relinearization(),
-            false => plan,
+        if self.relinearization {
+            plan = plan.relinearization();
         }
+        if self.conjugation {
+            plan = plan.conjugation();
+        }
+        plan
     }
 
     /// Fails now if the computation would fail later, and says at which level to start: `what`
@@ -58,32 +64,40 @@ impl Requirements {
         let start = available.min(self.levels + spare);
         let keys = evaluator.keys();
         let log_n = evaluator.parameters().log_n();
-        let key_level = |steps: i64| match GaloisElement::rotation(steps, log_n) {
-            element if element == GaloisElement::rotation(0, log_n) => Some(start),
-            element => keys.galois(element).map(|key| key.level()),
-        };
-        let serves = |level: Option<usize>| level.is_some_and(|level| level >= self.levels);
+        let galois_level = |element| keys.galois(element).map(|key| key.level());
+        // Whatever is not needed counts as a key for all levels.
+        let level_if =
+            |needed: bool, level: Option<usize>| if needed { level } else { Some(start) };
 
-        let relinearization_level = match self.relinearization {
-            true => keys.relinearization().map(|key| key.level()),
-            false => Some(start),
+        let relinearization = level_if(
+            self.relinearization,
+            keys.relinearization().map(|key| key.level()),
+        );
+        let conjugation = level_if(
+            self.conjugation,
+            galois_level(GaloisElement::conjugation(log_n)),
+        );
+        let rotation = |steps: i64| {
+            let element = GaloisElement::rotation(steps, log_n);
+            let moves = element != GaloisElement::rotation(0, log_n);
+            level_if(moves, galois_level(element))
         };
-        let missing: BTreeSet<_> = self
-            .rotations
-            .iter()
-            .copied()
-            .filter(|&steps| !serves(key_level(steps)))
-            .collect();
-        if !serves(relinearization_level) || !missing.is_empty() {
-            return Err(LearnError::MissingKeys {
-                relinearization: !serves(relinearization_level),
-                rotations: missing,
-                level: self.levels,
-            });
+
+        let lacks = |level: Option<usize>| level.is_none_or(|level| level < self.levels);
+        let rotations = self.rotations.iter().copied();
+        let missing = MissingKeys {
+            relinearization: lacks(relinearization),
+            conjugation: lacks(conjugation),
+            rotations: rotations.clone().filter(|&k| lacks(rotation(k))).collect(),
+            level: self.levels,
+        };
+        if !missing.is_empty() {
+            return Err(LearnError::MissingKeys(missing));
         }
-        let levels = self.rotations.iter().map(|&steps| key_level(steps));
-        let lowest = levels.chain([relinearization_level]).flatten().min();
-        Ok(lowest.map_or(start, |lowest| start.min(lowest)))
+        let levels = rotations
+            .map(rotation)
+            .chain([relinearization, conjugation]);
+        Ok(levels.flatten().fold(start, usize::min))
     }
 }
 
@@ -98,18 +112,19 @@ mod tests {
             levels: 2,
             rotations: [1, 2, -3].into(),
             relinearization: true,
+            conjugation: true,
         };
         let classification = Requirements {
             levels: 1,
             rotations: [2, 4].into(),
-            relinearization: false,
+            ..Requirements::default()
         };
         let both = training.then(classification);
         assert_eq!(both.levels, 3);
         assert_eq!(both.rotations, [-3, 1, 2, 4].into());
         assert!(both.relinearization);
         let plan = both.key_plan(&Parameters::preset(Preset::N14));
-        assert_eq!((plan.len(), plan.level()), (5, 3));
+        assert_eq!((plan.len(), plan.level()), (6, 3));
     }
 
     #[test]
@@ -119,11 +134,16 @@ mod tests {
             levels: 1,
             rotations: [1, 8].into(),
             relinearization: true,
+            conjugation: true,
         };
         let evaluator = Evaluator::new(&parameters);
         let error = needs.start_level("training", 1, 0, &evaluator).unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("relinearisation key and keys for rotations by 1, 8"));
+        assert!(
+            message.contains(
+                "the relinearisation key, the conjugation key, keys for rotations by 1, 8"
+            )
+        );
         assert!(matches!(
             needs.start_level("training", 0, 0, &evaluator),
             Err(LearnError::LevelExhausted {

@@ -7,9 +7,9 @@ use tapetum_ckks::Preset;
 use tapetum_learn::*;
 
 /// With scales of 36 bits at N = 2^13 (rounding errors of slots about 2^-24).
-const BOUND_36: f64 = 1.0 / (1 << 15) as f64;
+const BOUND_36: f64 = 1.0 / (1 << 14) as f64;
 /// With scales of 40 bits at N = 2^14 (rounding errors of slots about 2^-27).
-const BOUND_40: f64 = 1.0 / (1 << 17) as f64;
+const BOUND_40: f64 = 1.0 / (1 << 16) as f64;
 
 fn twin(data: &Data) -> PlainModel {
     LinearMeans

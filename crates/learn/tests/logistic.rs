@@ -8,7 +8,7 @@ use tapetum_learn::*;
 
 /// Bound on the error of weights and scores with scales of 40 bits: the rounding errors of slots
 /// are about 2^-27, and sums over samples and features make them grow.
-const BOUND: f64 = 1.0 / (1 << 16) as f64;
+const BOUND: f64 = 1.0 / (1 << 15) as f64;
 
 fn estimator(iterations: usize, degree: SigmoidDegree, steps: StepSchedule) -> LogisticRegression {
     LogisticRegression::new(LogisticRegressionConfig {

@@ -32,7 +32,7 @@ pub(super) fn fit(
         });
     }
     let layout = matrix.layout();
-    let counter = Counter::new(2 * Products::transposed_times_cost(layout), progress);
+    let counter = Counter::new(2 * layout.transposed_times_key_switches(), progress);
     let products = Products {
         evaluator,
         encoder,
@@ -62,8 +62,9 @@ fn with_clear_labels(
     let in_weights = |y: f64| prior * (y - t) / samples;
     let in_midpoint = |y: f64| 0.5 / if y > 0.0 { positives } else { negatives };
     let mean_of = |coefficient: &dyn Fn(f64) -> f64| {
-        let column: Vec<_> = labels.centred().into_iter().map(coefficient).collect();
-        products.transposed_times_plain(&column, level)
+        let half = |y| coefficient(y) / 2.0;
+        let column: Vec<_> = labels.centred().into_iter().map(half).collect();
+        products.twice_transposed_times_plain(&column, level)
     };
     let weights = mean_of(&in_weights)?;
     let midpoint = mean_of(&in_midpoint)?;
@@ -81,29 +82,25 @@ fn with_encrypted_labels(
     let samples = products.layout().rows() as f64;
     let (one_down, two_down) = (level - 1, level - 2);
 
-    // One level down: a, m h, and multiples of t, which is in every slot.
-    let a = products.sample_sum(level, 1.0 / samples)?;
-    let label_column = labels
-        .vectors()
-        .iter()
-        .map(|vector| evaluator.lower_to(vector, level))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mh = products.transposed_times(&label_column)?;
+    // One level down: a, 2 m h, and multiples of t, which is in every slot.
+    let a = products.twice_sample_sum(level, 0.5 / samples)?;
+    let label_column = labels.at_level(evaluator, level)?;
+    let two_mh = products.twice_transposed_times(&label_column)?;
     let mt = products.sum_over_samples(&products.sum(&label_column)?)?;
     let t_times = |factor: f64| evaluator.lower_scaled(&mt, one_down, factor / samples);
 
     // Two levels down: D = h - t a, S = a/2 - 2 t h, and 2 (1/4 - t^2).
     let t = t_times(1.0)?;
-    let minus_2t_over_m = t_times(-2.0 / samples)?;
+    let minus_t_over_m = t_times(-1.0 / samples)?;
     let sqrt2_t = t_times(std::f64::consts::SQRT_2)?;
     let differences_and_sums = a
         .par_iter()
-        .zip(&mh)
-        .map(|(a, mh)| {
-            let h = evaluator.lower_scaled(mh, two_down, 1.0 / samples)?;
+        .zip(&two_mh)
+        .map(|(a, two_mh)| {
+            let h = evaluator.lower_scaled(two_mh, two_down, 0.5 / samples)?;
             let ta = products.relinearized(&evaluator.mul(&t, a)?)?;
             let half_a = evaluator.lower_scaled(a, two_down, 0.5)?;
-            let minus_2th = products.relinearized(&evaluator.mul(&minus_2t_over_m, mh)?)?;
+            let minus_2th = products.relinearized(&evaluator.mul(&minus_t_over_m, two_mh)?)?;
             Ok((evaluator.sub(&h, &ta)?, evaluator.add(&half_a, &minus_2th)?))
         })
         .collect::<Result<Vec<_>, LearnError>>()?;

@@ -55,6 +55,7 @@ impl Estimator for LinearMeans {
                 .chain(layout.feature_rotations())
                 .collect(),
             relinearization: true,
+            conjugation: true,
         }
     }
 

@@ -26,15 +26,12 @@ pub(super) fn fit(
     let start = check_fit(&needs, evaluator, encoder, matrix, labels)?;
     let layout = matrix.layout();
     let samples = layout.rows();
-    let steps = steps(estimator.config().steps, estimator.config().iterations);
+    let steps = steps(&estimator.config().steps, estimator.config().iterations);
 
-    let sample_sums = Products::transposed_times_cost(layout);
-    let sigmoids = layout.grid_rows()
-        * (Products::row_times_cost(layout)
-            + Products::replication_cost(layout)
-            + estimator.sigmoid().levels());
-    let total = sample_sums + (sigmoids + sample_sums) * (steps.len() - 1);
-    let counter = Counter::new(total, progress);
+    let first = layout.transposed_times_key_switches();
+    let sigmoids = layout.grid_rows() * estimator.sigmoid().levels();
+    let others = layout.times_key_switches() + sigmoids + first;
+    let counter = Counter::new(first + others * (steps.len() - 1), progress);
     let products = Products {
         evaluator,
         encoder,
@@ -43,17 +40,17 @@ pub(super) fn fit(
     };
 
     let mut terms = vec![Term {
-        weights: products.label_moment(labels, start)?,
-        unit: 1.0,
+        weights: products.twice_label_moment(labels, start)?,
+        unit: 2.0,
     }];
     let mut iterates = Iterates::default();
     iterates.advance(steps[0], samples);
     for &step in &steps[1..] {
         let v = combine(evaluator, &terms, iterates.v())?;
         let unit = Iterates::next_coefficient(step, samples);
-        let curvature = estimator.sigmoid().monic(unit);
+        let polynomial = estimator.sigmoid().monic(unit / 2.0);
         terms.push(Term {
-            weights: scaled_curvature(&products, &v, &curvature)?,
+            weights: twice_curvature(&products, &v, &polynomial)?,
             unit,
         });
         iterates.advance(step, samples);
@@ -127,30 +124,25 @@ fn combine(
     Ok(Scaled { weights, factor })
 }
 
-/// X^T (c p(X v)), where `polynomial` is c p.
-fn scaled_curvature(
+/// 2 X^T q(X v), where q is `polynomial`.
+fn twice_curvature(
     products: &Products<'_>,
     v: &Scaled,
     polynomial: &MonicOdd,
 ) -> Result<Vec<Ciphertext>, LearnError> {
-    let layout = products.layout();
-    let values = (0..layout.grid_rows())
-        .into_par_iter()
-        .map(|i| {
-            let z = products.row_times(i, &v.weights)?;
+    let scaled = products.twice_times(&v.weights, v.factor * polynomial.scale / 2.0)?;
+    let values = scaled
+        .par_iter()
+        .map(|t| {
+            let value = evaluate(products, t, &polynomial.lower)?;
+            let relinearizations = polynomial.lower.len() + 1;
             products
                 .counter
-                .add(Products::row_times_cost(layout), "scoring samples");
-            let t = products.replicate_first_column(&z, v.factor * polynomial.scale)?;
-            let value = evaluate(products, &t, &polynomial.lower)?;
-            products.counter.add(
-                Products::replication_cost(layout) + polynomial.lower.len() + 1,
-                "evaluating the sigmoid",
-            );
+                .add(relinearizations, "evaluating the sigmoid");
             Ok(value)
         })
         .collect::<Result<Vec<_>, LearnError>>()?;
-    products.transposed_times(&values)
+    products.twice_transposed_times(&values)
 }
 
 /// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.

@@ -16,6 +16,7 @@ mod nesterov;
 mod sigmoid;
 mod simulate;
 
+use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Encoder, Evaluator};
 
 use crate::error::LearnError;
@@ -36,7 +37,8 @@ pub use sigmoid::{Sigmoid, SigmoidDegree};
 pub const MAX_ITERATIONS: usize = 64;
 
 /// Settings as one writes them; [`LogisticRegression::new`] checks them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogisticRegressionConfig {
     /// The number of gradient steps, 1 to [`MAX_ITERATIONS`]. The first takes one level, every
     /// other two more than the multiplicative depth of the sigmoid: 5 at degree 3, 6 at degree 5.
@@ -94,10 +96,10 @@ impl LogisticRegression {
                 allowed: "1 to 64",
             });
         }
-        config.steps.check()?;
+        config.steps.check(config.iterations)?;
         Ok(Self {
-            config,
             sigmoid: Sigmoid::least_squares(config.degree, config.interval)?,
+            config,
         })
     }
 
@@ -135,6 +137,8 @@ impl Estimator for LogisticRegression {
             },
             rotations,
             relinearization: later > 0 || labels == LabelKind::Encrypted,
+            // Whatever the number of samples is: keys are made before it is known.
+            conjugation: true,
         }
     }
 
@@ -180,6 +184,13 @@ mod tests {
         assert!(refused(|c| c.steps = StepSchedule::Constant(0.0)));
         assert!(refused(|c| c.steps = StepSchedule::Constant(-1.0)));
         assert!(refused(|c| c.steps = StepSchedule::InverseTime(f64::NAN)));
+        assert!(refused(|c| c.steps = StepSchedule::Listed(vec![1.0, 2.0])));
+        assert!(refused(
+            |c| c.steps = StepSchedule::Listed(vec![1.0, 2.0, f64::INFINITY])
+        ));
+        assert!(!refused(
+            |c| c.steps = StepSchedule::Listed(vec![1.0, 2.0, 3.0])
+        ));
         assert!(!refused(|_| ()));
     }
 

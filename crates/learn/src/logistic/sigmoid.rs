@@ -1,9 +1,12 @@
 //! The sigmoid as a polynomial.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::LearnError;
 
 /// The degree of the polynomial that stands for the sigmoid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SigmoidDegree {
     /// Two levels.
     Three,

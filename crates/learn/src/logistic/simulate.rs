@@ -19,7 +19,7 @@ pub(super) fn simulate(
     let mut v = vec![0.0; features.cols()];
     let mut w = v.clone();
     let mut largest = Vec::new();
-    for step in steps(estimator.config().steps, estimator.config().iterations) {
+    for step in steps(&estimator.config().steps, estimator.config().iterations) {
         let z = features.times(&v);
         // f64::max would pass over a NaN.
         let max = |max: f64, z: &f64| if max >= z.abs() { max } else { z.abs() };

@@ -1,2 +1,54 @@
-//! The `tapetum` command.
-fn main() {}
+//! The `tapetum` command: thin glue between files and the libraries.
+
+mod args;
+mod data;
+mod decrypt;
+mod demo;
+mod encrypt;
+mod failure;
+mod files;
+mod index;
+mod inspect;
+mod keygen;
+mod output;
+mod plan;
+mod progress;
+mod report;
+mod roles;
+mod server;
+mod training_set;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use args::{Cli, Command};
+use progress::Steps;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = failure::exit_code(&error);
+            output::error(&error, code, cli.json);
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let steps = Steps::new(cli.quiet);
+    match &cli.command {
+        Command::Keygen(args) => output::keygen(args, &keygen::run(args, steps)?, cli.json),
+        Command::Encrypt(args) => output::encrypt(args, &encrypt::run(args, steps)?, cli.json),
+        Command::Train(args) => output::train(args, &server::train::run(args, steps)?, cli.json),
+        Command::Classify(args) => {
+            output::classify(args, &server::classify::run(args, steps)?, cli.json)
+        }
+        Command::Decrypt(args) => output::decrypt(&decrypt::run(args)?, cli.json),
+        Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
+        Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
+    }
+}

@@ -1,0 +1,295 @@
+//! The command line, as data.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Train image classifiers on encrypted images, and classify encrypted images.
+///
+/// Three roles work in three directories: the owner holds the secret key, contributors encrypt
+/// images, the server trains and classifies what it cannot see.
+#[derive(Debug, Parser)]
+#[command(name = "tapetum", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done                            4  wrong or missing key, role or parameters
+  1  unexpected failure              5  the file system refused (missing file, full disk, ...)
+  2  the command line is wrong       6  the computation cannot be done (levels, ranges, ...)
+  3  the input cannot be used
+
+Start with:  tapetum demo";
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Owner: make all keys for a kind of training.
+    Keygen(Keygen),
+    /// Owner or contributor: encrypt images or feature tables.
+    Encrypt(Encrypt),
+    /// Server: train a classifier on encrypted data.
+    Train(Train),
+    /// Server: classify encrypted data with an encrypted model.
+    Classify(Classify),
+    /// Owner: read the verdicts.
+    Decrypt(Decrypt),
+    /// Anybody: say what a file is.
+    Inspect(Inspect),
+    /// Play all roles on the embedded images and write a report.
+    Demo(Demo),
+}
+
+/// Arguments of `keygen`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum keygen --owner owner --contributor contributor --server server
+  tapetum keygen --owner owner --server server --learner linear-means --like wdbc.csv
+
+The secret key is written to the owner's directory alone. Hand over the other directories.")]
+pub struct Keygen {
+    /// The owner's directory: all keys.
+    #[arg(long, value_name = "DIR")]
+    pub owner: PathBuf,
+    /// A contributor's directory: the public key.
+    #[arg(long, value_name = "DIR")]
+    pub contributor: Option<PathBuf>,
+    /// The server's directory: the evaluation keys.
+    #[arg(long, value_name = "DIR")]
+    pub server: Option<PathBuf>,
+    /// The training algorithm that the keys are made for.
+    #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
+    pub learner: LearnerName,
+    /// What is taken from an image: pixels:N, dct:K, hog:CELL, joined by +; or table.
+    #[arg(long, default_value = DEFAULT_FEATURES)]
+    pub features: String,
+    /// Images are resized to this many pixels along each side first.
+    #[arg(long, default_value_t = 28)]
+    pub side: usize,
+    /// How many samples are expected for training; others work too, but less fast.
+    #[arg(long, default_value_t = 1536)]
+    pub rows: usize,
+    /// How many features a table has (with --features table).
+    #[arg(long)]
+    pub columns: Option<usize>,
+    /// Take features and number of samples from this CSV or NPZ table.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "features"])]
+    pub like: Option<PathBuf>,
+}
+
+/// What the demo uses: 245 columns, few steps to a good accuracy.
+pub const DEFAULT_FEATURES: &str = "hog:7+dct:10";
+
+/// A training algorithm by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LearnerName {
+    /// Logistic regression by gradient steps with a polynomial sigmoid.
+    Logistic,
+    /// Linear means: one pass over the data, no steps.
+    LinearMeans,
+}
+
+/// Which images, and how they are read.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A folder with one folder per label, a folder of images, one image, a CSV file of
+    /// label,feature,... rows, an NPZ file, an IDX file, or `animal-shapes`, which is built in.
+    #[arg(long, value_name = "PATH")]
+    pub images: PathBuf,
+    /// The IDX file of the labels, where --images is an IDX file.
+    #[arg(long, value_name = "FILE")]
+    pub label_file: Option<PathBuf>,
+    /// The arrays of an NPZ file whose names start with this (train, val, test).
+    #[arg(long, value_name = "PREFIX")]
+    pub part: Option<String>,
+    /// The data have no labels: for classification. Found out for folders; say it for CSV.
+    #[arg(long)]
+    pub unlabelled: bool,
+    /// The label that is to be recognised; all others together are its opposite.
+    #[arg(long, value_name = "LABEL")]
+    pub positive: Option<String>,
+    /// Take only as many of the others as there are of the positive label.
+    #[arg(long)]
+    pub balanced: bool,
+    /// Keep exact repeats of a sample, which are otherwise removed.
+    #[arg(long)]
+    pub keep_repeats: bool,
+}
+
+/// Which half of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Half {
+    /// What the model is trained on.
+    Train,
+    /// What is held out.
+    Test,
+}
+
+/// Arguments of `encrypt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum encrypt --owner owner --images pictures/ --positive cats --out server/train.enc
+  tapetum encrypt --contributor contributor --images new-pictures/ --out server/new.enc
+  tapetum encrypt --owner owner --images animal-shapes --positive cat --balanced \\
+      --split train --train-count 1536 --test-count 448 --seed 1 --out server/train.enc
+
+The first labelled data fix how features are standardised (features.json). The file stays with who
+encrypts: it tells the average image. An index of what was encrypted stays there too.")]
+pub struct Encrypt {
+    #[command(flatten)]
+    pub sender: Sender,
+    #[command(flatten)]
+    pub source: Source,
+    /// The file to write, to be given to the server.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Whether the server may see the labels.
+    #[arg(long, value_enum, default_value_t = LabelsAre::Encrypted)]
+    pub labels: LabelsAre,
+    /// Encrypt one part of a stratified split.
+    #[arg(long, value_enum, requires_all = ["train_count", "test_count"])]
+    pub split: Option<Half>,
+    /// Samples in the training part.
+    #[arg(long, value_name = "N")]
+    pub train_count: Option<usize>,
+    /// Samples in the test part.
+    #[arg(long, value_name = "N")]
+    pub test_count: Option<usize>,
+    /// The seed of --balanced and --split.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Standardise by these data, replacing what was fixed before.
+    #[arg(long)]
+    pub refit: bool,
+}
+
+/// Who encrypts.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Sender {
+    /// The owner's directory: encrypts with the secret key, to half the size.
+    #[arg(long, value_name = "DIR")]
+    pub owner: Option<PathBuf>,
+    /// A contributor's directory: encrypts with the public key.
+    #[arg(long, value_name = "DIR")]
+    pub contributor: Option<PathBuf>,
+}
+
+/// How labels travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabelsAre {
+    /// The server does not see them.
+    Encrypted,
+    /// The server sees them.
+    Clear,
+    /// They are not sent: for classification.
+    Withheld,
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum train --server server --data server/train.enc --out server/model.enc")]
+pub struct Train {
+    /// The server's directory. The command refuses to run where it finds a secret key.
+    #[arg(long, value_name = "DIR")]
+    pub server: PathBuf,
+    /// Encrypted samples with their labels.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// The encrypted model to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `classify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum classify --server server --model server/model.enc --data server/new.enc --out scores.enc")]
+pub struct Classify {
+    /// The server's directory. The command refuses to run where it finds a secret key.
+    #[arg(long, value_name = "DIR")]
+    pub server: PathBuf,
+    /// The encrypted model.
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Encrypted samples.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// The encrypted scores to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `decrypt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum decrypt --owner owner scores.enc
+  tapetum decrypt --owner owner scores.enc --index contributor/new.index.csv --out verdicts.csv
+
+Scores are for the owner's eyes: with their full precision they may tell about the secret key.
+--labels-only leaves them out of what is written.")]
+pub struct Decrypt {
+    /// The owner's directory.
+    #[arg(long, value_name = "DIR")]
+    pub owner: PathBuf,
+    /// The encrypted scores.
+    #[arg(value_name = "SCORES")]
+    pub scores: PathBuf,
+    /// The index that `encrypt` wrote: names of the samples and, if known, their labels.
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// Write the verdicts to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Tell the verdicts but not the scores: to be given to others.
+    #[arg(long)]
+    pub labels_only: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum inspect server/train.enc")]
+pub struct Inspect {
+    /// Any file that Tapetum wrote.
+    pub file: PathBuf,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum demo
+  tapetum demo --dir play --report play/report.html
+  tapetum demo --json > demo.json")]
+pub struct Demo {
+    /// Keep the three directories here instead of in a temporary place.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Where to write the report.
+    #[arg(long, value_name = "FILE", default_value = "tapetum-demo.html")]
+    pub report: PathBuf,
+    /// The training algorithm.
+    #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
+    pub learner: LearnerName,
+    /// The seed that chooses and splits the images.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

@@ -1,0 +1,107 @@
+//! `tapetum bench`: how long the operations of the engine take on this machine.
+//!
+//! CPU time is what is compared, because it says the same on a busy machine as on a quiet one, or
+//! nearly so. `docs/benchmarks.md` says how the figures are made and what they are held against.
+
+mod meter;
+mod operations;
+mod report;
+mod sets;
+
+use anyhow::Result;
+use clap::{Args, Subcommand, builder::RangedU64ValueParser};
+use rayon::ThreadPoolBuilder;
+use tapetum_ckks::kernel;
+
+use crate::progress::Steps;
+use meter::Meter;
+pub use report::Report;
+use sets::Set;
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure.
+    #[command(subcommand)]
+    pub part: Part,
+}
+
+/// A part of Tapetum that can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Part {
+    /// Measure the operations on ciphertexts, and the transforms below them.
+    Engine(Engine),
+}
+
+/// Arguments of `bench engine`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum bench engine
+  tapetum bench engine --sets n14,n15 --threads 2 --runs 21
+  tapetum bench engine --json > engine.json
+
+A figure is the median over the runs. n16 needs about 2 GB of memory.")]
+pub struct Engine {
+    /// The parameter sets.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "n13,n14,n15,n16")]
+    pub sets: Vec<Set>,
+    /// How many threads compute.
+    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: usize,
+    /// How often everything is measured; a warm-up comes on top.
+    #[arg(long, default_value_t = 9, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub runs: usize,
+}
+
+/// Measures.
+pub fn run(args: &Bench, steps: Steps) -> Result<Report> {
+    match &args.part {
+        Part::Engine(args) => engine(args, steps),
+    }
+}
+
+fn engine(args: &Engine, steps: Steps) -> Result<Report> {
+    let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
+    let meter = Meter::new(args.runs);
+    let mut rows = Vec::new();
+    for &set in &args.sets {
+        rows.extend(pool.install(|| operations::measure(set, meter, args.threads, steps))?);
+    }
+    Ok(Report::new(kernel::name(), rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_measured_once() {
+        let args = Engine {
+            sets: vec![Set::N13],
+            threads: 2,
+            runs: 1,
+        };
+        let report = engine(&args, Steps::new(true)).unwrap();
+        let operations: Vec<_> = report.rows.iter().map(|row| row.op).collect();
+        let expected = [
+            "ntt_forward",
+            "ntt_inverse",
+            "encode",
+            "encrypt",
+            "decrypt_decode",
+            "add",
+            "mul_plain",
+            "mul_relin",
+            "rescale",
+            "rotate",
+            "rotate_hoisted_8",
+        ];
+        assert_eq!(operations, expected);
+        for row in &report.rows {
+            assert!(row.cpu_ms > 0.0 && row.wall_ms > 0.0, "{}", row.op);
+            assert!(row.least_cpu_ms <= row.cpu_ms, "{}", row.op);
+            assert_eq!((row.log_n, row.threads, row.runs), (13, 2, 1));
+        }
+    }
+}

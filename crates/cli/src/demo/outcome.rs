@@ -1,0 +1,138 @@
+//! What `demo --json` prints.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::story::Ran;
+use crate::encrypt::truths;
+use crate::files;
+
+/// The outcome of the demo.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// The share of held-out images that the encrypted model gets right.
+    pub accuracy_encrypted: f64,
+    /// The same for its twin in the clear.
+    pub accuracy_clear: f64,
+    /// The share of held-out images on which both agree.
+    pub agreement: f64,
+    /// The largest difference of their scores.
+    pub largest_score_difference: f64,
+    /// Images trained on.
+    pub train_images: usize,
+    /// Images held out.
+    pub test_images: usize,
+    /// How the model was trained.
+    pub learner: String,
+    /// What was taken from the images.
+    pub features: String,
+    /// Seconds of each step, files and all.
+    pub seconds: Seconds,
+    /// Sizes of files.
+    pub bytes: Bytes,
+    /// The parameters of the keys.
+    pub parameters: ParametersOut,
+    /// The report.
+    pub report: PathBuf,
+}
+
+/// Seconds of each step.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Seconds {
+    /// Owner: keys.
+    pub keygen: f64,
+    /// Owner: training images.
+    pub encrypt_train: f64,
+    /// Server: training.
+    pub train: f64,
+    /// Contributor: held-out images.
+    pub encrypt_test: f64,
+    /// Server: classification.
+    pub classify: f64,
+    /// Owner: verdicts.
+    pub decrypt: f64,
+    /// Everything, with the twin in the clear.
+    pub total: f64,
+}
+
+/// Sizes of files in bytes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bytes {
+    /// All keys together.
+    pub keys: u64,
+    /// The secret key.
+    pub secret_key: u64,
+    /// The public key.
+    pub public_key: u64,
+    /// The evaluation keys.
+    pub evaluation_keys: u64,
+    /// Encrypted training data, a image.
+    pub ciphertext_per_image: u64,
+    /// Encrypted held-out data, a image.
+    pub ciphertext_per_test_image: u64,
+    /// The encrypted model.
+    pub model: u64,
+    /// All encrypted scores.
+    pub scores: u64,
+}
+
+/// The parameters of the keys.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ParametersOut {
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// log2 of the largest modulus of a key.
+    pub log_qp: f64,
+    /// By the security table.
+    pub security_bits: u32,
+    /// Levels of a fresh ciphertext.
+    pub levels: usize,
+    /// log2 of the scale.
+    pub log_scale: u32,
+}
+
+impl Outcome {
+    /// Compares verdicts with the truth and with the twin.
+    pub(super) fn new(ran: &Ran<'_>, report: &Path) -> Result<Self> {
+        let truth = truths(&ran.split.test);
+        let share = |holds: &dyn Fn(usize) -> bool| {
+            (0..truth.len()).filter(|&i| holds(i)).count() as f64 / truth.len() as f64
+        };
+        let (found, twin) = (ran.scores, ran.twin);
+        Ok(Self {
+            accuracy_encrypted: share(&|i| (found[i] > 0.0) == truth[i]),
+            accuracy_clear: share(&|i| (twin[i] > 0.0) == truth[i]),
+            agreement: share(&|i| (found[i] > 0.0) == (twin[i] > 0.0)),
+            largest_score_difference: found
+                .iter()
+                .zip(twin)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f64::max),
+            train_images: ran.split.train.len(),
+            test_images: truth.len(),
+            learner: ran.trained.learner.clone(),
+            features: ran.plan.features.clone(),
+            seconds: ran.seconds,
+            bytes: Bytes {
+                keys: ran.keys.secret_key + ran.keys.public_key + ran.keys.evaluation_keys,
+                secret_key: ran.keys.secret_key,
+                public_key: ran.keys.public_key,
+                evaluation_keys: ran.keys.evaluation_keys,
+                ciphertext_per_image: ran.sent.bytes_per_sample,
+                ciphertext_per_test_image: ran.asked.bytes_per_sample,
+                model: ran.trained.bytes,
+                scores: files::size(&ran.places.scores)?,
+            },
+            parameters: ParametersOut {
+                log_n: ran.keys.log_n,
+                log_qp: ran.keys.log_qp,
+                security_bits: ran.keys.security_bits,
+                levels: ran.keys.levels,
+                log_scale: ran.plan.parameters.log_scale,
+            },
+            report: report.to_owned(),
+        })
+    }
+}

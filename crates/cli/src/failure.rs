@@ -1,0 +1,72 @@
+//! From errors to exit codes.
+
+use std::io;
+
+use tapetum_ckks::wire::WireError;
+use tapetum_ckks::{EvaluationError, KeyError, ParametersError};
+use tapetum_learn::LearnError;
+use thiserror::Error;
+
+/// Errors of the command itself.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The input cannot be used.
+    #[error("{0}")]
+    Input(String),
+    /// A key, a role or parameters are wrong or missing.
+    #[error("{0}")]
+    Role(String),
+}
+
+const UNEXPECTED: u8 = 1;
+const INPUT: u8 = 3;
+const ROLE: u8 = 4;
+const FILES: u8 = 5;
+const COMPUTATION: u8 = 6;
+
+/// The exit code: that of the innermost cause that is known.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error.chain().rev().find_map(code_of).unwrap_or(UNEXPECTED)
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(match failure {
+            Failure::Input(_) => INPUT,
+            Failure::Role(_) => ROLE,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<WireError>() {
+        return Some(code_of_wire(error));
+    }
+    if let Some(error) = cause.downcast_ref::<LearnError>() {
+        return Some(match error {
+            LearnError::Wire(error) => code_of_wire(error),
+            LearnError::MissingKeys { .. } | LearnError::Parameters(_) => ROLE,
+            LearnError::LevelExhausted { .. }
+            | LearnError::OutOfRange { .. }
+            | LearnError::Evaluation(_) => COMPUTATION,
+            _ => INPUT,
+        });
+    }
+    if cause.is::<tapetum_vision::Error>() {
+        return Some(INPUT);
+    }
+    if cause.is::<KeyError>() || cause.is::<ParametersError>() {
+        return Some(ROLE);
+    }
+    if cause.is::<EvaluationError>() {
+        return Some(COMPUTATION);
+    }
+    cause.is::<io::Error>().then_some(FILES)
+}
+
+fn code_of_wire(error: &WireError) -> u8 {
+    match error {
+        WireError::Io(_) => FILES,
+        WireError::WrongParameters { .. }
+        | WireError::WrongType { .. }
+        | WireError::WrongKind { .. } => ROLE,
+        _ => INPUT,
+    }
+}

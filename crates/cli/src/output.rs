@@ -1,0 +1,210 @@
+//! What commands print: text for people, one JSON object for scripts.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{Classify, Encrypt, Keygen, Train};
+use crate::decrypt::Verdicts;
+use crate::demo::Outcome;
+use crate::encrypt::Encrypted;
+use crate::inspect::Inspected;
+use crate::keygen::Made;
+use crate::server::classify::Classified;
+use crate::server::train::Trained;
+
+/// Verdicts that are printed before the rest is left to `--out` or `--json`.
+const PRINTED_VERDICTS: usize = 40;
+
+pub fn keygen(args: &Keygen, made: &Made, json: bool) -> Result<()> {
+    let text = || {
+        let mut text = format!(
+            "Keys for log N = {}, log QP = {:.0}, {} levels, at least {}-bit security.\n",
+            made.log_n, made.log_qp, made.levels, made.security_bits
+        );
+        let evaluation = bytes(made.evaluation_keys);
+        text += &format!("  {}: secret key; keep it\n", args.owner.display());
+        if let Some(dir) = &args.contributor {
+            let public = bytes(made.public_key);
+            text += &format!(
+                "  {}: public key ({public}); for contributors\n",
+                dir.display()
+            );
+        }
+        match &args.server {
+            Some(dir) => {
+                text += &format!(
+                    "  {}: evaluation keys ({evaluation}); for the server\n",
+                    dir.display()
+                );
+            }
+            None => text += &format!("  evaluation keys ({evaluation}) are with the owner\n"),
+        }
+        text
+    };
+    print(made, text, json)
+}
+
+pub fn encrypt(args: &Encrypt, done: &Encrypted, json: bool) -> Result<()> {
+    let text = || {
+        format!(
+            "Encrypted {} samples of {} features into {}: {}, {} a sample, labels {}.\n\
+             What is which is in {}; keep it.\n",
+            done.samples,
+            done.columns,
+            args.out.display(),
+            bytes(done.bytes),
+            bytes(done.bytes_per_sample),
+            done.labels,
+            done.index.display()
+        )
+    };
+    print(done, text, json)
+}
+
+pub fn train(args: &Train, done: &Trained, json: bool) -> Result<()> {
+    let text = || {
+        format!(
+            "Trained {} on {} encrypted samples with {} labels. Encrypted model: {} ({}).\n",
+            done.learner,
+            done.samples,
+            if done.labels_encrypted {
+                "encrypted"
+            } else {
+                "clear"
+            },
+            args.out.display(),
+            bytes(done.bytes)
+        )
+    };
+    print(done, text, json)
+}
+
+pub fn classify(args: &Classify, done: &Classified, json: bool) -> Result<()> {
+    let text = || {
+        format!(
+            "Classified {} encrypted samples. Encrypted scores: {} ({}).\n",
+            done.samples,
+            args.out.display(),
+            bytes(done.bytes)
+        )
+    };
+    print(done, text, json)
+}
+
+pub fn decrypt(found: &Verdicts, json: bool) -> Result<()> {
+    let text = || {
+        let mut text = String::new();
+        for v in found.verdicts.iter().take(PRINTED_VERDICTS) {
+            let score = v.score.map_or_else(String::new, |s| format!("{s:>+9.4}"));
+            let mark = match &v.truth {
+                Some(truth) if *truth != v.class => format!("   WRONG: {truth}"),
+                _ => String::new(),
+            };
+            text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
+        }
+        if found.verdicts.len() > PRINTED_VERDICTS {
+            let more = found.verdicts.len() - PRINTED_VERDICTS;
+            text += &format!("... and {more} more: use --out FILE or --json to have them all\n");
+        }
+        if let Some(accuracy) = found.accuracy {
+            text += &format!(
+                "{} verdicts, {:.2} % right.\n",
+                found.verdicts.len(),
+                100.0 * accuracy
+            );
+        }
+        if let Some(out) = &found.out {
+            text += &format!("Written to {}.\n", out.display());
+        }
+        text
+    };
+    print(found, text, json)
+}
+
+pub fn inspect(found: &Inspected, json: bool) -> Result<()> {
+    let text = || {
+        let header = serde_json::to_string_pretty(&found.header).unwrap_or_default();
+        format!(
+            "{} (format {}), parameters {}, {}\n{header}\n",
+            found.holds,
+            found.format,
+            found.parameters,
+            bytes(found.bytes)
+        )
+    };
+    print(found, text, json)
+}
+
+pub fn demo(done: &Outcome, json: bool) -> Result<()> {
+    let text = || {
+        format!(
+            "\n{} of {} images right: {:.2} % under encryption, {:.2} % in the clear.\n\
+             Trained on {} images that the trainer could not see, in {:.1} s all told; {}-bit \
+             security.\nThe report: {}\n",
+            (done.accuracy_encrypted * done.test_images as f64).round(),
+            done.test_images,
+            100.0 * done.accuracy_encrypted,
+            100.0 * done.accuracy_clear,
+            done.train_images,
+            done.seconds.total,
+            done.parameters.security_bits,
+            done.report.display()
+        )
+    };
+    print(done, text, json)
+}
+
+/// To standard error: errors are never part of what a script reads.
+pub fn error(error: &anyhow::Error, code: u8, json: bool) {
+    let message = format!("{error:#}");
+    let line = if json {
+        json!({ "error": message, "exit_code": code }).to_string()
+    } else {
+        format!("error: {message}")
+    };
+    // Nothing is left to be done if even that cannot be written.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn print(value: &impl Serialize, text: impl FnOnce() -> String, json: bool) -> Result<()> {
+    let text = match json {
+        true => serde_json::to_string(value)? + "\n",
+        false => text(),
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// A number of bytes for people.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if n < 1000 {
+        return format!("{n} bytes");
+    }
+    let mut value = n as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_read_well() {
+        assert_eq!(bytes(0), "0 bytes");
+        assert_eq!(bytes(999), "999 bytes");
+        assert_eq!(bytes(1000), "1.0 kB");
+        assert_eq!(bytes(999_949), "999.9 kB");
+        assert_eq!(bytes(999_951), "1.0 MB");
+        assert_eq!(bytes(1_234_567_890), "1.2 GB");
+    }
+}

@@ -1,0 +1,97 @@
+//! Whoever encrypts: the owner with the secret key, a contributor with the public one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tapetum_ckks::{Encoder, Encryptor, PublicKey};
+use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
+
+use super::owner::Owner;
+use super::{FEATURES, PUBLIC_KEY};
+use crate::failure::Failure;
+use crate::files;
+use crate::plan::Plan;
+
+/// A directory from which samples are encrypted.
+pub struct Sender {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What was agreed.
+    pub plan: Plan,
+    /// The key to encrypt with.
+    pub encryptor: Encryptor,
+    /// The encoder that belongs to it.
+    pub encoder: Encoder,
+}
+
+impl Sender {
+    /// The owner encrypts: ciphertexts carry seeds and are half as large.
+    pub fn owner(dir: &Path) -> Result<Self> {
+        let Owner { dir, plan, secret } = Owner::open(dir)?;
+        Ok(Self::new(dir, plan, Encryptor::with_secret_key(&secret)))
+    }
+
+    /// A contributor encrypts.
+    pub fn contributor(dir: &Path) -> Result<Self> {
+        let plan = Plan::read(dir)?;
+        let advice = "ask the owner for this directory as `tapetum keygen` made it";
+        let path = files::existing(dir, PUBLIC_KEY, advice)?;
+        let key = PublicKey::read(files::open(&path)?)
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        let encryptor = Encryptor::with_public_key(&key);
+        Ok(Self::new(dir.to_owned(), plan, encryptor))
+    }
+
+    fn new(dir: PathBuf, plan: Plan, encryptor: Encryptor) -> Self {
+        Self {
+            encoder: Encoder::new(encryptor.parameters()),
+            dir,
+            plan,
+            encryptor,
+        }
+    }
+
+    /// The pipeline from samples to features that was fitted before, if there is one.
+    pub fn pipeline(&self) -> Result<Option<Pipeline>> {
+        let path = self.dir.join(FEATURES);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let pipeline = Pipeline::from_json(&files::read_text(&path)?)
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        if pipeline.columns() != self.plan.columns {
+            let message = format!(
+                "{} makes {} features, but the keys were made for {}: use --refit, or make keys \
+                 for these features",
+                path.display(),
+                pipeline.columns(),
+                self.plan.columns
+            );
+            return Err(Failure::Role(message).into());
+        }
+        Ok(Some(pipeline))
+    }
+
+    /// Fits the pipeline to training data and keeps it.
+    pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
+        let spec: FeatureSpec = self.plan.features.parse()?;
+        let options = PipelineOptions {
+            side: self.plan.side,
+            intercept: self.plan.learner.wants_intercept(),
+            ..PipelineOptions::default()
+        };
+        let pipeline = Pipeline::fit(spec, data, options)?;
+        if pipeline.columns() != self.plan.columns {
+            let message = format!(
+                "these data have {} features, but the keys were made for {}: make keys with \
+                 `tapetum keygen --like` for them",
+                pipeline.columns(),
+                self.plan.columns
+            );
+            return Err(Failure::Input(message).into());
+        }
+        // Means and deviations tell the average image, so they are as private as the images.
+        files::write_secret(&self.dir.join(FEATURES), pipeline.to_json()?.as_bytes())?;
+        Ok(pipeline)
+    }
+}

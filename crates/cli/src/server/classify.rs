@@ -1,0 +1,46 @@
+//! Classifying ciphertexts with an encrypted model.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use tapetum_ckks::wire::Bundle;
+use tapetum_learn::LinearModel;
+
+use super::{Server, refuse_secret_key};
+use crate::args::Classify;
+use crate::progress::Steps;
+use crate::{files, training_set};
+
+/// What was classified.
+#[derive(Debug, Serialize)]
+pub struct Classified {
+    /// How many samples.
+    pub samples: usize,
+    /// Bytes of the scores.
+    pub bytes: u64,
+}
+
+/// Classifies the samples of a file.
+pub fn run(args: &Classify, steps: Steps) -> Result<Classified> {
+    let server = Server::open(&args.server, steps)?;
+    for path in [&args.model, &args.data] {
+        refuse_secret_key(path)?;
+    }
+    let step = steps.begin("reading model and samples");
+    let unusable = || format!("cannot use {}", args.model.display());
+    let bundle =
+        Bundle::read(server.parameters(), files::open(&args.model)?).with_context(unusable)?;
+    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    let matrix = training_set::read_matrix(&args.data, server.parameters())?;
+    step.finish();
+
+    let samples = matrix.layout().rows();
+    let step = steps.begin(&format!("classifying {samples} encrypted samples"));
+    let scores =
+        model.decision_function(&server.evaluator, &server.encoder, &matrix, &mut |p| {
+            step.advance(p.done, p.total);
+        })?;
+    let bundle = scores.to_bundle()?;
+    let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;
+    step.finish();
+    Ok(Classified { samples, bytes })
+}

@@ -1,0 +1,83 @@
+//! The server's side. Nothing here can name a secret key, and its commands do not run where they
+//! find one.
+
+pub mod classify;
+pub mod train;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tapetum_ckks::wire::{FileType, inspect};
+use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, Parameters};
+
+use crate::failure::Failure;
+use crate::files;
+use crate::plan::Plan;
+use crate::progress::Steps;
+use crate::roles::EVALUATION_KEYS;
+
+/// A directory with evaluation keys and without a secret key.
+pub struct Server {
+    /// What was agreed.
+    pub plan: Plan,
+    /// The evaluation keys at work.
+    pub evaluator: Evaluator,
+    /// The encoder that belongs to it, for public constants.
+    pub encoder: Encoder,
+}
+
+impl Server {
+    /// Opens a directory that `keygen` made, unless there is a secret key in it.
+    pub fn open(dir: &Path, steps: Steps) -> Result<Self> {
+        refuse_secret_keys(dir)?;
+        let plan = Plan::read(dir)?;
+        let advice = "ask the owner for this directory as `tapetum keygen` made it";
+        let path = files::existing(dir, EVALUATION_KEYS, advice)?;
+        let step = steps.begin("loading evaluation keys");
+        let keys = EvaluationKeys::read(files::open(&path)?)
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        step.finish();
+        let evaluator = Evaluator::with_keys(keys);
+        Ok(Self {
+            plan,
+            encoder: Encoder::new(evaluator.parameters()),
+            evaluator,
+        })
+    }
+
+    /// The parameters of the keys.
+    pub fn parameters(&self) -> &Parameters {
+        self.evaluator.parameters()
+    }
+}
+
+/// Looks at every file of a directory, whatever its name.
+fn refuse_secret_keys(dir: &Path) -> Result<()> {
+    let entries =
+        fs::read_dir(dir).with_context(|| format!("cannot read the folder {}", dir.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("cannot read the folder {}", dir.display()))?
+            .path();
+        if path.is_file() {
+            refuse_secret_key(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file that holds a secret key; any other file is none of its business.
+pub(crate) fn refuse_secret_key(path: &Path) -> Result<()> {
+    let is_secret =
+        inspect(files::open(path)?).is_ok_and(|summary| summary.file_type == FileType::SecretKey);
+    if is_secret {
+        let message = format!(
+            "{} holds a secret key, and this is a command of the server, which must never have \
+             one: remove the file from here; if it has been on a server, make new keys",
+            path.display()
+        );
+        return Err(Failure::Role(message).into());
+    }
+    Ok(())
+}

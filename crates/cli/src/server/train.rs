@@ -1,0 +1,59 @@
+//! Training on ciphertexts.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Server, refuse_secret_key};
+use crate::args::Train;
+use crate::progress::Steps;
+use crate::{files, training_set};
+
+/// What was trained.
+#[derive(Debug, Serialize)]
+pub struct Trained {
+    /// How.
+    pub learner: String,
+    /// On how many samples.
+    pub samples: usize,
+    /// Whether the server saw the labels.
+    pub labels_encrypted: bool,
+    /// The level that is left to the model.
+    pub level: usize,
+    /// Bytes of the model.
+    pub bytes: u64,
+}
+
+/// Trains a model on the samples of a file.
+pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
+    let server = Server::open(&args.server, steps)?;
+    refuse_secret_key(&args.data)?;
+    let step = steps.begin("reading encrypted samples");
+    let (matrix, labels) = training_set::read(&args.data, server.parameters())?;
+    step.finish();
+
+    let step = steps.begin(&format!(
+        "training: {} on {} encrypted samples",
+        server.plan.learner.describe(),
+        matrix.layout().rows()
+    ));
+    let estimator = server.plan.learner.estimator()?;
+    let model = estimator.fit(
+        &server.evaluator,
+        &server.encoder,
+        &matrix,
+        &labels,
+        &mut |p| {
+            step.advance(p.done, p.total);
+        },
+    )?;
+    let bundle = model.to_bundle()?;
+    let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;
+    step.finish();
+    Ok(Trained {
+        learner: server.plan.learner.describe(),
+        samples: matrix.layout().rows(),
+        labels_encrypted: matches!(labels, tapetum_learn::Labels::Encrypted(_)),
+        level: model.level(),
+        bytes,
+    })
+}

@@ -55,7 +55,7 @@ impl Index {
         let text = files::read_text(path)?;
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header = reader.headers().map_err(|e| wrong(&e.to_string()))?;
-        if header != &HEADER[..] {
+        if *header != HEADER[..] {
             return Err(wrong("the first line is not sample,source,label,classes").into());
         }
         let mut classes = None;

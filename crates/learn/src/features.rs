@@ -37,13 +37,8 @@ impl<'a> Features<'a> {
         if values.is_empty() {
             return Err(LearnError::Empty("samples"));
         }
-        check_equal("features of the last sample", 0, values.len() % cols).map_err(|_| {
-            LearnError::Shape {
-                what: "features of the last sample",
-                expected: cols,
-                found: values.len() % cols,
-            }
-        })?;
+        let in_last = (values.len() - 1) % cols + 1;
+        check_equal("features of the last sample", cols, in_last)?;
         for (i, &value) in values.iter().enumerate() {
             let (row, col) = (i / cols, i % cols);
             if !value.is_finite() {

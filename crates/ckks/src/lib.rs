@@ -7,6 +7,7 @@ mod decrypt;
 mod encoder;
 mod encrypt;
 mod evaluator;
+pub mod kernel;
 mod keys;
 mod parameters;
 mod plaintext;

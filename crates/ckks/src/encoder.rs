@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use num_complex::Complex64;
-use tapetum_ring::Poly;
+use tapetum_ring::{Basis, Evaluation, Poly};
 use thiserror::Error;
 
 use crate::parameters::Parameters;
@@ -195,6 +195,19 @@ impl Encoder {
         scale: f64,
     ) -> Result<Plaintext, EncodeError> {
         self.canonical_scale(level)?;
+        let poly = self.encode_over(self.parameters.q(level), values, level, scale)?;
+        Ok(Plaintext::new(&self.parameters, poly, scale))
+    }
+
+    /// The polynomial over a basis of one's choice; its coefficients fit under the modulus of
+    /// `level`, which exists.
+    pub(crate) fn encode_over(
+        &self,
+        basis: &Basis,
+        values: impl ExactSizeIterator<Item = Complex64>,
+        level: usize,
+        scale: f64,
+    ) -> Result<Poly<Evaluation>, EncodeError> {
         if !(scale >= 1.0 && scale.is_finite()) {
             return Err(EncodeError::Scale(scale));
         }
@@ -219,7 +232,6 @@ impl Encoder {
         // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
         let log_capacity = (self.parameters.log_q(level) - 2.0).min(WIDEST.log2());
         let fits = |bound: f64| coefficients.iter().all(|c| c.abs() < bound);
-        let basis = self.parameters.q(level);
         let poly = if !fits(log_capacity.exp2()) {
             return Err(EncodeError::TooLarge {
                 largest,
@@ -234,11 +246,7 @@ impl Encoder {
             let wide: Vec<_> = coefficients.iter().map(|&c| c as i128).collect();
             Poly::from_wide_coefficients(basis, &wide)
         };
-        Ok(Plaintext::new(
-            &self.parameters,
-            poly.into_evaluation(),
-            scale,
-        ))
+        Ok(poly.into_evaluation())
     }
 }
 

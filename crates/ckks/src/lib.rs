@@ -15,7 +15,10 @@ mod special_fft;
 pub mod wire;
 
 pub use ciphertext::Ciphertext;
-pub use circuits::{Polynomial, PolynomialError};
+pub use circuits::{
+    LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, Polynomial,
+    PolynomialError, SlotMatrix,
+};
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};

@@ -119,6 +119,20 @@ impl<F: Form> Poly<F> {
         self.zip_with(other, |_, modulus, a, b| simd::add_assign(modulus, a, b));
     }
 
+    /// `self += other` modulo the primes of `other`, with which the basis must begin; the other
+    /// limbs stay as they are.
+    ///
+    /// # Panics
+    /// If the basis begins with other primes.
+    pub fn add_prefix_assign(&mut self, other: &Self) {
+        let prefix = self.basis.prefix(other.basis.len());
+        assert_eq!(prefix, other.basis, "the basis begins with other primes");
+        let n = prefix.degree();
+        for_each_limb(&mut self.data[..prefix.len() * n], n, |i, limb| {
+            simd::add_assign(prefix.modulus(i), limb, other.limb(i));
+        });
+    }
+
     /// `self -= other`.
     ///
     /// # Panics

@@ -114,6 +114,22 @@ fn inner_products_find_the_limbs_of_a_larger_basis() {
 }
 
 #[test]
+fn sums_over_the_first_primes_leave_the_others() {
+    for (log_n, bits) in SHAPES {
+        let basis = basis(log_n, bits);
+        let (a, b) = (random(&basis, 1), random(&basis, 2));
+        for len in 1..=basis.len() {
+            let mut sum = a.clone();
+            sum.add_prefix_assign(&b.truncated(len));
+            let mut start = a.truncated(len);
+            start.add_assign(&b.truncated(len));
+            assert_eq!(sum.truncated(len), start);
+            assert!((len..basis.len()).all(|i| sum.limb(i) == a.limb(i)));
+        }
+    }
+}
+
+#[test]
 fn conversion_is_that_of_the_centred_integer() {
     for (log_n, bits) in SHAPES {
         let from = basis(log_n, bits);

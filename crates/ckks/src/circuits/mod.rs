@@ -2,8 +2,12 @@
 
 mod approximation;
 mod interval;
+mod linear_transform;
 mod paterson_stockmeyer;
 mod polynomial;
 mod polynomial_evaluation;
 
+pub use linear_transform::{
+    LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, SlotMatrix,
+};
 pub use polynomial::{Polynomial, PolynomialError};

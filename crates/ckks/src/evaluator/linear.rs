@@ -8,7 +8,7 @@ use crate::evaluator::EvaluationError;
 use crate::plaintext::Plaintext;
 
 /// Products added up before a reduction; see [`inner_product`].
-pub(super) const TERMS_AT_ONCE: usize = 512;
+pub(crate) const TERMS_AT_ONCE: usize = 512;
 
 impl Evaluator {
     /// `a + b`, slot by slot. The errors add up.
@@ -215,7 +215,7 @@ impl Evaluator {
     }
 
     /// A scale at `level`, if it leaves a bit for the message and one for its sign.
-    pub(super) fn checked_scale(&self, scale: f64, level: usize) -> Result<f64, EvaluationError> {
+    pub(crate) fn checked_scale(&self, scale: f64, level: usize) -> Result<f64, EvaluationError> {
         let (log_scale, log_q) = (scale.log2(), self.parameters().log_q(level));
         if log_scale <= log_q - 2.0 {
             Ok(scale)

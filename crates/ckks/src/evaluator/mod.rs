@@ -18,6 +18,7 @@ use crate::keys::EvaluationKeys;
 use crate::parameters::Parameters;
 
 pub use error::{EvaluationError, KeyName};
+pub(crate) use linear::TERMS_AT_ONCE;
 
 /// Scales whose ratio is within this of 1 are the same: rounding in their bookkeeping.
 const SCALE_TOLERANCE: f64 = 1e-9;
@@ -83,7 +84,7 @@ impl Evaluator {
     }
 }
 
-fn check_levels(left: usize, right: usize) -> Result<(), EvaluationError> {
+pub(crate) fn check_levels(left: usize, right: usize) -> Result<(), EvaluationError> {
     if left == right {
         Ok(())
     } else {

@@ -1,5 +1,6 @@
 //! Rotations and conjugation of the slots, and sums over slots.
 
+use rayon::prelude::*;
 use tapetum_ring::{Evaluation, GaloisElement, Poly};
 
 use super::multiply::check_key_level;
@@ -47,7 +48,7 @@ impl Evaluator {
         }
         let digits = self.digits(a);
         Ok(keys
-            .into_iter()
+            .into_par_iter()
             .map(|key| match key {
                 Some(key) => self.apply_automorphism(a, &digits, key),
                 None => a.clone(),
@@ -90,7 +91,7 @@ impl Evaluator {
         Ok(sum)
     }
 
-    fn galois_key(
+    pub(crate) fn galois_key(
         &self,
         element: GaloisElement,
         name: KeyName,
@@ -104,7 +105,8 @@ impl Evaluator {
         Ok(key)
     }
 
-    fn digits(&self, a: &Ciphertext) -> Vec<Poly<Evaluation>> {
+    /// The digits of c1, over Q P.
+    pub(crate) fn digits(&self, a: &Ciphertext) -> Vec<Poly<Evaluation>> {
         self.parameters()
             .decomposer(a.level())
             .decompose(&a.parts()[1])

@@ -142,7 +142,6 @@ impl KeyGenerator {
         let parameters = self.parameters().clone();
         let basis = parameters.qp(level);
         check_security(basis)?;
-        let special = basis.slice(level + 1..basis.len());
         let seed = self.rng.seed();
         let b = (0..parameters.decomposer(level).count())
             .map(|j| {
@@ -152,9 +151,7 @@ impl KeyGenerator {
                 gadget.scale_assign(|i| {
                     let q = basis.modulus(i);
                     if i <= level && digit.contains(&i) {
-                        special
-                            .moduli()
-                            .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)))
+                        parameters.special_product(q)
                     } else {
                         q.reduce(0)
                     }

@@ -57,13 +57,27 @@ impl SwitchingKey {
         level: usize,
         digits: &[Poly<Evaluation>],
     ) -> [Poly<Evaluation>; 2] {
-        [0, 1].map(|half| {
-            let pairs: Vec<_> = digits
-                .iter()
-                .zip(&self.digits)
-                .map(|(digit, key)| (digit, &key[half]))
-                .collect();
-            parameters.mod_down(level).divide(inner_product(&pairs))
-        })
+        let divider = parameters.mod_down(level);
+        self.halves(|half| divider.divide(self.raised_half(digits, half)))
+    }
+
+    /// [`switch`](Self::switch) before its division by P: (k0, k1) over Q P with
+    /// k0 + k1 t = P c s, up to an error that the division would make small.
+    pub(crate) fn switch_raised(&self, digits: &[Poly<Evaluation>]) -> [Poly<Evaluation>; 2] {
+        self.halves(|half| self.raised_half(digits, half))
+    }
+
+    fn raised_half(&self, digits: &[Poly<Evaluation>], half: usize) -> Poly<Evaluation> {
+        let pairs: Vec<_> = digits
+            .iter()
+            .zip(&self.digits)
+            .map(|(digit, key)| (digit, &key[half]))
+            .collect();
+        inner_product(&pairs)
+    }
+
+    /// Both halves, at the same time where there are threads.
+    fn halves(&self, half: impl Fn(usize) -> Poly<Evaluation> + Sync) -> [Poly<Evaluation>; 2] {
+        rayon::join(|| half(0), || half(1)).into()
     }
 }

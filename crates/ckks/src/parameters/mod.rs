@@ -6,7 +6,7 @@ mod security;
 use std::fmt;
 use std::sync::Arc;
 
-use tapetum_ring::{Basis, BasisError, Decomposer, Divider, primes};
+use tapetum_ring::{Basis, BasisError, Decomposer, Divider, Modulus, Residue, primes};
 use thiserror::Error;
 
 pub use literal::{ParametersLiteral, Preset, SecretDistribution};
@@ -87,6 +87,8 @@ struct Level {
     /// Absent at level 0.
     rescaler: Option<Divider>,
     mod_down: Divider,
+    /// Absent at level 0.
+    mod_down_rescaler: Option<Divider>,
     decomposer: Decomposer,
 }
 
@@ -208,8 +210,21 @@ impl Parameters {
         &self.0.levels[level].mod_down
     }
 
+    /// Division by P and by the last prime of Q at once: one rounding in place of two, and fewer
+    /// transforms.
+    pub(crate) fn mod_down_rescaler(&self, level: usize) -> Option<&Divider> {
+        self.0.levels[level].mod_down_rescaler.as_ref()
+    }
+
     pub(crate) fn decomposer(&self, level: usize) -> &Decomposer {
         &self.0.levels[level].decomposer
+    }
+
+    /// P modulo a prime of Q.
+    pub(crate) fn special_product(&self, q: Modulus) -> Residue {
+        let p = self.qp(0).slice(1..1 + self.special());
+        p.moduli()
+            .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)))
     }
 
     /// The special primes.
@@ -226,6 +241,7 @@ impl Level {
             scale,
             rescaler: (q.len() > 1).then(|| Divider::new(&q, 1)),
             mod_down: Divider::new(&qp, p.len()),
+            mod_down_rescaler: (q.len() > 1).then(|| Divider::new(&qp, p.len() + 1)),
             decomposer,
             qp,
             q,

@@ -44,7 +44,12 @@ Examples:
 A figure is the median over the runs. n16 needs about 2 GB of memory.")]
 pub struct Engine {
     /// The parameter sets.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "n13,n14,n15,n16")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "n13,n14,n15,n16"
+    )]
     pub sets: Vec<Set>,
     /// How many threads compute.
     #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]

@@ -62,7 +62,9 @@ pub fn measure(set: Set, meter: Meter, threads: usize, steps: Steps) -> Result<V
     let secret = SecretKey::generate(&parameters)?;
     let mut generator = KeyGenerator::new(&secret)?;
     let public = generator.public_key()?;
-    let plan = KeyPlan::new(&parameters).relinearization().rotations(ROTATIONS);
+    let plan = KeyPlan::new(&parameters)
+        .relinearization()
+        .rotations(ROTATIONS);
     let keys = generator.evaluation_keys_with(&plan, |done| step.advance(done, plan.len()))?;
     step.finish();
 
@@ -83,17 +85,31 @@ pub fn measure(set: Set, meter: Meter, threads: usize, steps: Steps) -> Result<V
         threads,
         rows: Vec::new(),
     };
-    rows.time_on("ntt_forward", 1, || coefficients.clone(), |x| Ok(x.forward()))?;
-    rows.time_on("ntt_inverse", 1, || transformed.clone(), |x| Ok(x.inverse()))?;
+    rows.time_on(
+        "ntt_forward",
+        1,
+        || coefficients.clone(),
+        |x| Ok(x.forward()),
+    )?;
+    rows.time_on(
+        "ntt_inverse",
+        1,
+        || transformed.clone(),
+        |x| Ok(x.inverse()),
+    )?;
     rows.time("encode", || Ok(encoder.encode(&values, level)?))?;
     rows.time("encrypt", || Ok(encryptor.encrypt(&plain)?))?;
-    rows.time("decrypt_decode", || Ok(encoder.decode(&decryptor.decrypt(&a)?)))?;
+    rows.time("decrypt_decode", || {
+        Ok(encoder.decode(&decryptor.decrypt(&a)?))
+    })?;
     rows.time("add", || Ok(evaluator.add(&a, &b)?))?;
     rows.time("mul_plain", || Ok(evaluator.mul_plain(&a, &plain)?))?;
     rows.time("mul_relin", || Ok(evaluator.mul_relin(&a, &b)?))?;
     rows.time("rescale", || Ok(evaluator.rescale(&product)?))?;
     rows.time("rotate", || Ok(evaluator.rotate(&a, ROTATIONS[0])?))?;
-    rows.time("rotate_hoisted_8", || Ok(evaluator.rotate_hoisted(&a, &ROTATIONS)?))?;
+    rows.time("rotate_hoisted_8", || {
+        Ok(evaluator.rotate_hoisted(&a, &ROTATIONS)?)
+    })?;
     step.finish();
     Ok(rows.rows)
 }

@@ -62,7 +62,11 @@ impl fmt::Display for Report {
             let new = Some((row.log_n, row.threads));
             if shape != new {
                 shape = new;
-                let threads = if row.threads == 1 { "thread" } else { "threads" };
+                let threads = if row.threads == 1 {
+                    "thread"
+                } else {
+                    "threads"
+                };
                 writeln!(
                     f,
                     "\nN = 2^{}, log QP = {:.0}, {} digits, {} {threads}, {} runs\n\
@@ -125,7 +129,10 @@ mod tests {
             runs: 9,
             least_cpu_ms: 1.0,
         };
-        Report::new("portable", vec![row("add", 14), row("rotate", 14), row("add", 15)])
+        Report::new(
+            "portable",
+            vec![row("add", 14), row("rotate", 14), row("add", 15)],
+        )
     }
 
     #[test]
@@ -148,6 +155,8 @@ mod tests {
         let text = report().to_string();
         assert_eq!(text.matches("log QP").count(), 2);
         assert_eq!(text.matches("\nadd ").count(), 2);
-        assert!(text.contains("rotate                   16        1.250        1.000        1.500"));
+        assert!(
+            text.contains("rotate                   16        1.250        1.000        1.500")
+        );
     }
 }

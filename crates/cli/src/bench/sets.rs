@@ -55,7 +55,12 @@ mod tests {
             let primes = parameters.max_level() + 1;
             (parameters.log_n(), primes, log_qp, parameters.digits())
         });
-        let expected = [(13, 4, 203, 4), (14, 8, 426, 4), (15, 16, 844, 4), (16, 28, 1471, 4)];
+        let expected = [
+            (13, 4, 203, 4),
+            (14, 8, 426, 4),
+            (15, 16, 844, 4),
+            (16, 28, 1471, 4),
+        ];
         assert!(shapes.eq(expected));
     }
 }

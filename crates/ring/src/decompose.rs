@@ -1,5 +1,7 @@
 //! RNS digits of a polynomial, raised to a larger basis: what a key switch multiplies with a key.
 
+use rayon::prelude::*;
+
 use crate::basis::Basis;
 use crate::convert::BaseConverter;
 use crate::poly::{Evaluation, Poly};
@@ -70,7 +72,7 @@ impl Decomposer {
         let coefficients = poly.clone().into_coefficients();
         assert_eq!(*poly.basis(), self.q, "polynomial of another basis");
         self.digits
-            .iter()
+            .par_iter()
             .map(|digit| {
                 let own = coefficients.restricted(digit.converter.from());
                 let others = digit.converter.convert(&own).into_evaluation();

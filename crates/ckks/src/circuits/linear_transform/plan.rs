@@ -1,7 +1,6 @@
 //! How a linear transform is split into baby steps and giant steps, chosen by counted work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
 use super::LinearTransformError;
 use crate::parameters::Parameters;
@@ -17,7 +16,7 @@ use crate::parameters::Parameters;
 ///
 /// | operation | cost |
 /// |---|---|
-/// | decomposition | t (l + 1 + d L - (l + 1)) + (l + 1) (L - K) |
+/// | decomposition | t d L + (l + 1) (L - K) |
 /// | inner product with a key, both halves | 2 L (d + 1), the automorphism included |
 /// | division by P, of one polynomial | t L + K (l + 1) |
 /// | product with a diagonal, both halves | 2 L |
@@ -78,7 +77,8 @@ impl LinearTransformPlan {
         diagonals: impl IntoIterator<Item = i64>,
         level: usize,
     ) -> Result<Self, LinearTransformError> {
-        let indices = checked(parameters, diagonals, level)?;
+        check_level(parameters, level)?;
+        let indices = shortest_run(diagonals, parameters.slots())?;
         let candidates = Window::candidates(&indices, parameters.slots());
         let work = |plan: &Self| plan.operations().work(parameters, level);
         Ok(candidates
@@ -98,8 +98,9 @@ impl LinearTransformPlan {
         level: usize,
         count: usize,
     ) -> Result<Self, LinearTransformError> {
-        let indices = checked(parameters, diagonals, level)?;
+        check_level(parameters, level)?;
         let slots = parameters.slots();
+        let indices = shortest_run(diagonals, slots)?;
         if !(1..=slots).contains(&count) {
             return Err(LinearTransformError::BabySteps {
                 found: count,
@@ -219,9 +220,9 @@ impl Window {
         }
     }
 
-    /// Widths that are stride times a number of three bits times a power of two, where the stride
-    /// divides all indices; from a lowest baby step that makes the first, or the middle, baby step
-    /// of a window free. And all indices in one window.
+    /// Widths of three significant bits, in units of the greatest common divisor of the indices,
+    /// with the windows placed such that a first, or a middle, baby step needs no rotation or that
+    /// they begin with the lowest index; and one window for all indices.
     fn candidates(indices: &[i64], slots: usize) -> impl Iterator<Item = Self> {
         let (low, high) = (indices[0], indices[indices.len() - 1]);
         let span = high - low + 1;
@@ -237,25 +238,27 @@ impl Window {
                 let middle = -(width / stride / 2) * stride;
                 [0, middle, first, first - width].map(|low| Self { low, width })
             });
-        // The least multiple of the stride that spans all, which leaves one giant step: none.
-        let width = (span + stride - 1) / stride * stride;
-        windows.chain([Self { low, width }])
+        // One window for all: no giant step but that by nothing.
+        windows.chain([Self { low, width: span }])
+    }
+}
+
+fn check_level(parameters: &Parameters, level: usize) -> Result<(), LinearTransformError> {
+    let max = parameters.max_level();
+    if (1..=max).contains(&level) {
+        Ok(())
+    } else {
+        Err(LinearTransformError::Level { level, max })
     }
 }
 
 /// The distinct indices as a run of representatives modulo the number of slots with the least
 /// span, in order, and as near to zero as such a run can be.
-fn checked(
-    parameters: &Parameters,
+fn shortest_run(
     diagonals: impl IntoIterator<Item = i64>,
-    level: usize,
+    slots: usize,
 ) -> Result<Vec<i64>, LinearTransformError> {
-    let max = parameters.max_level();
-    let levels: RangeInclusive<usize> = 1..=max;
-    if !levels.contains(&level) {
-        return Err(LinearTransformError::Level { level, max });
-    }
-    let slots = parameters.slots() as i64;
+    let slots = slots as i64;
     let indices: BTreeSet<i64> = diagonals.into_iter().map(|k| k.rem_euclid(slots)).collect();
     let indices: Vec<i64> = indices.into_iter().collect();
     let &last = indices.last().ok_or(LinearTransformError::Empty)?;

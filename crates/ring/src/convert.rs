@@ -4,7 +4,7 @@ use crate::basis::Basis;
 use crate::modulus::{Modulus, Residue};
 use crate::parallel::for_each_limb;
 use crate::poly::{Coefficient, Poly};
-use crate::simd;
+use crate::simd::{self, Kernel};
 
 /// Takes a polynomial from the basis Q = q_1 ... q_k to other primes by its centred integer
 /// representative in (-Q/2, Q/2).
@@ -18,6 +18,8 @@ pub struct BaseConverter {
     to: Basis,
     /// (Q/q_i)^-1 modulo q_i.
     cofactor_inverses: Vec<Residue>,
+    /// 1 / q_i.
+    inverses: Vec<f64>,
     /// For each target prime p: Q/q_i modulo p for all i, then -Q modulo p.
     weights: Vec<Vec<Residue>>,
 }
@@ -61,6 +63,7 @@ impl BaseConverter {
             from: from.clone(),
             to: to.clone(),
             cofactor_inverses,
+            inverses: from.moduli().map(|q| 1.0 / q.to_f64()).collect(),
             weights,
         }
     }
@@ -86,6 +89,7 @@ impl BaseConverter {
         let rows: Vec<_> = rows.chunks_exact(n).collect();
         Poly::from_limbs_with(&self.to, |j, out| {
             simd::combine(
+                Kernel::selected(),
                 self.to.modulus(j),
                 out,
                 &rows,
@@ -103,14 +107,19 @@ impl BaseConverter {
         let (scaled, quotients) = rows.split_at_mut(k * n);
         for_each_limb(scaled, n, |i, limb| {
             limb.copy_from_slice(poly.limb(i));
-            simd::scale_assign(self.from.modulus(i), limb, self.cofactor_inverses[i]);
+            simd::scale_assign(
+                Kernel::selected(),
+                self.from.modulus(i),
+                limb,
+                self.cofactor_inverses[i],
+            );
         });
-        let inverses: Vec<f64> = self.from.moduli().map(|q| 1.0 / q.to_f64()).collect();
-        for (x, quotient) in quotients.iter_mut().enumerate() {
-            let sum: f64 = (0..k)
-                .map(|i| scaled[i * n + x].as_f64() * inverses[i])
-                .sum();
-            *quotient = Residue::from_centered(sum.round() as i64);
+        if k > 1 {
+            let scaled: Vec<_> = scaled.chunks_exact(n).collect();
+            for_each_limb(quotients, n, |_, out| {
+                let modulus = self.from.modulus(0);
+                simd::round_weighted(Kernel::selected(), modulus, out, &scaled, &self.inverses);
+            });
         }
         rows
     }

@@ -4,7 +4,7 @@ use crate::basis::Basis;
 use crate::convert::BaseConverter;
 use crate::modulus::Residue;
 use crate::poly::{Evaluation, Poly};
-use crate::simd;
+use crate::simd::{self, Kernel};
 
 /// Divides polynomials over Q P by P and rounds: x -> (x - \[x\]_P) / P over Q, with \[x\]_P centred.
 ///
@@ -63,7 +63,7 @@ impl Divider {
         quotient.truncate(self.kept().len());
         let inverses = &self.inverses;
         quotient.zip_with(&remainder, |i, modulus, x, r| {
-            simd::sub_scale_assign(modulus, x, r, inverses[i]);
+            simd::sub_scale_assign(Kernel::selected(), modulus, x, r, inverses[i]);
         });
         quotient
     }

@@ -41,3 +41,4 @@ pub use divide::Divider;
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
 pub use poly::{Coefficient, Evaluation, Form, Poly, inner_product};
+pub use simd::{Kernel, KernelError};

@@ -40,6 +40,12 @@ impl Residue {
         Self(f64::from_bits((x + ROUNDING_BITS) as u64) - ROUNDING)
     }
 
+    /// The integer nearest to a number below 2^51 in magnitude, ties to even.
+    #[inline(always)]
+    pub(crate) fn rounded(x: f64) -> Self {
+        Self((x + ROUNDING) - ROUNDING)
+    }
+
     #[inline(always)]
     pub(crate) fn as_f64(self) -> f64 {
         self.0

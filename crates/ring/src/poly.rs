@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use crate::basis::Basis;
 use crate::modulus::{Modulus, Residue};
 use crate::parallel::for_each_limb;
-use crate::simd;
+use crate::simd::{self, Kernel};
 
 /// Marks a polynomial as a list of its coefficients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,9 @@ impl<F: Form> Poly<F> {
     /// # Panics
     /// If the bases differ.
     pub fn add_assign(&mut self, other: &Self) {
-        self.zip_with(other, |_, modulus, a, b| simd::add_assign(modulus, a, b));
+        self.zip_with(other, |_, modulus, a, b| {
+            simd::add_assign(Kernel::selected(), modulus, a, b)
+        });
     }
 
     /// `self += other` modulo the primes of `other`, with which the basis must begin; the other
@@ -138,14 +140,16 @@ impl<F: Form> Poly<F> {
     /// # Panics
     /// If the bases differ.
     pub fn sub_assign(&mut self, other: &Self) {
-        self.zip_with(other, |_, modulus, a, b| simd::sub_assign(modulus, a, b));
+        self.zip_with(other, |_, modulus, a, b| {
+            simd::sub_assign(Kernel::selected(), modulus, a, b)
+        });
     }
 
     /// `self = -self`.
     pub fn neg_assign(&mut self) {
         let basis = self.basis.clone();
         for_each_limb(&mut self.data, basis.degree(), |i, limb| {
-            simd::neg_assign(basis.modulus(i), limb);
+            simd::neg_assign(Kernel::selected(), basis.modulus(i), limb);
         });
     }
 
@@ -153,7 +157,7 @@ impl<F: Form> Poly<F> {
     pub fn scale_assign(&mut self, factor: impl Fn(usize) -> Residue + Send + Sync) {
         let basis = self.basis.clone();
         for_each_limb(&mut self.data, basis.degree(), |i, limb| {
-            simd::scale_assign(basis.modulus(i), limb, factor(i));
+            simd::scale_assign(Kernel::selected(), basis.modulus(i), limb, factor(i));
         });
     }
 
@@ -256,17 +260,16 @@ impl Poly<Evaluation> {
     /// # Panics
     /// If the bases differ.
     pub fn mul_assign(&mut self, other: &Self) {
-        self.zip_with(other, |_, modulus, a, b| simd::mul_assign(modulus, a, b));
+        self.zip_with(other, |_, modulus, a, b| {
+            simd::mul_assign(Kernel::selected(), modulus, a, b)
+        });
     }
 
     /// Adds the constant whose residue modulo the prime at index i is `constant(i)`.
     pub fn add_constant(&mut self, constant: impl Fn(usize) -> Residue + Send + Sync) {
         let basis = self.basis.clone();
         for_each_limb(&mut self.data, basis.degree(), |i, limb| {
-            let (modulus, c) = (basis.modulus(i), constant(i));
-            for x in limb {
-                *x = modulus.add(*x, c);
-            }
+            simd::add_constant(Kernel::selected(), basis.modulus(i), limb, constant(i));
         });
     }
 }
@@ -294,7 +297,7 @@ pub fn inner_product(pairs: &[(&Poly<Evaluation>, &Poly<Evaluation>)]) -> Poly<E
             .zip(&places)
             .map(|((a, b), places)| (a.limb(i), b.limb(places[i])))
             .collect();
-        simd::inner_product(basis.modulus(i), limb, &terms);
+        simd::inner_product(Kernel::selected(), basis.modulus(i), limb, &terms);
     })
 }
 

@@ -1,9 +1,323 @@
-//! The inner loops, one function each over slices of residues.
+//! The inner loops, one function each over limbs of residues, for several instruction sets.
 //!
-//! Everything above this module is written in terms of these functions, and each of them returns
-//! canonical residues, so another instruction set can be put underneath without a change of any
-//! result. So far there is one implementation, [`portable`], in integer arithmetic.
+//! Every function returns canonical residues, so all kernels give the same bits. [`portable`] uses
+//! 64-bit integers and runs everywhere. The others are written once, over eight virtual
+//! [`lanes`], and compiled for each instruction set with fused multiply-add.
 
+// The only unsafe code of the project: intrinsics, and calls into code for a detected CPU.
+#![allow(unsafe_code)]
+
+mod accumulate;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod kernel;
+mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pointwise;
 mod portable;
+mod scalar;
+mod transform;
 
-pub(crate) use portable::*;
+use crate::modulus::{Modulus, Residue};
+
+use kernel::InstructionSet;
+pub(crate) use kernel::VectorSet;
+pub use kernel::{Kernel, KernelError};
+pub(crate) use portable::Tables as PortableTables;
+pub(crate) use transform::{SMALLEST as SMALLEST_VECTOR_TRANSFORM, Tables as VectorTables};
+
+/// Every kernel as a function of one instruction set.
+macro_rules! entry_points {
+    ($lanes:ty, $features:literal) => {
+        super::entry_points! {
+            $lanes, $features,
+            pointwise::add_assign(a: &mut [Residue], b: &[Residue]);
+            pointwise::sub_assign(a: &mut [Residue], b: &[Residue]);
+            pointwise::mul_assign(a: &mut [Residue], b: &[Residue]);
+            pointwise::neg_assign(a: &mut [Residue]);
+            pointwise::add_constant(a: &mut [Residue], c: Residue);
+            pointwise::scale_assign(a: &mut [Residue], c: Residue);
+            pointwise::sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue);
+            pointwise::round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64]);
+            accumulate::inner_product(out: &mut [Residue], terms: &[(&[Residue], &[Residue])]);
+            accumulate::combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue]);
+        }
+
+        #[target_feature(enable = $features)]
+        pub(super) fn forward(
+            modulus: $crate::modulus::Modulus,
+            tables: &super::transform::Tables,
+            data: &mut [$crate::modulus::Residue],
+        ) {
+            let m = super::lanes::Modular::<$lanes>::new(modulus);
+            super::transform::forward(m, tables, super::lanes::numbers_mut(data));
+        }
+
+        #[target_feature(enable = $features)]
+        pub(super) fn inverse(
+            modulus: $crate::modulus::Modulus,
+            tables: &super::transform::Tables,
+            data: &mut [$crate::modulus::Residue],
+        ) {
+            let m = super::lanes::Modular::<$lanes>::new(modulus);
+            super::transform::inverse(m, tables, super::lanes::numbers_mut(data));
+        }
+    };
+    ($lanes:ty, $features:literal,
+     $($module:ident::$name:ident($($arg:ident: $type:ty),*);)*) => {
+        use $crate::modulus::Residue;
+        $(
+            #[target_feature(enable = $features)]
+            pub(super) fn $name(modulus: $crate::modulus::Modulus, $($arg: $type),*) {
+                super::$module::$name(super::lanes::Modular::<$lanes>::new(modulus), $($arg),*);
+            }
+        )*
+    };
+}
+use entry_points;
+
+/// Calls a function of the module of an instruction set.
+macro_rules! on_vectors {
+    ($set:expr, $name:ident($($arg:expr),*)) => {
+        // SAFETY: a set is named only where it was found on this machine.
+        match $set {
+            VectorSet::Scalar => unsafe { scalar::$name($($arg),*) },
+            #[cfg(target_arch = "x86_64")]
+            VectorSet::Avx2 => unsafe { avx2::$name($($arg),*) },
+            #[cfg(target_arch = "x86_64")]
+            VectorSet::Avx512 => unsafe { avx512::$name($($arg),*) },
+            #[cfg(target_arch = "aarch64")]
+            VectorSet::Neon => unsafe { neon::$name($($arg),*) },
+        }
+    };
+}
+
+/// Hands a call to the implementation of a kernel.
+macro_rules! dispatch {
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        pub(crate) fn $name(kernel: Kernel, modulus: Modulus, $($arg: $type),*) {
+            match kernel.instruction_set() {
+                InstructionSet::Portable => portable::$name(modulus, $($arg),*),
+                InstructionSet::Vector(set) => on_vectors!(set, $name(modulus, $($arg),*)),
+            }
+        }
+    };
+}
+
+dispatch!(
+    /// `a[k] += b[k]`.
+    add_assign(a: &mut [Residue], b: &[Residue])
+);
+dispatch!(
+    /// `a[k] -= b[k]`.
+    sub_assign(a: &mut [Residue], b: &[Residue])
+);
+dispatch!(
+    /// `a[k] *= b[k]`.
+    mul_assign(a: &mut [Residue], b: &[Residue])
+);
+dispatch!(
+    /// `a[k] = -a[k]`.
+    neg_assign(a: &mut [Residue])
+);
+dispatch!(
+    /// `a[k] += c`.
+    add_constant(a: &mut [Residue], c: Residue)
+);
+dispatch!(
+    /// `a[k] *= c`.
+    scale_assign(a: &mut [Residue], c: Residue)
+);
+dispatch!(
+    /// `a[k] = (a[k] - b[k]) c`.
+    sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue)
+);
+dispatch!(
+    /// `out[k] = sum over i of terms[i].0[k] * terms[i].1[k]`; at most 2^10 terms.
+    inner_product(out: &mut [Residue], terms: &[(&[Residue], &[Residue])])
+);
+dispatch!(
+    /// `out[k] = sum over i of rows[i][k] * weights[i]`; at most 2^10 rows. The rows may hold
+    /// residues of other moduli: what counts is their centred representatives.
+    combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue])
+);
+
+dispatch!(
+    /// `out[k] = rint(sum over i of rows[i][k] * inverses[i])`, which is below 2^51 in magnitude;
+    /// products and sums are rounded one by one, so that all kernels agree.
+    round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64])
+);
+
+/// Coefficients to values, in place.
+pub(crate) fn forward(
+    set: VectorSet,
+    modulus: Modulus,
+    tables: &VectorTables,
+    data: &mut [Residue],
+) {
+    on_vectors!(set, forward(modulus, tables, data));
+}
+
+/// Values to coefficients, in place.
+pub(crate) fn inverse(
+    set: VectorSet,
+    modulus: Modulus,
+    tables: &VectorTables,
+    data: &mut [Residue],
+) {
+    on_vectors!(set, inverse(modulus, tables, data));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primes;
+    use proptest::prelude::*;
+
+    /// Limbs of random residues of which many are the largest, the smallest or zero.
+    fn limbs(
+        modulus: Modulus,
+        count: usize,
+        len: usize,
+    ) -> impl Strategy<Value = Vec<Vec<Residue>>> {
+        let half = (modulus.value() as i64 - 1) / 2;
+        let residue = prop_oneof![
+            3 => any::<i64>().prop_map(move |x| modulus.reduce(x)),
+            1 => prop::sample::select(vec![half, -half, half - 1, 0, 1, -1])
+                .prop_map(move |x| modulus.reduce(x)),
+        ];
+        prop::collection::vec(prop::collection::vec(residue, len), count)
+    }
+
+    fn moduli() -> Vec<Modulus> {
+        [13, 20, 30, 36, 40, 48, 49]
+            .into_iter()
+            .flat_map(|bits| primes::near(2f64.powi(bits), 4).take(2))
+            .collect()
+    }
+
+    fn bits(limb: &[Residue]) -> Vec<u64> {
+        limb.iter().map(|x| x.as_f64().to_bits()).collect()
+    }
+
+    /// Runs `work` on copies of `limb` with every kernel and compares bit for bit.
+    fn agree(limb: &[Residue], work: impl Fn(Kernel, &mut [Residue])) {
+        let run = |kernel| {
+            let mut copy = limb.to_vec();
+            work(kernel, &mut copy);
+            bits(&copy)
+        };
+        let expected = run(Kernel::PORTABLE);
+        for kernel in Kernel::available() {
+            assert_eq!(run(kernel), expected, "{kernel:?}");
+        }
+    }
+
+    fn check_pointwise(m: Modulus, limbs: &[Vec<Residue>]) {
+        let (a, b, c) = (&limbs[0], &limbs[1], limbs[2][0]);
+        agree(a, |kernel, a| add_assign(kernel, m, a, b));
+        agree(a, |kernel, a| sub_assign(kernel, m, a, b));
+        agree(a, |kernel, a| mul_assign(kernel, m, a, b));
+        agree(a, |kernel, a| neg_assign(kernel, m, a));
+        agree(a, |kernel, a| add_constant(kernel, m, a, c));
+        agree(a, |kernel, a| scale_assign(kernel, m, a, c));
+        agree(a, |kernel, a| sub_scale_assign(kernel, m, a, b, c));
+    }
+
+    fn check_sums(m: Modulus, limbs: &[Vec<Residue>], weights: &[Residue]) {
+        let zero = vec![Residue::ZERO; limbs[0].len()];
+        let rows: Vec<&[Residue]> = limbs.iter().map(Vec::as_slice).collect();
+        let terms: Vec<_> = rows
+            .iter()
+            .copied()
+            .zip(rows.iter().rev().copied())
+            .collect();
+        let inverses: Vec<f64> = rows.iter().map(|_| 1.0 / m.to_f64()).collect();
+        agree(&zero, |kernel, out| inner_product(kernel, m, out, &terms));
+        agree(&zero, |kernel, out| combine(kernel, m, out, &rows, weights));
+        agree(&zero, |kernel, out| {
+            round_weighted(kernel, m, out, &rows, &inverses)
+        });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn kernels_agree_bit_for_bit(
+            (m, limbs) in prop::sample::select(moduli()).prop_flat_map(|m| (Just(m), limbs(m, 3, 48)))
+        ) {
+            check_pointwise(m, &limbs);
+        }
+
+        #[test]
+        fn sums_agree_bit_for_bit(
+            (m, limbs) in (prop::sample::select(moduli()), 1usize..40)
+                .prop_flat_map(|(m, count)| (Just(m), limbs(m, count, 32)))
+        ) {
+            let weights: Vec<_> = limbs.iter().map(|limb| limb[0]).collect();
+            check_sums(m, &limbs, &weights);
+        }
+
+        #[test]
+        fn transforms_agree_bit_for_bit(
+            (log_n, limb) in (4u32..=11).prop_flat_map(|log_n| {
+                let modulus = primes::near(2f64.powi(49), log_n).next().unwrap();
+                (Just(log_n), limbs(modulus, 1, 1 << log_n))
+            })
+        ) {
+            let modulus = primes::near(2f64.powi(49), log_n).next().unwrap();
+            let table = |kernel| crate::NttTable::for_kernel(kernel, modulus, log_n);
+            agree(&limb[0], |kernel, limb| table(kernel).forward(limb));
+            agree(&limb[0], |kernel, limb| table(kernel).inverse(limb));
+        }
+    }
+
+    #[test]
+    fn the_worst_cases_of_every_prime() {
+        for m in moduli() {
+            let half = (m.value() as i64 - 1) / 2;
+            for (x, y) in [
+                (half, half),
+                (half, -half),
+                (-half, -half),
+                (half, half - 1),
+            ] {
+                let limb = |x| vec![m.reduce(x); 32];
+                check_pointwise(m, &[limb(x), limb(y), limb(y)]);
+                // As many terms as are summed between two reductions, and more than once that.
+                for count in [1, 15, 16, 17, 32, 100] {
+                    check_sums(m, &vec![limb(x); count], &vec![m.reduce(y); count]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn transforms_of_every_size_agree() {
+        for log_n in 4..=17 {
+            for power in [30, 49] {
+                let modulus = primes::near(2f64.powi(power), log_n).next().unwrap();
+                let limb: Vec<_> = (0..1i64 << log_n)
+                    .map(|i| modulus.reduce(i.wrapping_mul(0x9e37_79b9_7f4a_7c15u64 as i64)))
+                    .collect();
+                let table = |kernel| crate::NttTable::for_kernel(kernel, modulus, log_n);
+                agree(&limb, |kernel, limb| table(kernel).forward(limb));
+                agree(&limb, |kernel, limb| table(kernel).inverse(limb));
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_is_obeyed_or_told_off() {
+        // Only reading: other tests run at the same time.
+        let names: Vec<_> = Kernel::available().iter().map(|k| k.name()).collect();
+        assert_eq!(names.last(), Some(&"portable"));
+        println!("kernels that run on this machine: {}", names.join(", "));
+        assert!(Kernel::available().contains(&Kernel::selected()));
+    }
+}

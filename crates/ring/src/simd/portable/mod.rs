@@ -1,6 +1,10 @@
 //! Kernels in 64-bit integers: right on every machine, and the reference for the others.
 
+mod transform;
+
 use crate::modulus::{Modulus, Residue};
+
+pub(crate) use transform::Tables;
 
 /// `a[k] += b[k]`.
 pub(crate) fn add_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
@@ -27,6 +31,13 @@ pub(crate) fn neg_assign(modulus: Modulus, a: &mut [Residue]) {
 pub(crate) fn mul_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
     for (a, &b) in a.iter_mut().zip(b) {
         *a = modulus.mul(*a, b);
+    }
+}
+
+/// `a[k] += c`.
+pub(crate) fn add_constant(modulus: Modulus, a: &mut [Residue], c: Residue) {
+    for a in a {
+        *a = modulus.add(*a, c);
     }
 }
 
@@ -74,5 +85,21 @@ pub(crate) fn combine(
             .map(|(row, w)| row[k].centered() as i128 * w.centered() as i128)
             .sum();
         *out = modulus.reduce_wide(sum);
+    }
+}
+
+/// `out[k] = rint(sum over i of rows[i][k] * inverses[i])`, products and sums rounded one by one.
+pub(crate) fn round_weighted(
+    _: Modulus,
+    out: &mut [Residue],
+    rows: &[&[Residue]],
+    inverses: &[f64],
+) {
+    for (k, out) in out.iter_mut().enumerate() {
+        let sum = rows
+            .iter()
+            .zip(inverses)
+            .fold(0.0, |sum, (row, inverse)| sum + row[k].as_f64() * inverse);
+        *out = Residue::rounded(sum);
     }
 }

@@ -1,0 +1,159 @@
+//! Eight numbers at a time, on whatever registers there are.
+//!
+//! All vector kernels are written once, over [`Lanes`]. Eight is the width of AVX-512; narrower
+//! instruction sets put two or four registers side by side, which also hides latency. The layout
+//! of tables and results is the same everywhere.
+
+use crate::modulus::{Modulus, Residue};
+
+/// The number of lanes.
+pub(crate) const LANES: usize = 8;
+
+/// Eight `f64`, with the operations that the kernels need. Multiplications and additions round to
+/// nearest and are fused exactly where the name says so.
+pub(crate) trait Lanes: Copy {
+    /// The same number in all lanes.
+    fn splat(x: f64) -> Self;
+    /// From memory.
+    fn load(from: &[f64; LANES]) -> Self;
+    /// To memory.
+    fn store(self, to: &mut [f64; LANES]);
+    /// `self + b`.
+    fn add(self, b: Self) -> Self;
+    /// `self - b`.
+    fn sub(self, b: Self) -> Self;
+    /// `self b`.
+    fn mul(self, b: Self) -> Self;
+    /// `self b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self b - c`, rounded once.
+    fn mul_sub(self, b: Self, c: Self) -> Self;
+    /// `c - self b`, rounded once.
+    fn neg_mul_add(self, b: Self, c: Self) -> Self;
+    /// To the nearest integer, ties to even.
+    fn round(self) -> Self;
+    /// Lane j of vector i becomes lane i of vector j.
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES];
+}
+
+/// What the kernels do with vectors of residues: real arithmetic, or bounds in its place.
+pub(crate) trait Arithmetic: Copy {
+    /// Eight residues, lazily reduced.
+    type Vector: Copy;
+    /// The same number in all lanes.
+    fn splat(self, x: f64) -> Self::Vector;
+    /// From memory.
+    fn load(self, from: &[f64; LANES]) -> Self::Vector;
+    /// To memory.
+    fn store(self, x: Self::Vector, to: &mut [f64; LANES]);
+    /// `a + b`, not reduced.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a - b`, not reduced.
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a w` modulo p up to a multiple of p, `quotient` being `w / p` in all lanes.
+    fn mul_by_constant(
+        self,
+        a: Self::Vector,
+        w: Self::Vector,
+        quotient: Self::Vector,
+    ) -> Self::Vector;
+    /// `a w` modulo p up to a multiple of p.
+    fn mul(self, a: Self::Vector, w: Self::Vector) -> Self::Vector;
+    /// Balanced: canonical if the magnitude was at most 2 p.
+    fn reduce(self, a: Self::Vector) -> Self::Vector;
+    /// Lane j of vector i becomes lane i of vector j.
+    fn transpose(self, rows: [Self::Vector; LANES]) -> [Self::Vector; LANES];
+}
+
+/// Arithmetic modulo a prime below 2^49 by fused multiply-add (van der Hoeven, Lecerf, Quintin,
+/// 2016, section 3).
+///
+/// For |w| <= p / 2 and |a| = B p the rounded quotient is off by at most 1/2 + eps B, with
+/// eps = p 2^-53 where w / p is given and 1.5 p 2^-53 where it is not. As long as all magnitudes
+/// stay within 2^53, that is B <= 16, `h - q p` and the final sum are integers that an `f64`
+/// holds exactly.
+#[derive(Clone, Copy)]
+pub(crate) struct Modular<L> {
+    p: L,
+    inverse: L,
+}
+
+impl<L: Lanes> Modular<L> {
+    #[inline(always)]
+    pub fn new(modulus: Modulus) -> Self {
+        Self {
+            p: L::splat(modulus.to_f64()),
+            inverse: L::splat(1.0 / modulus.to_f64()),
+        }
+    }
+}
+
+impl<L: Lanes> Arithmetic for Modular<L> {
+    type Vector = L;
+
+    #[inline(always)]
+    fn splat(self, x: f64) -> L {
+        L::splat(x)
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f64; LANES]) -> L {
+        L::load(from)
+    }
+
+    #[inline(always)]
+    fn store(self, x: L, to: &mut [f64; LANES]) {
+        x.store(to);
+    }
+
+    #[inline(always)]
+    fn add(self, a: L, b: L) -> L {
+        a.add(b)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: L, b: L) -> L {
+        a.sub(b)
+    }
+
+    #[inline(always)]
+    fn mul_by_constant(self, a: L, w: L, quotient: L) -> L {
+        let high = a.mul(w);
+        let low = a.mul_sub(w, high);
+        let q = a.mul(quotient).round();
+        q.neg_mul_add(self.p, high).add(low)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: L, w: L) -> L {
+        let high = a.mul(w);
+        let low = a.mul_sub(w, high);
+        let q = high.mul(self.inverse).round();
+        q.neg_mul_add(self.p, high).add(low)
+    }
+
+    #[inline(always)]
+    fn reduce(self, a: L) -> L {
+        // Where the result is zero the sum is one of opposite numbers, so it is +0.0.
+        a.mul(self.inverse).round().neg_mul_add(self.p, a)
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [L; LANES]) -> [L; LANES] {
+        L::transpose(rows)
+    }
+}
+
+/// Residues as the numbers that they are.
+#[inline(always)]
+pub(crate) fn numbers(residues: &[Residue]) -> &[f64] {
+    // SAFETY: a residue is a transparent wrapper of an f64.
+    unsafe { std::slice::from_raw_parts(residues.as_ptr().cast(), residues.len()) }
+}
+
+/// Residues as the numbers that they are. The caller leaves canonical residues behind.
+#[inline(always)]
+pub(crate) fn numbers_mut(residues: &mut [Residue]) -> &mut [f64] {
+    // SAFETY: a residue is a transparent wrapper of an f64, and the borrow is exclusive.
+    unsafe { std::slice::from_raw_parts_mut(residues.as_mut_ptr().cast(), residues.len()) }
+}

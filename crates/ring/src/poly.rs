@@ -131,7 +131,7 @@ impl<F: Form> Poly<F> {
         assert_eq!(prefix, other.basis, "the basis begins with other primes");
         let n = prefix.degree();
         for_each_limb(&mut self.data[..prefix.len() * n], n, |i, limb| {
-            simd::add_assign(prefix.modulus(i), limb, other.limb(i));
+            simd::add_assign(Kernel::selected(), prefix.modulus(i), limb, other.limb(i));
         });
     }
 

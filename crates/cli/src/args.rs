@@ -34,6 +34,8 @@ Start with:  tapetum demo";
 /// One command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Anybody: train and classify in the clear, and say what encryption would cost.
+    Simulate(Simulate),
     /// Owner: make all keys for a kind of training.
     Keygen(Keygen),
     /// Owner or contributor: encrypt images or feature tables.
@@ -50,6 +52,28 @@ pub enum Command {
     Demo(Demo),
 }
 
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum simulate --images animal-shapes --positive cat --balanced \\
+      --train-count 1536 --test-count 448
+  tapetum simulate --images wdbc.csv --positive M --learner linear-means --out clear.csv
+
+Nothing is encrypted and no key is needed. The same steps with the same polynomials run on plain
+numbers, so the verdicts are those that encryption will give. --out writes them as `decrypt` does.")]
+pub struct Simulate {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub parts: Parts,
+    #[command(flatten)]
+    pub kind: Kind,
+    /// Write the verdicts on the held-out part to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 /// Arguments of `keygen`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -57,39 +81,53 @@ Examples:
   tapetum keygen --owner owner --contributor contributor --server server
   tapetum keygen --owner owner --server server --learner linear-means --like wdbc.csv
 
-The secret key is written to the owner's directory alone. Hand over the other directories.")]
+The secret key is written to the owner's directory alone. Hand over the other directories. Keys that
+exist are never replaced.")]
 pub struct Keygen {
-    /// The owner's directory: all keys.
+    /// The owner's directory: the secret and the public key.
     #[arg(long, value_name = "DIR")]
     pub owner: PathBuf,
     /// A contributor's directory: the public key.
     #[arg(long, value_name = "DIR")]
     pub contributor: Option<PathBuf>,
-    /// The server's directory: the evaluation keys.
+    /// The server's directory: the evaluation keys, which are the owner's to pass on without it.
     #[arg(long, value_name = "DIR")]
     pub server: Option<PathBuf>,
-    /// The training algorithm that the keys are made for.
-    #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
-    pub learner: LearnerName,
-    /// What is taken from an image: pixels:N, dct:K, hog:CELL, joined by +; or table.
-    #[arg(long, default_value = DEFAULT_FEATURES)]
-    pub features: String,
-    /// Images are resized to this many pixels along each side first.
-    #[arg(long, default_value_t = 28)]
-    pub side: usize,
-    /// How many samples are expected for training; others work too, but less fast.
-    #[arg(long, default_value_t = 1536)]
-    pub rows: usize,
+    #[command(flatten)]
+    pub kind: Kind,
+    /// How many samples are expected for training; others work too, but less fast [default: 1536,
+    /// or those of --like]
+    #[arg(long)]
+    pub rows: Option<usize>,
     /// How many features a table has (with --features table).
     #[arg(long)]
     pub columns: Option<usize>,
-    /// Take features and number of samples from this CSV or NPZ table.
+    /// Take features and number of samples from this labelled CSV or NPZ table.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "features"])]
     pub like: Option<PathBuf>,
 }
 
-/// What the demo uses: 245 columns, few steps to a good accuracy.
+/// What is trained, and on which features.
+#[derive(Debug, Args)]
+pub struct Kind {
+    /// The training algorithm.
+    #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
+    pub learner: LearnerName,
+    /// What is taken from an image: pixels:N, dct:K, hog:CELL, joined by +; or table, for rows of
+    /// numbers [default: hog:7+dct:10]
+    #[arg(long)]
+    pub features: Option<String>,
+    /// Images are resized to this many pixels along each side first.
+    #[arg(long, default_value_t = 28)]
+    pub side: usize,
+}
+
+/// What the demo uses: 245 columns with the intercept, few steps to a good accuracy.
 pub const DEFAULT_FEATURES: &str = "hog:7+dct:10";
+/// The features of a table: all its columns.
+pub const TABLE_FEATURES: &str = "table";
+/// Samples that keys are made for unless something else is known; as many as the demo trains on.
+pub const DEFAULT_ROWS: usize = 1536;
 
 /// A training algorithm by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -127,9 +165,23 @@ pub struct Source {
     pub keep_repeats: bool,
 }
 
-/// Which half of the data.
+/// A stratified split in two.
+#[derive(Debug, Args)]
+pub struct Parts {
+    /// Samples in the training part.
+    #[arg(long, value_name = "N", requires = "test_count")]
+    pub train_count: Option<usize>,
+    /// Samples in the test part.
+    #[arg(long, value_name = "N", requires = "train_count")]
+    pub test_count: Option<usize>,
+    /// The seed of --balanced and of the split.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Which part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Half {
+pub enum Part {
     /// What the model is trained on.
     Train,
     /// What is held out.
@@ -145,8 +197,9 @@ Examples:
   tapetum encrypt --owner owner --images animal-shapes --positive cat --balanced \\
       --split train --train-count 1536 --test-count 448 --seed 1 --out server/train.enc
 
-The first labelled data fix how features are standardised (features.json). The file stays with who
-encrypts: it tells the average image. An index of what was encrypted stays there too.")]
+The first labelled data fix how features are standardised: features.json in the directory of who
+encrypts. Copy it to every other directory that encrypts for the same model, but not to the server:
+it tells the average image. An index of what was encrypted stays in the directory too.")]
 pub struct Encrypt {
     #[command(flatten)]
     pub sender: Sender,
@@ -155,21 +208,14 @@ pub struct Encrypt {
     /// The file to write, to be given to the server.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Whether the server may see the labels.
-    #[arg(long, value_enum, default_value_t = LabelsAre::Encrypted)]
-    pub labels: LabelsAre,
+    /// How labels travel [default: encrypted if there are any]
+    #[arg(long, value_enum)]
+    pub labels: Option<LabelsAre>,
     /// Encrypt one part of a stratified split.
-    #[arg(long, value_enum, requires_all = ["train_count", "test_count"])]
-    pub split: Option<Half>,
-    /// Samples in the training part.
-    #[arg(long, value_name = "N")]
-    pub train_count: Option<usize>,
-    /// Samples in the test part.
-    #[arg(long, value_name = "N")]
-    pub test_count: Option<usize>,
-    /// The seed of --balanced and --split.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    #[arg(long, value_enum, value_name = "PART", requires = "train_count")]
+    pub split: Option<Part>,
+    #[command(flatten)]
+    pub parts: Parts,
     /// Standardise by these data, replacing what was fixed before.
     #[arg(long)]
     pub refit: bool,
@@ -202,9 +248,12 @@ pub enum LabelsAre {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  tapetum train --server server --data server/train.enc --out server/model.enc")]
+  tapetum train --server server --data server/train.enc --out server/model.enc
+
+Settings of the training are those of `keygen`. The command refuses to run where it finds a secret
+key.")]
 pub struct Train {
-    /// The server's directory. The command refuses to run where it finds a secret key.
+    /// The server's directory.
     #[arg(long, value_name = "DIR")]
     pub server: PathBuf,
     /// Encrypted samples with their labels.
@@ -219,9 +268,13 @@ pub struct Train {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  tapetum classify --server server --model server/model.enc --data server/new.enc --out scores.enc")]
+  tapetum classify --server server --model server/model.enc --data server/new.enc \\
+      --out server/scores.enc
+
+Scores leave the server encrypted, with everything else in their ciphertexts masked to zero. The
+command refuses to run where it finds a secret key.")]
 pub struct Classify {
-    /// The server's directory. The command refuses to run where it finds a secret key.
+    /// The server's directory.
     #[arg(long, value_name = "DIR")]
     pub server: PathBuf,
     /// The encrypted model.
@@ -243,7 +296,7 @@ Examples:
   tapetum decrypt --owner owner scores.enc --index contributor/new.index.csv --out verdicts.csv
 
 Scores are for the owner's eyes: with their full precision they may tell about the secret key.
---labels-only leaves them out of what is written.")]
+--labels-only leaves them out of what is printed and written.")]
 pub struct Decrypt {
     /// The owner's directory.
     #[arg(long, value_name = "DIR")]
@@ -266,9 +319,12 @@ pub struct Decrypt {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  tapetum inspect server/train.enc")]
+  tapetum inspect server/train.enc
+
+Only the front of each object in the file is looked at: no key is needed, and a damaged payload is not
+noticed.")]
 pub struct Inspect {
-    /// Any file that Tapetum wrote.
+    /// A key, or encrypted data, a model or scores.
     pub file: PathBuf,
 }
 

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use tapetum_vision::{DataSet, Limits, Unlabeled, embedded, load};
+use tapetum_vision::{DataSet, Limits, Split, Unlabeled, embedded, load};
 
-use crate::args::{Encrypt, Half, Source};
+use crate::args::{Encrypt, Part, Parts, Simulate, Source};
 use crate::failure::Failure;
 
 /// The name under which the built-in images go.
 const BUILT_IN: &str = "animal-shapes";
+/// The part that is held out if nothing is said.
+const HELD_OUT: f64 = 0.2;
 
 /// Samples with or without labels.
 pub enum Samples {
@@ -19,43 +21,78 @@ pub enum Samples {
     Unlabelled(Unlabeled),
 }
 
-/// Reads what `--images` and its companions name, sets one label against the rest, and splits.
+/// What is to be encrypted: all that `--images` and its companions name, or one part of it.
 pub fn read(args: &Encrypt) -> Result<Samples> {
-    let Source {
-        positive,
-        balanced,
-        keep_repeats,
-        ..
-    } = &args.source;
     let data = match read_all(&args.source)? {
-        Samples::Unlabelled(samples) => {
-            if args.split.is_some() {
-                let message = "--split needs labelled data, but these have no labels";
-                return Err(Failure::Input(message.to_owned()).into());
-            }
-            return Ok(Samples::Unlabelled(samples));
+        Samples::Labelled(data) => two_classes(data, &args.source, args.parts.seed)?,
+        samples @ Samples::Unlabelled(_) => {
+            let of_labels = [
+                (args.split.is_some(), "--split"),
+                (args.source.positive.is_some(), "--positive"),
+                (args.source.balanced, "--balanced"),
+                (args.refit, "--refit"),
+            ];
+            return match of_labels.into_iter().find(|(given, _)| *given) {
+                Some((_, flag)) => Err(without_labels(flag, &args.source)),
+                None => Ok(samples),
+            };
         }
-        Samples::Labelled(data) => data,
     };
-    let data = if *keep_repeats {
-        data
-    } else {
-        data.without_repeats().0
+    let Some(part) = args.split else {
+        return match args.parts.train_count {
+            Some(_) => Err(input(
+                "--train-count needs --split, which says which part to encrypt",
+            )),
+            None => Ok(Samples::Labelled(data)),
+        };
     };
-    let positive = match positive {
+    let split = split(&data, &args.parts)?;
+    Ok(Samples::Labelled(match part {
+        Part::Train => split.train,
+        Part::Test => split.test,
+    }))
+}
+
+/// What is to be trained on and held out.
+pub fn read_split(args: &Simulate) -> Result<Split> {
+    let Samples::Labelled(data) = read_all(&args.source)? else {
+        return Err(without_labels("simulate", &args.source));
+    };
+    split(
+        &two_classes(data, &args.source, args.parts.seed)?,
+        &args.parts,
+    )
+}
+
+fn split(data: &DataSet, parts: &Parts) -> Result<Split> {
+    Ok(match (parts.train_count, parts.test_count) {
+        (Some(train), Some(test)) => data.split_counts(train, test, parts.seed)?,
+        _ => data.split(HELD_OUT, parts.seed)?,
+    })
+}
+
+/// One label against the rest, without repeats.
+fn two_classes(data: DataSet, source: &Source, seed: u64) -> Result<DataSet> {
+    let data = match source.keep_repeats {
+        true => data,
+        false => data.without_repeats().0,
+    };
+    let positive = match &source.positive {
         Some(name) => name.as_str(),
         None => data.default_positive()?,
     };
-    let data = data.one_vs_rest(positive, *balanced, args.seed)?;
-    let (Some(half), Some(train), Some(test)) = (args.split, args.train_count, args.test_count)
-    else {
-        return Ok(Samples::Labelled(data));
-    };
-    let split = data.split_counts(train, test, args.seed)?;
-    Ok(Samples::Labelled(match half {
-        Half::Train => split.train,
-        Half::Test => split.test,
-    }))
+    Ok(data.one_vs_rest(positive, source.balanced, seed)?)
+}
+
+fn without_labels(what: &str, source: &Source) -> anyhow::Error {
+    input(&format!(
+        "{what} needs labels, but {} has none",
+        source.images.display()
+    ))
+}
+
+fn input(message: &str) -> anyhow::Error {
+    Failure::Input(message.to_owned()).into()
 }
 
 /// A labelled table, to see how many samples and features it has.
@@ -92,12 +129,11 @@ fn read_all(source: &Source) -> Result<Samples> {
                 Samples::Labelled(data)
             }
         }
-        "gz" | "idx" => {
-            let message = format!(
-                "{}: an IDX file of images needs that of its labels, --label-file",
+        _ if looks_like_idx(path) => {
+            return Err(input(&format!(
+                "{} looks like an IDX file: give that of its labels as --label-file",
                 path.display()
-            );
-            return Err(Failure::Input(message).into());
+            )));
         }
         _ => Samples::Unlabelled(load::unlabeled_images(path, &limits)?),
     })
@@ -106,6 +142,13 @@ fn read_all(source: &Source) -> Result<Samples> {
 fn extension(path: &Path) -> String {
     let extension = path.extension().unwrap_or_default();
     extension.to_string_lossy().to_ascii_lowercase()
+}
+
+/// By the customary names: `t10k-images-idx3-ubyte`, perhaps with `.gz`.
+fn looks_like_idx(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    name.ends_with("-ubyte") || name.ends_with(".idx")
 }
 
 fn has_folders(path: &Path) -> bool {

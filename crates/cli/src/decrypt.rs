@@ -1,9 +1,8 @@
 //! The owner's last command: scores to verdicts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Decryptor, Encoder};
 use tapetum_learn::EncryptedScores;
@@ -12,41 +11,23 @@ use crate::args::Decrypt;
 use crate::failure::Failure;
 use crate::files;
 use crate::index::Index;
+use crate::progress::Steps;
 use crate::roles::FEATURES;
 use crate::roles::owner::Owner;
+use crate::verdicts::Verdicts;
 
-/// All verdicts.
-#[derive(Debug, Serialize)]
-pub struct Verdicts {
-    /// One for each sample.
-    pub verdicts: Vec<Verdict>,
-    /// The share of right verdicts, where labels are known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<f64>,
-    /// Where they were written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub out: Option<PathBuf>,
-}
-
-/// The verdict on one sample.
-#[derive(Debug, Serialize)]
-pub struct Verdict {
-    /// Where the sample came from, or its number.
-    pub source: String,
-    /// The class that it is found to be in.
-    pub class: String,
-    /// The score: positive for the positive class. Left out of what is given to others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub score: Option<f64>,
-    /// The class that it is really in, if known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub truth: Option<String>,
-}
+/// Scores are real: imaginary parts are noise, far below this part of the largest score.
+const IMAGINARY: f64 = 1.0 / 64.0;
 
 /// Decrypts scores and says what they mean.
-pub fn run(args: &Decrypt) -> Result<Verdicts> {
-    let scores = scores(&args.owner, &args.scores)?;
+pub fn run(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
+    if let Some(out) = &args.out {
+        files::check_target(out)?;
+    }
     let index = args.index.as_deref().map(Index::read).transpose()?;
+    let step = steps.begin("decrypting scores");
+    let scores = scores(&args.owner, &args.scores)?;
+    step.finish();
     if let Some(index) = &index
         && index.entries.len() != scores.len()
     {
@@ -61,34 +42,15 @@ pub fn run(args: &Decrypt) -> Result<Verdicts> {
         Some(index) => index.classes.clone(),
         None => trained_classes(&args.owner),
     };
-    let verdicts: Vec<_> = scores
-        .iter()
-        .enumerate()
-        .map(|(i, &score)| {
-            let entry = index.as_ref().map(|index| &index.entries[i]);
-            Verdict {
-                source: entry.map_or_else(|| i.to_string(), |e| e.source.clone()),
-                class: classes[usize::from(score > 0.0)].clone(),
-                score: (!args.labels_only).then_some(score),
-                truth: entry
-                    .and_then(|e| e.label)
-                    .map(|label| classes[usize::from(label)].clone()),
-            }
-        })
-        .collect();
-    if let Some(out) = &args.out {
-        write_csv(out, &verdicts)?;
+    let entries = index.as_ref().map(|index| index.entries.as_slice());
+    let mut found = Verdicts::new(&scores, &classes, entries);
+    if args.labels_only {
+        found = found.without_scores();
     }
-    let judged: Vec<_> = verdicts
-        .iter()
-        .filter_map(|v| v.truth.as_ref().map(|truth| *truth == v.class))
-        .collect();
-    let right = judged.iter().filter(|&&right| right).count();
-    Ok(Verdicts {
-        accuracy: (!judged.is_empty()).then(|| right as f64 / judged.len() as f64),
-        verdicts,
-        out: args.out.clone(),
-    })
+    if let Some(out) = &args.out {
+        found.write(out)?;
+    }
+    Ok(found)
 }
 
 /// The scores in a file, in the order of the samples.
@@ -96,9 +58,31 @@ pub fn scores(owner: &Path, path: &Path) -> Result<Vec<f64>> {
     let owner = Owner::open(owner)?;
     let parameters = owner.secret.parameters();
     let unusable = || format!("cannot use {}", path.display());
-    let bundle = Bundle::read(parameters, files::open(path)?).with_context(unusable)?;
+    let mut file = files::open(path)?;
+    let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
+    files::check_end(file, path)?;
     let scores = EncryptedScores::from_bundle(bundle).with_context(unusable)?;
-    Ok(scores.decrypt(&Decryptor::new(&owner.secret), &Encoder::new(parameters))?)
+    let (decryptor, encoder) = (Decryptor::new(&owner.secret), Encoder::new(parameters));
+    let mut slots = Vec::with_capacity(scores.ciphertexts().len());
+    let (mut largest, mut imaginary) = (0.0, 0.0);
+    for ciphertext in scores.ciphertexts() {
+        let decoded = encoder.decode_complex(&decryptor.decrypt(ciphertext)?);
+        for slot in &decoded {
+            largest = f64::max(largest, slot.re.abs());
+            imaginary = f64::max(imaginary, slot.im.abs());
+        }
+        slots.push(decoded.into_iter().map(|slot| slot.re).collect());
+    }
+    // With another key, real and imaginary parts alike are random and huge.
+    if imaginary > IMAGINARY * f64::max(largest, 1.0) {
+        let message = format!(
+            "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, or \
+             values left their range in training, which `tapetum simulate` would show",
+            path.display()
+        );
+        return Err(Failure::Role(message).into());
+    }
+    Ok(scores.decode(&slots)?)
 }
 
 /// The classes that training data had, if they were fitted here.
@@ -110,16 +94,4 @@ fn trained_classes(owner: &Path) -> [String; 2] {
         Some([negative, positive]) => [negative.clone(), positive.clone()],
         _ => ["negative".to_owned(), "positive".to_owned()],
     }
-}
-
-fn write_csv(path: &Path, verdicts: &[Verdict]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["source", "class", "score", "truth"])?;
-    for v in verdicts {
-        let score = v.score.map_or_else(String::new, |s| s.to_string());
-        let truth = v.truth.as_deref().unwrap_or_default();
-        writer.write_record([v.source.as_str(), &v.class, &score, truth])?;
-    }
-    let bytes = writer.into_inner().context("cannot write the verdicts")?;
-    files::write_secret(path, &bytes).map(drop)
 }

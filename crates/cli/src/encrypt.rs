@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels};
-use tapetum_vision::DataSet;
+use tapetum_vision::{DataSet, Pipeline};
 
 use crate::args::{Encrypt, LabelsAre};
 use crate::data::Samples;
 use crate::failure::Failure;
-use crate::index::{Entry, Index};
+use crate::files::{self, Pending};
+use crate::index::Index;
 use crate::progress::Steps;
+use crate::roles::FEATURES;
 use crate::roles::sender::Sender;
+use crate::twin::truths;
 use crate::{data, training_set};
 
 /// What was encrypted.
@@ -22,7 +25,7 @@ pub struct Encrypted {
     pub samples: usize,
     /// Features of a sample.
     pub columns: usize,
-    /// The number of ciphertexts of the matrix.
+    /// The number of ciphertexts, those of labels among them.
     pub ciphertexts: usize,
     /// Bytes of the file.
     pub bytes: u64,
@@ -44,10 +47,26 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
             return Err(Failure::Role(message.to_owned()).into());
         }
     };
-    let step = steps.begin("reading images");
+    files::check_target(&args.out)?;
+    let step = steps.begin("reading samples");
     let samples = data::read(args)?;
     step.finish();
-    encrypt(&sender, &samples, args.labels, args.refit, &args.out, steps)
+    let labels_are = labels_are(args.labels, &samples)?;
+    encrypt(&sender, &samples, labels_are, args.refit, &args.out, steps)
+}
+
+/// Encrypted if there are any, unless told otherwise.
+fn labels_are(wanted: Option<LabelsAre>, samples: &Samples) -> Result<LabelsAre> {
+    match (wanted, samples) {
+        (Some(wanted), Samples::Labelled(_)) => Ok(wanted),
+        (None, Samples::Labelled(_)) => Ok(LabelsAre::Encrypted),
+        (None | Some(LabelsAre::Withheld), Samples::Unlabelled(_)) => Ok(LabelsAre::Withheld),
+        (Some(_), Samples::Unlabelled(_)) => {
+            let message = "these samples have no labels to send: leave out --labels, or give \
+                           labelled data";
+            Err(Failure::Input(message.to_owned()).into())
+        }
+    }
 }
 
 /// Encrypts samples into the file `out`. Labels go along unless they are withheld.
@@ -59,48 +78,34 @@ pub fn encrypt(
     out: &Path,
     steps: Steps,
 ) -> Result<Encrypted> {
-    let pipeline = match (sender.pipeline(), samples) {
-        (Ok(Some(pipeline)), _) if !refit => pipeline,
-        (Err(error), _) if !refit => return Err(error),
-        (_, Samples::Labelled(data)) if labels_are != LabelsAre::Withheld => sender.fit(data)?,
-        _ => {
-            let message = format!(
-                "{} has no features.json, which says how features are standardised: encrypt the \
-                 training data first, or copy the file from whoever did",
-                sender.dir.display()
-            );
-            return Err(Failure::Role(message).into());
-        }
-    };
-    let step = steps.begin("computing features");
-    let vision_samples = match samples {
-        Samples::Labelled(data) => data.samples(),
-        Samples::Unlabelled(data) => data.samples(),
-    };
-    let table = pipeline.apply(vision_samples)?;
-    step.finish();
-
-    let features = Features::new(table.values(), table.cols())?;
-    let parameters = sender.encryptor.parameters();
     let training = match samples {
         Samples::Labelled(data) if labels_are != LabelsAre::Withheld => Some(data),
         _ => None,
     };
-    let (layout, level) = if training.is_some() {
-        let layout = sender.plan.training_layout(features.rows(), parameters)?;
-        (layout, sender.plan.levels)
-    } else {
-        let layout = sender.plan.sample_layout(features.rows(), parameters)?;
-        (layout, sender.plan.sample_level(parameters)?)
+    let (pipeline, is_new) = pipeline(sender, training, refit)?;
+    let step = steps.begin("computing features");
+    let table = pipeline.apply(match samples {
+        Samples::Labelled(data) => data.samples(),
+        Samples::Unlabelled(data) => data.samples(),
+    })?;
+    step.finish();
+
+    let features = Features::new(table.values(), table.cols())?;
+    let (plan, encoder, encryptor) = (&sender.plan, &sender.encoder, &sender.encryptor);
+    let (layout, level) = match training {
+        Some(_) => plan.training_shape(features.rows(), encoder.parameters())?,
+        None => plan.sample_shape(features.rows(), encoder.parameters())?,
     };
     let step = steps.begin(&format!("encrypting {} samples", features.rows()));
-    let (encoder, encryptor) = (&sender.encoder, &sender.encryptor);
-    let mut listen = |p: tapetum_learn::Progress| step.advance(p.done, p.total);
+    let with_labels = training.is_some() && labels_are == LabelsAre::Encrypted;
+    let label_units = if with_labels { layout.grid_rows() } else { 0 };
+    let total = label_units + layout.blocks();
     // Before the matrix, because it may find the labels wanting.
-    let labels = training
-        .map(|data| {
+    let labels = match training {
+        None => None,
+        Some(data) => {
             let labels = ClassLabels::new(truths(data))?;
-            Ok::<_, anyhow::Error>(match labels_are {
+            Some(match labels_are {
                 LabelsAre::Clear => Labels::Clear(labels),
                 _ => Labels::Encrypted(EncryptedLabels::encrypt(
                     &labels,
@@ -108,22 +113,32 @@ pub fn encrypt(
                     level,
                     encoder,
                     encryptor,
-                    &mut listen,
+                    &mut |p| step.advance(p.done, total),
                 )?),
             })
-        })
-        .transpose()?;
+        }
+    };
     let matrix =
-        EncryptedMatrix::encrypt(&features, layout, level, encoder, encryptor, &mut listen)?;
-    let bytes = training_set::write(out, &matrix, labels.as_ref())?;
-    step.finish();
+        EncryptedMatrix::encrypt(&features, layout, level, encoder, encryptor, &mut |p| {
+            step.advance(label_units + p.done, total);
+        })?;
 
+    // All files are written before the first takes its name: they belong together.
+    step.last("writing");
     let index = index_path(&sender.dir, out);
-    index_of(samples, pipeline.class_names())?.write(&index)?;
+    let pending_index = Index::new(samples, pipeline.class_names())?.write(&index)?;
+    let pending_pipeline = is_new
+        .then(|| sender.write_pipeline(&pipeline))
+        .transpose()?;
+    let pending_out = training_set::write(out, &matrix, labels.as_ref())?;
+    pending_pipeline.map(Pending::commit).transpose()?;
+    pending_index.commit()?;
+    let bytes = pending_out.commit()?;
+    step.finish();
     Ok(Encrypted {
         samples: features.rows(),
         columns: features.cols(),
-        ciphertexts: matrix.blocks().len(),
+        ciphertexts: total,
         bytes,
         bytes_per_sample: bytes / features.rows() as u64,
         labels: match &labels {
@@ -135,35 +150,39 @@ pub fn encrypt(
     })
 }
 
-/// The labels of a set of two classes: true for the class of index 1.
-pub fn truths(data: &DataSet) -> Vec<bool> {
-    data.labels().iter().map(|&label| label == 1).collect()
+/// The pipeline that was fitted before, or one that is fitted to training data now.
+fn pipeline(sender: &Sender, training: Option<&DataSet>, refit: bool) -> Result<(Pipeline, bool)> {
+    let fitted = if refit { None } else { sender.pipeline()? };
+    match (fitted, training) {
+        (Some(pipeline), None) => Ok((pipeline, false)),
+        (Some(pipeline), Some(data)) if pipeline.class_names() == data.class_names() => {
+            Ok((pipeline, false))
+        }
+        (Some(pipeline), Some(data)) => {
+            let message = format!(
+                "{} was made for the classes {}, but these data have {}: name the positive one \
+                 with --positive, withhold labels that are not for training with --labels \
+                 withheld, or begin anew with --refit",
+                sender.dir.join(FEATURES).display(),
+                pipeline.class_names().join(" and "),
+                data.class_names().join(" and "),
+            );
+            Err(Failure::Input(message).into())
+        }
+        (None, Some(data)) => Ok((sender.plan.fit(data)?, true)),
+        (None, None) => {
+            let message = format!(
+                "{} is missing, which says how features are standardised: encrypt labelled \
+                 training data first, or copy the file from whoever did",
+                sender.dir.join(FEATURES).display()
+            );
+            Err(Failure::Role(message).into())
+        }
+    }
 }
 
 /// In the sender's directory, named after the file that is given away.
 fn index_path(dir: &Path, out: &Path) -> PathBuf {
     let stem = out.file_stem().unwrap_or_default().to_string_lossy();
     dir.join(format!("{stem}.index.csv"))
-}
-
-fn index_of(samples: &Samples, trained: &[String]) -> Result<Index> {
-    let (names, sources, labels) = match samples {
-        Samples::Labelled(data) => {
-            let labels = truths(data).into_iter().map(Some).collect();
-            (data.class_names(), data.sources(), labels)
-        }
-        Samples::Unlabelled(data) => (trained, data.sources(), vec![None; data.sources().len()]),
-    };
-    let [negative, positive] = names else {
-        let message = format!("there are {} classes, not two", names.len());
-        return Err(Failure::Input(message).into());
-    };
-    let entry = |(source, label): (&String, Option<bool>)| Entry {
-        source: source.clone(),
-        label,
-    };
-    Ok(Index {
-        classes: [negative.clone(), positive.clone()],
-        entries: sources.iter().zip(labels).map(entry).collect(),
-    })
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use tapetum_ckks::wire::WireError;
-use tapetum_ckks::{EvaluationError, KeyError, ParametersError};
+use tapetum_ckks::{DecryptionError, EvaluationError, KeyError, ParametersError};
 use tapetum_learn::LearnError;
 use thiserror::Error;
 
@@ -16,6 +16,9 @@ pub enum Failure {
     /// A key, a role or parameters are wrong or missing.
     #[error("{0}")]
     Role(String),
+    /// The computation cannot be done.
+    #[error("{0}")]
+    Computation(String),
 }
 
 const UNEXPECTED: u8 = 1;
@@ -34,6 +37,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match failure {
             Failure::Input(_) => INPUT,
             Failure::Role(_) => ROLE,
+            Failure::Computation(_) => COMPUTATION,
         });
     }
     if let Some(error) = cause.downcast_ref::<WireError>() {
@@ -42,10 +46,14 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<LearnError>() {
         return Some(match error {
             LearnError::Wire(error) => code_of_wire(error),
-            LearnError::MissingKeys { .. } | LearnError::Parameters(_) => ROLE,
+            LearnError::MissingKeys { .. }
+            | LearnError::Parameters(_)
+            | LearnError::Decryption(DecryptionError::Parameters) => ROLE,
             LearnError::LevelExhausted { .. }
             | LearnError::OutOfRange { .. }
+            | LearnError::Encode(_)
             | LearnError::Evaluation(_) => COMPUTATION,
+            LearnError::Encryption(_) | LearnError::Decryption(_) => UNEXPECTED,
             _ => INPUT,
         });
     }

@@ -1,7 +1,7 @@
 //! Files that are either there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -11,56 +11,120 @@ use crate::failure::Failure;
 
 /// Largest text file that is read: plans, statistics, indices.
 const MAX_TEXT: u64 = 256 << 20;
+/// Bytes that are read or written at once.
+pub const BUFFER: usize = 1 << 20;
 
 /// Who may read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Readers {
+pub enum Readers {
     /// Whoever may read new files here.
     Default,
     /// The user alone.
     User,
 }
 
-/// Writes a file through a temporary one beside it, which takes its name only when all is written:
-/// an existing file stays whole whatever happens. Returns the number of bytes.
+/// A file that is all written, under a temporary name beside its own, which it takes with
+/// [`commit`](Self::commit). Without that it is removed: an existing file stays whole whatever
+/// happens.
+#[must_use]
+pub struct Pending {
+    file: NamedTempFile,
+    path: PathBuf,
+    len: u64,
+}
+
+impl Pending {
+    /// Writes the file under its temporary name.
+    pub fn write(
+        path: &Path,
+        readers: Readers,
+        write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    ) -> Result<Self> {
+        check_target(path)?;
+        let attempt = || -> io::Result<Self> {
+            let mut file = temporary(readers, parent(path))?;
+            let mut writer = BufWriter::with_capacity(BUFFER, file.as_file_mut());
+            write(&mut writer)?;
+            writer.flush()?;
+            drop(writer);
+            file.as_file().sync_all()?;
+            Ok(Self {
+                len: file.as_file().metadata()?.len(),
+                file,
+                path: path.to_owned(),
+            })
+        };
+        attempt().with_context(|| cannot_write(path))
+    }
+
+    /// Gives the file its name, which replaces an existing file. Returns the number of bytes.
+    pub fn commit(self) -> Result<u64> {
+        let Self { file, path, len } = self;
+        file.persist(&path)
+            .map_err(|e| e.error)
+            .with_context(|| cannot_write(&path))?;
+        Ok(len)
+    }
+}
+
+/// Writes a file or, if that fails, leaves the one that is there. Returns the number of bytes.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
 ) -> Result<u64> {
-    write_for(Readers::Default, path, write)
+    Pending::write(path, Readers::Default, write)?.commit()
 }
 
-fn write_for(
-    readers: Readers,
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> Result<u64> {
-    let attempt = || -> io::Result<u64> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut file = temporary(readers, parent)?;
-        let mut writer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-        write(&mut writer)?;
-        writer.flush()?;
-        drop(writer);
-        file.as_file().sync_all()?;
-        let len = file.as_file().metadata()?.len();
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(len)
+/// The same for what is private: only the user may read the file.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<u64> {
+    Pending::write(path, Readers::User, |file| file.write_all(bytes))?.commit()
+}
+
+/// The same for text.
+pub fn write_text(path: &Path, text: &str) -> Result<u64> {
+    write_atomically(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Fails if a file cannot be written there, which should be known before hours of work.
+pub fn check_target(path: &Path) -> Result<()> {
+    let attempt = || -> io::Result<()> {
+        let refuse = |message| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        // Neither a folder nor a device may be replaced by a file.
+        match fs::metadata(path) {
+            Ok(there) if there.is_dir() => return refuse("a folder has this name".to_owned()),
+            Ok(there) if !there.is_file() => return refuse("it is no regular file".to_owned()),
+            _ => {}
+        }
+        let parent = parent(path);
+        if !parent.is_dir() {
+            return refuse(format!(
+                "there is no folder {}: make it first",
+                parent.display()
+            ));
+        }
+        temporary(Readers::User, parent)?.close()
     };
-    attempt().with_context(|| {
-        format!(
-            "cannot write {}: is there room, and may you write there?",
-            path.display()
-        )
-    })
+    attempt().with_context(|| cannot_write(path))
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!(
+        "cannot write {} (is there room, and may you write there?)",
+        path.display()
+    )
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Temporary files are made for the user alone unless told otherwise.
 fn temporary(readers: Readers, dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(".tapetum-").suffix(".partial");
     #[cfg(unix)]
     if readers == Readers::Default {
         use std::os::unix::fs::PermissionsExt;
@@ -70,32 +134,39 @@ fn temporary(readers: Readers, dir: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(dir)
 }
 
-/// The same for a secret: only the user may read the file.
-pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<u64> {
-    write_for(Readers::User, path, |file| file.write_all(bytes))
-}
-
-/// The same for text.
-pub fn write_text(path: &Path, text: &str) -> Result<u64> {
-    write_atomically(path, |file| file.write_all(text.as_bytes()))
-}
-
 /// Opens a file to be read through a buffer.
 pub fn open(path: &Path) -> Result<BufReader<File>> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    Ok(BufReader::with_capacity(1 << 20, file))
+    Ok(BufReader::with_capacity(BUFFER, open_unbuffered(path)?))
+}
+
+/// Opens a file.
+pub fn open_unbuffered(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Fails unless a file has been read to its end.
+pub fn check_end(mut rest: impl Read, path: &Path) -> Result<()> {
+    let read = rest.read(&mut [0]);
+    match read.with_context(|| format!("cannot read {}", path.display()))? {
+        0 => Ok(()),
+        _ => {
+            let message = format!("{} goes on where it should end", path.display());
+            Err(Failure::Input(message).into())
+        }
+    }
 }
 
 /// A text file, unless it is absurdly large or no text.
 pub fn read_text(path: &Path) -> Result<String> {
-    let len = fs::metadata(path)
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .len();
-    if len > MAX_TEXT {
-        let message = format!("{} has {len} bytes: too large to be right", path.display());
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(MAX_TEXT + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        let message = format!("{} is too large to be right", path.display());
         return Err(Failure::Input(message).into());
     }
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::Input(format!("{} is no text file", path.display())).into())
 }

@@ -1,43 +1,74 @@
 //! Says what a file is, without any key.
 
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::wire::{Header, inspect};
 
+use crate::failure::Failure;
 use crate::files;
+
+/// Most objects of a file: encrypted samples and their labels are two.
+const MAX_OBJECTS: usize = 16;
 
 /// What a file says of itself.
 #[derive(Debug, Serialize)]
 pub struct Inspected {
-    /// What it holds.
+    /// Its length.
+    pub bytes: u64,
+    /// What it holds, one after the other.
+    pub objects: Vec<Object>,
+}
+
+/// One object in a file.
+#[derive(Debug, Serialize)]
+pub struct Object {
+    /// What it is.
     pub holds: String,
     /// The version of the format.
     pub format: u16,
     /// The parameters that it belongs to.
     pub parameters: String,
-    /// Its length, and what its front says that it should be.
+    /// Its length.
     pub bytes: u64,
-    /// The length that its front announces for the first object in it.
-    pub announced_bytes: u64,
     /// The header.
     pub header: Header,
 }
 
-/// Reads the front of a file.
+/// Reads the front of each object in a file.
 pub fn run(path: &Path) -> Result<Inspected> {
-    let summary = inspect(files::open(path)?)
-        .with_context(|| format!("cannot make sense of {}", path.display()))?;
-    Ok(Inspected {
-        holds: match &summary.header {
-            Header::Bundle(header) => header.kind.clone(),
-            _ => summary.file_type.name().to_owned(),
-        },
-        format: summary.version,
-        parameters: summary.digest.to_string(),
-        bytes: files::size(path)?,
-        announced_bytes: summary.file_len,
-        header: summary.header,
-    })
+    let mut file = files::open(path)?;
+    let bytes = files::size(path)?;
+    let mut objects = Vec::new();
+    let mut at = 0;
+    while at < bytes || objects.is_empty() {
+        let wrong = |reason: &str| Failure::Input(format!("{} {reason}", path.display()));
+        if objects.len() == MAX_OBJECTS {
+            return Err(wrong("holds more objects than any file of Tapetum").into());
+        }
+        file.seek(SeekFrom::Start(at))
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let summary = inspect(&mut file)
+            .with_context(|| format!("cannot make sense of {}", path.display()))?;
+        at = at.saturating_add(summary.file_len);
+        if at > bytes {
+            return Err(wrong(&format!(
+                "is truncated: it has {bytes} bytes, but announces {at}"
+            ))
+            .into());
+        }
+        objects.push(Object {
+            holds: match &summary.header {
+                Header::Bundle(header) => header.kind.clone(),
+                _ => summary.file_type.name().to_owned(),
+            },
+            format: summary.version,
+            parameters: summary.digest.to_string(),
+            bytes: summary.file_len,
+            header: summary.header,
+        });
+    }
+    Ok(Inspected { bytes, objects })
 }

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::{KeyGenerator, SecretKey};
-use tapetum_vision::{FeatureSpec, Samples};
+use tapetum_vision::Samples;
 
-use crate::args::Keygen;
+use crate::args::{DEFAULT_FEATURES, DEFAULT_ROWS, Keygen, TABLE_FEATURES};
 use crate::failure::Failure;
-use crate::plan::{Learner, Plan};
+use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::roles::{EVALUATION_KEYS, PUBLIC_KEY, SECRET_KEY};
+use crate::roles::{EVALUATION_KEYS, KEYS, PUBLIC_KEY, SECRET_KEY};
 use crate::{data, files};
 
 /// What was made.
@@ -35,15 +35,33 @@ pub struct Made {
 
 /// Makes a plan from the arguments, and all keys for it.
 pub fn run(args: &Keygen, steps: Steps) -> Result<Made> {
-    let learner = Learner::by_name(args.learner);
-    let (features, columns, rows) = shape(args, &learner)?;
-    let plan = Plan::new(learner, features, args.side, columns, rows)?;
+    let plan = plan(args)?;
     make(
         &plan,
         &args.owner,
         args.contributor.as_deref(),
         args.server.as_deref(),
         steps,
+    )
+}
+
+fn plan(args: &Keygen) -> Result<Plan> {
+    let kind = &args.kind;
+    if let Some(path) = &args.like {
+        let table = data::read_table(path)?;
+        let Samples::Table(samples) = table.samples() else {
+            let message = format!("{} holds images, not a table", path.display());
+            return Err(Failure::Input(message).into());
+        };
+        let rows = args.rows.unwrap_or(samples.rows());
+        return Plan::for_kind(kind, TABLE_FEATURES, Some(samples.columns()), rows);
+    }
+    let features = kind.features.as_deref().unwrap_or(DEFAULT_FEATURES);
+    Plan::for_kind(
+        kind,
+        features,
+        args.columns,
+        args.rows.unwrap_or(DEFAULT_ROWS),
     )
 }
 
@@ -66,7 +84,6 @@ pub fn make(
         step.advance(done, key_plan.len());
     })?;
     for dir in [Some(owner), contributor, server].into_iter().flatten() {
-        files::create_dir(dir)?;
         plan.write(dir)?;
     }
     // The secret key last: a directory that has one is complete.
@@ -78,7 +95,7 @@ pub fn make(
         files::write_atomically(&server.unwrap_or(owner).join(EVALUATION_KEYS), |file| {
             evaluation.write(file)
         })?;
-    let secret_key = files::write_secret(&owner.join(SECRET_KEY), &secret.to_bytes())?;
+    let secret_key = files::write_private(&owner.join(SECRET_KEY), &secret.to_bytes())?;
     step.finish();
     Ok(Made {
         secret_key,
@@ -91,62 +108,52 @@ pub fn make(
     })
 }
 
-/// Directories must differ, and an existing secret key is never replaced.
+/// Directories must be apart, and existing keys are never replaced.
 fn check_directories(
     owner: &Path,
     contributor: Option<&Path>,
     server: Option<&Path>,
 ) -> Result<()> {
-    let same = |a: &Path, b: &Path| {
-        a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    let refuse = |message: String| Err(Failure::Role(message).into());
+    for dir in [Some(owner), contributor, server].into_iter().flatten() {
+        for key in KEYS.map(|name| dir.join(name)) {
+            // A link to nowhere counts too.
+            if key.symlink_metadata().is_ok() {
+                return refuse(format!(
+                    "{} is there already, and what belongs to it would be lost: choose another \
+                     directory, or remove the file yourself",
+                    key.display()
+                ));
+            }
+        }
+    }
+    // Only what exists can be compared.
+    for dir in [Some(owner), contributor, server].into_iter().flatten() {
+        files::create_dir(dir)?;
+    }
+    let real = |dir: &Path| {
+        dir.canonicalize()
+            .with_context(|| format!("cannot read the folder {}", dir.display()))
     };
+    let real_owner = real(owner)?;
     for (name, dir) in [("contributor", contributor), ("server", server)] {
         if let Some(dir) = dir
-            && (same(owner, dir) || dir.join(SECRET_KEY).exists())
+            && real_owner.starts_with(real(dir)?)
         {
-            let message = format!(
+            return refuse(format!(
                 "{} would hold the secret key as well: give the {name} a directory of its own",
                 dir.display()
-            );
-            return Err(Failure::Role(message).into());
+            ));
         }
     }
-    let secret = owner.join(SECRET_KEY);
-    if secret.exists() {
-        let message = format!(
-            "{} is there already, and whatever was encrypted for it would be lost: choose \
-             another directory, or remove the file yourself",
-            secret.display()
-        );
-        return Err(Failure::Role(message).into());
-    }
-    Ok(())
-}
-
-/// The features, their number with the intercept, and the number of samples expected.
-fn shape(args: &Keygen, learner: &Learner) -> Result<(String, usize, usize)> {
-    let intercept = usize::from(learner.wants_intercept());
-    if let Some(path) = &args.like {
-        let table = data::read_table(path)?;
-        let Samples::Table(samples) = table.samples() else {
-            let message = format!("{} holds images, not a table", path.display());
-            return Err(Failure::Input(message).into());
-        };
-        return Ok((
-            "table".to_owned(),
-            samples.columns() + intercept,
-            samples.rows(),
+    if let (Some(contributor), Some(server)) = (contributor, server)
+        && real(contributor)?.starts_with(real(server)?)
+    {
+        return refuse(format!(
+            "the contributor's directory {} lies in the server's, where everything that is private \
+             to the contributor would be visible: give the contributor a directory of its own",
+            contributor.display()
         ));
     }
-    let spec: FeatureSpec = args.features.parse()?;
-    let columns = match (spec.is_table(), args.columns) {
-        (true, Some(columns)) => columns,
-        (true, None) => {
-            let message = "a table may have any number of features: say it with --columns, or \
-                           name a table with --like";
-            return Err(Failure::Input(message.to_owned()).into());
-        }
-        (false, _) => spec.columns(args.side)?,
-    };
-    Ok((args.features.clone(), columns + intercept, args.rows))
+    Ok(())
 }

@@ -16,7 +16,10 @@ mod progress;
 mod report;
 mod roles;
 mod server;
+mod simulate;
 mod training_set;
+mod twin;
+mod verdicts;
 
 use std::process::ExitCode;
 
@@ -27,27 +30,35 @@ use args::{Cli, Command};
 use progress::Steps;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = failure::exit_code(&error);
-            output::error(&error, code, cli.json);
+            output::error(&format!("{error:#}"), code, cli.json);
             ExitCode::from(code)
         }
     }
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    let steps = Steps::new(cli.quiet);
+    let steps = Steps::for_user(cli.quiet, cli.json);
     match &cli.command {
+        Command::Simulate(args) => {
+            let found = simulate::run(args, steps)?;
+            output::simulate(&found, cli.json)?;
+            found.check()
+        }
         Command::Keygen(args) => output::keygen(args, &keygen::run(args, steps)?, cli.json),
         Command::Encrypt(args) => output::encrypt(args, &encrypt::run(args, steps)?, cli.json),
         Command::Train(args) => output::train(args, &server::train::run(args, steps)?, cli.json),
         Command::Classify(args) => {
             output::classify(args, &server::classify::run(args, steps)?, cli.json)
         }
-        Command::Decrypt(args) => output::decrypt(&decrypt::run(args)?, cli.json),
+        Command::Decrypt(args) => output::decrypt(&decrypt::run(args, steps)?, cli.json),
         Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
         Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
     }

@@ -1,22 +1,96 @@
 //! What commands print: text for people, one JSON object for scripts.
 
+use std::env;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{Classify, Encrypt, Keygen, Train};
-use crate::decrypt::Verdicts;
 use crate::demo::Outcome;
 use crate::encrypt::Encrypted;
 use crate::inspect::Inspected;
 use crate::keygen::Made;
 use crate::server::classify::Classified;
 use crate::server::train::Trained;
+use crate::simulate::Simulated;
+use crate::verdicts::Verdicts;
 
 /// Verdicts that are printed before the rest is left to `--out` or `--json`.
 const PRINTED_VERDICTS: usize = 40;
+
+/// Help and version to standard output; a command line that is wrong is an error as any other.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+    // What was not understood cannot say whether JSON is wanted.
+    let json = env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && json {
+        let text = error.to_string();
+        let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim());
+        self::error(message, code, json);
+    } else {
+        // Nothing is left to be done if even that cannot be written.
+        let _ = error.print();
+    }
+    ExitCode::from(code)
+}
+
+pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
+    let text = || {
+        let mut text = format!(
+            "In the clear: {} on {} samples of {} features, {} held out: {:.2} % right.\n",
+            found.learner,
+            found.train_samples,
+            found.columns,
+            found.test_samples,
+            100.0 * found.verdicts.accuracy.unwrap_or_default()
+        );
+        let ranges = &found.ranges;
+        if let Some(interval) = ranges.interval {
+            let largest = ranges.largest_z.iter().copied().fold(0.0, f64::max);
+            text += &format!(
+                "Ranges: largest |z| {largest:.2} of {interval:.0} that the polynomial is made \
+                 for,"
+            );
+        } else {
+            text += "Ranges:";
+        }
+        text += &format!(
+            " largest score {:.2} of {:.0}.\n",
+            ranges.largest_score, ranges.score_limit
+        );
+        let cost = &found.cost;
+        text += &format!(
+            "Encrypted, this takes log N = {}, log QP = {:.0}, {} levels, {}-bit security;\n  \
+             {} evaluation keys: {}; public key: {}\n",
+            cost.log_n,
+            cost.log_qp,
+            cost.levels,
+            cost.security_bits,
+            cost.evaluation_keys,
+            bytes(cost.key_bytes.evaluation),
+            bytes(cost.key_bytes.public),
+        );
+        for (name, part) in [
+            ("training data and labels", &cost.train),
+            ("held-out data", &cost.test),
+        ] {
+            text += &format!(
+                "  {name}: {} ciphertexts, {} from the owner, {} from a contributor\n",
+                part.ciphertexts,
+                bytes(part.bytes_from_owner),
+                bytes(part.bytes_from_contributor)
+            );
+        }
+        if let Some(out) = &found.verdicts.out {
+            text += &format!("Verdicts written to {}.\n", out.display());
+        }
+        text
+    };
+    print(found, text, json)
+}
 
 pub fn keygen(args: &Keygen, made: &Made, json: bool) -> Result<()> {
     let text = || {
@@ -40,7 +114,12 @@ pub fn keygen(args: &Keygen, made: &Made, json: bool) -> Result<()> {
                     dir.display()
                 );
             }
-            None => text += &format!("  evaluation keys ({evaluation}) are with the owner\n"),
+            None => {
+                text += &format!(
+                    "  {}: evaluation keys ({evaluation}) as well; for the server, with plan.json\n",
+                    args.owner.display()
+                );
+            }
         }
         text
     };
@@ -100,7 +179,7 @@ pub fn decrypt(found: &Verdicts, json: bool) -> Result<()> {
         for v in found.verdicts.iter().take(PRINTED_VERDICTS) {
             let score = v.score.map_or_else(String::new, |s| format!("{s:>+9.4}"));
             let mark = match &v.truth {
-                Some(truth) if *truth != v.class => format!("   WRONG: {truth}"),
+                Some(truth) if v.is_right() == Some(false) => format!("   WRONG: {truth}"),
                 _ => String::new(),
             };
             text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
@@ -126,14 +205,18 @@ pub fn decrypt(found: &Verdicts, json: bool) -> Result<()> {
 
 pub fn inspect(found: &Inspected, json: bool) -> Result<()> {
     let text = || {
-        let header = serde_json::to_string_pretty(&found.header).unwrap_or_default();
-        format!(
-            "{} (format {}), parameters {}, {}\n{header}\n",
-            found.holds,
-            found.format,
-            found.parameters,
-            bytes(found.bytes)
-        )
+        let mut text = String::new();
+        for object in &found.objects {
+            let header = serde_json::to_string_pretty(&object.header).unwrap_or_default();
+            text += &format!(
+                "{} (format {}), parameters {}, {}\n{header}\n",
+                object.holds,
+                object.format,
+                object.parameters,
+                bytes(object.bytes)
+            );
+        }
+        text
     };
     print(found, text, json)
 }
@@ -158,8 +241,7 @@ pub fn demo(done: &Outcome, json: bool) -> Result<()> {
 }
 
 /// To standard error: errors are never part of what a script reads.
-pub fn error(error: &anyhow::Error, code: u8, json: bool) {
-    let message = format!("{error:#}");
+pub fn error(message: &str, code: u8, json: bool) {
     let line = if json {
         json!({ "error": message, "exit_code": code }).to_string()
     } else {
@@ -175,8 +257,12 @@ fn print(value: &impl Serialize, text: impl FnOnce() -> String, json: bool) -> R
         false => text(),
     };
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        // Whoever reads has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot print the result"),
+    }
 }
 
 /// A number of bytes for people.

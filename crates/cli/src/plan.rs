@@ -9,8 +9,9 @@ use tapetum_learn::{
     Estimator, LabelKind, Layout, LinearMeans, LinearModel, LogisticRegression,
     LogisticRegressionConfig, Requirements, StepSchedule,
 };
+use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
-use crate::args::LearnerName;
+use crate::args::{Kind, LearnerName};
 use crate::failure::Failure;
 use crate::files;
 
@@ -31,7 +32,7 @@ pub struct Plan {
     pub features: String,
     /// Pixels along each side of an image before that.
     pub side: usize,
-    /// Features of a sample, with the intercept.
+    /// Features of a sample, with the intercept if there is one.
     pub columns: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
@@ -77,7 +78,7 @@ impl Learner {
     pub fn describe(&self) -> String {
         match self {
             Self::Logistic(config) => {
-                format!("logistic regression, {} iterations", config.iterations)
+                format!("logistic regression with {} iterations", config.iterations)
             }
             Self::LinearMeans => "linear means".to_owned(),
         }
@@ -98,7 +99,7 @@ fn logistic() -> LogisticRegressionConfig {
 impl Plan {
     /// The plan for samples of `columns` features of which about `rows` are to be trained on: the
     /// smallest secure parameters with the levels that this takes.
-    pub fn new(
+    fn new(
         learner: Learner,
         features: String,
         side: usize,
@@ -134,6 +135,33 @@ impl Plan {
         }
     }
 
+    /// The plan for a kind of training on `features`; `columns` says how many a table has.
+    pub fn for_kind(
+        kind: &Kind,
+        features: &str,
+        columns: Option<usize>,
+        rows: usize,
+    ) -> Result<Self> {
+        let learner = Learner::by_name(kind.learner);
+        let spec: FeatureSpec = features.parse()?;
+        let columns = match (spec.is_table(), columns) {
+            (true, Some(columns)) => columns,
+            (false, None) => spec.columns(kind.side)?,
+            (true, None) => {
+                let message = "a table may have any number of features: say it with --columns, or \
+                               name a table with --like";
+                return Err(Failure::Input(message.to_owned()).into());
+            }
+            (false, Some(_)) => {
+                let message = "--columns is for --features table: the features of images are \
+                               counted by themselves";
+                return Err(Failure::Input(message.to_owned()).into());
+            }
+        };
+        let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
+        Self::new(learner, features.to_owned(), kind.side, columns, rows)
+    }
+
     /// Reads the plan of a role's directory.
     pub fn read(dir: &Path) -> Result<Self> {
         let advice = "ask the owner for this directory as `tapetum keygen` made it";
@@ -148,7 +176,59 @@ impl Plan {
             ))
             .into());
         }
+        plan.check()
+            .with_context(|| format!("cannot use {}", path.display()))?;
         Ok(plan)
+    }
+
+    /// Whether the parts of the plan fit together: somebody may have changed it.
+    fn check(&self) -> Result<()> {
+        let parameters = self.parameters()?;
+        let levels = self.requirements(&parameters)?.levels;
+        if self.levels < levels || self.levels > parameters.max_level() {
+            let message = format!(
+                "it plans with {} levels, but {} takes {levels} and its parameters have {}",
+                self.levels,
+                self.learner.describe(),
+                parameters.max_level()
+            );
+            return Err(Failure::Input(message).into());
+        }
+        Ok(())
+    }
+
+    /// Whether a key in `path` belongs to the plan beside it.
+    pub fn check_key(&self, parameters: &Parameters, path: &Path) -> Result<()> {
+        if *parameters == self.parameters()? {
+            return Ok(());
+        }
+        let message = format!(
+            "{} and {FILE} beside it have different parameters: they are from different runs of \
+             `tapetum keygen`; ask the owner for this directory as it was made",
+            path.display()
+        );
+        Err(Failure::Role(message).into())
+    }
+
+    /// The pipeline from samples to features, fitted to training data.
+    pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
+        let spec: FeatureSpec = self.features.parse()?;
+        let options = PipelineOptions {
+            side: self.side,
+            intercept: self.learner.wants_intercept(),
+            ..PipelineOptions::default()
+        };
+        let pipeline = Pipeline::fit(spec, data, options)?;
+        if pipeline.columns() != self.columns {
+            let message = format!(
+                "these data have {} features, but the keys were made for {}: make keys with \
+                 `tapetum keygen --like` for them",
+                pipeline.columns(),
+                self.columns
+            );
+            return Err(Failure::Input(message).into());
+        }
+        Ok(pipeline)
     }
 
     /// Writes the plan into a role's directory.
@@ -162,37 +242,23 @@ impl Plan {
         Ok(Parameters::new(self.parameters.clone())?)
     }
 
-    /// The layout of `rows` samples for training.
-    pub fn training_layout(&self, rows: usize, parameters: &Parameters) -> Result<Layout> {
+    /// The layout of `rows` samples for training, and the level to encrypt them at.
+    pub fn training_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let block_rows = parameters.slots() / self.block_cols.max(1);
-        Ok(Layout::new(
-            rows,
-            self.columns,
-            block_rows,
-            self.block_cols,
-        )?)
+        let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
+        Ok((layout, self.levels))
     }
 
-    /// The layout of `rows` samples to be classified.
-    pub fn sample_layout(&self, rows: usize, parameters: &Parameters) -> Result<Layout> {
+    /// The layout of `rows` samples to be classified, and the level to encrypt them at.
+    pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let slots = parameters.slots();
-        Ok(Layout::for_samples(
-            rows,
-            self.columns,
-            slots,
-            self.block_cols,
-        )?)
+        let layout = Layout::for_samples(rows, self.columns, slots, self.block_cols)?;
+        Ok((layout, LinearModel::SAMPLE_LEVEL))
     }
 
     /// Levels and keys of training and classification together.
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
-        let layout = self.training_layout(1, parameters)?;
-        requirements(&self.learner, &layout)
-    }
-
-    /// The level at which samples to be classified are encrypted.
-    pub fn sample_level(&self, parameters: &Parameters) -> Result<usize> {
-        Ok(classification(&self.training_layout(1, parameters)?)?.levels)
+        requirements(&self.learner, &self.training_shape(1, parameters)?.0)
     }
 }
 

@@ -1,11 +1,19 @@
 //! What a person sees while something takes its time.
 
+use std::io::{BufReader, IsTerminal, Read, stderr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+
+use crate::files;
 
 /// How often a running step is redrawn.
 const TICK: Duration = Duration::from_millis(200);
+const SPINNER: &str = "  {spinner} {msg}  {elapsed}";
+const UNITS: &str = "  {spinner} {msg}  [{bar:30}] {pos}/{len}  {elapsed}, {eta} left";
+const BYTES: &str = "  {spinner} {msg}  [{bar:30}] {bytes}/{total_bytes}  {elapsed}, {eta} left";
 
 /// Shows steps on standard error: a bar with the time that is left on a terminal, a line at the
 /// end of each step everywhere else.
@@ -14,7 +22,7 @@ pub struct Steps {
     quiet: bool,
 }
 
-/// One running step.
+/// One running step. If it is dropped, because of an error, it leaves nothing behind.
 pub struct Step {
     what: String,
     started: Instant,
@@ -28,16 +36,19 @@ impl Steps {
         Self { quiet }
     }
 
+    /// Shows nothing if told so, or if scripts read what is printed and nobody watches.
+    pub fn for_user(quiet: bool, json: bool) -> Self {
+        Self::new(quiet || (json && !stderr().is_terminal()))
+    }
+
     /// Begins a step.
     pub fn begin(self, what: &str) -> Step {
         let bar = if self.quiet {
             ProgressBar::hidden()
         } else {
-            ProgressBar::no_length()
+            ProgressBar::no_length().with_finish(ProgressFinish::AndClear)
         };
-        let style = ProgressStyle::with_template("  {spinner} {msg}  {elapsed}")
-            .expect("the template is well-formed");
-        bar.set_style(style);
+        bar.set_style(style(SPINNER));
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(TICK);
         Step {
@@ -52,24 +63,44 @@ impl Steps {
 impl Step {
     /// `done` of `total` units are finished.
     pub fn advance(&self, done: usize, total: usize) {
-        if self.bar.length() != Some(total as u64) {
-            let style = ProgressStyle::with_template(
-                "  {spinner} {msg}  [{bar:30}] {pos}/{len}  {elapsed}, {eta} left",
-            )
-            .expect("the template is well-formed");
-            self.bar.set_style(style.progress_chars("=> "));
-            self.bar.set_length(total as u64);
-        }
+        self.set_length(total as u64, UNITS);
         self.bar.set_position(done as u64);
     }
 
+    /// Opens a file whose bytes are the units of this step.
+    pub fn open(&self, path: &Path) -> Result<BufReader<impl Read + use<>>> {
+        let file = files::open_unbuffered(path)?;
+        self.set_length(files::size(path)?, BYTES);
+        self.bar.set_position(0);
+        // The buffer is outside, so that not every few bytes are counted.
+        let counted = self.bar.wrap_read(file);
+        Ok(BufReader::with_capacity(files::BUFFER, counted))
+    }
+
+    /// All units are finished; what follows cannot be counted.
+    pub fn last(&self, what: &str) {
+        self.bar.unset_length();
+        self.bar.set_style(style(SPINNER));
+        self.bar.set_message(format!("{}: {what}", self.what));
+    }
+
     /// Ends the step and says how long it took.
-    pub fn finish(self) -> f64 {
+    pub fn finish(self) {
         let seconds = self.started.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
         if !self.quiet {
             eprintln!("  {:<58} {seconds:>7.1} s", self.what);
         }
-        seconds
     }
+
+    fn set_length(&self, length: u64, template: &str) {
+        if self.bar.length() != Some(length) {
+            self.bar.set_style(style(template).progress_chars("=> "));
+            self.bar.set_length(length);
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is well-formed")
 }

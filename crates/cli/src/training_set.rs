@@ -11,12 +11,13 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Labels};
 
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Pending, Readers};
+use crate::progress::Step;
 
 const CLEAR_LABELS: &str = "clear-labels";
 
-/// Writes samples and, if any, their labels. Returns the number of bytes.
-pub fn write(path: &Path, matrix: &EncryptedMatrix, labels: Option<&Labels>) -> Result<u64> {
+/// Writes samples and, if any, their labels.
+pub fn write(path: &Path, matrix: &EncryptedMatrix, labels: Option<&Labels>) -> Result<Pending> {
     let matrix_bundle = matrix.to_bundle()?;
     let labels_bundle = match labels {
         None => None,
@@ -31,28 +32,26 @@ pub fn write(path: &Path, matrix: &EncryptedMatrix, labels: Option<&Labels>) -> 
             )?)
         }
     };
-    files::write_atomically(path, |file| {
+    Pending::write(path, Readers::Default, |file| {
         matrix_bundle.write(&mut *file)?;
         labels_bundle.map_or(Ok(()), |bundle| bundle.write(file))
     })
 }
 
 /// Reads samples to be classified; labels that follow are left alone.
-pub fn read_matrix(path: &Path, parameters: &Parameters) -> Result<EncryptedMatrix> {
-    let bundle = Bundle::read(parameters, files::open(path)?)
-        .with_context(|| format!("cannot use {}", path.display()))?;
-    matrix_of(path, bundle)
+pub fn read_matrix(path: &Path, parameters: &Parameters, step: &Step) -> Result<EncryptedMatrix> {
+    matrix_from(&mut step.open(path)?, path, parameters)
 }
 
 /// Reads samples and labels to train with.
-pub fn read(path: &Path, parameters: &Parameters) -> Result<(EncryptedMatrix, Labels)> {
-    let mut file = files::open(path)?;
+pub fn read(
+    path: &Path,
+    parameters: &Parameters,
+    step: &Step,
+) -> Result<(EncryptedMatrix, Labels)> {
+    let mut rest = step.open(path)?;
     let unusable = || format!("cannot use {}", path.display());
-    let matrix = matrix_of(
-        path,
-        Bundle::read(parameters, &mut file).with_context(unusable)?,
-    )?;
-    let mut rest = file;
+    let matrix = matrix_from(&mut rest, path, parameters)?;
     let mut first = [0];
     if rest.read(&mut first).with_context(unusable)? == 0 {
         let message = format!(
@@ -62,7 +61,9 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<(EncryptedMatrix, La
         );
         return Err(Failure::Input(message).into());
     }
-    let bundle = Bundle::read(parameters, first.as_slice().chain(rest)).with_context(unusable)?;
+    let mut rest = first.as_slice().chain(rest);
+    let bundle = Bundle::read(parameters, &mut rest).with_context(unusable)?;
+    files::check_end(rest, path)?;
     let labels = if bundle.kind() == CLEAR_LABELS {
         let (bytes, _) = bundle.into_contents(CLEAR_LABELS)?;
         let labels = bytes
@@ -83,6 +84,12 @@ pub fn read(path: &Path, parameters: &Parameters) -> Result<(EncryptedMatrix, La
     Ok((matrix, labels))
 }
 
-fn matrix_of(path: &Path, bundle: Bundle<'_>) -> Result<EncryptedMatrix> {
-    EncryptedMatrix::from_bundle(bundle).with_context(|| format!("cannot use {}", path.display()))
+fn matrix_from(
+    file: &mut impl Read,
+    path: &Path,
+    parameters: &Parameters,
+) -> Result<EncryptedMatrix> {
+    let unusable = || format!("cannot use {}", path.display());
+    let bundle = Bundle::read(parameters, file).with_context(unusable)?;
+    EncryptedMatrix::from_bundle(bundle).with_context(unusable)
 }

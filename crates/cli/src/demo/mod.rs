@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use tapetum_learn::{ClassLabels, Features, PlainModel};
-use tapetum_vision::{Pipeline, Split, embedded};
+use tapetum_vision::{Split, embedded};
 
-use crate::args::{Classify, DEFAULT_FEATURES, Demo, LabelsAre, Train};
+use crate::args::{Classify, DEFAULT_FEATURES, DEFAULT_ROWS, Demo, Kind, LabelsAre, Train};
 use crate::data::Samples;
-use crate::encrypt::{encrypt, truths};
-use crate::plan::{Learner, Plan};
+use crate::encrypt::encrypt;
+use crate::plan::Plan;
 use crate::progress::Steps;
 use crate::roles::sender::Sender;
+use crate::twin::Twin;
 use crate::{decrypt, files, keygen, report, server};
 
 pub use outcome::Outcome;
@@ -26,7 +26,7 @@ const POSITIVE: &str = "cat";
 /// Pixels along each side of an image.
 const SIDE: usize = 28;
 /// Three rows of blocks of 512 samples.
-const TRAIN: usize = 1536;
+const TRAIN: usize = DEFAULT_ROWS;
 /// What is left of 992 cats and as many others.
 const TEST: usize = 448;
 
@@ -56,14 +56,10 @@ impl Places {
     }
 }
 
-/// The same training and classification in the clear.
-struct Twin {
-    scores: Vec<f64>,
-}
-
 /// Runs everything and writes the report.
 pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let started = Instant::now();
+    files::check_target(&args.report)?;
     let temporary;
     let dir = match &args.dir {
         Some(dir) => {
@@ -77,13 +73,12 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     };
     let places = Places::under(dir);
     let split = images(args.seed)?;
-    let plan = Plan::new(
-        Learner::by_name(args.learner),
-        DEFAULT_FEATURES.to_owned(),
-        SIDE,
-        columns(args)?,
-        TRAIN,
-    )?;
+    let kind = Kind {
+        learner: args.learner,
+        features: None,
+        side: SIDE,
+    };
+    let plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
 
     let mut clock = Clock::new();
     let keys = keygen::make(
@@ -119,11 +114,8 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
 
     // The owner tells the contributor how features are standardised.
     let pipeline = owner.pipeline()?.context("the pipeline was just fitted")?;
-    files::write_secret(
-        &places.contributor.join(crate::roles::FEATURES),
-        pipeline.to_json()?.as_bytes(),
-    )?;
     let contributor = Sender::contributor(&places.contributor)?;
+    contributor.write_pipeline(&pipeline)?.commit()?;
     let test = Samples::Labelled(split.test.clone());
     let asked = encrypt(
         &contributor,
@@ -148,9 +140,11 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
 
     let scores = decrypt::scores(&places.owner, &places.scores)?;
     let decrypt_seconds = clock.lap();
+    let total = started.elapsed().as_secs_f64();
 
     let step = steps.begin("the same in the clear, to compare");
-    let twin = twin(&plan, &pipeline, &split)?;
+    let twin = Twin::run(&plan, &pipeline, &split.train, &split.test)?;
+    twin.ranges.check()?;
     step.finish();
 
     let ran = story::Ran {
@@ -170,7 +164,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
             encrypt_test: encrypt_test_seconds,
             classify: classify_seconds,
             decrypt: decrypt_seconds,
-            total: started.elapsed().as_secs_f64(),
+            total,
         },
         places: &places,
     };
@@ -188,27 +182,6 @@ fn images(seed: u64) -> Result<Split> {
     Ok(animals
         .one_vs_rest(POSITIVE, true, seed)?
         .split_counts(TRAIN, TEST, seed)?)
-}
-
-fn columns(args: &Demo) -> Result<usize> {
-    let spec: tapetum_vision::FeatureSpec = DEFAULT_FEATURES.parse()?;
-    let intercept = Learner::by_name(args.learner).wants_intercept();
-    Ok(spec.columns(SIDE)? + usize::from(intercept))
-}
-
-fn twin(plan: &Plan, pipeline: &Pipeline, split: &Split) -> Result<Twin> {
-    let train = pipeline.apply(split.train.samples())?;
-    let test = pipeline.apply(split.test.samples())?;
-    let labels = ClassLabels::new(truths(&split.train))?;
-    let simulation = plan
-        .learner
-        .estimator()?
-        .simulate(&Features::new(train.values(), train.cols())?, &labels)?;
-    simulation.ranges.check()?;
-    let model: &PlainModel = &simulation.model;
-    Ok(Twin {
-        scores: model.decision_function(&Features::new(test.values(), test.cols())?)?,
-    })
 }
 
 /// Seconds from one lap to the next.

@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::story::Ran;
-use crate::encrypt::truths;
 use crate::files;
+use crate::twin::truths;
 
 /// The outcome of the demo.
 #[derive(Debug, Serialize)]
@@ -53,7 +53,7 @@ pub struct Seconds {
     pub classify: f64,
     /// Owner: verdicts.
     pub decrypt: f64,
-    /// Everything, with the twin in the clear.
+    /// From the first image that is read to the last verdict.
     pub total: f64,
 }
 
@@ -68,9 +68,9 @@ pub struct Bytes {
     pub public_key: u64,
     /// The evaluation keys.
     pub evaluation_keys: u64,
-    /// Encrypted training data, a image.
+    /// Encrypted training data, an image.
     pub ciphertext_per_image: u64,
-    /// Encrypted held-out data, a image.
+    /// Encrypted held-out data, an image.
     pub ciphertext_per_test_image: u64,
     /// The encrypted model.
     pub model: u64,

@@ -9,7 +9,7 @@ use tapetum_vision::Split;
 
 use super::outcome::{Outcome, Seconds};
 use super::{POSITIVE, Places};
-use crate::encrypt::{Encrypted, truths};
+use crate::encrypt::Encrypted;
 use crate::keygen::Made;
 use crate::plan::{Learner, Plan};
 use crate::report::{
@@ -18,6 +18,7 @@ use crate::report::{
 };
 use crate::server::classify::Classified;
 use crate::server::train::Trained;
+use crate::twin::truths;
 
 /// Pictures shown in the report.
 const EXAMPLES: usize = 24;

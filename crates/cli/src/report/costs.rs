@@ -54,10 +54,10 @@ pub fn sizes(report: &DemoReport) -> Markup {
                     thead { tr { th scope="col" { "What" } th scope="col" { "Who holds it" } th.number scope="col" { "Size" } } }
                     tbody {
                         (size("Secret key", "owner alone", sizes.secret_key))
-                        (size("Public key", "contributors", sizes.public_key))
+                        (size("Public key", "owner and contributors", sizes.public_key))
                         (size("Evaluation keys", "server", sizes.evaluation_keys))
-                        (size("A picture to train on, encrypted", "server", sizes.train_image))
-                        (size("A picture to classify, encrypted", "server", sizes.test_image))
+                        (size("A picture to train on, encrypted by the owner", "server", sizes.train_image))
+                        (size("A picture to classify, encrypted by a contributor", "server", sizes.test_image))
                         (size("The model, encrypted", "server", sizes.model))
                         (size("All scores, encrypted", "server, then owner", sizes.scores))
                     }

@@ -24,7 +24,7 @@ pub struct DemoReport {
     pub examples: Vec<Example>,
     /// What was done, in order.
     pub steps: Vec<Step>,
-    /// Wall time of the whole run.
+    /// Wall time from keys to verdicts.
     pub total: Duration,
     /// Sizes of what was written.
     pub sizes: Sizes,
@@ -64,9 +64,9 @@ pub struct Example {
 /// Who does a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Holds the secret key and reads results.
+    /// Holds the secret key, encrypts pictures to train on, reads results.
     Owner,
-    /// Holds the public key and encrypts pictures.
+    /// Holds the public key and encrypts new pictures.
     Contributor,
     /// Holds evaluation keys and computes.
     Server,

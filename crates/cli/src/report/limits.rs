@@ -16,7 +16,7 @@ pub fn learned(report: &DemoReport) -> Markup {
                     h3 { "It learned" }
                     ul {
                         li { "that there are " (count(report.train_images)) " pictures to train on and " (count(report.outcomes.len())) " to classify, each " (count(report.model.columns)) " numbers wide" }
-                        li { "the recipe: " (report.model.learner) ", its number of iterations and step sizes, which polynomials" }
+                        li { "the recipe: " (report.model.learner) ", its step sizes and polynomials" }
                         li { "the encryption parameters, the size of each file and the time of each step" }
                         @if !encrypted {
                             li { strong { "which training pictures are " (report.classes[0]) } ": their labels were sent in the clear" }
@@ -58,7 +58,7 @@ pub fn limits(report: &DemoReport) -> Markup {
                 li { "Small grey pictures and a linear classifier: deep networks in the clear reach far more on photographs." }
                 li { "Nothing proves to the owner that the server computed what it was asked to compute." }
                 li { "Whoever holds the secret key can decrypt everything encrypted under it, pictures included." }
-                li { "Features are scaled before encryption by means and deviations of the training pictures; contributors share these figures." }
+                li { "Features are scaled before encryption by means and deviations of the training pictures; the owner gives these figures to the contributor, but not to the server." }
                 li { "A decrypted score must never go back to the server, and to others only after noise has been added: scores of CKKS carry traces of the secret key." }
                 li { "The security in bits is an estimate for known attacks, not a proof. The program has had no independent audit." }
             }

@@ -8,30 +8,31 @@ const BOX_HEIGHT: i32 = 88;
 
 /// Contributor, server and owner, with what passes between them.
 pub fn diagram(labels_encrypted: bool) -> Markup {
-    let (data, sentence) = if labels_encrypted {
+    let (labels, sentence) = if labels_encrypted {
         (
-            "encrypted pictures, labels",
-            "The contributor sends encrypted pictures and encrypted labels to the server.",
+            "and their labels",
+            "The owner sends encrypted pictures and encrypted labels to train on to the server.",
         )
     } else {
         (
-            "encrypted pictures",
-            "The contributor sends encrypted pictures to the server, and the labels of those for training in the clear.",
+            "and clear labels",
+            "The owner sends encrypted pictures to train on to the server, and their labels in the clear.",
         )
     };
     html! {
-        svg.diagram viewBox="0 0 460 420" role="img" aria-labelledby="roles-title roles-description" {
+        svg.diagram viewBox="0 0 460 472" role="img" aria-labelledby="roles-title roles-description" {
             title id="roles-title" { "Contributor, server and owner" }
             desc id="roles-description" {
                 "The owner gives the public key to the contributor and evaluation keys to the server. "
-                (sentence) " The server sends encrypted scores to the owner, who alone has the secret key."
+                (sentence) " The contributor sends encrypted new pictures to the server. "
+                "The server sends encrypted scores to the owner, who alone has the secret key."
             }
             defs {
                 marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" orient="auto" {
                     path.head d="M0 0 L10 5 L0 10 Z" {}
                 }
             }
-            (role("contributor", 10, "Contributor", "has pictures, encrypts them", &html! {
+            (role("contributor", 10, "Contributor", "encrypts new pictures", &html! {
                 rect x="0" y="3" width="36" height="30" rx="3" {}
                 circle cx="11" cy="13" r="3.5" {}
                 path d="M2 30 L14 19 L21 25 L27 20 L34 28" {}
@@ -41,24 +42,27 @@ pub fn diagram(labels_encrypted: bool) -> Markup {
                 rect x="2" y="20" width="32" height="14" rx="3" {}
                 path d="M8 9 H9 M14 9 H15 M8 27 H9 M14 27 H15" {}
             }))
-            (role("owner", 322, "Owner", "keeps the secret key", &html! {
+            (role("owner", 374, "Owner", "keeps the secret key", &html! {
                 circle cx="10" cy="18" r="8" {}
                 path d="M18 18 H35 V25 M28 18 V24" {}
             }))
             g.flow {
-                path d="M232 98 V163" marker-end="url(#head)" {}
-                path d="M300 254 V319" marker-end="url(#head)" {}
+                path d="M280 98 V163" marker-end="url(#head)" {}
+                path d="M206 374 V257" marker-end="url(#head)" {}
+                path d="M424 254 V371" marker-end="url(#head)" {}
             }
             g.flow.keys {
-                path d="M200 322 V257" marker-end="url(#head)" {}
-                path d="M120 366 H56 V54 H117" marker-end="url(#head)" {}
+                path d="M156 374 V257" marker-end="url(#head)" {}
+                path d="M120 418 H40 V54 H117" marker-end="url(#head)" {}
             }
             g.flow-label {
-                text x="244" y="128" { (data) }
-                @if !labels_encrypted { text x="244" y="147" { "and clear labels" } }
-                text x="312" y="293" { "encrypted scores" }
-                text x="190" y="293" text-anchor="end" { "evaluation keys" }
-                text x="66" y="137" { "public key" }
+                text x="292" y="136" { "encrypted pictures" }
+                text x="50" y="137" { "public key" }
+                text x="146" y="338" text-anchor="end" { "evaluation" }
+                text x="146" y="357" text-anchor="end" { "keys" }
+                text x="216" y="290" { "encrypted pictures" }
+                text x="216" y="309" { (labels) }
+                text x="414" y="346" text-anchor="end" { "encrypted scores" }
             }
         }
     }

@@ -127,10 +127,11 @@ pub fn three_roles(report: &DemoReport) -> Markup {
                     figcaption { "Dashed: keys, handed out once. Solid: data." }
                 }
                 dl {
-                    dt.contributor { "Contributor" }
+                    dt.owner { "Owner" }
                     dd {
-                        "Has the pictures. Turns each into " (count(report.model.columns))
-                        " numbers and encrypts them with the public key, which locks and cannot unlock."
+                        "Makes all keys and keeps the secret one. Encrypts the pictures to train on"
+                        @if report.model.labels_encrypted { " and their labels" }
+                        ", and decrypts the scores: above zero means “" (report.classes[0]) "”."
                     }
                     dt.server { "Server" }
                     dd {
@@ -138,12 +139,16 @@ pub fn three_roles(report: &DemoReport) -> Markup {
                         "enough to train by " (report.model.learner)
                         " and to score new pictures. The model that comes out is encrypted as well."
                     }
-                    dt.owner { "Owner" }
+                    dt.contributor { "Contributor" }
                     dd {
-                        "Made all keys and keeps the secret one. Decrypts the scores: above zero means “"
-                        (report.classes[0]) "”."
+                        "Has the new pictures. Encrypts them with the public key, which locks and cannot unlock. "
+                        "Contributors may send pictures to train on as well, but do not in this demo."
                     }
                 }
+            }
+            p {
+                "Whoever encrypts a picture first turns it into " (count(report.model.columns))
+                " numbers. What is encrypted with the secret key is half as large as with the public one."
             }
             p.aside { "The demo plays all three roles on one machine, each in a directory of its own. In earnest they would be different parties." }
         }
@@ -162,9 +167,9 @@ pub fn what_the_server_saw(report: &DemoReport) -> Markup {
         section {
             h2 { "What the server saw" }
             p {
-                "Left, a picture as its contributor has it. Right, what reached the server in its place: "
+                "Left, a new picture as its contributor has it. Right, what reached the server in its place: "
                 (count(largest)) " bytes of the encrypted file, each drawn as one grey dot. "
-                "The share of one picture in that file is " strong { (bytes(report.sizes.test_image)) } ". "
+                "One picture’s share of that file is " strong { (bytes(report.sizes.test_image)) } ". "
                 "Two encryptions of the same picture look as different as two of different ones."
             }
             div.pairs {

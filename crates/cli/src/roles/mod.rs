@@ -5,12 +5,17 @@
 //! | `plan.json`: what was agreed | yes | yes | yes |
 //! | `secret.key` | yes | never | never |
 //! | `public.key` | yes | yes | |
-//! | `evaluation.keys` | yes | | yes |
+//! | `evaluation.keys` | if `keygen` was told no server | | yes |
 //! | `features.json`: how features are standardised | yes | yes | never |
+//! | `*.index.csv`: what was encrypted, with labels | yes | yes | never |
+//!
+//! `keygen` writes the first four and never replaces a key; `encrypt` writes the others.
 
 pub mod owner;
 pub mod sender;
 
+/// All keys: none of them is ever replaced.
+pub const KEYS: [&str; 3] = [SECRET_KEY, PUBLIC_KEY, EVALUATION_KEYS];
 /// The secret key, in the owner's directory alone.
 pub const SECRET_KEY: &str = "secret.key";
 /// The public key.

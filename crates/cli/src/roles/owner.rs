@@ -27,6 +27,7 @@ impl Owner {
         let path = files::existing(dir, SECRET_KEY, advice)?;
         let secret = SecretKey::read(files::open(&path)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
+        plan.check_key(secret.parameters(), &path)?;
         Ok(Self {
             dir: dir.to_owned(),
             plan,

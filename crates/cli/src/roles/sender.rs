@@ -1,15 +1,16 @@
 //! Whoever encrypts: the owner with the secret key, a contributor with the public one.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tapetum_ckks::{Encoder, Encryptor, PublicKey};
-use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
+use tapetum_vision::Pipeline;
 
 use super::owner::Owner;
 use super::{FEATURES, PUBLIC_KEY};
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Pending, Readers};
 use crate::plan::Plan;
 
 /// A directory from which samples are encrypted.
@@ -38,6 +39,7 @@ impl Sender {
         let path = files::existing(dir, PUBLIC_KEY, advice)?;
         let key = PublicKey::read(files::open(&path)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
+        plan.check_key(key.parameters(), &path)?;
         let encryptor = Encryptor::with_public_key(&key);
         Ok(Self::new(dir.to_owned(), plan, encryptor))
     }
@@ -72,26 +74,12 @@ impl Sender {
         Ok(Some(pipeline))
     }
 
-    /// Fits the pipeline to training data and keeps it.
-    pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
-        let spec: FeatureSpec = self.plan.features.parse()?;
-        let options = PipelineOptions {
-            side: self.plan.side,
-            intercept: self.plan.learner.wants_intercept(),
-            ..PipelineOptions::default()
-        };
-        let pipeline = Pipeline::fit(spec, data, options)?;
-        if pipeline.columns() != self.plan.columns {
-            let message = format!(
-                "these data have {} features, but the keys were made for {}: make keys with \
-                 `tapetum keygen --like` for them",
-                pipeline.columns(),
-                self.plan.columns
-            );
-            return Err(Failure::Input(message).into());
-        }
-        // Means and deviations tell the average image, so they are as private as the images.
-        files::write_secret(&self.dir.join(FEATURES), pipeline.to_json()?.as_bytes())?;
-        Ok(pipeline)
+    /// Writes a fitted pipeline. Means and deviations tell the average image, so they are as
+    /// private as the images.
+    pub fn write_pipeline(&self, pipeline: &Pipeline) -> Result<Pending> {
+        let json = pipeline.to_json()?;
+        Pending::write(&self.dir.join(FEATURES), Readers::User, |file| {
+            file.write_all(json.as_bytes())
+        })
     }
 }

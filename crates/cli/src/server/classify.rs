@@ -21,23 +21,25 @@ pub struct Classified {
 
 /// Classifies the samples of a file.
 pub fn run(args: &Classify, steps: Steps) -> Result<Classified> {
-    let server = Server::open(&args.server, steps)?;
     for path in [&args.model, &args.data] {
         refuse_secret_key(path)?;
     }
+    files::check_target(&args.out)?;
+    let server = Server::open(&args.server, steps)?;
     let step = steps.begin("reading model and samples");
     let unusable = || format!("cannot use {}", args.model.display());
-    let bundle =
-        Bundle::read(server.parameters(), files::open(&args.model)?).with_context(unusable)?;
+    let mut file = step.open(&args.model)?;
+    let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
+    files::check_end(file, &args.model)?;
     let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
-    let matrix = training_set::read_matrix(&args.data, server.parameters())?;
+    let matrix = training_set::read_matrix(&args.data, server.parameters(), &step)?;
     step.finish();
 
     let samples = matrix.layout().rows();
     let step = steps.begin(&format!("classifying {samples} encrypted samples"));
     let scores =
         model.decision_function(&server.evaluator, &server.encoder, &matrix, &mut |p| {
-            step.advance(p.done, p.total);
+            step.advance(p.done, p.total)
         })?;
     let bundle = scores.to_bundle()?;
     let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;

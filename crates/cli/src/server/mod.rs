@@ -4,6 +4,7 @@
 pub mod classify;
 pub mod train;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -15,7 +16,10 @@ use crate::failure::Failure;
 use crate::files;
 use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::roles::EVALUATION_KEYS;
+use crate::roles::{EVALUATION_KEYS, SECRET_KEY};
+
+/// Most directories that are searched for secret keys.
+const MAX_DIRECTORIES: usize = 1000;
 
 /// A directory with evaluation keys and without a secret key.
 pub struct Server {
@@ -28,15 +32,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens a directory that `keygen` made, unless there is a secret key in it.
+    /// Opens a directory that `keygen` made, unless there is a secret key anywhere in it.
     pub fn open(dir: &Path, steps: Steps) -> Result<Self> {
         refuse_secret_keys(dir)?;
         let plan = Plan::read(dir)?;
         let advice = "ask the owner for this directory as `tapetum keygen` made it";
         let path = files::existing(dir, EVALUATION_KEYS, advice)?;
         let step = steps.begin("loading evaluation keys");
-        let keys = EvaluationKeys::read(files::open(&path)?)
+        let keys = EvaluationKeys::read(step.open(&path)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
+        plan.check_key(keys.parameters(), &path)?;
         step.finish();
         let evaluator = Evaluator::with_keys(keys);
         Ok(Self {
@@ -52,25 +57,44 @@ impl Server {
     }
 }
 
-/// Looks at every file of a directory, whatever its name.
+/// Looks at every file of a directory and of those below it, whatever its name. Links count as
+/// what they lead to.
 fn refuse_secret_keys(dir: &Path) -> Result<()> {
-    let entries =
-        fs::read_dir(dir).with_context(|| format!("cannot read the folder {}", dir.display()))?;
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read the folder {}", dir.display()))?
-            .path();
-        if path.is_file() {
-            refuse_secret_key(&path)?;
+    let mut directories = vec![dir.to_owned()];
+    let mut seen = HashSet::new();
+    while let Some(dir) = directories.pop() {
+        let unreadable = || format!("cannot read the folder {}", dir.display());
+        // Links may lead in circles.
+        if !seen.insert(dir.canonicalize().with_context(unreadable)?) {
+            continue;
+        }
+        if seen.len() > MAX_DIRECTORIES {
+            let message = format!(
+                "there are more than {MAX_DIRECTORIES} folders under {}: give the server a \
+                 directory of its own",
+                dir.display()
+            );
+            return Err(Failure::Role(message).into());
+        }
+        for entry in fs::read_dir(&dir).with_context(unreadable)? {
+            let path = entry.with_context(unreadable)?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() {
+                refuse_secret_key(&path)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Refuses a file that holds a secret key; any other file is none of its business.
+/// Refuses a file that holds a secret key, or has the name of one; any other file is none of its
+/// business.
 pub(crate) fn refuse_secret_key(path: &Path) -> Result<()> {
-    let is_secret =
-        inspect(files::open(path)?).is_ok_and(|summary| summary.file_type == FileType::SecretKey);
+    let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
+    let is_secret = has_name
+        || inspect(files::open(path)?)
+            .is_ok_and(|summary| summary.file_type == FileType::SecretKey);
     if is_secret {
         let message = format!(
             "{} holds a secret key, and this is a command of the server, which must never have \

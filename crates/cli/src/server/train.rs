@@ -25,10 +25,11 @@ pub struct Trained {
 
 /// Trains a model on the samples of a file.
 pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
-    let server = Server::open(&args.server, steps)?;
     refuse_secret_key(&args.data)?;
+    files::check_target(&args.out)?;
+    let server = Server::open(&args.server, steps)?;
     let step = steps.begin("reading encrypted samples");
-    let (matrix, labels) = training_set::read(&args.data, server.parameters())?;
+    let (matrix, labels) = training_set::read(&args.data, server.parameters(), &step)?;
     step.finish();
 
     let step = steps.begin(&format!(
@@ -42,9 +43,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
         &server.encoder,
         &matrix,
         &labels,
-        &mut |p| {
-            step.advance(p.done, p.total);
-        },
+        &mut |p| step.advance(p.done, p.total),
     )?;
     let bundle = model.to_bundle()?;
     let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;

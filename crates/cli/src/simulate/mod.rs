@@ -1,0 +1,136 @@
+//! The clear twin, before anything is encrypted: how well the model will do, whether values stay
+//! in range, and what encryption will cost.
+
+mod cost;
+
+use anyhow::Result;
+use serde::Serialize;
+use tapetum_learn::{LinearModel, RangeReport};
+use tapetum_vision::Samples as VisionSamples;
+
+use crate::args::{DEFAULT_FEATURES, Simulate, TABLE_FEATURES};
+use crate::data::{self, Samples};
+use crate::failure::Failure;
+use crate::files;
+use crate::index::Index;
+use crate::plan::Plan;
+use crate::progress::Steps;
+use crate::twin::Twin;
+use crate::verdicts::Verdicts;
+
+pub use cost::Cost;
+
+/// What encryption will give and cost.
+#[derive(Debug, Serialize)]
+pub struct Simulated {
+    /// Samples trained on.
+    pub train_samples: usize,
+    /// Samples held out.
+    pub test_samples: usize,
+    /// The class that is recognised.
+    pub positive: String,
+    /// How the model is trained.
+    pub learner: String,
+    /// What is taken from a sample.
+    pub features: String,
+    /// Features of a sample, with the intercept if there is one.
+    pub columns: usize,
+    /// Where values go.
+    pub ranges: Ranges,
+    /// What encryption will cost.
+    pub cost: Cost,
+    /// The verdicts on the held-out part, and the share of right ones.
+    #[serde(flatten)]
+    pub verdicts: Verdicts,
+}
+
+/// Values that must stay in a range, or encrypted results will be wrong without a sign.
+#[derive(Debug, Serialize)]
+pub struct Ranges {
+    /// The largest |z| of each iteration that evaluates the sigmoid's polynomial.
+    pub largest_z: Vec<f64>,
+    /// The largest |z| for which that polynomial is made; none without a polynomial.
+    pub interval: Option<f64>,
+    /// The largest score of a held-out sample.
+    pub largest_score: f64,
+    /// The largest score that the parameters can give back.
+    pub score_limit: f64,
+    #[serde(skip)]
+    report: RangeReport,
+}
+
+/// Trains and classifies in the clear.
+pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
+    if let Some(out) = &args.out {
+        files::check_target(out)?;
+    }
+    let step = steps.begin("reading samples");
+    let split = data::read_split(args)?;
+    step.finish();
+
+    let (default, columns) = match split.train.samples() {
+        VisionSamples::Images(_) => (DEFAULT_FEATURES, None),
+        VisionSamples::Table(table) => (TABLE_FEATURES, Some(table.columns())),
+    };
+    let features = args.kind.features.as_deref().unwrap_or(default);
+    let plan = Plan::for_kind(&args.kind, features, columns, split.train.len())?;
+    let parameters = plan.parameters()?;
+
+    let step = steps.begin("training and classifying in the clear");
+    let pipeline = plan.fit(&split.train)?;
+    let twin = Twin::run(&plan, &pipeline, &split.train, &split.test)?;
+    step.finish();
+    let step = steps.begin("weighing keys and ciphertexts");
+    let cost = Cost::of(&plan, split.train.len(), split.test.len())?;
+    step.finish();
+
+    let (train_samples, test_samples) = (split.train.len(), split.test.len());
+    let index = Index::new(&Samples::Labelled(split.test), pipeline.class_names())?;
+    let mut verdicts = Verdicts::new(&twin.scores, &index.classes, Some(&index.entries));
+    if let Some(out) = &args.out {
+        verdicts.write(out)?;
+    }
+    let [_, positive] = index.classes;
+    Ok(Simulated {
+        train_samples,
+        test_samples,
+        positive,
+        learner: plan.learner.describe(),
+        features: plan.features.clone(),
+        columns: plan.columns,
+        ranges: Ranges {
+            largest_z: twin.ranges.largest.clone(),
+            interval: (twin.ranges.interval.is_finite()).then_some(twin.ranges.interval),
+            largest_score: twin
+                .scores
+                .iter()
+                .fold(0.0, |max, s| f64::max(max, s.abs())),
+            score_limit: LinearModel::largest_score(&parameters),
+            report: twin.ranges,
+        },
+        cost,
+        verdicts,
+    })
+}
+
+impl Simulated {
+    /// Whether encryption will give the same.
+    pub fn check(&self) -> Result<()> {
+        let Ranges {
+            largest_score,
+            score_limit,
+            report,
+            ..
+        } = &self.ranges;
+        report.check()?;
+        if largest_score >= score_limit {
+            let message = format!(
+                "a score is {largest_score:.1} in magnitude, but these parameters give back \
+                 scores below {score_limit:.1} only: encrypted verdicts would be wrong without a \
+                 sign; take fewer or other features"
+            );
+            return Err(Failure::Computation(message).into());
+        }
+        Ok(())
+    }
+}

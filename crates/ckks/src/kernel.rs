@@ -5,10 +5,7 @@ use tapetum_ring::{Coefficient, Evaluation, Poly};
 
 use crate::parameters::Parameters;
 
-/// The name of the kernels that this machine runs.
-pub fn name() -> &'static str {
-    "portable"
-}
+pub use tapetum_ring::{Kernel, KernelError};
 
 /// A polynomial modulo one prime, by its N coefficients.
 #[derive(Clone, Debug, PartialEq)]

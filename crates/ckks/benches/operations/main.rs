@@ -2,6 +2,7 @@
 //! `rotate` after `--`. One thread computes; `tapetum bench engine` can use more.
 
 mod evaluation;
+mod linear_transform;
 mod messages;
 mod setting;
 mod wire;
@@ -33,6 +34,9 @@ fn measure() {
         messages::bench(&mut criterion, &setting);
         evaluation::bench(&mut criterion, &setting);
         wire::bench(&mut criterion, &setting);
+        if preset == Preset::N14 {
+            linear_transform::bench(&mut criterion, &setting);
+        }
     }
     criterion.final_summary();
 }

@@ -11,7 +11,7 @@ mod sets;
 use anyhow::Result;
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use rayon::ThreadPoolBuilder;
-use tapetum_ckks::kernel;
+use tapetum_ckks::kernel::Kernel;
 
 use crate::progress::Steps;
 use meter::Meter;
@@ -41,7 +41,7 @@ Examples:
   tapetum bench engine --sets n14,n15 --threads 2 --runs 21
   tapetum bench engine --json > engine.json
 
-A figure is the median over the runs. n16 needs about 2 GB of memory.")]
+A figure is the median over the runs. n16 needs about 8 GB of memory.")]
 pub struct Engine {
     /// The parameter sets.
     #[arg(
@@ -67,13 +67,14 @@ pub fn run(args: &Bench, steps: Steps) -> Result<Report> {
 }
 
 fn engine(args: &Engine, steps: Steps) -> Result<Report> {
+    let kernel = Kernel::from_environment()?;
     let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
     let meter = Meter::new(args.runs);
     let mut rows = Vec::new();
     for &set in &args.sets {
         rows.extend(pool.install(|| operations::measure(set, meter, args.threads, steps))?);
     }
-    Ok(Report::new(kernel::name(), rows))
+    Ok(Report::new(kernel.name(), rows))
 }
 
 #[cfg(test)]
@@ -101,6 +102,7 @@ mod tests {
             "rescale",
             "rotate",
             "rotate_hoisted_8",
+            "linear_transform_64",
         ];
         assert_eq!(operations, expected);
         for row in &report.rows {

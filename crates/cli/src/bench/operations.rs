@@ -1,28 +1,127 @@
 //! The operations, each on fresh ciphertexts with all primes and full slots.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use tapetum_ckks::kernel::Coefficients;
 use tapetum_ckks::{
-    Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey,
+    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan,
+    LinearTransform, Parameters, Plaintext, SecretKey, SlotMatrix,
 };
 
 use super::meter::Meter;
 use super::report::Row;
 use super::sets::Set;
-use crate::progress::Steps;
+use crate::progress::{Step, Steps};
 
 /// The rotations of `rotate_hoisted_8`; the first one is that of `rotate`.
 const ROTATIONS: [i64; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/// The diagonals of `linear_transform_64`.
+const DIAGONALS: i64 = 64;
+
+/// Measures every operation with one parameter set, in the threads that it is called in.
+pub fn measure(set: Set, meter: Meter, threads: usize, steps: Steps) -> Result<Vec<Row>> {
+    let mut rows = Rows {
+        parameters: set.parameters()?,
+        meter,
+        threads,
+        steps,
+        rows: Vec::new(),
+    };
+    let secret = SecretKey::generate(&rows.parameters)?;
+    rows.transforms()?;
+    let (plain, pair) = rows.messages(&secret)?;
+    rows.evaluation(&secret, &plain, &pair)?;
+    rows.linear_transform(&secret, &pair[0])?;
+    Ok(rows.rows)
+}
 
 /// Rows of one parameter set.
 struct Rows {
     parameters: Parameters,
     meter: Meter,
     threads: usize,
+    steps: Steps,
     rows: Vec<Row>,
 }
 
 impl Rows {
+    /// One prime.
+    fn transforms(&mut self) -> Result<()> {
+        let x = Coefficients::example(&self.parameters);
+        self.time_on("ntt_forward", 1, || x.clone(), |x| Ok(x.forward()))?;
+        let x = x.forward();
+        self.time_on("ntt_inverse", 1, || x.clone(), |x| Ok(x.inverse()))
+    }
+
+    /// The way in and the way out. Gives what it has made: a message and two encryptions of it.
+    fn messages(&mut self, secret: &SecretKey) -> Result<(Plaintext, [Ciphertext; 2])> {
+        let level = self.parameters.max_level();
+        let values: Vec<_> = (0..self.parameters.slots()).map(number).collect();
+        let encoder = Encoder::new(&self.parameters);
+        let public = KeyGenerator::new(secret)?.public_key()?;
+        let (encryptor, decryptor) = (Encryptor::with_public_key(&public), Decryptor::new(secret));
+        let plain = encoder.encode(&values, level)?;
+        let pair = [encryptor.encrypt(&plain)?, encryptor.encrypt(&plain)?];
+        let step = self.step("encode, encrypt, decrypt");
+        self.time("encode", || Ok(encoder.encode(&values, level)?))?;
+        self.time("encrypt", || Ok(encryptor.encrypt(&plain)?))?;
+        let read = |x| Ok(encoder.decode(&decryptor.decrypt(x)?));
+        self.time("decrypt_decode", || read(&pair[0]))?;
+        step.finish();
+        Ok((plain, pair))
+    }
+
+    fn evaluation(
+        &mut self,
+        secret: &SecretKey,
+        plain: &Plaintext,
+        [a, b]: &[Ciphertext; 2],
+    ) -> Result<()> {
+        let plan = KeyPlan::new(&self.parameters).relinearization();
+        let evaluator = self.evaluator(secret, plan.rotations(ROTATIONS))?;
+        let step = self.step("evaluate");
+        let product = evaluator.mul_relin(a, b)?;
+        self.time("add", || Ok(evaluator.add(a, b)?))?;
+        self.time("mul_plain", || Ok(evaluator.mul_plain(a, plain)?))?;
+        self.time("mul_relin", || Ok(evaluator.mul_relin(a, b)?))?;
+        self.time("rescale", || Ok(evaluator.rescale(&product)?))?;
+        self.time("rotate", || Ok(evaluator.rotate(a, ROTATIONS[0])?))?;
+        let hoisted = || Ok(evaluator.rotate_hoisted(a, &ROTATIONS)?);
+        self.time("rotate_hoisted_8", hoisted)?;
+        step.finish();
+        Ok(())
+    }
+
+    /// By itself, because its keys and diagonals fill the memory that others leave.
+    fn linear_transform(&mut self, secret: &SecretKey, a: &Ciphertext) -> Result<()> {
+        let slots = self.parameters.slots();
+        let diagonal = |k: i64| {
+            let entries = (0..slots).map(|i| Complex64::from(number(i + k as usize)));
+            (k, entries.collect())
+        };
+        let diagonals: BTreeMap<_, _> = (0..DIAGONALS).map(diagonal).collect();
+        let matrix = SlotMatrix::from_diagonals(slots, diagonals)?;
+        let encoder = Encoder::new(&self.parameters);
+        let transform = LinearTransform::new(&encoder, &matrix, a.level())?;
+        let plan = KeyPlan::new(&self.parameters).rotations(transform.rotations());
+        let evaluator = self.evaluator(secret, plan)?;
+        let step = self.step("linear transform");
+        let transformed = || Ok(evaluator.linear_transform(a, &transform)?);
+        self.time("linear_transform_64", transformed)?;
+        step.finish();
+        Ok(())
+    }
+
+    fn evaluator(&self, secret: &SecretKey, plan: KeyPlan) -> Result<Evaluator> {
+        let step = self.step("make keys");
+        let keys = KeyGenerator::new(secret)?
+            .evaluation_keys_with(&plan, |done| step.advance(done, plan.len()))?;
+        step.finish();
+        Ok(Evaluator::with_keys(keys))
+    }
+
     /// Adds the row of an operation over all primes of Q.
     fn time<O>(&mut self, op: &'static str, mut call: impl FnMut() -> Result<O>) -> Result<()> {
         let primes = self.parameters.max_level() + 1;
@@ -52,69 +151,14 @@ impl Rows {
         });
         Ok(())
     }
-}
 
-/// Measures every operation with one parameter set, in the threads that it is called in.
-pub fn measure(set: Set, meter: Meter, threads: usize, steps: Steps) -> Result<Vec<Row>> {
-    let parameters = set.parameters()?;
-    let log_n = parameters.log_n();
-    let step = steps.begin(&format!("N = 2^{log_n}: make keys"));
-    let secret = SecretKey::generate(&parameters)?;
-    let mut generator = KeyGenerator::new(&secret)?;
-    let public = generator.public_key()?;
-    let plan = KeyPlan::new(&parameters)
-        .relinearization()
-        .rotations(ROTATIONS);
-    let keys = generator.evaluation_keys_with(&plan, |done| step.advance(done, plan.len()))?;
-    step.finish();
-
-    let step = steps.begin(&format!("N = 2^{log_n}: measure"));
-    let (encoder, evaluator) = (Encoder::new(&parameters), Evaluator::with_keys(keys));
-    let (encryptor, decryptor) = (Encryptor::with_public_key(&public), Decryptor::new(&secret));
-    let level = parameters.max_level();
-    let values = message(parameters.slots());
-    let plain = encoder.encode(&values, level)?;
-    let (a, b) = (encryptor.encrypt(&plain)?, encryptor.encrypt(&plain)?);
-    let product = evaluator.mul_relin(&a, &b)?;
-    let coefficients = Coefficients::example(&parameters);
-    let transformed = coefficients.clone().forward();
-
-    let mut rows = Rows {
-        parameters,
-        meter,
-        threads,
-        rows: Vec::new(),
-    };
-    rows.time_on(
-        "ntt_forward",
-        1,
-        || coefficients.clone(),
-        |x| Ok(x.forward()),
-    )?;
-    rows.time_on(
-        "ntt_inverse",
-        1,
-        || transformed.clone(),
-        |x| Ok(x.inverse()),
-    )?;
-    rows.time("encode", || Ok(encoder.encode(&values, level)?))?;
-    rows.time("encrypt", || Ok(encryptor.encrypt(&plain)?))?;
-    rows.time("decrypt_decode", || {
-        Ok(encoder.decode(&decryptor.decrypt(&a)?))
-    })?;
-    rows.time("add", || Ok(evaluator.add(&a, &b)?))?;
-    rows.time("mul_plain", || Ok(evaluator.mul_plain(&a, &plain)?))?;
-    rows.time("mul_relin", || Ok(evaluator.mul_relin(&a, &b)?))?;
-    rows.time("rescale", || Ok(evaluator.rescale(&product)?))?;
-    rows.time("rotate", || Ok(evaluator.rotate(&a, ROTATIONS[0])?))?;
-    rows.time("rotate_hoisted_8", || {
-        Ok(evaluator.rotate_hoisted(&a, &ROTATIONS)?)
-    })?;
-    step.finish();
-    Ok(rows.rows)
+    fn step(&self, what: &str) -> Step {
+        let log_n = self.parameters.log_n();
+        self.steps.begin(&format!("N = 2^{log_n}: {what}"))
+    }
 }
 
 /// Numbers in [-1, 1], no two alike.
-fn message(slots: usize) -> Vec<f64> {
-    (0..slots).map(|i| (i as f64).sin()).collect()
+fn number(index: usize) -> f64 {
+    (index as f64).sin()
 }

@@ -1,6 +1,7 @@
 //! Exact base conversion: a polynomial of one basis, seen as integers, modulo other primes.
 
 use crate::basis::Basis;
+use crate::buffer::Buffer;
 use crate::modulus::{Modulus, Residue};
 use crate::parallel::for_each_limb;
 use crate::poly::{Coefficient, Poly};
@@ -84,43 +85,44 @@ impl BaseConverter {
     /// If the polynomial does not live in [`from`](Self::from).
     pub fn convert(&self, poly: &Poly<Coefficient>) -> Poly<Coefficient> {
         assert_eq!(*poly.basis(), self.from, "polynomial of another basis");
-        let rows = self.rows(poly);
-        let n = self.from.degree();
-        let rows: Vec<_> = rows.chunks_exact(n).collect();
-        Poly::from_limbs_with(&self.to, |j, out| {
-            simd::combine(
-                Kernel::selected(),
-                self.to.modulus(j),
-                out,
-                &rows,
-                &self.weights[j][..rows.len()],
-            );
-        })
+        let scaled = self.scale(|i| poly.limb(i));
+        Poly::from_limbs_with(&self.to, |j, out| self.limb(&scaled, j, out))
     }
 
-    /// y_1, ..., y_k and, where k > 1, v: what each target prime weighs and adds up.
-    fn rows(&self, poly: &Poly<Coefficient>) -> Vec<Residue> {
+    /// The half of a conversion that all target primes share; `limb(i)` are the coefficients
+    /// modulo q_i.
+    pub(crate) fn scale<'a>(&self, limb: impl Fn(usize) -> &'a [Residue] + Sync) -> Scaled {
         let n = self.from.degree();
         let k = self.from.len();
         let rounded = if k > 1 { n } else { 0 };
-        let mut rows = vec![Residue::ZERO; k * n + rounded];
+        let mut rows = Buffer::any(k * n + rounded);
         let (scaled, quotients) = rows.split_at_mut(k * n);
-        for_each_limb(scaled, n, |i, limb| {
-            limb.copy_from_slice(poly.limb(i));
-            simd::scale_assign(
-                Kernel::selected(),
-                self.from.modulus(i),
-                limb,
-                self.cofactor_inverses[i],
-            );
+        for_each_limb(scaled, n, |i, row| {
+            row.copy_from_slice(limb(i));
+            let (modulus, factor) = (self.from.modulus(i), self.cofactor_inverses[i]);
+            simd::scale_assign(Kernel::selected(), modulus, row, factor);
         });
         if k > 1 {
             let scaled: Vec<_> = scaled.chunks_exact(n).collect();
-            for_each_limb(quotients, n, |_, out| {
-                let modulus = self.from.modulus(0);
-                simd::round_weighted(Kernel::selected(), modulus, out, &scaled, &self.inverses);
-            });
+            let modulus = self.from.modulus(0);
+            simd::round_weighted(
+                Kernel::selected(),
+                modulus,
+                quotients,
+                &scaled,
+                &self.inverses,
+            );
         }
-        rows
+        Scaled(rows)
+    }
+
+    /// The other half, modulo the target prime number `j`.
+    pub(crate) fn limb(&self, scaled: &Scaled, j: usize, out: &mut [Residue]) {
+        let rows: Vec<_> = scaled.0.chunks_exact(out.len()).collect();
+        let weights = &self.weights[j][..rows.len()];
+        simd::combine(Kernel::selected(), self.to.modulus(j), out, &rows, weights);
     }
 }
+
+/// y_1, ..., y_k and, where k > 1, v: what each target prime weighs and adds up.
+pub(crate) struct Scaled(Buffer);

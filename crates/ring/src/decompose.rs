@@ -74,16 +74,16 @@ impl Decomposer {
         self.digits
             .par_iter()
             .map(|digit| {
-                let own = coefficients.restricted(digit.converter.from());
-                let others = digit.converter.convert(&own).into_evaluation();
+                let first = digit.primes.start;
+                let scaled = digit.converter.scale(|i| coefficients.limb(first + i));
                 Poly::from_limbs_with(&self.qp, |i, limb| {
-                    limb.copy_from_slice(if digit.primes.contains(&i) {
-                        poly.limb(i)
-                    } else if i < digit.primes.start {
-                        others.limb(i)
-                    } else {
-                        others.limb(i - digit.primes.len())
-                    });
+                    if digit.primes.contains(&i) {
+                        limb.copy_from_slice(poly.limb(i));
+                        return;
+                    }
+                    let other = if i < first { i } else { i - digit.primes.len() };
+                    digit.converter.limb(&scaled, other, limb);
+                    self.qp.table(i).forward(limb);
                 })
             })
             .collect()

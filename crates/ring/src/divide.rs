@@ -1,6 +1,7 @@
 //! Division with rounding by the last primes of a basis: rescaling and mod-down.
 
 use crate::basis::Basis;
+use crate::buffer::Buffer;
 use crate::convert::BaseConverter;
 use crate::modulus::Residue;
 use crate::poly::{Evaluation, Poly};
@@ -58,12 +59,15 @@ impl Divider {
     pub fn divide(&self, poly: Poly<Evaluation>) -> Poly<Evaluation> {
         assert_eq!(*poly.basis(), self.whole, "polynomial of another basis");
         let remainder = poly.restricted(self.converter.from()).into_coefficients();
-        let remainder = self.converter.convert(&remainder).into_evaluation();
+        let scaled = self.converter.scale(|i| remainder.limb(i));
         let mut quotient = poly;
         quotient.truncate(self.kept().len());
-        let inverses = &self.inverses;
-        quotient.zip_with(&remainder, |i, modulus, x, r| {
-            simd::sub_scale_assign(Kernel::selected(), modulus, x, r, inverses[i]);
+        quotient.for_each_limb(|i, table, x| {
+            let mut r = Buffer::any(x.len());
+            self.converter.limb(&scaled, i, &mut r);
+            table.forward(&mut r);
+            let (modulus, inverse) = (table.modulus(), self.inverses[i]);
+            simd::sub_scale_assign(Kernel::selected(), modulus, x, &r, inverse);
         });
         quotient
     }

@@ -21,6 +21,7 @@
 
 mod automorphism;
 mod basis;
+mod buffer;
 mod convert;
 mod decompose;
 mod divide;
@@ -40,5 +41,5 @@ pub use decompose::Decomposer;
 pub use divide::Divider;
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
-pub use poly::{Coefficient, Evaluation, Form, Poly, inner_product};
+pub use poly::{Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair};
 pub use simd::{Kernel, KernelError};

@@ -92,7 +92,7 @@ pub fn unpack<F: Form>(basis: &Basis, bytes: &[u8]) -> Result<Poly<F>, PackingEr
             }
         }
     }
-    Ok(Poly::from_data(basis, data))
+    Ok(Poly::from_data(basis, data.into()))
 }
 
 #[cfg(test)]

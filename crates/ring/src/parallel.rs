@@ -24,3 +24,22 @@ pub(crate) fn for_each_limb(
             .for_each(|(i, limb)| work(i, limb));
     }
 }
+
+/// Calls `work(i, a, b)` for every limb of two polynomials of one shape, in parallel where it pays.
+pub(crate) fn for_each_limb_pair(
+    a: &mut [Residue],
+    b: &mut [Residue],
+    degree: usize,
+    work: impl Fn(usize, &mut [Residue], &mut [Residue]) + Send + Sync,
+) {
+    if a.len() < MIN_RESIDUES {
+        let limbs = a.chunks_exact_mut(degree).zip(b.chunks_exact_mut(degree));
+        limbs.enumerate().for_each(|(i, (a, b))| work(i, a, b));
+    } else {
+        a.par_chunks_exact_mut(degree)
+            .zip(b.par_chunks_exact_mut(degree))
+            .with_min_len((MIN_RESIDUES / 2 / degree).max(1))
+            .enumerate()
+            .for_each(|(i, (a, b))| work(i, a, b));
+    }
+}

@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use zeroize::Zeroize;
 
 use crate::basis::Basis;
+use crate::buffer::Buffer;
 use crate::modulus::{Modulus, Residue};
-use crate::parallel::for_each_limb;
+use crate::ntt::NttTable;
+use crate::parallel::{for_each_limb, for_each_limb_pair};
 use crate::simd::{self, Kernel};
 
 /// Marks a polynomial as a list of its coefficients.
@@ -38,27 +40,27 @@ mod sealed {
 pub struct Poly<F: Form> {
     basis: Basis,
     /// Limb after limb, in the order of the basis.
-    data: Vec<Residue>,
+    data: Buffer,
     form: PhantomData<F>,
 }
 
 impl<F: Form> Poly<F> {
     /// The zero polynomial.
     pub fn zero(basis: &Basis) -> Self {
-        Self::from_data(basis, vec![Residue::ZERO; basis.len() * basis.degree()])
+        Self::from_data(basis, Buffer::zeroed(basis.len() * basis.degree()))
     }
 
-    /// `fill(i, limb)` writes limb i; the limbs start as zero.
+    /// `fill(i, limb)` writes every residue of limb i; what it finds there is of no meaning.
     pub(crate) fn from_limbs_with(
         basis: &Basis,
         fill: impl Fn(usize, &mut [Residue]) + Send + Sync,
     ) -> Self {
-        let mut poly = Self::zero(basis);
-        for_each_limb(&mut poly.data, basis.degree(), fill);
-        poly
+        let mut data = Buffer::any(basis.len() * basis.degree());
+        for_each_limb(&mut data, basis.degree(), fill);
+        Self::from_data(basis, data)
     }
 
-    pub(crate) fn from_data(basis: &Basis, data: Vec<Residue>) -> Self {
+    pub(crate) fn from_data(basis: &Basis, data: Buffer) -> Self {
         assert_eq!(data.len(), basis.len() * basis.degree(), "wrong length");
         Self {
             basis: basis.clone(),
@@ -87,7 +89,7 @@ impl<F: Form> Poly<F> {
     /// If `len` is zero or more than there are.
     pub fn truncated(&self, len: usize) -> Self {
         let basis = self.basis.prefix(len);
-        let data = self.data[..len * basis.degree()].to_vec();
+        let data = Buffer::copy_of(&self.data[..len * basis.degree()]);
         Self::from_data(&basis, data)
     }
 
@@ -158,6 +160,17 @@ impl<F: Form> Poly<F> {
         let basis = self.basis.clone();
         for_each_limb(&mut self.data, basis.degree(), |i, limb| {
             simd::scale_assign(Kernel::selected(), basis.modulus(i), limb, factor(i));
+        });
+    }
+
+    /// Calls `work(i, table, limb)` for every limb, in parallel where it pays.
+    pub(crate) fn for_each_limb(
+        &mut self,
+        work: impl Fn(usize, &NttTable, &mut [Residue]) + Send + Sync,
+    ) {
+        let Self { basis, data, .. } = self;
+        for_each_limb(data, basis.degree(), |i, limb| {
+            work(i, basis.table(i), limb)
         });
     }
 
@@ -282,15 +295,8 @@ impl Poly<Evaluation> {
 /// # Panics
 /// If there is no pair, there are more than 2^10, or a prime is missing.
 pub fn inner_product(pairs: &[(&Poly<Evaluation>, &Poly<Evaluation>)]) -> Poly<Evaluation> {
-    assert!((1..=1 << 10).contains(&pairs.len()), "1 to 2^10 products");
+    let places = term_places(pairs.iter().copied());
     let basis = pairs[0].0.basis();
-    let places: Vec<_> = pairs
-        .iter()
-        .map(|(a, b)| {
-            assert_eq!(a.basis(), basis, "polynomials of different bases");
-            positions(basis, b.basis())
-        })
-        .collect();
     Poly::from_limbs_with(basis, |i, limb| {
         let terms: Vec<_> = pairs
             .iter()
@@ -299,6 +305,46 @@ pub fn inner_product(pairs: &[(&Poly<Evaluation>, &Poly<Evaluation>)]) -> Poly<E
             .collect();
         simd::inner_product(Kernel::selected(), basis.modulus(i), limb, &terms);
     })
+}
+
+/// The sums of `a * b[0]` and of `a * b[1]`, reading every `a` once: a key switch.
+///
+/// # Panics
+/// As [`inner_product`].
+pub fn inner_product_pair(
+    pairs: &[(&Poly<Evaluation>, &[Poly<Evaluation>; 2])],
+) -> [Poly<Evaluation>; 2] {
+    let places = [0, 1].map(|half| term_places(pairs.iter().map(|(a, b)| (*a, &b[half]))));
+    let basis = pairs[0].0.basis();
+    let n = basis.degree();
+    let mut sums = [0, 1].map(|_| Buffer::any(basis.len() * n));
+    let [first, second] = &mut sums;
+    for_each_limb_pair(first, second, n, |i, first, second| {
+        let terms: Vec<_> = pairs
+            .iter()
+            .enumerate()
+            .map(|(k, (a, b))| {
+                let [x, y] = [0, 1].map(|half| b[half].limb(places[half][k][i]));
+                (a.limb(i), x, y)
+            })
+            .collect();
+        simd::inner_product_pair(Kernel::selected(), basis.modulus(i), first, second, &terms);
+    });
+    sums.map(|sum| Poly::from_data(basis, sum))
+}
+
+/// For each pair, where the primes of `a` stand in the basis of `b`.
+fn term_places<'a>(
+    mut pairs: impl ExactSizeIterator<Item = (&'a Poly<Evaluation>, &'a Poly<Evaluation>)> + Clone,
+) -> Vec<Vec<usize>> {
+    assert!((1..=1 << 10).contains(&pairs.len()), "1 to 2^10 products");
+    let all = pairs.clone();
+    let basis = pairs.next().expect("there is one").0.basis();
+    all.map(|(a, b)| {
+        assert_eq!(a.basis(), basis, "polynomials of different bases");
+        positions(basis, b.basis())
+    })
+    .collect()
 }
 
 /// Where the primes of `part` stand in `whole`.
@@ -312,8 +358,6 @@ fn positions(part: &Basis, whole: &Basis) -> Vec<usize> {
 impl<F: Form> Zeroize for Poly<F> {
     fn zeroize(&mut self) {
         self.data.zeroize();
-        self.data
-            .resize(self.basis.len() * self.basis.degree(), Residue::ZERO);
     }
 }
 

@@ -2,7 +2,7 @@
 //! (hybrid key switching with digits of several primes; Han, Ki, 2020, section 3).
 
 use tapetum_ring::sampling::{Seed, uniform};
-use tapetum_ring::{Evaluation, Poly, inner_product};
+use tapetum_ring::{Evaluation, Poly, inner_product_pair};
 
 use crate::parameters::Parameters;
 
@@ -58,26 +58,14 @@ impl SwitchingKey {
         digits: &[Poly<Evaluation>],
     ) -> [Poly<Evaluation>; 2] {
         let divider = parameters.mod_down(level);
-        self.halves(|half| divider.divide(self.raised_half(digits, half)))
+        let [k0, k1] = self.switch_raised(digits);
+        rayon::join(|| divider.divide(k0), || divider.divide(k1)).into()
     }
 
     /// [`switch`](Self::switch) before its division by P: (k0, k1) over Q P with
     /// k0 + k1 t = P c s, up to an error that the division would make small.
     pub(crate) fn switch_raised(&self, digits: &[Poly<Evaluation>]) -> [Poly<Evaluation>; 2] {
-        self.halves(|half| self.raised_half(digits, half))
-    }
-
-    fn raised_half(&self, digits: &[Poly<Evaluation>], half: usize) -> Poly<Evaluation> {
-        let pairs: Vec<_> = digits
-            .iter()
-            .zip(&self.digits)
-            .map(|(digit, key)| (digit, &key[half]))
-            .collect();
-        inner_product(&pairs)
-    }
-
-    /// Both halves, at the same time where there are threads.
-    fn halves(&self, half: impl Fn(usize) -> Poly<Evaluation> + Sync) -> [Poly<Evaluation>; 2] {
-        rayon::join(|| half(0), || half(1)).into()
+        let pairs: Vec<_> = digits.iter().zip(&self.digits).collect();
+        inner_product_pair(&pairs)
     }
 }

@@ -99,6 +99,47 @@ pub(crate) fn inner_product<L: Lanes>(
     }
 }
 
+/// `first[k] = sum over i of terms[i].0[k] * terms[i].1[k]` and the same for `second` and
+/// `terms[i].2`.
+#[inline(always)]
+pub(crate) fn inner_product_pair<L: Lanes>(
+    m: Modular<L>,
+    first: &mut [Residue],
+    second: &mut [Residue],
+    terms: &[(&[Residue], &[Residue], &[Residue])],
+) {
+    for (i, terms) in terms.chunks(TERMS).enumerate() {
+        let (first, _) = numbers_mut(first).as_chunks_mut::<LANES>();
+        let (second, _) = numbers_mut(second).as_chunks_mut::<LANES>();
+        let blocks = first
+            .chunks_exact_mut(COLUMNS)
+            .zip(second.chunks_exact_mut(COLUMNS));
+        for (block, (first, second)) in blocks.enumerate() {
+            let at = block * COLUMNS * LANES;
+            let mut sums = [[Sum::<L>::new(); COLUMNS]; 2];
+            for &(a, x, y) in terms {
+                let a = vectors::<L>(a, at);
+                let (x, y) = (vectors::<L>(x, at), vectors::<L>(y, at));
+                for c in 0..COLUMNS {
+                    sums[0][c].add(a[c], x[c]);
+                    sums[1][c].add(a[c], y[c]);
+                }
+            }
+            for c in 0..COLUMNS {
+                for (sum, out) in [(sums[0][c], &mut first[c]), (sums[1][c], &mut second[c])] {
+                    let sum = sum.finish(m);
+                    let sum = if i == 0 {
+                        sum
+                    } else {
+                        m.reduce(sum.add(m.load(out)))
+                    };
+                    m.store(sum, out);
+                }
+            }
+        }
+    }
+}
+
 /// `out[k] = sum over i of rows[i][k] * weights[i]`. The rows may hold residues of other moduli.
 #[inline(always)]
 pub(crate) fn combine<L: Lanes>(

@@ -43,6 +43,11 @@ macro_rules! entry_points {
             pointwise::sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64]);
             accumulate::inner_product(out: &mut [Residue], terms: &[(&[Residue], &[Residue])]);
+            accumulate::inner_product_pair(
+                first: &mut [Residue],
+                second: &mut [Residue],
+                terms: &[(&[Residue], &[Residue], &[Residue])]
+            );
             accumulate::combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue]);
         }
 
@@ -139,6 +144,15 @@ dispatch!(
 dispatch!(
     /// `out[k] = sum over i of terms[i].0[k] * terms[i].1[k]`; at most 2^10 terms.
     inner_product(out: &mut [Residue], terms: &[(&[Residue], &[Residue])])
+);
+dispatch!(
+    /// [`inner_product`] of the first factors with the second, into `first`, and with the third,
+    /// into `second`.
+    inner_product_pair(
+        first: &mut [Residue],
+        second: &mut [Residue],
+        terms: &[(&[Residue], &[Residue], &[Residue])]
+    )
 );
 dispatch!(
     /// `out[k] = sum over i of rows[i][k] * weights[i]`; at most 2^10 rows. The rows may hold
@@ -238,6 +252,16 @@ mod tests {
             .collect();
         let inverses: Vec<f64> = rows.iter().map(|_| 1.0 / m.to_f64()).collect();
         agree(&zero, |kernel, out| inner_product(kernel, m, out, &terms));
+        let triples: Vec<_> = terms.iter().map(|&(a, b)| (a, b, a)).collect();
+        for half in 0..2 {
+            agree(&zero, |kernel, out| {
+                let mut other = out.to_vec();
+                match half {
+                    0 => inner_product_pair(kernel, m, out, &mut other, &triples),
+                    _ => inner_product_pair(kernel, m, &mut other, out, &triples),
+                }
+            });
+        }
         agree(&zero, |kernel, out| combine(kernel, m, out, &rows, weights));
         agree(&zero, |kernel, out| {
             round_weighted(kernel, m, out, &rows, &inverses)

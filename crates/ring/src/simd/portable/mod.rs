@@ -70,6 +70,24 @@ pub(crate) fn inner_product(
     }
 }
 
+/// [`inner_product`] of the first factors with the second and with the third.
+pub(crate) fn inner_product_pair(
+    modulus: Modulus,
+    first: &mut [Residue],
+    second: &mut [Residue],
+    terms: &[(&[Residue], &[Residue], &[Residue])],
+) {
+    for (k, (first, second)) in first.iter_mut().zip(second).enumerate() {
+        let (mut x, mut y) = (0, 0);
+        for term in terms {
+            let a = term.0[k].centered() as i128;
+            x += a * term.1[k].centered() as i128;
+            y += a * term.2[k].centered() as i128;
+        }
+        (*first, *second) = (modulus.reduce_wide(x), modulus.reduce_wide(y));
+    }
+}
+
 /// `out[k] = sum over i of rows[i][k] * weights[i]`, reduced once; at most 2^10 rows. The rows may
 /// hold residues of other moduli: what counts is their centred representatives.
 pub(crate) fn combine(

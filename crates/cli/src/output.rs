@@ -78,8 +78,9 @@ pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
             ("held-out data", &cost.test),
         ] {
             text += &format!(
-                "  {name}: {} ciphertexts, {} from the owner, {} from a contributor\n",
+                "  {name}: {} ciphertext{}, {} from the owner, {} from a contributor\n",
                 part.ciphertexts,
+                if part.ciphertexts == 1 { "" } else { "s" },
                 bytes(part.bytes_from_owner),
                 bytes(part.bytes_from_contributor)
             );

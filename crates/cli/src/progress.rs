@@ -12,8 +12,9 @@ use crate::files;
 /// How often a running step is redrawn.
 const TICK: Duration = Duration::from_millis(200);
 const SPINNER: &str = "  {spinner} {msg}  {elapsed}";
-const UNITS: &str = "  {spinner} {msg}  [{bar:30}] {pos}/{len}  {elapsed}, {eta} left";
-const BYTES: &str = "  {spinner} {msg}  [{bar:30}] {bytes}/{total_bytes}  {elapsed}, {eta} left";
+const UNITS: &str = "  {spinner} {msg}  [{wide_bar}] {percent} %  {elapsed}, {eta} left";
+const BYTES: &str =
+    "  {spinner} {msg}  [{wide_bar}] {decimal_bytes}/{decimal_total_bytes}  {elapsed}, {eta} left";
 
 /// Shows steps on standard error: a bar with the time that is left on a terminal, a line at the
 /// end of each step everywhere else.
@@ -63,8 +64,11 @@ impl Steps {
 impl Step {
     /// `done` of `total` units are finished.
     pub fn advance(&self, done: usize, total: usize) {
-        self.set_length(total as u64, UNITS);
-        self.bar.set_position(done as u64);
+        // Before the first is done nobody knows how long the others take.
+        if done > 0 {
+            self.set_length(total as u64, UNITS);
+            self.bar.set_position(done as u64);
+        }
     }
 
     /// Opens a file whose bytes are the units of this step.

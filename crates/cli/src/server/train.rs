@@ -32,11 +32,8 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     let (matrix, labels) = training_set::read(&args.data, server.parameters(), &step)?;
     step.finish();
 
-    let step = steps.begin(&format!(
-        "training: {} on {} encrypted samples",
-        server.plan.learner.describe(),
-        matrix.layout().rows()
-    ));
+    let samples = matrix.layout().rows();
+    let step = steps.begin(&format!("training on {samples} encrypted samples"));
     let estimator = server.plan.learner.estimator()?;
     let model = estimator.fit(
         &server.evaluator,
@@ -50,7 +47,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     step.finish();
     Ok(Trained {
         learner: server.plan.learner.describe(),
-        samples: matrix.layout().rows(),
+        samples,
         labels_encrypted: matches!(labels, tapetum_learn::Labels::Encrypted(_)),
         level: model.level(),
         bytes,

@@ -1,0 +1,137 @@
+//! The demo, and the role commands on what it leaves behind.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{column, run, same_verdicts};
+use serde_json::Value;
+
+const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 1536 \
+                    --test-count 448 --seed 1";
+
+/// Runs the demo and checks what does not depend on how the model is trained.
+fn demo(dir: &Path, learner: &str, least: f64) -> Value {
+    let line = format!("demo --learner {learner} --dir play --report report.html");
+    let found = run(dir, &line);
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert_eq!(
+        (&found["train_images"], &found["test_images"]),
+        (&1536.into(), &448.into())
+    );
+    let (encrypted, clear) = (
+        number(&found["accuracy_encrypted"]),
+        number(&found["accuracy_clear"]),
+    );
+    assert!(
+        encrypted >= least && (encrypted - clear).abs() <= 0.005,
+        "{encrypted} {clear}"
+    );
+    assert!(number(&found["largest_score_difference"]) < 1e-2);
+    assert!(number(&found["parameters"]["security_bits"]) >= 128.0);
+    for key in [
+        "keygen",
+        "encrypt_train",
+        "train",
+        "encrypt_test",
+        "classify",
+        "decrypt",
+    ] {
+        assert!(number(&found["seconds"][key]) > 0.0, "{key}");
+        assert!(
+            number(&found["seconds"][key]) < number(&found["seconds"]["total"]),
+            "{key}"
+        );
+    }
+    for key in [
+        "keys",
+        "ciphertext_per_image",
+        "ciphertext_per_test_image",
+        "model",
+        "scores",
+    ] {
+        assert!(number(&found["bytes"][key]) > 0.0, "{key}");
+    }
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("data:image/png;base64,"));
+    let right = (encrypted * 448.0).round();
+    assert!(page.contains(&format!("{right} right")));
+
+    // The twin of the role commands is that of the demo, and so are the verdicts.
+    let simulated = run(
+        dir,
+        &format!("simulate {DATA} --learner {learner} --out clear.csv"),
+    );
+    assert_eq!(simulated["accuracy"], found["accuracy_clear"]);
+    decrypt(dir, "play/server/scores.enc");
+    same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-2);
+    found
+}
+
+fn decrypt(dir: &Path, scores: &str) {
+    let line = format!(
+        "decrypt --owner play/owner {scores} --index play/contributor/test.index.csv \
+         --out verdicts.csv"
+    );
+    run(dir, &line);
+}
+
+/// The role commands from keys to verdicts with the settings of the demo.
+#[test]
+fn linear_means_by_demo_and_by_roles() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    demo(dir, "linear-means", 0.8);
+    fs::rename(dir.join("verdicts.csv"), dir.join("demo.csv")).unwrap();
+
+    run(
+        dir,
+        "keygen --owner owner --server server --learner linear-means",
+    );
+    run(
+        dir,
+        &format!("encrypt --owner owner {DATA} --split train --out train.enc"),
+    );
+    let test = format!("encrypt --owner owner {DATA} --split test --labels withheld");
+    run(dir, &format!("{test} --out test.enc"));
+    fs::rename(dir.join("owner"), dir.join("away")).unwrap();
+    run(
+        dir,
+        "train --server server --data train.enc --out model.enc",
+    );
+    run(
+        dir,
+        "classify --server server --model model.enc --data test.enc --out scores.enc",
+    );
+    fs::rename(dir.join("away"), dir.join("owner")).unwrap();
+    run(
+        dir,
+        "decrypt --owner owner scores.enc --index owner/test.index.csv --out verdicts.csv",
+    );
+    same_verdicts(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
+}
+
+/// What `tapetum demo` does without further words.
+#[test]
+fn logistic_regression_and_one_more_picture() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    let found = demo(dir, "logistic", 0.88);
+    assert_eq!(found["learner"], "logistic regression with 3 iterations");
+
+    // The owner asks about the same pictures, with labels along that nobody needs.
+    fs::rename(dir.join("verdicts.csv"), dir.join("demo.csv")).unwrap();
+    run(
+        dir,
+        &format!("encrypt --owner play/owner {DATA} --split test --out again.enc"),
+    );
+    run(
+        dir,
+        "classify --server play/server --model play/server/model.enc --data again.enc \
+         --out scores.enc",
+    );
+    decrypt(dir, "scores.enc");
+    same_verdicts(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
+    assert_eq!(column(&dir.join("verdicts.csv"), "class").len(), 448);
+}

@@ -14,6 +14,13 @@
 pub mod owner;
 pub mod sender;
 
+use std::path::Path;
+
+use anyhow::Result;
+use tapetum_ckks::wire::{FileType, inspect};
+
+use crate::files;
+
 /// All keys: none of them is ever replaced.
 pub const KEYS: [&str; 3] = [SECRET_KEY, PUBLIC_KEY, EVALUATION_KEYS];
 /// The secret key, in the owner's directory alone.
@@ -24,3 +31,11 @@ pub const PUBLIC_KEY: &str = "public.key";
 pub const EVALUATION_KEYS: &str = "evaluation.keys";
 /// The fitted pipeline from images to features.
 pub const FEATURES: &str = "features.json";
+
+/// Whether a file holds a secret key, be it whole or not, or has the name of one.
+pub fn is_secret_key(path: &Path) -> Result<bool> {
+    let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
+    Ok(has_name
+        || inspect(files::open(path)?)
+            .is_ok_and(|summary| summary.file_type == FileType::SecretKey))
+}

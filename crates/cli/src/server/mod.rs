@@ -9,14 +9,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tapetum_ckks::wire::{FileType, inspect};
 use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, Parameters};
 
 use crate::failure::Failure;
 use crate::files;
 use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::roles::{EVALUATION_KEYS, SECRET_KEY};
+use crate::roles::{EVALUATION_KEYS, is_secret_key};
 
 /// Most directories that are searched for secret keys.
 const MAX_DIRECTORIES: usize = 1000;
@@ -88,14 +87,9 @@ fn refuse_secret_keys(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a file that holds a secret key, or has the name of one; any other file is none of its
-/// business.
+/// Refuses a file that is a secret key; any other file is none of its business.
 pub(crate) fn refuse_secret_key(path: &Path) -> Result<()> {
-    let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
-    let is_secret = has_name
-        || inspect(files::open(path)?)
-            .is_ok_and(|summary| summary.file_type == FileType::SecretKey);
-    if is_secret {
+    if is_secret_key(path)? {
         let message = format!(
             "{} holds a secret key, and this is a command of the server, which must never have \
              one: remove the file from here; if it has been on a server, make new keys",

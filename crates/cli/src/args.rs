@@ -15,12 +15,15 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Print one JSON object on standard output instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = LAST)]
     pub json: bool,
     /// Show no progress.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = LAST)]
     pub quiet: bool,
 }
+
+/// Where options of all commands stand in the help: behind those of one.
+const LAST: usize = 900;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -90,7 +93,8 @@ pub struct Keygen {
     /// A contributor's directory: the public key.
     #[arg(long, value_name = "DIR")]
     pub contributor: Option<PathBuf>,
-    /// The server's directory: the evaluation keys, which are the owner's to pass on without it.
+    /// The server's directory: the evaluation keys. Without it they are left with the owner, to be
+    /// passed on.
     #[arg(long, value_name = "DIR")]
     pub server: Option<PathBuf>,
     #[command(flatten)]

@@ -136,6 +136,15 @@ fn check_directories(
             .with_context(|| format!("cannot read the folder {}", dir.display()))
     };
     let real_owner = real(owner)?;
+    let is_server =
+        |dir: &&Path| dir.join(EVALUATION_KEYS).exists() && !dir.join(SECRET_KEY).exists();
+    if let Some(server) = real_owner.ancestors().find(is_server) {
+        return refuse(format!(
+            "{} is a server's directory and would hold the secret key as well: give the owner a \
+             directory of its own",
+            server.display()
+        ));
+    }
     for (name, dir) in [("contributor", contributor), ("server", server)] {
         if let Some(dir) = dir
             && real_owner.starts_with(real(dir)?)

@@ -595,12 +595,18 @@ fn a_secret_key_never_meets_a_server() {
         "--owner new/own --server new/own/../",
         "--owner new --contributor new",
         "--owner own --contributor new --server new",
+        "--owner server/new",
     ] {
         let output = output(dir, &format!("{KEYGEN} {line}"));
         check_failure(&output, line, ROLE, &["a directory of its own"]);
         let written = files(&dir.join("new"));
         assert!(written.values().all(Option::is_none), "{line} wrote a file");
     }
+    let everything = files(dir);
+    let secrets = everything
+        .keys()
+        .filter(|path| path.ends_with("secret.key"));
+    assert_eq!(secrets.count(), 1);
 }
 
 #[test]

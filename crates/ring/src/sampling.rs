@@ -4,7 +4,6 @@
 
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use subtle::{Choice, ConstantTimeGreater};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -101,11 +100,10 @@ impl SecretRng {
     pub fn gaussian(&mut self, degree: usize) -> Zeroizing<Vec<i64>> {
         let mut sample = || {
             let u = self.0.next_u64();
-            let magnitude: i64 = GAUSSIAN_TABLE
-                .iter()
-                .map(|bound| !(bound.ct_gt(&(u >> 1))))
-                .map(|at_least: Choice| at_least.unwrap_u8() as i64)
-                .sum();
+            // 1 for each bound that is at most u / 2: both are below 2^63, so the difference has
+            // the sign.
+            let reached = |bound: &u64| (bound.wrapping_sub((u >> 1) + 1) >> 63) as i64;
+            let magnitude: i64 = GAUSSIAN_TABLE.iter().map(reached).sum();
             let sign = -((u & 1) as i64);
             (magnitude ^ sign) - sign
         };

@@ -81,32 +81,48 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn round(self) -> Self {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        Self(self.0.map(|a| unsafe { _mm256_round_pd::<NEAREST>(a) }))
+        Self(unsafe {
+            [
+                _mm256_round_pd::<NEAREST>(self.0[0]),
+                _mm256_round_pd::<NEAREST>(self.0[1]),
+            ]
+        })
     }
 
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
-        // Four quarters of four by four.
-        let quarter = |rows: [__m256d; 4]| unsafe {
-            let low = [0, 2].map(|i| _mm256_unpacklo_pd(rows[i], rows[i + 1]));
-            let high = [0, 2].map(|i| _mm256_unpackhi_pd(rows[i], rows[i + 1]));
-            [
-                _mm256_permute2f128_pd::<0x20>(low[0], low[1]),
-                _mm256_permute2f128_pd::<0x20>(high[0], high[1]),
-                _mm256_permute2f128_pd::<0x31>(low[0], low[1]),
-                _mm256_permute2f128_pd::<0x31>(high[0], high[1]),
-            ]
-        };
-        let part =
-            |first: usize, half: usize| quarter([0, 1, 2, 3].map(|i| rows[first + i].0[half]));
-        let (upper_left, upper_right) = (part(0, 0), part(0, 1));
-        let (lower_left, lower_right) = (part(4, 0), part(4, 1));
-        std::array::from_fn(|j| {
-            Self(match j {
-                0..4 => [upper_left[j], lower_left[j]],
-                _ => [upper_right[j - 4], lower_right[j - 4]],
-            })
-        })
+        // Four quarters of four by four. Written out: what is not a plain sequence here may not be
+        // inlined, and then not be compiled for this instruction set.
+        let [r0, r1, r2, r3, r4, r5, r6, r7] = rows;
+        let [a0, a1, a2, a3] = transpose_quarter(r0.0[0], r1.0[0], r2.0[0], r3.0[0]);
+        let [b0, b1, b2, b3] = transpose_quarter(r0.0[1], r1.0[1], r2.0[1], r3.0[1]);
+        let [c0, c1, c2, c3] = transpose_quarter(r4.0[0], r5.0[0], r6.0[0], r7.0[0]);
+        let [d0, d1, d2, d3] = transpose_quarter(r4.0[1], r5.0[1], r6.0[1], r7.0[1]);
+        [
+            Self([a0, c0]),
+            Self([a1, c1]),
+            Self([a2, c2]),
+            Self([a3, c3]),
+            Self([b0, d0]),
+            Self([b1, d1]),
+            Self([b2, d2]),
+            Self([b3, d3]),
+        ]
+    }
+}
+
+#[inline(always)]
+fn transpose_quarter(r0: __m256d, r1: __m256d, r2: __m256d, r3: __m256d) -> [__m256d; 4] {
+    // SAFETY: as above.
+    unsafe {
+        let (a0, b0) = (_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1));
+        let (a1, b1) = (_mm256_unpacklo_pd(r2, r3), _mm256_unpackhi_pd(r2, r3));
+        [
+            _mm256_permute2f128_pd::<0x20>(a0, a1),
+            _mm256_permute2f128_pd::<0x20>(b0, b1),
+            _mm256_permute2f128_pd::<0x31>(a0, a1),
+            _mm256_permute2f128_pd::<0x31>(b0, b1),
+        ]
     }
 }
 

@@ -65,27 +65,54 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
-        // Pairs of lanes, then even and odd quarters, twice.
+        // Pairs of lanes, then even and odd quarters, twice. Written out: what is not a plain
+        // sequence here may not be inlined, and then not be compiled for this instruction set.
         const EVEN: i32 = 0b10_00_10_00;
         const ODD: i32 = 0b11_01_11_01;
-        let r = rows.map(|row| row.0);
+        let [r0, r1, r2, r3, r4, r5, r6, r7] = rows;
         unsafe {
-            let low = [0, 2, 4, 6].map(|i| _mm512_unpacklo_pd(r[i], r[i + 1]));
-            let high = [0, 2, 4, 6].map(|i| _mm512_unpackhi_pd(r[i], r[i + 1]));
-            let columns = |t: [__m512d; 4]| {
-                let a = _mm512_shuffle_f64x2::<EVEN>(t[0], t[1]);
-                let b = _mm512_shuffle_f64x2::<ODD>(t[0], t[1]);
-                let c = _mm512_shuffle_f64x2::<EVEN>(t[2], t[3]);
-                let d = _mm512_shuffle_f64x2::<ODD>(t[2], t[3]);
-                [
-                    _mm512_shuffle_f64x2::<EVEN>(a, c),
-                    _mm512_shuffle_f64x2::<EVEN>(b, d),
-                    _mm512_shuffle_f64x2::<ODD>(a, c),
-                    _mm512_shuffle_f64x2::<ODD>(b, d),
-                ]
-            };
-            let ([c0, c2, c4, c6], [c1, c3, c5, c7]) = (columns(low), columns(high));
-            [c0, c1, c2, c3, c4, c5, c6, c7].map(Self)
+            let (a0, b0) = (
+                _mm512_unpacklo_pd(r0.0, r1.0),
+                _mm512_unpackhi_pd(r0.0, r1.0),
+            );
+            let (a1, b1) = (
+                _mm512_unpacklo_pd(r2.0, r3.0),
+                _mm512_unpackhi_pd(r2.0, r3.0),
+            );
+            let (a2, b2) = (
+                _mm512_unpacklo_pd(r4.0, r5.0),
+                _mm512_unpackhi_pd(r4.0, r5.0),
+            );
+            let (a3, b3) = (
+                _mm512_unpacklo_pd(r6.0, r7.0),
+                _mm512_unpackhi_pd(r6.0, r7.0),
+            );
+            let (c0, c1) = (
+                _mm512_shuffle_f64x2::<EVEN>(a0, a1),
+                _mm512_shuffle_f64x2::<EVEN>(a2, a3),
+            );
+            let (d0, d1) = (
+                _mm512_shuffle_f64x2::<ODD>(a0, a1),
+                _mm512_shuffle_f64x2::<ODD>(a2, a3),
+            );
+            let (e0, e1) = (
+                _mm512_shuffle_f64x2::<EVEN>(b0, b1),
+                _mm512_shuffle_f64x2::<EVEN>(b2, b3),
+            );
+            let (f0, f1) = (
+                _mm512_shuffle_f64x2::<ODD>(b0, b1),
+                _mm512_shuffle_f64x2::<ODD>(b2, b3),
+            );
+            [
+                Self(_mm512_shuffle_f64x2::<EVEN>(c0, c1)),
+                Self(_mm512_shuffle_f64x2::<EVEN>(e0, e1)),
+                Self(_mm512_shuffle_f64x2::<EVEN>(d0, d1)),
+                Self(_mm512_shuffle_f64x2::<EVEN>(f0, f1)),
+                Self(_mm512_shuffle_f64x2::<ODD>(c0, c1)),
+                Self(_mm512_shuffle_f64x2::<ODD>(e0, e1)),
+                Self(_mm512_shuffle_f64x2::<ODD>(d0, d1)),
+                Self(_mm512_shuffle_f64x2::<ODD>(f0, f1)),
+            ]
         }
     }
 }

@@ -194,10 +194,19 @@ impl Poly<Coefficient> {
     /// If their number is not N.
     pub fn from_coefficients(basis: &Basis, coefficients: &[i64]) -> Self {
         assert_eq!(coefficients.len(), basis.degree(), "N coefficients");
+        // Errors and secrets, always smaller than any prime, are their own balanced residues. What
+        // is compared is the largest magnitude of all, so the branch tells nothing about them.
+        let largest = coefficients.iter().map(|c| c.unsigned_abs()).max();
+        let smallest = basis.moduli().map(|m| m.value() / 2).min();
+        let balanced = largest <= smallest;
         Self::from_limbs_with(basis, |i, limb| {
             let modulus = basis.modulus(i);
             for (out, &c) in limb.iter_mut().zip(coefficients) {
-                *out = modulus.reduce(c);
+                *out = if balanced {
+                    Residue::from_centered(c)
+                } else {
+                    modulus.reduce(c)
+                };
             }
         })
     }

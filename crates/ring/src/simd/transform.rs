@@ -117,7 +117,7 @@ pub(crate) fn forward<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
 /// The first layer.
 #[inline(always)]
 fn forward_radix_2<A: Arithmetic>(m: A, w: Twiddle, data: &mut [f64]) {
-    let w = (m.splat(w.factor), m.splat(w.quotient));
+    let w = splat(m, w);
     let (low, high) = data.split_at_mut(data.len() / 2);
     let (low, high) = (
         low.as_chunks_mut::<LANES>().0,
@@ -139,7 +139,9 @@ fn forward_radix_4<A: Arithmetic, const REDUCE: bool>(
     root: usize,
     block: &mut [f64],
 ) {
-    let [w1, w2, w3] = factors(m, tables, [root, 2 * root, 2 * root + 1]);
+    let w1 = splat(m, tables.broadcast[root]);
+    let w2 = splat(m, tables.broadcast[2 * root]);
+    let w3 = splat(m, tables.broadcast[2 * root + 1]);
     let [r0, r1, r2, r3] = quarters(block);
     for (((r0, r1), r2), r3) in r0.iter_mut().zip(r1).zip(r2).zip(r3) {
         let x0 = m.load(r0);
@@ -158,27 +160,80 @@ fn forward_radix_4<A: Arithmetic, const REDUCE: bool>(
     }
 }
 
+/// Calls `$butterfly` for pairs of the vectors of a group, each with its factor. Written out, not
+/// as a loop, so that the vectors stay in registers.
+macro_rules! layer {
+    ($butterfly:ident, $m:ident, $c:ident, $w:ident: $($x:literal $y:literal $factor:literal,)*) => {
+        $(($c[$x], $c[$y]) = $butterfly($m, $c[$x], $c[$y], &$w[$factor]);)*
+    };
+}
+
+/// x + w y and x - w y.
+#[inline(always)]
+fn butterfly<A: Arithmetic>(
+    m: A,
+    x: A::Vector,
+    y: A::Vector,
+    w: &[f64; LANES],
+) -> (A::Vector, A::Vector) {
+    let t = m.mul(y, m.load(w));
+    (m.add(x, t), m.sub(x, t))
+}
+
+/// The same with results within 2 p, which become canonical in one step.
+#[inline(always)]
+fn last_butterfly<A: Arithmetic>(
+    m: A,
+    x: A::Vector,
+    y: A::Vector,
+    w: &[f64; LANES],
+) -> (A::Vector, A::Vector) {
+    butterfly(m, m.reduce(x), y, w)
+}
+
+/// x + y and (y - x) w.
+#[inline(always)]
+fn inverse_butterfly<A: Arithmetic>(
+    m: A,
+    x: A::Vector,
+    y: A::Vector,
+    w: &[f64; LANES],
+) -> (A::Vector, A::Vector) {
+    (m.add(x, y), m.mul(m.sub(y, x), m.load(w)))
+}
+
 /// The last three layers of 64 coefficients; the results are canonical.
 #[inline(always)]
 fn forward_group<A: Arithmetic>(m: A, w: &[[f64; LANES]; LANES - 1], group: &mut [f64; GROUP]) {
     let rows = group.as_chunks_mut::<LANES>().0;
-    let mut c = m.transpose(std::array::from_fn(|i| m.load(&rows[i])));
-    for (first, stride) in [(0, 4), (1, 2), (3, 1)] {
-        for i in 0..LANES / 2 {
-            let (block, offset) = (i / stride, i % stride);
-            let (x, y) = (
-                2 * stride * block + offset,
-                2 * stride * block + offset + stride,
-            );
-            let t = m.mul(c[y], m.load(&w[first + block]));
-            // Where the result leaves, it must be within 2 p to become canonical in one step.
-            let a = if stride == 1 { m.reduce(c[x]) } else { c[x] };
-            (c[x], c[y]) = (m.add(a, t), m.sub(a, t));
-        }
-    }
-    for (row, c) in rows.iter_mut().zip(m.transpose(c)) {
-        m.store(m.reduce(c), row);
-    }
+    let mut c = m.transpose(load_rows(m, rows));
+    layer!(butterfly, m, c, w: 0 4 0, 1 5 0, 2 6 0, 3 7 0,);
+    layer!(butterfly, m, c, w: 0 2 1, 1 3 1, 4 6 2, 5 7 2,);
+    layer!(last_butterfly, m, c, w: 0 1 3, 2 3 4, 4 5 5, 6 7 6,);
+    let c = m.transpose(c);
+    m.store(m.reduce(c[0]), &mut rows[0]);
+    m.store(m.reduce(c[1]), &mut rows[1]);
+    m.store(m.reduce(c[2]), &mut rows[2]);
+    m.store(m.reduce(c[3]), &mut rows[3]);
+    m.store(m.reduce(c[4]), &mut rows[4]);
+    m.store(m.reduce(c[5]), &mut rows[5]);
+    m.store(m.reduce(c[6]), &mut rows[6]);
+    m.store(m.reduce(c[7]), &mut rows[7]);
+}
+
+/// The rows of a group.
+#[inline(always)]
+fn load_rows<A: Arithmetic>(m: A, rows: &[[f64; LANES]]) -> [A::Vector; LANES] {
+    [
+        m.load(&rows[0]),
+        m.load(&rows[1]),
+        m.load(&rows[2]),
+        m.load(&rows[3]),
+        m.load(&rows[4]),
+        m.load(&rows[5]),
+        m.load(&rows[6]),
+        m.load(&rows[7]),
+    ]
 }
 
 /// Values to coefficients, in place.
@@ -230,31 +285,31 @@ pub(crate) fn inverse<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
 fn inverse_group<A: Arithmetic>(m: A, w: &[[f64; LANES]; LANES - 1], group: &mut [f64; GROUP]) {
     let rows = group.as_chunks_mut::<LANES>().0;
     // The factors are those of the mirrored group, so the sub-blocks go into mirrored lanes.
-    let mut c = m.transpose(std::array::from_fn(|i| m.load(&rows[LANES - 1 - i])));
-    for (first, stride) in [(3, 1), (1, 2), (0, 4)] {
-        let blocks = LANES / 2 / stride;
-        for i in 0..LANES / 2 {
-            let (block, offset) = (i / stride, i % stride);
-            let (x, y) = (
-                2 * stride * block + offset,
-                2 * stride * block + offset + stride,
-            );
-            let factor = m.load(&w[first + blocks - 1 - block]);
-            (c[x], c[y]) = (m.add(c[x], c[y]), m.mul(m.sub(c[y], c[x]), factor));
-        }
-    }
+    let [r0, r1, r2, r3, r4, r5, r6, r7] = load_rows(m, rows);
+    let mut c = m.transpose([r7, r6, r5, r4, r3, r2, r1, r0]);
+    layer!(inverse_butterfly, m, c, w: 0 1 6, 2 3 5, 4 5 4, 6 7 3,);
+    layer!(inverse_butterfly, m, c, w: 0 2 2, 1 3 2, 4 6 1, 5 7 1,);
+    layer!(inverse_butterfly, m, c, w: 0 4 0, 1 5 0, 2 6 0, 3 7 0,);
     // The sums of eight and of four.
     c[0] = m.reduce(c[0]);
     c[1] = m.reduce(c[1]);
-    for (i, c) in m.transpose(c).into_iter().enumerate() {
-        m.store(c, &mut rows[LANES - 1 - i]);
-    }
+    let c = m.transpose(c);
+    m.store(c[7], &mut rows[0]);
+    m.store(c[6], &mut rows[1]);
+    m.store(c[5], &mut rows[2]);
+    m.store(c[4], &mut rows[3]);
+    m.store(c[3], &mut rows[4]);
+    m.store(c[2], &mut rows[5]);
+    m.store(c[1], &mut rows[6]);
+    m.store(c[0], &mut rows[7]);
 }
 
 /// Two layers of the block whose mirrored factor in the second of them is number `root`.
 #[inline(always)]
 fn inverse_radix_4<A: Arithmetic>(m: A, tables: &Tables, root: usize, block: &mut [f64]) {
-    let [w1, w2, w3] = factors(m, tables, [root, 2 * root + 1, 2 * root]);
+    let w1 = splat(m, tables.broadcast[root]);
+    let w2 = splat(m, tables.broadcast[2 * root + 1]);
+    let w3 = splat(m, tables.broadcast[2 * root]);
     let [r0, r1, r2, r3] = quarters(block);
     for (((r0, r1), r2), r3) in r0.iter_mut().zip(r1).zip(r2).zip(r3) {
         let (z0, z1, z2, z3) = (m.load(r0), m.load(r1), m.load(r2), m.load(r3));
@@ -270,29 +325,24 @@ fn inverse_radix_4<A: Arithmetic>(m: A, tables: &Tables, root: usize, block: &mu
 /// The last two layers and the factor 1 / N; the results are canonical.
 #[inline(always)]
 fn inverse_last_radix_4<A: Arithmetic>(m: A, tables: &Tables, block: &mut [f64]) {
-    let [_, w2, w3] = factors(m, tables, [1, 3, 2]);
-    let [scale, w1] = tables
-        .scale
-        .map(|w| (m.splat(w.factor), m.splat(w.quotient)));
+    let (scale, w1) = (splat(m, tables.scale[0]), splat(m, tables.scale[1]));
+    let (w2, w3) = (splat(m, tables.broadcast[3]), splat(m, tables.broadcast[2]));
     let [r0, r1, r2, r3] = quarters(block);
     for (((r0, r1), r2), r3) in r0.iter_mut().zip(r1).zip(r2).zip(r3) {
         let (z0, z1, z2, z3) = (m.load(r0), m.load(r1), m.load(r2), m.load(r3));
         let (y0, y1) = (m.add(z0, z1), m.mul_by_constant(m.sub(z1, z0), w2.0, w2.1));
         let (y2, y3) = (m.add(z2, z3), m.mul_by_constant(m.sub(z3, z2), w3.0, w3.1));
-        let scaled = |x, w: (A::Vector, A::Vector)| m.reduce(m.mul_by_constant(x, w.0, w.1));
-        m.store(scaled(m.add(y0, y2), scale), r0);
-        m.store(scaled(m.add(y1, y3), scale), r1);
-        m.store(scaled(m.sub(y2, y0), w1), r2);
-        m.store(scaled(m.sub(y3, y1), w1), r3);
+        m.store(scaled(m, m.add(y0, y2), scale), r0);
+        m.store(scaled(m, m.add(y1, y3), scale), r1);
+        m.store(scaled(m, m.sub(y2, y0), w1), r2);
+        m.store(scaled(m, m.sub(y3, y1), w1), r3);
     }
 }
 
 /// The last layer and the factor 1 / N; the results are canonical.
 #[inline(always)]
 fn inverse_last_radix_2<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
-    let [scale, w] = tables
-        .scale
-        .map(|w| (m.splat(w.factor), m.splat(w.quotient)));
+    let (scale, w) = (splat(m, tables.scale[0]), splat(m, tables.scale[1]));
     let (low, high) = data.split_at_mut(data.len() / 2);
     let (low, high) = (
         low.as_chunks_mut::<LANES>().0,
@@ -300,25 +350,21 @@ fn inverse_last_radix_2<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) 
     );
     for (x, y) in low.iter_mut().zip(high) {
         let (a, b) = (m.load(x), m.load(y));
-        m.store(
-            m.reduce(m.mul_by_constant(m.add(a, b), scale.0, scale.1)),
-            x,
-        );
-        m.store(m.reduce(m.mul_by_constant(m.sub(b, a), w.0, w.1)), y);
+        m.store(scaled(m, m.add(a, b), scale), x);
+        m.store(scaled(m, m.sub(b, a), w), y);
     }
 }
 
-/// Factors and quotients in all lanes.
+/// A factor and its quotient in all lanes.
 #[inline(always)]
-fn factors<A: Arithmetic>(
-    m: A,
-    tables: &Tables,
-    indices: [usize; 3],
-) -> [(A::Vector, A::Vector); 3] {
-    indices.map(|i| {
-        let w = tables.broadcast[i];
-        (m.splat(w.factor), m.splat(w.quotient))
-    })
+fn splat<A: Arithmetic>(m: A, w: Twiddle) -> (A::Vector, A::Vector) {
+    (m.splat(w.factor), m.splat(w.quotient))
+}
+
+/// The canonical product with a factor.
+#[inline(always)]
+fn scaled<A: Arithmetic>(m: A, x: A::Vector, w: (A::Vector, A::Vector)) -> A::Vector {
+    m.reduce(m.mul_by_constant(x, w.0, w.1))
 }
 
 /// A block as four equal rows of vectors.
@@ -328,7 +374,12 @@ fn quarters(block: &mut [f64]) -> [&mut [[f64; LANES]]; 4] {
     let (low, high) = block.split_at_mut(2 * quarter);
     let (r0, r1) = low.split_at_mut(quarter);
     let (r2, r3) = high.split_at_mut(quarter);
-    [r0, r1, r2, r3].map(|row| row.as_chunks_mut::<LANES>().0)
+    [
+        r0.as_chunks_mut::<LANES>().0,
+        r1.as_chunks_mut::<LANES>().0,
+        r2.as_chunks_mut::<LANES>().0,
+        r3.as_chunks_mut::<LANES>().0,
+    ]
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::Bench;
+
 /// Train image classifiers on encrypted images, and classify encrypted images.
 ///
 /// Three roles work in three directories: the owner holds the secret key, contributors encrypt
@@ -53,6 +55,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Play all roles on the embedded images and write a report.
     Demo(Demo),
+    /// Measure how fast this machine computes.
+    Bench(Bench),
 }
 
 /// Arguments of `simulate`.

@@ -1,6 +1,7 @@
 //! The `tapetum` command: thin glue between files and the libraries.
 
 mod args;
+mod bench;
 mod data;
 mod decrypt;
 mod demo;
@@ -61,5 +62,6 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Decrypt(args) => output::decrypt(&decrypt::run(args, steps)?, cli.json),
         Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
         Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
+        Command::Bench(args) => output::bench(&bench::run(args, steps)?, cli.json),
     }
 }

@@ -241,6 +241,10 @@ pub fn demo(done: &Outcome, json: bool) -> Result<()> {
     print(done, text, json)
 }
 
+pub fn bench(measured: &crate::bench::Report, json: bool) -> Result<()> {
+    print(measured, || measured.to_string(), json)
+}
+
 /// To standard error: errors are never part of what a script reads.
 pub fn error(message: &str, code: u8, json: bool) {
     let line = if json {

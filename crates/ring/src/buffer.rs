@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zeroize::Zeroize;
 
@@ -14,7 +15,7 @@ use crate::modulus::Residue;
 
 /// The pool keeps at most this many residues: 512 MiB.
 const MAX_POOLED: usize = 1 << 26;
-/// Smaller buffers are left to the allocator, which is good at them.
+/// Smaller buffers are left to the allocator, which is good at them, and to chance.
 const MIN_POOLED: usize = 1 << 11;
 
 /// Idle buffers by capacity.
@@ -24,45 +25,83 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
 });
 
 struct Pool {
-    idle: BTreeMap<usize, Vec<Vec<Residue>>>,
+    idle: BTreeMap<usize, Vec<Buffer>>,
     residues: usize,
 }
 
 impl Pool {
     /// A buffer with room for `len` residues and not much more.
-    fn take(&mut self, len: usize) -> Option<Vec<Residue>> {
+    fn take(&mut self, len: usize) -> Option<Buffer> {
         let (&capacity, idle) = self
             .idle
-            .range_mut(len..=len + len / 4)
+            .range_mut(len..=len + len / 4 + LINE * (LINES + 1))
             .find(|(_, idle)| !idle.is_empty())?;
+        let mut buffer = idle.pop()?;
         self.residues -= capacity;
-        idle.pop()
+        buffer.len = len;
+        Some(buffer)
     }
 
-    fn put(&mut self, buffer: Vec<Residue>) {
+    /// Keeps a buffer, or gives it back if the pool is full.
+    fn put(&mut self, buffer: Buffer) -> Option<Buffer> {
         let capacity = buffer.capacity();
-        if capacity >= MIN_POOLED && self.residues + capacity <= MAX_POOLED {
-            self.residues += capacity;
-            self.idle.entry(capacity).or_default().push(buffer);
+        if self.residues + capacity > MAX_POOLED {
+            return Some(buffer);
         }
+        self.residues += capacity;
+        self.idle.entry(capacity).or_default().push(buffer);
+        None
     }
 }
 
-/// A list of residues from the pool.
+/// A list of residues from the pool. It starts at a cache line, which wide loads need.
+///
+/// Limbs are powers of two long, so the same coefficients of several polynomials would share one
+/// set of the first-level cache and drive each other out; every buffer therefore starts at another
+/// line of its page.
 #[derive(Debug)]
-pub(crate) struct Buffer(Vec<Residue>);
+pub(crate) struct Buffer {
+    residues: Vec<Residue>,
+    start: usize,
+    len: usize,
+}
+
+/// Residues of a cache line.
+const LINE: usize = 8;
+/// The lines of a page.
+const LINES: usize = 64;
+
+/// How many buffers have been allocated: the next one starts this many times `STEP` lines later.
+static STARTS: AtomicUsize = AtomicUsize::new(0);
+/// Odd, so that it meets all lines of a page.
+const STEP: usize = 11;
 
 impl Buffer {
     /// `len` residues of whatever was there before: for those who write all of them.
     pub fn any(len: usize) -> Self {
-        let pooled = match len >= MIN_POOLED {
-            // A thread that panicked has left the pool as it was.
-            true => POOL.lock().unwrap_or_else(|e| e.into_inner()).take(len),
-            false => None,
-        };
-        let mut buffer = pooled.unwrap_or_default();
-        buffer.resize(len, Residue::ZERO);
-        Self(buffer)
+        if len < MIN_POOLED {
+            return Self {
+                residues: vec![Residue::ZERO; len],
+                start: 0,
+                len,
+            };
+        }
+        // A thread that panicked has left the pool as it was.
+        let pooled = POOL.lock().unwrap_or_else(|e| e.into_inner()).take(len);
+        pooled.unwrap_or_else(|| Self::allocate(len))
+    }
+
+    fn allocate(len: usize) -> Self {
+        let residues = vec![Residue::ZERO; len + LINE * (LINES + 1)];
+        let line = STARTS.fetch_add(1, Ordering::Relaxed) * STEP % LINES;
+        // Where there is no such place it is of no consequence.
+        let aligned = residues.as_ptr().align_offset(LINE * size_of::<Residue>());
+        let start = aligned.min(LINE) + line * LINE;
+        Self {
+            residues,
+            start,
+            len,
+        }
     }
 
     /// `len` zeros.
@@ -81,14 +120,30 @@ impl Buffer {
 
     /// Forgets all but the first `len` residues.
     pub fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+        self.len = self.len.min(len);
+    }
+
+    /// How long it can be.
+    fn capacity(&self) -> usize {
+        self.residues.len() - self.start
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
-        POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
+        if self.capacity() >= MIN_POOLED {
+            let buffer = Self {
+                residues: std::mem::take(&mut self.residues),
+                start: std::mem::take(&mut self.start),
+                len: 0,
+            };
+            let unwanted = POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
+            // Freed outside the lock, and not offered to the pool again.
+            if let Some(mut buffer) = unwanted {
+                buffer.start = 0;
+                buffer.residues = Vec::new();
+            }
+        }
     }
 }
 
@@ -100,13 +155,7 @@ impl Clone for Buffer {
 
 impl PartialEq for Buffer {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl From<Vec<Residue>> for Buffer {
-    fn from(residues: Vec<Residue>) -> Self {
-        Self(residues)
+        **self == **other
     }
 }
 
@@ -114,22 +163,20 @@ impl Deref for Buffer {
     type Target = [Residue];
 
     fn deref(&self) -> &[Residue] {
-        &self.0
+        &self.residues[self.start..self.start + self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [Residue] {
-        &mut self.0
+        &mut self.residues[self.start..self.start + self.len]
     }
 }
 
 impl Zeroize for Buffer {
     /// The whole allocation, also what was truncated; the length stays.
     fn zeroize(&mut self) {
-        let len = self.0.len();
-        self.0.zeroize();
-        self.0.resize(len, Residue::ZERO);
+        self.residues.as_mut_slice().zeroize();
     }
 }
 
@@ -153,6 +200,7 @@ mod tests {
         again.zeroize();
         assert_eq!(again.len(), 5);
         drop(again);
+        assert!((0..20).all(|_| Buffer::allocate(1 << 14).as_ptr() as usize % 64 == 0));
         let wiped = Buffer::any(len);
         assert_eq!(wiped.as_ptr(), address);
         assert!(wiped.iter().all(|&x| x == Residue::ZERO));

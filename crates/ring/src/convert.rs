@@ -94,17 +94,21 @@ impl BaseConverter {
     pub(crate) fn scale<'a>(&self, limb: impl Fn(usize) -> &'a [Residue] + Sync) -> Scaled {
         let n = self.from.degree();
         let k = self.from.len();
-        let rounded = if k > 1 { n } else { 0 };
-        let mut rows = Buffer::any(k * n + rounded);
-        let (scaled, quotients) = rows.split_at_mut(k * n);
-        for_each_limb(scaled, n, |i, row| {
+        let rows = if k > 1 { k + 1 } else { 1 };
+        let mut data = Buffer::any(rows * (n + PADDING));
+        let (scaled, quotients) = data.split_at_mut(k * (n + PADDING));
+        for_each_limb(scaled, n + PADDING, |i, row| {
+            let row = &mut row[..n];
             row.copy_from_slice(limb(i));
             let (modulus, factor) = (self.from.modulus(i), self.cofactor_inverses[i]);
             simd::scale_assign(Kernel::selected(), modulus, row, factor);
         });
         if k > 1 {
-            let scaled: Vec<_> = scaled.chunks_exact(n).collect();
-            let modulus = self.from.modulus(0);
+            let scaled: Vec<_> = scaled
+                .chunks_exact(n + PADDING)
+                .map(|row| &row[..n])
+                .collect();
+            let (modulus, quotients) = (self.from.modulus(0), &mut quotients[..n]);
             simd::round_weighted(
                 Kernel::selected(),
                 modulus,
@@ -113,16 +117,24 @@ impl BaseConverter {
                 &self.inverses,
             );
         }
-        Scaled(rows)
+        Scaled(data)
     }
 
     /// The other half, modulo the target prime number `j`.
     pub(crate) fn limb(&self, scaled: &Scaled, j: usize, out: &mut [Residue]) {
-        let rows: Vec<_> = scaled.0.chunks_exact(out.len()).collect();
+        let n = out.len();
+        let rows: Vec<_> = scaled
+            .0
+            .chunks_exact(n + PADDING)
+            .map(|row| &row[..n])
+            .collect();
         let weights = &self.weights[j][..rows.len()];
         simd::combine(Kernel::selected(), self.to.modulus(j), out, &rows, weights);
     }
 }
+
+/// Residues between rows that are read together, so that they do not share one set of the cache.
+const PADDING: usize = 8;
 
 /// y_1, ..., y_k and, where k > 1, v: what each target prime weighs and adds up.
 pub(crate) struct Scaled(Buffer);

@@ -3,9 +3,12 @@
 //! A limb of N residues modulo a prime of b bits takes N b / 8 bytes, an integral number because
 //! N is a multiple of 8. The representatives are those in [0, p), in the order of the polynomial.
 
+use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::basis::Basis;
+use crate::buffer::Buffer;
+use crate::modulus::{Modulus, Residue};
 use crate::poly::{Form, Poly};
 
 /// Why bytes are not a polynomial.
@@ -70,29 +73,46 @@ pub fn unpack<F: Form>(basis: &Basis, bytes: &[u8]) -> Result<Poly<F>, PackingEr
             found: bytes.len(),
         });
     }
-    let mut data = Vec::with_capacity(basis.len() * basis.degree());
+    let n = basis.degree();
     let mut rest = bytes;
-    for (limb, modulus) in basis.moduli().enumerate() {
-        let bits = modulus.bits() as usize;
-        let (packed, tail) = rest.split_at(basis.degree() / 8 * bits);
-        rest = tail;
-        // Eight residues fill a whole number of bytes, at most 49.
-        for (group, chunk) in packed.chunks_exact(bits).enumerate() {
-            let mut padded = [0u8; 64];
-            padded[..bits].copy_from_slice(chunk);
-            for k in 0..8 {
-                let (byte, shift) = (k * bits / 8, k * bits % 8);
-                let word: [u8; 8] = padded[byte..byte + 8].try_into().expect("8 bytes");
-                let value = (u64::from_le_bytes(word) >> shift) & ((1 << bits) - 1);
-                data.push(modulus.from_unsigned(value).ok_or(PackingError::Residue {
-                    limb,
-                    index: 8 * group + k,
-                    prime: modulus.value(),
-                })?);
-            }
+    let packed: Vec<_> = basis
+        .moduli()
+        .map(|modulus| {
+            let (limb, tail) = rest.split_at(n / 8 * modulus.bits() as usize);
+            rest = tail;
+            (modulus, limb)
+        })
+        .collect();
+    let mut data = Buffer::any(basis.len() * n);
+    data.par_chunks_exact_mut(n)
+        .zip(packed)
+        .enumerate()
+        .try_for_each(|(limb, (out, (modulus, packed)))| {
+            unpack_limb(modulus, packed, out).map_err(|index| PackingError::Residue {
+                limb,
+                index,
+                prime: modulus.value(),
+            })
+        })?;
+    Ok(Poly::from_data(basis, data))
+}
+
+/// One limb, or the index of the first residue that is none.
+fn unpack_limb(modulus: Modulus, packed: &[u8], out: &mut [Residue]) -> Result<(), usize> {
+    // Eight residues fill a whole number of bytes, at most 49.
+    let bits = modulus.bits() as usize;
+    let groups = packed.chunks_exact(bits).zip(out.chunks_exact_mut(8));
+    for (group, (bytes, out)) in groups.enumerate() {
+        let mut padded = [0u8; 64];
+        padded[..bits].copy_from_slice(bytes);
+        for (k, out) in out.iter_mut().enumerate() {
+            let (byte, shift) = (k * bits / 8, k * bits % 8);
+            let word: [u8; 8] = padded[byte..byte + 8].try_into().expect("8 bytes");
+            let value = (u64::from_le_bytes(word) >> shift) & ((1 << bits) - 1);
+            *out = modulus.from_unsigned(value).ok_or(8 * group + k)?;
         }
     }
-    Ok(Poly::from_data(basis, data.into()))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -127,6 +127,10 @@ fn products_with_ciphertexts_plaintexts_and_scalars() {
                 assert_eq!(rescaled.scale(), s.parameters.scale(level - 1));
                 s.check(&rescaled, &expected, bound);
             }
+            let fused = e.relinearize_rescale(&e.mul(&a, &b).unwrap()).unwrap();
+            assert_eq!((fused.level(), fused.degree()), (level - 1, 1));
+            assert_eq!(fused.scale(), s.parameters.scale(level - 1));
+            s.check(&fused, &expected, bound);
             let square = e.rescale(&e.square(&a).unwrap()).unwrap();
             s.check(&square, &zip(&x, &y, |x, _| x * x), bound);
             for c in [0.0, 1.0, -0.7, 3.5] {
@@ -338,6 +342,10 @@ fn every_misuse_is_a_typed_error() {
     assert!(matches!(e.rotate(&product, 1), Err(E::Degree { .. })));
     assert_eq!(
         e.relinearize(&product),
+        Err(E::MissingKey(KeyName::Relinearization))
+    );
+    assert_eq!(
+        e.relinearize_rescale(&product),
         Err(E::MissingKey(KeyName::Relinearization))
     );
     assert_eq!(e.rotate(&a, 2), Err(E::MissingKey(KeyName::Rotation(2))));

@@ -213,8 +213,7 @@ impl Products<'_> {
 
     /// The product of two vectors or sum of products, one level lower.
     pub fn relinearized(&self, product: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        let product = self.evaluator.relinearize(product)?;
-        Ok(self.evaluator.rescale(&product)?)
+        Ok(self.evaluator.relinearize_rescale(product)?)
     }
 
     /// Over the rows of a block. Cyclic over all slots, so every row gets the sum.

@@ -111,7 +111,7 @@ impl Evaluator {
                     }
                 };
             }
-            let power = self.rescale(&self.relinearize(&product)?)?;
+            let power = self.relinearize_rescale(&product)?;
             powers.insert(k, power);
         }
         Ok(powers)
@@ -149,9 +149,8 @@ impl Evaluator {
                 None => sum = Some(term),
             }
         }
-        let sum = self.relinearize(&sum.ok_or(EvaluationError::Empty)?)?;
-        let sum = self.add_scalar(&sum, node.constant)?;
-        let mut result = self.rescale(&sum)?;
+        let sum = self.add_scalar(&sum.ok_or(EvaluationError::Empty)?, node.constant)?;
+        let mut result = self.relinearize_rescale(&sum)?;
         // The same but for the rounding of a few divisions.
         result.set_scale(scale);
         Ok(result)

@@ -1,5 +1,7 @@
 //! Levels and scales: rescaling, and bringing ciphertexts down to where others are.
 
+use tapetum_ring::Divider;
+
 use super::linear::Constant;
 use super::{Evaluator, SCALE_TOLERANCE};
 use crate::ciphertext::Ciphertext;
@@ -20,27 +22,35 @@ impl Evaluator {
     /// # Errors
     /// If there is no level left, or the scale is too small to be divided.
     pub fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
-        self.check_own(a.parameters())?;
-        let level = a.level();
-        let Some(rescaler) = self.parameters().rescaler(level) else {
-            return Err(EvaluationError::LevelExhausted {
-                operation: "rescaling",
-                level,
-                needed: 1,
-            });
-        };
-        let scale = a.scale() / self.parameters().q(level).modulus(level).to_f64();
-        if scale < MIN_SCALE {
-            return Err(EvaluationError::ScaleTooSmall {
-                log_scale: a.scale().log2(),
-            });
-        }
+        let (rescaler, scale) = self.rescaling(a, self.parameters().rescaler(a.level()))?;
         let parts = a
             .parts()
             .iter()
             .map(|part| rescaler.divide(part.clone()))
             .collect();
         Ok(Ciphertext::new(self.parameters(), parts, scale))
+    }
+
+    /// What divides `a` by its last prime, if there is such a thing, and the scale afterwards.
+    pub(super) fn rescaling<'d>(
+        &self,
+        a: &Ciphertext,
+        divider: Option<&'d Divider>,
+    ) -> Result<(&'d Divider, f64), EvaluationError> {
+        self.check_own(a.parameters())?;
+        let level = a.level();
+        let divider = divider.ok_or(EvaluationError::LevelExhausted {
+            operation: "rescaling",
+            level,
+            needed: 1,
+        })?;
+        let scale = a.scale() / self.parameters().q(level).modulus(level).to_f64();
+        if scale < MIN_SCALE {
+            return Err(EvaluationError::ScaleTooSmall {
+                log_scale: a.scale().log2(),
+            });
+        }
+        Ok((divider, scale))
     }
 
     /// Forgets primes down to `level`; the scale stays what it is, which is in general not the

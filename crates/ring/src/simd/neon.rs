@@ -69,7 +69,7 @@ impl Lanes for Neon {
 
     #[inline(always)]
     fn mul_sub(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { vnegq_f64(vfmsq_f64(c, a, b)) })
+        self.zip3(b, c, |a, b, c| unsafe { vfmaq_f64(vnegq_f64(c), a, b) })
     }
 
     #[inline(always)]

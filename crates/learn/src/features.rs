@@ -74,29 +74,6 @@ impl<'a> Features<'a> {
         &self.values[row * self.cols..][..self.cols]
     }
 
-    /// The largest eigenvalue of X^T X / m, by power iteration, to about a hundredth.
-    ///
-    /// The logistic loss has a Lipschitz gradient with constant a quarter of it, so gradient steps
-    /// of up to 4 divided by this are safe, and twice that usually works in few iterations.
-    pub fn largest_eigenvalue(&self) -> f64 {
-        const STEPS: usize = 100;
-        // A start that no symmetric feature set is orthogonal to.
-        let mut direction: Vec<f64> = (0..self.cols).map(|j| 1.0 + (j as f64).sin()).collect();
-        let mut eigenvalue = 0.0;
-        for _ in 0..STEPS {
-            let norm = dot(&direction, &direction).sqrt();
-            if norm == 0.0 {
-                return 0.0;
-            }
-            direction.iter_mut().for_each(|x| *x /= norm);
-            let image = self.times(&direction);
-            let next = self.transposed_times(&image);
-            eigenvalue = dot(&next, &direction) / self.rows() as f64;
-            direction = next;
-        }
-        eigenvalue
-    }
-
     /// X v.
     pub(crate) fn times(&self, vector: &[f64]) -> Vec<f64> {
         self.samples().map(|sample| dot(sample, vector)).collect()
@@ -121,20 +98,6 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_largest_eigenvalue_of_known_matrices() {
-        // X^T X / m = diag(9, 1) / 2.
-        let features = Features::new(&[3.0, 0.0, 0.0, 1.0], 2).unwrap();
-        assert!((features.largest_eigenvalue() - 4.5).abs() < 0.01);
-        assert_eq!(
-            Features::new(&[0.0; 6], 3).unwrap().largest_eigenvalue(),
-            0.0
-        );
-        // All ones: X^T X / m is the matrix of ones, whose eigenvalue is the number of columns.
-        let ones = vec![1.0; 5 * 7];
-        assert!((Features::new(&ones, 7).unwrap().largest_eigenvalue() - 7.0).abs() < 0.01);
-    }
 
     #[test]
     fn what_is_no_feature_matrix_is_refused() {

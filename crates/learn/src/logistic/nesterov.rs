@@ -11,9 +11,8 @@ const MAX_RATE: f64 = 1e3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepSchedule {
-    /// The same in every iteration. The loss is sure to fall below 4 divided by the
-    /// largest eigenvalue of X^T X / m; twice that usually
-    /// does better in few iterations.
+    /// The same in every iteration. The loss is sure to fall below 4 divided by the largest
+    /// eigenvalue of X^T X / m; twice that usually does better in few iterations.
     Constant(f64),
     /// This divided by k + 1, as in Kim, Song, Kim, Lee, Cheon, 2018, section 4.
     InverseTime(f64),

@@ -1,10 +1,12 @@
-//! Checks of the workspace that cargo does not make.
+//! Checks of the workspace that cargo does not make, and tables that are committed.
 //!
 //! `cargo run -p xtask -- check` verifies, and `.ci/run` insists:
 //!
 //! - **layering**: crates depend on each other only along the arrows of [`layering::CRATES`];
 //! - **unsafe**: the keyword appears only below [`source::UNSAFE_ALLOWED_BELOW`];
 //! - **secret-key**: code that runs on a server does not name the type `SecretKey`.
+//!
+//! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,19 +15,22 @@ use anyhow::Context as _;
 
 mod layering;
 mod metadata;
+mod minimax;
+mod sign;
 mod source;
 mod tokens;
 
 const USAGE: &str = "\
-Checks of the workspace that cargo does not make.
+Checks of the workspace that cargo does not make, and tables that are committed.
 
-Usage: cargo run -p xtask -- check
+Usage: cargo run -p xtask -- <check|remez>
 
 Commands:
   check  fail on a dependency arrow that the architecture does not allow, on `unsafe`
          outside the SIMD kernels, and on `SecretKey` in code that runs on a server
+  remez  compute the minimax polynomials of encrypted comparisons, and write their table
 
-Exit status: 0 all rules hold, 1 a rule is broken, 2 the check could not be made.";
+Exit status: 0 all rules hold, 1 a rule is broken, 2 the command could not be carried out.";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -39,6 +44,13 @@ fn main() -> ExitCode {
                 eprintln!("{} rule violation(s)", violations.len());
                 ExitCode::FAILURE
             }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+        },
+        (Some("remez"), None) => match sign::write_table(&workspace_root()) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error:#}");
                 ExitCode::from(2)

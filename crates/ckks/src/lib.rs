@@ -16,8 +16,8 @@ pub mod wire;
 
 pub use ciphertext::Ciphertext;
 pub use circuits::{
-    LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, Polynomial,
-    PolynomialError, SlotMatrix,
+    Argmax, ArgmaxError, ArgmaxPlan, LinearTransform, LinearTransformError, LinearTransformPlan,
+    OperationCounts, Polynomial, PolynomialError, Precision, PrecisionError, SlotMatrix,
 };
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};

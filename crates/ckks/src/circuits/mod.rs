@@ -1,12 +1,14 @@
 //! Circuits: functions of encrypted numbers that take more than one operation of the evaluator.
 
 mod approximation;
+mod comparison;
 mod interval;
 mod linear_transform;
 mod paterson_stockmeyer;
 mod polynomial;
 mod polynomial_evaluation;
 
+pub use comparison::{Argmax, ArgmaxError, ArgmaxPlan, Precision, PrecisionError};
 pub use linear_transform::{
     LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, SlotMatrix,
 };

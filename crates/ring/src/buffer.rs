@@ -200,7 +200,8 @@ mod tests {
         again.zeroize();
         assert_eq!(again.len(), 5);
         drop(again);
-        assert!((0..20).all(|_| Buffer::allocate(1 << 14).as_ptr() as usize % 64 == 0));
+        let aligned = |_| (Buffer::allocate(1 << 14).as_ptr() as usize).is_multiple_of(64);
+        assert!((0..20).all(aligned));
         let wiped = Buffer::any(len);
         assert_eq!(wiped.as_ptr(), address);
         assert!(wiped.iter().all(|&x| x == Residue::ZERO));

@@ -1,15 +1,19 @@
 //! Parameters: the literal that a user writes, checked once, immutable ever after.
 
+mod digest;
 mod literal;
+mod prime_chain;
 mod security;
 
 use std::fmt;
 use std::sync::Arc;
 
-use tapetum_ring::{Basis, BasisError, Decomposer, Divider, Modulus, Residue, primes};
+use tapetum_ring::{Basis, BasisError, Decomposer, Divider, Modulus, Residue};
 use thiserror::Error;
 
+pub use digest::Digest;
 pub use literal::{ParametersLiteral, Preset, SecretDistribution};
+use prime_chain::PrimeChain;
 pub use security::{SecurityError, SecurityLevel, security_level};
 
 /// Most primes of Q or of P.
@@ -92,11 +96,6 @@ struct Level {
     decomposer: Decomposer,
 }
 
-/// A hash of everything that must agree for two objects to work together: ring degree, primes,
-/// scale, secret distribution.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
-
 impl Parameters {
     /// Checks a literal and prepares its arithmetic.
     ///
@@ -104,7 +103,7 @@ impl Parameters {
     /// [`ParametersError`] that says what does not fit.
     pub fn new(literal: ParametersLiteral) -> Result<Self, ParametersError> {
         check_shape(&literal)?;
-        let (q, p, scales) = choose_primes(&literal)?;
+        let PrimeChain { q, p, scales } = PrimeChain::choose(&literal)?;
         let q = Basis::new(literal.log_n, &q)?;
         let p = Basis::new(literal.log_n, &p)?;
         // Every evaluation key lives under QP, and no key lives under more.
@@ -291,91 +290,6 @@ fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
         }
     }
     Ok(())
-}
-
-type Chain = (Vec<u64>, Vec<u64>, Vec<f64>);
-
-/// The primes of Q and of P, and the canonical scale of each level.
-///
-/// From the highest level down, a prime as large as the scale is the one nearest to what brings
-/// the scale of the next level back to 2^log_scale; the others are the nearest to a power of two.
-fn choose_primes(literal: &ParametersLiteral) -> Result<Chain, ParametersError> {
-    let mut taken = Vec::new();
-    let mut take = |target: f64, bits: u32| {
-        let prime = primes::near(target, literal.log_n)
-            .map(|m| m.value())
-            .find(|p| !taken.contains(p))
-            .filter(|&p| ((p as f64).log2() - bits as f64).abs() < 0.5)
-            .ok_or(ParametersError::TooFewPrimes(bits))?;
-        taken.push(prime);
-        Ok::<_, ParametersError>(prime)
-    };
-    let nominal = 2f64.powi(literal.log_scale as i32);
-    let mut scale = nominal;
-    let mut scales = vec![scale];
-    let mut q = Vec::new();
-    for &bits in literal.q_bits[1..].iter().rev() {
-        if bits == literal.log_scale {
-            let prime = take(scale * scale / nominal, bits)?;
-            scale = scale * scale / prime as f64;
-            q.push(prime);
-        } else {
-            q.push(take(2f64.powi(bits as i32), bits)?);
-        }
-        scales.push(scale);
-    }
-    q.push(take(
-        2f64.powi(literal.q_bits[0] as i32),
-        literal.q_bits[0],
-    )?);
-    let p = literal
-        .p_bits
-        .iter()
-        .map(|&bits| take(2f64.powi(bits as i32), bits))
-        .collect::<Result<_, _>>()?;
-    q.reverse();
-    scales.reverse();
-    Ok((q, p, scales))
-}
-
-impl Digest {
-    fn new(literal: &ParametersLiteral, q: &Basis, p: &Basis) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("tapetum ckks parameters v1");
-        let SecretDistribution::UniformTernary = literal.secret;
-        for word in [literal.log_n as u64, literal.log_scale as u64, 0] {
-            hasher.update(&word.to_le_bytes());
-        }
-        for basis in [q, p] {
-            hasher.update(&(basis.len() as u64).to_le_bytes());
-            for modulus in basis.moduli() {
-                hasher.update(&modulus.value().to_le_bytes());
-            }
-        }
-        Self(*hasher.finalize().as_bytes())
-    }
-
-    /// The bytes.
-    pub fn to_bytes(self) -> [u8; 32] {
-        self.0
-    }
-
-    /// From the bytes in a file's header, to compare with.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Display for Digest {
-    /// The first eight bytes in hexadecimal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..8].iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
 }
 
 impl PartialEq for Parameters {

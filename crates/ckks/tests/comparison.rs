@@ -97,13 +97,10 @@ fn pairs(s: &Scheme, precision: Precision) -> (Vec<f64>, Vec<f64>) {
         z.map(|z| 0.5 * (z.re + 1.0)).collect()
     };
     let (a, mut b) = (unit(1), unit(2));
-    for (i, (a, b)) in a
-        .iter()
-        .zip(&mut b)
-        .enumerate()
-        .take(s.parameters.slots() / 2)
-    {
-        let distance = precision.threshold() * 2f64.powf(i as f64 / 1000.0 - 4.0);
+    let half = a.len() / 2;
+    for (i, (a, b)) in a.iter().zip(&mut b).enumerate().take(half) {
+        let octaves = 8.0 * i as f64 / half as f64 - 4.0;
+        let distance = precision.threshold() * octaves.exp2();
         let distance = if i % 2 == 0 { distance } else { -distance };
         *b = if (0.0..=1.0).contains(&(a + distance)) {
             a + distance
@@ -134,6 +131,24 @@ fn check(s: &Scheme, result: &Ciphertext, level: usize, clear: &[f64], noise: f6
     s.decrypt(result).iter().map(|z| z.re).collect()
 }
 
+/// All decided pairs are right, and the others between the two answers.
+#[track_caller]
+fn check_decided(p: Precision, a: &[f64], b: &[f64], found: &[f64]) {
+    let mut decided = 0;
+    for ((a, b), found) in a.iter().zip(b).zip(found) {
+        // Encoding moves the very threshold to either side.
+        if (a - b).abs() > p.threshold() + NOISE {
+            decided += 1;
+            let truth = f64::from(u8::from(a > b));
+            let error = (found - truth).abs();
+            assert!(error <= 0.5 * p.error() + NOISE, "{a} > {b}: {found}");
+        } else {
+            assert!((-NOISE..=1.0 + NOISE).contains(found));
+        }
+    }
+    assert!(decided > a.len() / 2 && decided < a.len());
+}
+
 /// What most uses will want: differences from 2^-8 on, in N = 2^15.
 #[test]
 fn eight_bits_decide_all_pairs() {
@@ -150,21 +165,7 @@ fn eight_bits_decide_all_pairs() {
     let greater = s.evaluator.greater_than(&x, &y, p).unwrap();
     let expected = clear(&|a, b| p.greater_than_clear(a, b));
     let found = check(&s, &greater, top - p.levels(), &expected, NOISE);
-    let mut decided = 0;
-    for ((a, b), found) in a.iter().zip(&b).zip(&found) {
-        // Encoding moves the very threshold to either side.
-        if (a - b).abs() > p.threshold() + NOISE {
-            decided += 1;
-            let truth = f64::from(u8::from(a > b));
-            assert!(
-                (found - truth).abs() <= 0.5 * p.error() + NOISE,
-                "{a} > {b}"
-            );
-        } else {
-            assert!((-NOISE..=1.0 + NOISE).contains(found));
-        }
-    }
-    assert!(decided > s.parameters.slots() / 2 && decided < s.parameters.slots());
+    check_decided(p, &a, &b, &found);
 
     let larger = s.evaluator.max(&x, &y, p).unwrap();
     let expected = clear(&|a, b| p.max_clear(a, b));
@@ -172,6 +173,23 @@ fn eight_bits_decide_all_pairs() {
     for ((a, b), found) in a.iter().zip(&b).zip(&found) {
         assert!((found - a.max(*b)).abs() <= p.threshold() + NOISE);
     }
+}
+
+/// In a ring that is larger than it must be: 2^15 pairs at once.
+#[test]
+fn as_many_pairs_as_a_large_ring_has_slots() {
+    let p = precision(8);
+    let mut literal = ParametersLiteral::for_levels(p.levels(), 40).unwrap();
+    literal.log_n = 16;
+    let s = Scheme::new(Parameters::new(literal).unwrap(), |plan| {
+        plan.relinearization()
+    });
+    let (a, b) = pairs(&s, p);
+    assert_eq!(a.len(), 1 << 15);
+    let (x, y) = (s.encrypt(&complex(&a)), s.encrypt(&complex(&b)));
+    let greater = s.evaluator.greater_than(&x, &y, p).unwrap();
+    let found: Vec<f64> = s.decrypt(&greater).iter().map(|z| z.re).collect();
+    check_decided(p, &a, &b, &found);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The operations of the scheme: `cargo bench -p tapetum-ckks`, with a filter such as `n14` or
 //! `rotate` after `--`. One thread computes; `tapetum bench engine` can use more.
 
+mod comparison;
 mod evaluation;
 mod linear_transform;
 mod messages;
@@ -38,5 +39,6 @@ fn measure() {
             linear_transform::bench(&mut criterion, &setting);
         }
     }
+    comparison::bench(&mut criterion);
     criterion.final_summary();
 }

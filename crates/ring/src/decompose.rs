@@ -69,8 +69,8 @@ impl Decomposer {
     /// # Panics
     /// If the polynomial lives in another basis than Q.
     pub fn decompose(&self, poly: &Poly<Evaluation>) -> Vec<Poly<Evaluation>> {
-        let coefficients = poly.clone().into_coefficients();
         assert_eq!(*poly.basis(), self.q, "polynomial of another basis");
+        let coefficients = poly.to_coefficients();
         self.digits
             .par_iter()
             .map(|digit| {

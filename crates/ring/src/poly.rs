@@ -89,8 +89,7 @@ impl<F: Form> Poly<F> {
     /// If `len` is zero or more than there are.
     pub fn truncated(&self, len: usize) -> Self {
         let basis = self.basis.prefix(len);
-        let data = Buffer::copy_of(&self.data[..len * basis.degree()]);
-        Self::from_data(&basis, data)
+        Self::from_limbs_with(&basis, |i, limb| limb.copy_from_slice(self.limb(i)))
     }
 
     /// Drops all but the first `len` primes, in place.
@@ -268,6 +267,14 @@ impl Poly<Coefficient> {
 }
 
 impl Poly<Evaluation> {
+    /// A copy in coefficient form, made limb by limb.
+    pub(crate) fn to_coefficients(&self) -> Poly<Coefficient> {
+        Poly::from_limbs_with(&self.basis, |i, limb| {
+            limb.copy_from_slice(self.limb(i));
+            self.basis.table(i).inverse(limb);
+        })
+    }
+
     /// To coefficient form.
     pub fn into_coefficients(mut self) -> Poly<Coefficient> {
         let basis = self.basis.clone();

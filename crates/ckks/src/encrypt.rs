@@ -3,7 +3,7 @@
 use tapetum_ring::Poly;
 use tapetum_ring::sampling::{RandomnessError, SecretRng, uniform};
 use thiserror::Error;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::ciphertext::Ciphertext;
 use crate::keys::{PublicKey, SecretKey};
@@ -98,14 +98,17 @@ fn with_secret_key(key: &SecretKey, plaintext: &Plaintext, rng: &mut SecretRng) 
 fn with_public_key(key: &PublicKey, plaintext: &Plaintext, rng: &mut SecretRng) -> Ciphertext {
     let basis = plaintext.poly().basis();
     let degree = basis.degree();
-    let mut u = Poly::from_coefficients(basis, &rng.ternary(degree)).into_evaluation();
+    // u and the errors open the ciphertext to whoever finds them in memory, so they are wiped.
+    let hidden = |coefficients: &[i64]| {
+        Zeroizing::new(Poly::from_coefficients(basis, coefficients).into_evaluation())
+    };
+    let u = hidden(&rng.ternary(degree));
     let [mut c0, c1] = [key.b(), key.a()].map(|half| {
         let mut part = half.truncated(basis.len());
         part.mul_assign(&u);
-        part.add_assign(&Poly::from_coefficients(basis, &rng.gaussian(degree)).into_evaluation());
+        part.add_assign(&hidden(&rng.gaussian(degree)));
         part
     });
-    u.zeroize();
     c0.add_assign(plaintext.poly());
     Ciphertext::new(key.parameters(), vec![c0, c1], plaintext.scale())
 }

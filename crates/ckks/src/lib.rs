@@ -29,8 +29,8 @@ pub use keys::{
 };
 pub use num_complex::Complex64;
 pub use parameters::{
-    Digest, Parameters, ParametersError, ParametersLiteral, Preset, SecretDistribution,
-    SecurityError, SecurityLevel, security_level,
+    BootstrappingLiteral, Digest, Parameters, ParametersError, ParametersLiteral, Preset,
+    SecretDistribution, SecurityError, SecurityLevel, security_level,
 };
 pub use plaintext::Plaintext;
 pub use tapetum_ring::GaloisElement;

@@ -23,6 +23,7 @@ fn parameter_sets() -> [Parameters; 3] {
         p_bits: vec![40, 40],
         log_scale: 30,
         secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
     };
     [
         Parameters::preset(Preset::N13),

@@ -20,6 +20,7 @@ fn parameter_sets() -> Vec<Parameters> {
         p_bits: vec![40, 40],
         log_scale: 30,
         secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
     };
     let mut sets: Vec<_> = [Preset::N12, Preset::N13, Preset::N14]
         .map(Parameters::preset)

@@ -100,11 +100,11 @@ pub struct KeyPlan {
 }
 
 impl KeyPlan {
-    /// No key yet; those that are added will serve up to the highest level.
+    /// No key yet; those that are added will serve up to the highest level of messages.
     pub fn new(parameters: &Parameters) -> Self {
         Self {
             log_n: parameters.log_n(),
-            level: parameters.max_level(),
+            level: parameters.message_level(),
             relinearization: false,
             elements: BTreeSet::new(),
         }

@@ -24,6 +24,15 @@ impl Digest {
                 hasher.update(&modulus.value().to_le_bytes());
             }
         }
+        if let Some(bootstrapping) = &literal.bootstrapping {
+            for word in [
+                bootstrapping.slots_to_coeffs_levels,
+                bootstrapping.coeffs_to_slots_bits.len() as u32,
+                bootstrapping.log_message_ratio,
+            ] {
+                hasher.update(&(word as u64).to_le_bytes());
+            }
+        }
         Self(*hasher.finalize().as_bytes())
     }
 

@@ -12,7 +12,7 @@ use tapetum_ring::{Basis, BasisError, Decomposer, Divider, Modulus, Residue};
 use thiserror::Error;
 
 pub use digest::Digest;
-pub use literal::{ParametersLiteral, Preset, SecretDistribution};
+pub use literal::{BootstrappingLiteral, ParametersLiteral, Preset, SecretDistribution};
 use prime_chain::PrimeChain;
 pub use security::{SecurityError, SecurityLevel, security_level};
 
@@ -64,6 +64,9 @@ pub enum ParametersError {
         /// log2 of the digit.
         digit_bits: u32,
     },
+    /// The part for bootstrapping does not fit.
+    #[error("these parameters cannot bootstrap: {0}")]
+    Bootstrapping(&'static str),
     /// There are not enough primes of the wanted size.
     #[error("there are not enough primes of {0} bits for this ring degree")]
     TooFewPrimes(u32),
@@ -160,9 +163,15 @@ impl Parameters {
         self.degree() / 2
     }
 
-    /// The level of a fresh ciphertext: how many rescalings it can take.
+    /// The highest level that there is: that of the raised modulus with bootstrapping, and
+    /// [`message_level`](Self::message_level) without.
     pub fn max_level(&self) -> usize {
         self.0.levels.len() - 1
+    }
+
+    /// The level of a fresh ciphertext: how many rescalings it can take.
+    pub fn message_level(&self) -> usize {
+        self.0.literal.q_bits.len() - 1
     }
 
     /// log2 of Q P, the modulus of evaluation keys.
@@ -180,7 +189,8 @@ impl Parameters {
 
     /// The canonical scale at `level`: that of the product of two ciphertexts of the canonical
     /// scale one level higher, after rescaling (Kim, Papadimitriou, Polyakov, 2022). It stays
-    /// within 0.1 % of 2^log_scale.
+    /// within 0.1 % of 2^log_scale. Above the [`message_level`](Self::message_level) it is that of
+    /// bootstrapping's own numbers.
     ///
     /// # Panics
     /// If there is no such level.
@@ -255,8 +265,10 @@ fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
         p_bits,
         log_scale,
         secret: SecretDistribution::UniformTernary,
+        bootstrapping,
     } = literal;
-    for (which, bits) in [("Q", q_bits), ("P", p_bits)] {
+    let chain: Vec<u32> = literal.chain_bits().collect();
+    for (which, bits) in [("Q", &chain), ("P", p_bits)] {
         if !(1..=MAX_PRIMES).contains(&bits.len()) {
             return Err(ParametersError::PrimeCount {
                 which,
@@ -270,6 +282,15 @@ fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
             return Err(ParametersError::PrimeBits(bad));
         }
     }
+    if q_bits.is_empty() {
+        return Err(ParametersError::PrimeCount {
+            which: "Q",
+            found: 0,
+        });
+    }
+    if let Some(bootstrapping) = bootstrapping {
+        check_bootstrapping(literal, bootstrapping)?;
+    }
     // Before primes are looked for, so that an impossible degree costs nothing.
     security_level(*log_n, 0.0)?;
     if *log_scale < 20 || *log_scale >= q_bits[0] {
@@ -279,7 +300,7 @@ fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
         });
     }
     let log_p = p_bits.iter().sum();
-    for digit in q_bits.chunks(p_bits.len()) {
+    for digit in chain.chunks(p_bits.len()) {
         let log_digit = digit.iter().sum();
         if log_digit > log_p {
             return Err(ParametersError::SpecialPrimes {
@@ -290,6 +311,25 @@ fn check_shape(literal: &ParametersLiteral) -> Result<(), ParametersError> {
         }
     }
     Ok(())
+}
+
+fn check_bootstrapping(
+    literal: &ParametersLiteral,
+    bootstrapping: &BootstrappingLiteral,
+) -> Result<(), ParametersError> {
+    let ratio = bootstrapping.log_message_ratio;
+    let reason = if !(1..literal.q_bits.len() as u32)
+        .contains(&bootstrapping.slots_to_coeffs_levels)
+    {
+        "SlotsToCoeffs takes at least one level of the messages and leaves at least one"
+    } else if bootstrapping.coeffs_to_slots_bits.is_empty() {
+        "CoeffsToSlots takes at least one level"
+    } else if !(4..=20).contains(&ratio) || literal.q_bits[0] < 20 + ratio {
+        "the message ratio is 4 to 20 bits, and leaves 20 bits of the first prime to the message"
+    } else {
+        return Ok(());
+    };
+    Err(ParametersError::Bootstrapping(reason))
 }
 
 impl PartialEq for Parameters {
@@ -323,7 +363,9 @@ mod tests {
             digests.push(parameters.digest());
             for level in 0..=parameters.max_level() {
                 let nominal = 2f64.powi(parameters.literal().log_scale as i32);
-                assert!((parameters.scale(level) / nominal - 1.0).abs() < 1e-3);
+                if level <= parameters.message_level() {
+                    assert!((parameters.scale(level) / nominal - 1.0).abs() < 1e-3);
+                }
                 assert_eq!(parameters.q(level).len(), level + 1);
             }
         }

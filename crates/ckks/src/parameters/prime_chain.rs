@@ -1,8 +1,10 @@
 //! Which primes a modulus has.
 
+use std::f64::consts::TAU;
+
 use tapetum_ring::primes;
 
-use super::{ParametersError, ParametersLiteral};
+use super::{BootstrappingLiteral, ParametersError, ParametersLiteral};
 
 /// The primes of Q and of P, and the canonical scale of each level.
 pub(super) struct PrimeChain {
@@ -15,9 +17,14 @@ pub(super) struct PrimeChain {
 }
 
 impl PrimeChain {
-    /// From the highest level down, a prime as large as the scale is the one nearest to what brings
-    /// the scale of the next level back to 2^log_scale; the others are the nearest to a power of
-    /// two.
+    /// From the highest level of messages down, a prime as large as the scale is the one nearest to
+    /// what brings the scale of the next level back to 2^log_scale; the others are the nearest to a
+    /// power of two.
+    ///
+    /// In EvalMod the scale of a level is such that the square of a number of that scale, rescaled,
+    /// has the scale of the level below. At the end stands sin(2 pi m / R) for a message m, with R
+    /// the message ratio, so its scale times 2 pi / R is that of the message. CoeffsToSlots keeps
+    /// the scale.
     pub(super) fn choose(literal: &ParametersLiteral) -> Result<Self, ParametersError> {
         let mut taken = Vec::new();
         let mut take = |target: f64, bits: u32| {
@@ -54,6 +61,18 @@ impl PrimeChain {
             .collect::<Result<_, _>>()?;
         q.reverse();
         scales.reverse();
+        if let Some(bootstrapping) = &literal.bootstrapping {
+            let ratio = 2f64.powi(bootstrapping.log_message_ratio as i32);
+            let mut scale = nominal * ratio / TAU;
+            for (level, bits) in bootstrapping.bits().enumerate() {
+                let prime = take(2f64.powi(bits as i32), bits)?;
+                if level < BootstrappingLiteral::EVAL_MOD_LEVELS {
+                    scale = (scale * prime as f64).sqrt();
+                }
+                q.push(prime);
+                scales.push(scale);
+            }
+        }
         Ok(Self { q, p, scales })
     }
 }

@@ -15,6 +15,7 @@ pub fn parameters(log_n: u32, q_bits: &[u32], p_bits: &[u32], log_scale: u32) ->
         p_bits: p_bits.to_vec(),
         log_scale,
         secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
     })
     .expect("the literal is valid")
 }

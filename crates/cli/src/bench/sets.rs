@@ -39,6 +39,7 @@ impl Set {
             p_bits: vec![49; special],
             log_scale,
             secret: SecretDistribution::UniformTernary,
+            bootstrapping: None,
         })
     }
 }

@@ -1,11 +1,11 @@
 //! What the server holds: keys that let it multiply and rotate, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tapetum_ring::{Automorphism, GaloisElement};
 
-use super::SwitchingKey;
+use super::{KeyPlan, SwitchingKey};
 use crate::parameters::Parameters;
 
 /// Brings a product of degree 2 back to degree 1: from s^2 to s.
@@ -82,86 +82,6 @@ impl GaloisKey {
     }
 }
 
-/// Which evaluation keys a computation needs, and up to which level.
-///
-/// ```
-/// use tapetum_ckks::{KeyPlan, Parameters, Preset};
-///
-/// let parameters = Parameters::preset(Preset::N13);
-/// let plan = KeyPlan::new(&parameters).relinearization().rotations([1, 2, 4, -1]);
-/// assert_eq!(plan.len(), 5);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPlan {
-    log_n: u32,
-    level: usize,
-    relinearization: bool,
-    elements: BTreeSet<GaloisElement>,
-}
-
-impl KeyPlan {
-    /// No key yet; those that are added will serve up to the highest level of messages.
-    pub fn new(parameters: &Parameters) -> Self {
-        Self {
-            log_n: parameters.log_n(),
-            level: parameters.message_level(),
-            relinearization: false,
-            elements: BTreeSet::new(),
-        }
-    }
-
-    /// Makes the keys for ciphertexts of at most this level: smaller ones.
-    pub fn up_to_level(mut self, level: usize) -> Self {
-        self.level = level;
-        self
-    }
-
-    /// Adds the relinearisation key.
-    pub fn relinearization(mut self) -> Self {
-        self.relinearization = true;
-        self
-    }
-
-    /// Adds keys for rotations by these steps to the left; a rotation by nothing needs none.
-    pub fn rotations(mut self, steps: impl IntoIterator<Item = i64>) -> Self {
-        let identity = GaloisElement::rotation(0, self.log_n);
-        let elements = steps
-            .into_iter()
-            .map(|k| GaloisElement::rotation(k, self.log_n));
-        self.elements.extend(elements.filter(|&g| g != identity));
-        self
-    }
-
-    /// Adds the key for the conjugation.
-    pub fn conjugation(mut self) -> Self {
-        self.elements.insert(GaloisElement::conjugation(self.log_n));
-        self
-    }
-
-    /// The number of keys.
-    pub fn len(&self) -> usize {
-        usize::from(self.relinearization) + self.elements.len()
-    }
-
-    /// Whether no key is asked for.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The highest level at which the keys can be used.
-    pub fn level(&self) -> usize {
-        self.level
-    }
-
-    pub(crate) fn wants_relinearization(&self) -> bool {
-        self.relinearization
-    }
-
-    pub(crate) fn elements(&self) -> &BTreeSet<GaloisElement> {
-        &self.elements
-    }
-}
-
 /// A set of evaluation keys of one secret key.
 #[derive(Clone)]
 pub struct EvaluationKeys {
@@ -210,15 +130,16 @@ impl EvaluationKeys {
         self.galois.values()
     }
 
-    /// Whether the set holds every key of a plan, up to the plan's level.
+    /// Whether the set holds every key of a plan, each up to the level that the plan asks for.
     pub fn covers(&self, plan: &KeyPlan) -> bool {
-        let reaches = |level: usize| level >= plan.level;
-        let relinearization = self.relinearization.as_ref();
-        (!plan.relinearization || relinearization.is_some_and(|k| reaches(k.level())))
+        let reaches = |held: Option<usize>, wanted: usize| held.is_some_and(|held| held >= wanted);
+        let relinearization = self.relinearization().map(RelinearizationKey::level);
+        let galois_level = |element| self.galois(element).map(GaloisKey::level);
+        plan.relinearization_level()
+            .is_none_or(|wanted| reaches(relinearization, wanted))
             && plan
-                .elements
-                .iter()
-                .all(|g| self.galois.get(g).is_some_and(|k| reaches(k.level())))
+                .galois_levels()
+                .all(|(element, wanted)| reaches(galois_level(element), wanted))
     }
 }
 

@@ -76,7 +76,7 @@ impl KeyGenerator {
     /// All keys of a plan.
     ///
     /// # Errors
-    /// [`KeyError`] if a key would be too weak or the plan's level does not exist.
+    /// [`KeyError`] if a key would be too weak or these parameters cannot have what is planned.
     pub fn evaluation_keys(&mut self, plan: &KeyPlan) -> Result<EvaluationKeys, KeyError> {
         self.evaluation_keys_with(plan, |_| ())
     }
@@ -84,24 +84,21 @@ impl KeyGenerator {
     /// All keys of a plan; `progress` hears the number of finished keys after each.
     ///
     /// # Errors
-    /// [`KeyError`] if a key would be too weak or the plan's level does not exist.
+    /// [`KeyError`] if a key would be too weak or these parameters cannot have what is planned.
     pub fn evaluation_keys_with(
         &mut self,
         plan: &KeyPlan,
         mut progress: impl FnMut(usize),
     ) -> Result<EvaluationKeys, KeyError> {
-        let (level, max_level) = (plan.level(), self.parameters().max_level());
-        if level > max_level {
-            return Err(KeyError::Level { level, max_level });
-        }
+        plan.check(self.parameters())?;
         let mut keys = EvaluationKeys::none(self.parameters());
         let mut done = 0;
-        if plan.wants_relinearization() {
+        if let Some(level) = plan.relinearization_level() {
             keys.set_relinearization(self.relinearization_key_at(level)?);
             done += 1;
             progress(done);
         }
-        for &element in plan.elements() {
+        for (element, level) in plan.galois_levels() {
             keys.insert_galois(self.galois_key_at(element, level)?);
             done += 1;
             progress(done);

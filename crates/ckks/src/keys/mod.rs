@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod generator;
+mod plan;
 mod public;
 mod secret;
 mod switching;
@@ -11,8 +12,9 @@ use thiserror::Error;
 
 use crate::parameters::SecurityError;
 
-pub use evaluation::{EvaluationKeys, GaloisKey, KeyPlan, RelinearizationKey};
+pub use evaluation::{EvaluationKeys, GaloisKey, RelinearizationKey};
 pub use generator::KeyGenerator;
+pub use plan::KeyPlan;
 pub use public::PublicKey;
 pub use secret::SecretKey;
 pub(crate) use switching::SwitchingKey;
@@ -33,5 +35,15 @@ pub enum KeyError {
         level: usize,
         /// The highest level of the parameters.
         max_level: usize,
+    },
+    /// The plan was made for another ring degree.
+    #[error(
+        "the plan of keys is for log N = {plan}, but these parameters have log N = {parameters}"
+    )]
+    Degree {
+        /// log2 of the ring degree that the plan is for.
+        plan: u32,
+        /// That of the parameters.
+        parameters: u32,
     },
 }

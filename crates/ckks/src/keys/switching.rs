@@ -2,7 +2,7 @@
 //! (hybrid key switching with digits of several primes; Han, Ki, 2020, section 3).
 
 use tapetum_ring::sampling::{Seed, uniform};
-use tapetum_ring::{Evaluation, Poly, inner_product_pair};
+use tapetum_ring::{Evaluation, Poly, Residue, inner_product_pair};
 
 use crate::parameters::Parameters;
 
@@ -33,6 +33,13 @@ impl SwitchingKey {
             seed,
             digits,
         }
+    }
+
+    /// The memory that the residues of a key for `level` take.
+    pub(crate) fn memory_bytes_at(parameters: &Parameters, level: usize) -> u64 {
+        let digits = parameters.decomposer(level).count();
+        let residues = 2 * digits * parameters.qp(level).len() * parameters.degree();
+        (residues * size_of::<Residue>()) as u64
     }
 
     /// The highest level of ciphertexts that the key can switch.

@@ -55,11 +55,15 @@ pub(super) trait Object: Sized {
 
 pub(super) fn to_bytes<T: Object>(object: &T) -> Vec<u8> {
     // The exact size, so that the bytes of a secret key are not left behind by a reallocation.
-    let header = object.header();
-    let payload_len = T::payload_len(object.parameters(), &header) as usize;
-    let mut bytes = Vec::with_capacity(FRAME_LEN + encode(&header).len() + payload_len);
+    let len = file_len::<T>(object.parameters(), &object.header());
+    let mut bytes = Vec::with_capacity(len as usize);
     write(object, &mut bytes).expect("writing to memory does not fail");
     bytes
+}
+
+/// The size of the file of an object with this header.
+pub(super) fn file_len<T: Object>(parameters: &Parameters, header: &T::Header) -> u64 {
+    (FRAME_LEN + encode(header).len()) as u64 + T::payload_len(parameters, header)
 }
 
 pub(super) fn write<T: Object>(object: &T, writer: impl Write) -> io::Result<()> {

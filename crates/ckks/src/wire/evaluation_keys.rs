@@ -7,10 +7,10 @@ use tapetum_ring::GaloisElement;
 use tapetum_ring::packing::packed_len;
 
 use super::ciphertext::check_level;
-use super::container::{Object, PayloadReader, PayloadWriter};
+use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::parameters::SelfContained;
 use super::{FileType, WireError};
-use crate::keys::{EvaluationKeys, GaloisKey, RelinearizationKey, SwitchingKey};
+use crate::keys::{EvaluationKeys, GaloisKey, KeyPlan, RelinearizationKey, SwitchingKey};
 use crate::parameters::{Parameters, ParametersLiteral};
 
 /// The header of a relinearisation key.
@@ -69,6 +69,27 @@ fn read_switching_key<R: Read>(
         .map(|_| payload.poly(parameters.qp(level)))
         .collect::<Result<_, _>>()?;
     Ok(SwitchingKey::new(level, payload.seed()?, b))
+}
+
+/// The size of the file that a set of these keys will be. The caller guarantees that the
+/// parameters have the levels.
+pub(crate) fn evaluation_keys_file_len(parameters: &Parameters, plan: &KeyPlan) -> u64 {
+    let header = EvaluationKeysHeader {
+        literal: parameters.literal().clone(),
+        relinearization: plan
+            .relinearization_level()
+            .map(|level| RelinearizationKeyHeader {
+                level: level as u32,
+            }),
+        galois: plan
+            .galois_levels()
+            .map(|(element, level)| GaloisKeyHeader {
+                exponent: element.exponent(),
+                level: level as u32,
+            })
+            .collect(),
+    };
+    container::file_len::<EvaluationKeys>(parameters, &header)
 }
 
 fn element(parameters: &Parameters, exponent: u32) -> Result<GaloisElement, WireError> {

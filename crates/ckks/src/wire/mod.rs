@@ -45,6 +45,7 @@ pub use bundle::{Bundle, BundleHeader, CiphertextRun, MAX_CIPHERTEXTS, MAX_METAD
 pub use ciphertext::{CiphertextHeader, PlaintextHeader};
 pub use container::FORMAT_VERSION;
 pub use error::WireError;
+pub(crate) use evaluation_keys::evaluation_keys_file_len;
 pub use evaluation_keys::{EvaluationKeysHeader, GaloisKeyHeader, RelinearizationKeyHeader};
 pub use file_type::FileType;
 pub use inspect::{Header, Summary, inspect};

@@ -1,9 +1,9 @@
-//! What encryption costs: sizes are the same whatever is encrypted, so samples of all kinds of
-//! object are made and weighed.
+//! What encryption costs: sizes are the same whatever is encrypted, so a sample of each kind of
+//! object is made and weighed; a plan of evaluation keys knows its size.
 
 use anyhow::Result;
 use serde::Serialize;
-use tapetum_ckks::{Encoder, Encryptor, KeyGenerator, KeyPlan, SecretKey};
+use tapetum_ckks::{Encoder, Encryptor, KeyGenerator, SecretKey};
 use tapetum_learn::Layout;
 
 use crate::plan::Plan;
@@ -56,15 +56,8 @@ impl Cost {
     pub fn of(plan: &Plan, train: usize, test: usize) -> Result<Self> {
         let parameters = plan.parameters()?;
         let keys = plan.requirements(&parameters)?.key_plan(&parameters);
-        // All evaluation keys have the same size.
-        let one = KeyPlan::new(&parameters)
-            .up_to_level(keys.level())
-            .relinearization();
-
         let secret = SecretKey::generate(&parameters)?;
-        let mut generator = KeyGenerator::new(&secret)?;
-        let public = generator.public_key()?;
-        let evaluation = len(&generator.evaluation_keys(&one)?.to_bytes());
+        let public = KeyGenerator::new(&secret)?.public_key()?;
         let scale = Scale {
             encoder: Encoder::new(&parameters),
             owner: Encryptor::with_secret_key(&secret),
@@ -81,7 +74,7 @@ impl Cost {
             key_bytes: KeyBytes {
                 secret: len(&secret.to_bytes()),
                 public: len(&public.to_bytes()),
-                evaluation: evaluation * keys.len() as u64,
+                evaluation: keys.file_bytes(&parameters)?,
             },
             train: scale.weigh(training, labels)?,
             test: scale.weigh(plan.sample_shape(test, &parameters)?, 0)?,

@@ -1,5 +1,9 @@
 //! RNS-CKKS: approximate arithmetic on encrypted vectors of real or complex numbers
 //! (Cheon, Kim, Kim, Song, 2017; Cheon, Han, Kim, Kim, Song, 2018).
+//!
+//! Start with [`scheme`], where encrypted vectors are added, multiplied and compared with operators and
+//! levels, scales and keys take care of themselves. Everything else is the layer below it, where
+//! they are visible.
 
 mod ciphertext;
 mod circuits;
@@ -11,6 +15,7 @@ pub mod kernel;
 mod keys;
 mod parameters;
 mod plaintext;
+pub mod scheme;
 mod special_fft;
 pub mod wire;
 

@@ -237,7 +237,7 @@ impl Evaluator {
         let differences = self.sub(&copies, &opponents)?;
         let differences = self.add_plain(&differences, &argmax.no_pairs)?;
 
-        let mut wins = self.composed(&differences, &plan.precision.step_polynomials())?;
+        let mut wins = self.step(&differences, plan.precision, 1.0)?;
         for steps in rows {
             let others = self.rotate(&wins, steps)?;
             wins = self.relinearize_rescale(&self.mul(&wins, &others)?)?;

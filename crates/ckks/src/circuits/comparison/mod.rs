@@ -66,7 +66,7 @@ impl Evaluator {
     ) -> Result<Ciphertext, EvaluationError> {
         check_levels(a.level(), b.level())?;
         check_enough("a comparison", a, precision.levels())?;
-        self.composed(&self.sub(a, b)?, &precision.step_polynomials())
+        self.step(&self.sub(a, b)?, precision, 1.0)
     }
 
     /// The larger of a and b, in every slot: b + relu(a - b). The differences must be in [-1, 1].
@@ -103,9 +103,20 @@ impl Evaluator {
         precision: Precision,
     ) -> Result<Ciphertext, EvaluationError> {
         check_enough("the ReLU", x, precision.levels() + 1)?;
-        let step = self.composed(x, &precision.step_polynomials())?;
+        let step = self.step(x, precision, 1.0)?;
         let x = self.lower_to(x, step.level())?;
         self.relinearize_rescale(&self.mul(&x, &step)?)
+    }
+
+    /// `height` where the slot is positive, 0 where it is negative: `height` (1 + sign(x)) / 2, at
+    /// the price of a sign.
+    pub(crate) fn step(
+        &self,
+        x: &Ciphertext,
+        precision: Precision,
+        height: f64,
+    ) -> Result<Ciphertext, EvaluationError> {
+        self.composed(x, &precision.step_polynomials(height))
     }
 
     /// The polynomials one after another.

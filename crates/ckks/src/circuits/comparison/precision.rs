@@ -122,9 +122,9 @@ impl Precision {
         self.polynomials(0.0, 1.0)
     }
 
-    /// (1 + s(x)) / 2, which takes no level more than s.
-    pub(super) fn step_polynomials(self) -> Vec<Polynomial> {
-        self.polynomials(0.5, 0.5)
+    /// `height` (1 + s(x)) / 2, which takes no level more than s.
+    pub(super) fn step_polynomials(self, height: f64) -> Vec<Polynomial> {
+        self.polynomials(0.5 * height, 0.5 * height)
     }
 
     /// `constant` + `factor` s(x): the last polynomial absorbs them.

@@ -1,0 +1,68 @@
+//! Arithmetic and comparison of encrypted vectors, with levels, scales and keys taken care of.
+//!
+//! Two sides, and a third for those who only give:
+//!
+//! * the [`Owner`] makes keys, encrypts vectors and decrypts results;
+//! * a [`Sender`] holds the public key and encrypts, nothing else;
+//! * a [`Server`] holds evaluation keys and computes on [`EncryptedVector`]s: `+`, `-`, `*` and
+//!   [`greater_than`](EncryptedVector::greater_than) with encrypted and plain operands, and what can
+//!   be made of them. It cannot name a secret key, and nothing that it has reveals a value.
+//!
+//! ```
+//! use tapetum_ckks::scheme::{Owner, Settings};
+//!
+//! // The owner.
+//! let owner = Owner::new(&Settings::new(4).levels(8).bound(10.0))?;
+//! let x = owner.encrypt(&[1.0, 2.0, 3.0, 4.0])?;
+//!
+//! // The server.
+//! let server = owner.server()?;
+//! let x = server.load(&x);
+//! let y = &x * &x - 2.0 * &x + [0.5, 0.5, 0.5, -8.0];
+//! let result = y.finish()?;
+//!
+//! // The owner again.
+//! let y = owner.decrypt(&result)?;
+//! for (found, expected) in y.iter().zip([-0.5, 0.5, 3.5, 0.0]) {
+//!     assert!((found - expected).abs() < 1e-4);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Errors are carried
+//!
+//! An operator must give a value, and a formula full of `?` is no formula any more. So a vector
+//! that could not be computed is in an error state, which spreads to everything that is computed
+//! from it, as a NaN does. It cannot be overlooked: the only way out of an
+//! [`EncryptedVector`] is [`finish`](EncryptedVector::finish), which gives the first error with the
+//! operation and the line of the program that caused it. (Operators on `Result`s cannot be
+//! had: both the traits and the type are of the standard library.)
+//!
+//! # What has to be known
+//!
+//! * All vectors of a scheme have one length, [`Settings::new`].
+//! * All values, those in between included, must stay within the [bound](Settings::bound). What
+//!   is encrypted, added or subtracted is checked; results under encryption cannot be.
+//! * Products of encrypted numbers, and products with plain ones that are not integers, use up one
+//!   [level](Settings::levels) each time that one is computed from another; comparisons use up
+//!   more. When levels run out, the error says how many to ask for.
+//! * Results are approximate: to about 2^-25 of the bound after a few operations, and
+//!   comparisons within [`Precision`](crate::Precision).
+
+mod error;
+mod operand;
+mod operators;
+mod owner;
+mod sealed;
+mod server;
+mod settings;
+mod value;
+mod vector;
+
+pub use error::{Cause, SchemeError, VectorError};
+pub use operand::Operand;
+pub use owner::{Owner, Sender};
+pub use sealed::Sealed;
+pub use server::Server;
+pub use settings::Settings;
+pub use vector::EncryptedVector;

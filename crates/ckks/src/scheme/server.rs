@@ -1,0 +1,73 @@
+//! The side that computes: evaluation keys and nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::Operation;
+use super::settings::{Settings, Setup};
+use super::value::Value;
+use super::{EncryptedVector, SchemeError, Sealed};
+use crate::encoder::Encoder;
+use crate::evaluator::Evaluator;
+use crate::keys::EvaluationKeys;
+
+/// The side that computes on encrypted vectors. Cheap to clone; its clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    setup: Setup,
+    encoder: Encoder,
+    evaluator: Evaluator,
+}
+
+impl Server {
+    /// A server with the keys that the owner made for it.
+    ///
+    /// # Errors
+    /// [`SchemeError`] if the keys are not of these settings, or some are missing.
+    pub fn new(settings: &Settings, keys: EvaluationKeys) -> Result<Self, SchemeError> {
+        let setup = settings.check()?;
+        if *keys.parameters() != setup.parameters || !keys.covers(&setup.key_plan()) {
+            return Err(SchemeError::Keys);
+        }
+        Ok(Self(Arc::new(Inner {
+            encoder: Encoder::new(&setup.parameters),
+            evaluator: Evaluator::with_keys(keys),
+            setup,
+        })))
+    }
+
+    /// A vector that has arrived, to be computed with. If it is none of these settings, whatever is
+    /// computed with it ends in an error.
+    #[track_caller]
+    pub fn load(&self, sealed: &Sealed) -> EncryptedVector {
+        let loaded = sealed.open(self.setup());
+        let value = loaded.map(|ciphertext| Value::fresh(ciphertext.clone()));
+        let operation = Operation::here("loading a vector");
+        EncryptedVector::new(self, operation, value.map_err(Into::into))
+    }
+
+    pub(super) fn setup(&self) -> &Setup {
+        &self.0.setup
+    }
+
+    pub(super) fn encoder(&self) -> &Encoder {
+        &self.0.encoder
+    }
+
+    pub(super) fn evaluator(&self) -> &Evaluator {
+        &self.0.evaluator
+    }
+
+    /// Whether it is one server, not another with the same settings: that could have other keys.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(self.setup()).finish()
+    }
+}

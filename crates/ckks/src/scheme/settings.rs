@@ -1,0 +1,175 @@
+//! What all sides agree on.
+
+use crate::circuits::Precision;
+use crate::keys::KeyPlan;
+use crate::parameters::{Parameters, ParametersLiteral};
+use crate::scheme::SchemeError;
+
+/// Bits of a level.
+pub(super) const LOG_SCALE: u32 = 40;
+/// Beyond, too little of the precision would be left for values near 1.
+const MAX_BOUND: f64 = 65536.0;
+/// More do not fit under the security table.
+const MAX_LEVELS: usize = 63;
+/// The largest ring.
+const MAX_LOG_N: u32 = 17;
+
+/// What owner, senders and server agree on. Nothing in it is secret.
+///
+/// ```
+/// use tapetum_ckks::scheme::Settings;
+///
+/// let settings = Settings::new(1000).bound(50.0);
+/// assert_eq!(settings.smallest_difference(), 0.5);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    length: usize,
+    levels: usize,
+    bound: f64,
+    precision: Precision,
+}
+
+impl Settings {
+    /// Vectors of `length` numbers, between -1 and 1 unless a [`bound`](Self::bound) says otherwise.
+    pub fn new(length: usize) -> Self {
+        Self {
+            length,
+            levels: 16,
+            bound: 1.0,
+            precision: Precision::new(8).expect("a precision that there is"),
+        }
+    }
+
+    /// How many levels a computation may use up; 16 if nothing is said, which is enough for one
+    /// comparison and a few products. More levels make everything slower and larger.
+    pub fn levels(self, levels: usize) -> Self {
+        Self { levels, ..self }
+    }
+
+    /// No value, input, result or anything in between, may be further from 0 than this. It is
+    /// rounded up to a power of two, at least 1/2.
+    pub fn bound(self, bound: f64) -> Self {
+        Self { bound, ..self }
+    }
+
+    /// How exact comparisons are; 8 bits if nothing is said.
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Differences from this on are decided by comparisons: 2^(1 - bits) of the bound.
+    pub fn smallest_difference(&self) -> f64 {
+        self.precision.threshold() * unit(self.bound)
+    }
+
+    /// Checks everything.
+    pub(super) fn check(&self) -> Result<Setup, SchemeError> {
+        let &Self {
+            length,
+            levels,
+            bound,
+            precision,
+        } = self;
+        if !(bound > 0.0 && bound <= MAX_BOUND) {
+            return Err(SchemeError::Bound(bound));
+        }
+        let mut literal = (levels <= MAX_LEVELS)
+            .then(|| ParametersLiteral::for_levels(levels, LOG_SCALE))
+            .flatten()
+            .ok_or(SchemeError::Levels(levels))?;
+        // A larger ring than the levels need is safe, too.
+        while length > 1 << (literal.log_n - 1) {
+            literal.log_n += 1;
+            if literal.log_n > MAX_LOG_N {
+                return Err(SchemeError::Length(length));
+            }
+        }
+        if length == 0 {
+            return Err(SchemeError::Length(length));
+        }
+        Ok(Setup {
+            parameters: Parameters::new(literal)?,
+            length,
+            unit: unit(bound),
+            precision,
+        })
+    }
+}
+
+/// Twice the bound, so that differences stay within 1.
+fn unit(bound: f64) -> f64 {
+    (2.0 * bound).log2().ceil().max(0.0).exp2()
+}
+
+/// Settings that have been checked.
+///
+/// What is encrypted is a vector divided by the unit, which is twice the bound: so the difference of two
+/// values is in [-1, 1], where comparisons work. The vector is filled up with zeros to a
+/// power of two, the period, and repeated over all slots, so that rotations are cyclic.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Setup {
+    pub parameters: Parameters,
+    pub length: usize,
+    /// A power of two, at least 1.
+    pub unit: f64,
+    pub precision: Precision,
+}
+
+impl Setup {
+    /// Slots after which the vector comes again.
+    pub fn period(&self) -> usize {
+        self.length.next_power_of_two()
+    }
+
+    /// Whether some slots belong to no number.
+    pub fn has_padding(&self) -> bool {
+        self.period() != self.length
+    }
+
+    /// The largest magnitude of a value.
+    pub fn bound(&self) -> f64 {
+        self.unit / 2.0
+    }
+
+    /// Whether there is a value for each number, within `bound`.
+    pub fn check_values(&self, values: &[f64], bound: f64) -> Result<(), SchemeError> {
+        let (expected, found) = (self.length, values.len());
+        if found != expected {
+            return Err(SchemeError::VectorLength { expected, found });
+        }
+        // A NaN is within no bound.
+        let within = |value: f64| value.abs() <= bound;
+        match values.iter().position(|&value| !within(value)) {
+            None => Ok(()),
+            Some(index) => Err(SchemeError::Beyond {
+                value: values[index],
+                index,
+                bound,
+            }),
+        }
+    }
+
+    /// What is encrypted in place of the values.
+    pub fn encoded(&self, values: &[f64]) -> Vec<f64> {
+        let mut slots = self.slots(values);
+        slots.iter_mut().for_each(|slot| *slot /= self.unit);
+        slots
+    }
+
+    /// One value for each slot.
+    pub fn slots(&self, values: &[f64]) -> Vec<f64> {
+        let mut period = values.to_vec();
+        period.resize(self.period(), 0.0);
+        period.repeat(self.parameters.slots() / self.period())
+    }
+
+    /// All keys that a server needs: for products, and for rotations by powers of two, of which any
+    /// other is made.
+    pub fn key_plan(&self) -> KeyPlan {
+        let rotations = (0..self.period().ilog2()).map(|k| 1 << k);
+        KeyPlan::new(&self.parameters)
+            .relinearization()
+            .rotations(rotations)
+    }
+}

@@ -1,0 +1,232 @@
+//! One ciphertext with what is known about it, and the arithmetic that keeps levels and scales
+//! right.
+//!
+//! A product keeps its scale and its degree until something else than a sum, a negation or a product by an
+//! integer is asked for: then it is relinearised and rescaled, once, however many products were
+//! added up before.
+
+use std::sync::OnceLock;
+
+use super::Server;
+use super::error::Cause;
+use crate::ciphertext::Ciphertext;
+use crate::evaluator::EvaluationError;
+
+/// What an encrypted vector holds if nothing went wrong.
+pub(super) struct Value {
+    ciphertext: Ciphertext,
+    /// Whether it waits for relinearisation and rescaling.
+    is_product: bool,
+    /// Whether the slots beyond the vector are zero.
+    is_clean: bool,
+    /// What becomes of a product.
+    settled: OnceLock<Ciphertext>,
+}
+
+impl Value {
+    /// As it was encrypted: at its canonical scale, and zero beyond the vector.
+    pub fn fresh(ciphertext: Ciphertext) -> Self {
+        Self::settled(ciphertext, true)
+    }
+
+    fn settled(ciphertext: Ciphertext, is_clean: bool) -> Self {
+        Self {
+            ciphertext,
+            is_product: false,
+            is_clean,
+            settled: OnceLock::new(),
+        }
+    }
+
+    fn product(ciphertext: Ciphertext, is_clean: bool) -> Self {
+        Self {
+            is_product: true,
+            ..Self::settled(ciphertext, is_clean)
+        }
+    }
+
+    /// With another ciphertext of the same level, scale and degree.
+    fn with(&self, ciphertext: Ciphertext) -> Self {
+        Self {
+            is_product: self.is_product,
+            ..Self::settled(ciphertext, self.is_clean)
+        }
+    }
+
+    /// The level that it has once it is settled.
+    pub fn level(&self) -> usize {
+        self.ciphertext.level() - usize::from(self.is_product)
+    }
+}
+
+impl Server {
+    pub(super) fn add(&self, a: &Value, b: &Value) -> Result<Value, Cause> {
+        self.summed(a, b, |a, b| self.evaluator().add(a, b))
+    }
+
+    pub(super) fn sub(&self, a: &Value, b: &Value) -> Result<Value, Cause> {
+        self.summed(a, b, |a, b| self.evaluator().sub(a, b))
+    }
+
+    /// Two products of one level wait on together.
+    fn summed(
+        &self,
+        a: &Value,
+        b: &Value,
+        sum: impl Fn(&Ciphertext, &Ciphertext) -> Result<Ciphertext, EvaluationError>,
+    ) -> Result<Value, Cause> {
+        let is_clean = a.is_clean && b.is_clean;
+        if a.is_product && b.is_product && a.level() == b.level() {
+            return Ok(Value::product(sum(&a.ciphertext, &b.ciphertext)?, is_clean));
+        }
+        let (a, b) = self.pair(a, b, 0)?;
+        Ok(Value::settled(sum(&a, &b)?, is_clean))
+    }
+
+    /// Plus the same plain vector in every period, zero beyond its length.
+    pub(super) fn add_plain(&self, a: &Value, values: &[f64]) -> Result<Value, Cause> {
+        let setup = self.setup();
+        // The difference of two values within the bound.
+        setup.check_values(values, 2.0 * setup.bound())?;
+        let c = &a.ciphertext;
+        let encoded = setup.encoded(values);
+        let plaintext = self.encoder().encode_at(&encoded, c.level(), c.scale())?;
+        Ok(a.with(self.evaluator().add_plain(c, &plaintext)?))
+    }
+
+    pub(super) fn negate(&self, a: &Value) -> Result<Value, Cause> {
+        Ok(a.with(self.evaluator().neg(&a.ciphertext)?))
+    }
+
+    /// The product of x / unit and y / unit lacks a factor of unit.
+    pub(super) fn mul(&self, a: &Value, b: &Value) -> Result<Value, Cause> {
+        let is_clean = a.is_clean || b.is_clean;
+        let (a, b) = self.pair(a, b, 1)?;
+        let product = self.evaluator().mul(&a, &b)?;
+        let unit = self.setup().unit as i64;
+        let product = self.evaluator().mul_integer(&product, unit)?;
+        Ok(Value::product(product, is_clean))
+    }
+
+    pub(super) fn mul_plain(&self, a: &Value, values: &[f64]) -> Result<Value, Cause> {
+        let setup = self.setup();
+        setup.check_values(values, f64::MAX)?;
+        let a = self.ready(a, 1)?;
+        let plaintext = self.encoder().encode(&setup.slots(values), a.level())?;
+        let product = self.evaluator().mul_plain(a, &plaintext)?;
+        Ok(Value::product(product, true))
+    }
+
+    /// Products with integers are sums, so to speak: they take no level.
+    pub(super) fn mul_scalar(&self, a: &Value, x: f64) -> Result<Value, Cause> {
+        const LARGEST: f64 = (1u64 << 32) as f64;
+        if x.fract() == 0.0 && x.abs() <= LARGEST {
+            let product = self.evaluator().mul_integer(&a.ciphertext, x as i64)?;
+            return Ok(a.with(product));
+        }
+        let product = self.evaluator().mul_scalar(self.ready(a, 1)?, x)?;
+        Ok(Value::product(product, a.is_clean))
+    }
+
+    /// 1 where the slot is positive, 0 where it is negative.
+    pub(super) fn step(&self, a: &Value) -> Result<Value, Cause> {
+        let setup = self.setup();
+        let a = self.ready(a, setup.precision.levels())?;
+        let height = 1.0 / setup.unit;
+        let step = self.evaluator().step(a, setup.precision, height)?;
+        Ok(Value::settled(step, !setup.has_padding()))
+    }
+
+    /// The slot where it is positive, 0 where it is negative.
+    pub(super) fn relu(&self, a: &Value) -> Result<Value, Cause> {
+        let precision = self.setup().precision;
+        let x = self.ready(a, precision.levels() + 1)?;
+        let relu = self.evaluator().relu(x, precision)?;
+        Ok(Value::settled(relu, a.is_clean))
+    }
+
+    /// The sum of all numbers, in every slot.
+    pub(super) fn sum(&self, a: &Value) -> Result<Value, Cause> {
+        let setup = self.setup();
+        let cleaned = self.cleaned(a)?;
+        let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
+        let sum = self.evaluator().sum_slots(x, setup.period(), 1)?;
+        Ok(Value::settled(sum, !setup.has_padding()))
+    }
+
+    /// Number i + `steps` in place of number i, cyclically, for `steps` below the length.
+    ///
+    /// Rotations are cyclic over the period. If that is longer than the vector, two of them make one:
+    /// what stays, and what comes round from the other end.
+    pub(super) fn rotate(&self, a: &Value, steps: usize) -> Result<Value, Cause> {
+        let setup = self.setup();
+        if !setup.has_padding() {
+            let rotated = self.rotated(self.ready(a, 0)?, steps)?;
+            return Ok(Value::settled(rotated, true));
+        }
+        let a = self.ready(a, 1)?;
+        let round = setup.length - steps;
+        let mask = |holds: &dyn Fn(usize) -> bool| {
+            let ones: Vec<f64> = (0..setup.length)
+                .map(|i| f64::from(u8::from(holds(i))))
+                .collect();
+            self.encoder().encode(&setup.slots(&ones), a.level())
+        };
+        let product = self.evaluator().mul_plain_sum(&[
+            (&self.rotated(a, steps)?, &mask(&|i| i < round)?),
+            (
+                &self.rotated(a, setup.period() - round)?,
+                &mask(&|i| i >= round)?,
+            ),
+        ])?;
+        Ok(Value::product(product, true))
+    }
+
+    /// By steps to the left, for each bit of their number one.
+    fn rotated(&self, a: &Ciphertext, steps: usize) -> Result<Ciphertext, EvaluationError> {
+        (0..usize::BITS)
+            .filter(|bit| steps >> bit & 1 == 1)
+            .try_fold(a.clone(), |a, bit| self.evaluator().rotate(&a, 1 << bit))
+    }
+
+    /// To be sent: with nothing beyond the vector, and as small as it can be.
+    pub(super) fn finished(&self, a: &Value) -> Result<Ciphertext, Cause> {
+        let cleaned = self.cleaned(a)?;
+        let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
+        Ok(self.evaluator().lower_to(x, 0)?)
+    }
+
+    /// With zeros in the slots beyond the vector, if there are not yet.
+    fn cleaned(&self, a: &Value) -> Result<Option<Value>, Cause> {
+        let ones = || vec![1.0; self.setup().length];
+        (!a.is_clean)
+            .then(|| self.mul_plain(a, &ones()))
+            .transpose()
+    }
+
+    /// Both settled, at one level from which so many can be used up.
+    fn pair(&self, a: &Value, b: &Value, needed: usize) -> Result<(Ciphertext, Ciphertext), Cause> {
+        let (a, b) = (self.ready(a, needed)?, self.ready(b, needed)?);
+        Ok(self.evaluator().align(a, b)?)
+    }
+
+    /// Settled, at a level from which so many can be used up.
+    fn ready<'v>(&self, value: &'v Value, needed: usize) -> Result<&'v Ciphertext, Cause> {
+        let left = value.level();
+        if left < needed {
+            return Err(Cause::Levels {
+                needed,
+                left,
+                total: self.setup().parameters.message_level(),
+            });
+        }
+        if !value.is_product {
+            return Ok(&value.ciphertext);
+        }
+        if let Some(settled) = value.settled.get() {
+            return Ok(settled);
+        }
+        let settled = self.evaluator().relinearize_rescale(&value.ciphertext)?;
+        Ok(value.settled.get_or_init(|| settled))
+    }
+}

@@ -1,0 +1,317 @@
+//! The scheme with operators: every operation against the clear, and every error where it was caused.
+
+use tapetum_ckks::scheme::{Cause, EncryptedVector, Owner, SchemeError, Sealed, Server, Settings};
+use tapetum_ckks::{Decryptor, Encoder, EvaluationKeys, Parameters, Precision, Preset};
+
+/// An owner and a server with two vectors, in the clear and encrypted.
+struct Pair {
+    owner: Owner,
+    server: Server,
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+impl Pair {
+    fn new(settings: &Settings, length: usize, bound: f64) -> Self {
+        let owner = Owner::new(settings).unwrap();
+        let values = |step: f64| -> Vec<f64> {
+            let value = |i: usize| bound * (step * (i + 1) as f64).sin();
+            (0..length).map(value).collect()
+        };
+        Self {
+            server: owner.server().unwrap(),
+            owner,
+            a: values(1.0),
+            b: values(2.3),
+        }
+    }
+
+    fn encrypted(&self) -> (EncryptedVector, EncryptedVector) {
+        let load = |values| self.server.load(&self.owner.encrypt(values).unwrap());
+        (load(&self.a), load(&self.b))
+    }
+
+    /// Decrypts and compares; `clear` is given the index.
+    #[track_caller]
+    fn check(&self, found: &EncryptedVector, error: f64, clear: impl Fn(usize) -> f64) {
+        let sealed = found.finish().unwrap();
+        let found = self.owner.decrypt(&sealed).unwrap();
+        assert_eq!(found.len(), self.a.len());
+        for (i, found) in found.iter().enumerate() {
+            let expected = clear(i);
+            assert!(
+                (found - expected).abs() <= error,
+                "{i}: {found}, not {expected}"
+            );
+        }
+        self.nothing_beyond(&sealed);
+    }
+
+    /// Slots that belong to no number are zero.
+    fn nothing_beyond(&self, sealed: &Sealed) {
+        let decryptor = Decryptor::new(self.owner.secret_key());
+        let plain = decryptor.decrypt(sealed.ciphertext()).unwrap();
+        let slots = Encoder::new(self.owner.parameters()).decode_complex(&plain);
+        let (length, period) = (self.a.len(), self.a.len().next_power_of_two());
+        for (i, slot) in slots.iter().enumerate() {
+            assert!(slot.im.abs() < 1e-4, "{i}");
+            assert!(i % period < length || slot.re.abs() < 1e-4, "{i}: {slot}");
+        }
+    }
+}
+
+/// Sums, products and rotations for a length that fills a period and one that does not, with and
+/// without a bound other than 1.
+#[test]
+fn arithmetic_is_that_of_vectors() {
+    for (length, bound) in [(8, 1.0), (5, 1.0), (6, 20.0), (4096, 3.0)] {
+        let pair = Pair::new(
+            &Settings::new(length).levels(4).bound(bound),
+            length,
+            bound / 3.0,
+        );
+        let (a, b) = (&pair.a, &pair.b);
+        let (x, y) = &pair.encrypted();
+        let error = 1e-5 * bound;
+        let plain: Vec<f64> = (0..length).map(|i| i as f64 / length as f64).collect();
+
+        pair.check(&(x + y), error, |i| a[i] + b[i]);
+        pair.check(&(x - y.clone()), error, |i| a[i] - b[i]);
+        pair.check(&-x, error, |i| -a[i]);
+        pair.check(&(x.clone() + &plain), error, |i| a[i] + plain[i]);
+        pair.check(&(&plain[..] - x), error, |i| plain[i] - a[i]);
+        pair.check(&(x - 0.25), error, |i| a[i] - 0.25);
+        pair.check(&(0.5 - x), error, |i| 0.5 - a[i]);
+        pair.check(&(x * &plain), error, |i| a[i] * plain[i]);
+        pair.check(&(plain.clone() * x), error, |i| a[i] * plain[i]);
+        pair.check(&(0.7 * x), error, |i| 0.7 * a[i]);
+
+        // Products wait: one relinearisation for all of this.
+        let scale = 1.0 / bound;
+        let sum = x * y + -(x * x) - y * &plain + 2.0 * (x * y);
+        let clear = |i: usize| 3.0 * a[i] * b[i] - a[i] * a[i] - b[i] * plain[i];
+        assert_eq!(sum.levels_left(), 3);
+        pair.check(&(&sum * scale), error, |i| scale * clear(i));
+        // A product meets what is none, at another level.
+        let mixed = x * y * scale + x;
+        pair.check(&mixed, error, |i| a[i] * b[i] * scale + a[i]);
+        pair.check(&(mixed - 0.1), error, |i| a[i] * b[i] * scale + a[i] - 0.1);
+        let power = (x * scale) * x * (scale * x) * x;
+        pair.check(&power, error, |i| scale * scale * a[i].powi(4));
+
+        let n = length as f64;
+        let sum = (x * (1.0 / n)).sum();
+        pair.check(&sum, error, |_| a.iter().sum::<f64>() / n);
+        let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+        let found = (x * (scale / n)).dot(y);
+        pair.check(&found, error, |_| dot * scale / n);
+        // Sums have something in every slot, which must not be summed again.
+        pair.check(&(sum * (1.0 / n)).sum(), error, |_| {
+            a.iter().sum::<f64>() / n
+        });
+        for steps in [0, 1, 3, -1, 2 * length as i64 + 2] {
+            let place = |i: usize| (i as i64 + steps).rem_euclid(length as i64) as usize;
+            pair.check(&x.rotate(steps), error, |i| a[place(i)]);
+        }
+        let shifted = (x * y * scale).rotate(2);
+        pair.check(&shifted, error, |i| {
+            let i = (i + 2) % length;
+            scale * a[i] * b[i]
+        });
+    }
+}
+
+/// Comparisons with encrypted and plain operands; their results are numbers like others.
+#[test]
+fn comparisons_decide_and_select() {
+    for (length, bound) in [(64, 1.0), (50, 10.0)] {
+        let precision = Precision::new(5).unwrap();
+        let levels = precision.levels() + 3;
+        let settings = Settings::new(length)
+            .levels(levels)
+            .bound(bound)
+            .precision(precision);
+        let apart = settings.smallest_difference();
+        assert_eq!(apart, bound.log2().ceil().exp2() / 16.0);
+        let pair = Pair::new(&settings, length, bound);
+        let (a, b) = (&pair.a, &pair.b);
+        let (x, y) = &pair.encrypted();
+        let error = 0.5 * precision.error() + 1e-3;
+
+        let near = |left: f64, right: f64| (left - right).abs() < apart;
+        let judge = |found: &EncryptedVector, truth: &dyn Fn(usize) -> (f64, f64)| {
+            let sealed = found.finish().unwrap();
+            pair.nothing_beyond(&sealed);
+            let mut decided = 0;
+            for (i, found) in pair.owner.decrypt(&sealed).unwrap().into_iter().enumerate() {
+                let (left, right) = truth(i);
+                if near(left, right) {
+                    assert!((-error..=1.0 + error).contains(&found), "{i}: {found}");
+                } else {
+                    decided += 1;
+                    let truth = f64::from(u8::from(left > right));
+                    assert!((found - truth).abs() <= error, "{i}: {found}");
+                }
+            }
+            assert!(decided > length / 2);
+        };
+        judge(&x.greater_than(y), &|i| (a[i], b[i]));
+        judge(&x.less_than(y), &|i| (b[i], a[i]));
+        judge(&x.greater_than(0.1 * bound), &|i| (a[i], 0.1 * bound));
+        judge(&x.less_than(b), &|i| (b[i], a[i]));
+
+        pair.check(&x.max(y), apart, |i| a[i].max(b[i]));
+        pair.check(&x.min(y), apart, |i| a[i].min(b[i]));
+        pair.check(&x.max(0.0), apart, |i| a[i].max(0.0));
+
+        // Select: the larger one by a product.
+        let wins = x.greater_than(y);
+        let selected = &wins * (x - y) + y;
+        pair.check(&selected, apart + error * 2.0 * bound, |i| a[i].max(b[i]));
+        // How often a is larger, among those that are decided.
+        let share = (wins * (1.0 / length as f64)).sum();
+        let undecided = (0..length).filter(|&i| near(a[i], b[i])).count();
+        let larger = (0..length).filter(|&i| a[i] > b[i]).count();
+        let slack = error + undecided as f64 / length as f64;
+        pair.check(&share, slack, |_| larger as f64 / length as f64);
+    }
+}
+
+#[test]
+fn the_first_error_is_kept_with_its_place() {
+    let pair = Pair::new(&Settings::new(3).levels(1), 3, 0.5);
+    let (x, y) = &pair.encrypted();
+
+    let line = line!() + 1;
+    let cubed = x * y * x;
+    let later = (cubed + [1.0, 2.0])
+        .greater_than(y)
+        .max(0.1)
+        .sum()
+        .rotate(1)
+        - y;
+    let later = y - (-later);
+    let error = later.finish().unwrap_err();
+    assert_eq!(later.error(), Some(&error));
+    assert_eq!(later.levels_left(), 0);
+    assert_eq!(
+        (error.operation(), error.location().line()),
+        ("a product", line)
+    );
+    let levels = Cause::Levels {
+        needed: 1,
+        left: 0,
+        total: 1,
+    };
+    assert_eq!(error.cause(), &levels);
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!("scheme.rs:{line}: a product:")),
+        "{text}"
+    );
+    assert!(text.contains("levels(2), which takes N = 2^13"), "{text}");
+    assert!(format!("{later:?}").contains("error"));
+
+    let refused = x.greater_than(y).finish().unwrap_err();
+    assert_eq!(refused.operation(), "a comparison");
+    assert!(
+        refused
+            .to_string()
+            .contains("make the settings with levels(11)")
+    );
+    let refused = x.max(y).finish().unwrap_err();
+    assert!(matches!(refused.cause(), Cause::Levels { needed: 12, .. }));
+
+    let cause = |vector: EncryptedVector| vector.finish().unwrap_err().cause().clone();
+    let length = SchemeError::VectorLength {
+        expected: 3,
+        found: 2,
+    };
+    assert_eq!(cause(x + [1.0, 0.0]), Cause::Operand(length.clone()));
+    assert_eq!(cause(x * vec![1.0, 0.0]), Cause::Operand(length));
+    // A bound of 1 makes differences of 2.
+    assert!((x + 2.0).error().is_none());
+    for beyond in [2.1, f64::NAN, f64::INFINITY] {
+        let refused = cause(x.greater_than(beyond));
+        assert!(matches!(
+            refused,
+            Cause::Operand(SchemeError::Beyond { index: 0, .. })
+        ));
+    }
+    for factor in [f64::NAN, f64::INFINITY, 1e300] {
+        assert!(
+            matches!(cause(x * factor), Cause::Evaluation(_)),
+            "{factor}"
+        );
+        assert!(
+            matches!(cause(x * [factor; 3]), Cause::Operand(_)),
+            "{factor}"
+        );
+    }
+
+    let other = pair.owner.server().unwrap();
+    let stranger = other.load(&pair.owner.encrypt(&pair.a).unwrap());
+    assert_eq!(cause(x + &stranger), Cause::Server);
+    assert_eq!(cause(x.greater_than(stranger)), Cause::Server);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let settings = Settings::new(3).levels(2);
+    let owner = Owner::new(&settings).unwrap();
+    assert_eq!(
+        owner.encrypt(&[0.0; 4]).unwrap_err(),
+        SchemeError::VectorLength {
+            expected: 3,
+            found: 4
+        }
+    );
+    for value in [1.1, -1.1, f64::NAN] {
+        let refused = owner
+            .sender()
+            .unwrap()
+            .encrypt(&[0.0, value, 0.0])
+            .unwrap_err();
+        assert!(matches!(refused, SchemeError::Beyond { index: 1, .. }));
+    }
+    let refused = |settings: Settings| Owner::new(&settings).unwrap_err();
+    for length in [0, 1 << 17, usize::MAX] {
+        assert_eq!(refused(Settings::new(length)), SchemeError::Length(length));
+    }
+    for bound in [0.0, -1.0, f64::INFINITY, 1e6] {
+        assert_eq!(
+            refused(settings.clone().bound(bound)),
+            SchemeError::Bound(bound)
+        );
+    }
+    assert!(matches!(
+        refused(settings.clone().bound(f64::NAN)),
+        SchemeError::Bound(_)
+    ));
+    for levels in [200, usize::MAX] {
+        assert_eq!(
+            refused(settings.clone().levels(levels)),
+            SchemeError::Levels(levels)
+        );
+    }
+
+    // Keys and vectors of other settings.
+    let missing = Server::new(&settings, EvaluationKeys::none(owner.parameters()));
+    assert_eq!(missing.unwrap_err(), SchemeError::Keys);
+    let foreign = EvaluationKeys::none(&Parameters::preset(Preset::N12));
+    assert_eq!(
+        Server::new(&settings, foreign).unwrap_err(),
+        SchemeError::Keys
+    );
+    let other = Owner::new(&settings.clone().levels(3)).unwrap();
+    let sealed = other.encrypt(&[0.0; 3]).unwrap();
+    assert_eq!(owner.decrypt(&sealed).unwrap_err(), SchemeError::Sealed);
+    let loaded = owner.server().unwrap().load(&sealed).finish().unwrap_err();
+    assert_eq!(loaded.operation(), "loading a vector");
+    let refused = Owner::with_secret_key(&settings, other.secret_key()).unwrap_err();
+    assert_eq!(refused, SchemeError::Keys);
+
+    // A ring for the length, not for the levels.
+    let long = Owner::new(&Settings::new(1 << 15).levels(1)).unwrap();
+    assert_eq!(long.parameters().log_n(), 16);
+}

@@ -156,7 +156,9 @@ impl Sender {
         let setup = &self.setup;
         setup.check_values(values, setup.bound())?;
         let slots = setup.encoded(values);
-        let plaintext = self.encoder.encode(&slots, setup.parameters.message_level())?;
+        let plaintext = self
+            .encoder
+            .encode(&slots, setup.parameters.message_level())?;
         Ok(Sealed::from_ciphertext(self.encryptor.encrypt(&plaintext)?))
     }
 }

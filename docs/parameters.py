@@ -19,12 +19,18 @@ It is one attack only. The lattice estimator itself tries others (bounded-distan
 hybrid), which for a dense ternary secret and these sizes come out close to it. Whoever chooses
 parameters of a new kind should run the estimator.
 
+For the sparse secret of bootstrapping it prints a lower estimate of the cost of the hybrid attacks, which
+guess a part of the secret: primal (Howgrave-Graham, 2007; Son, Cheon, 2019) and dual (Cheon, Hhan, Hong,
+Son, 2019). Wherever these can be simplified, it is in the attacker's favour: a guess of the secret's part
+costs the square root of the number of candidates, all collisions are found, and a test costs one operation.
+It fails if that is below 2^128 for a modulus that the code accepts.
+
 Needs Python 3.8 and nothing else. Usage: python3 docs/parameters.py
 """
 
 import re
 import sys
-from math import e, inf, log2, pi, sqrt
+from math import e, inf, lgamma, log, log2, pi, sqrt
 from pathlib import Path
 
 SIGMA = 3.19  # standard deviation of the error
@@ -105,6 +111,83 @@ def largest_modulus(n, bits, cost):
     return low
 
 
+def log_choose(n, k):
+    return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / log(2)
+
+
+def log_sum(terms):
+    largest = max(terms)
+    return largest + log2(sum(2 ** (term - largest) for term in terms))
+
+
+def hybrid_dimension(kept, volume, beta):
+    """The best dimension for the part of the secret that is kept, each coordinate of which takes
+    `volume` bits from the lattice."""
+    return max(sqrt(kept * volume / log_delta(beta)), kept + 1)
+
+
+def primal_cost(kept, log_q, ratio, log_tests):
+    """BKZ until the shortest vector of the orthogonalised basis is as long as an error, then tests by
+    rounding: log2 of the cost."""
+
+    def last(beta):
+        d = hybrid_dimension(kept, log_q - ratio, beta)
+        return log_q - kept * (log_q - ratio) / d - d * log_delta(beta)
+
+    low, high = 50, 4000
+    if last(high) < log2(SIGMA):
+        return inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if last(middle) >= log2(SIGMA) else (middle, high)
+    return max(cost_2024(high, hybrid_dimension(kept, log_q - ratio, high)), log_tests)
+
+
+def dual_cost(kept, log_q, ratio, log_tests):
+    """BKZ for short vectors of the dual lattice, as many as tell the right guess from all others."""
+
+    def cost(beta):
+        d = hybrid_dimension(kept, log_q - ratio, beta)
+        length = d * log_delta(beta) + kept * (log_q - ratio) / d
+        noise = length + log2(SIGMA) - log_q
+        if noise > 3:
+            return inf
+        vectors = 4 * pi**2 * 4**noise * log2(e) + log2(2 * log_tests + 1)
+        return max(cost_2024(beta, d), vectors, log_tests)
+
+    return min(cost(beta) for beta in range(60, 700, 20))
+
+
+def sparse_security(n, log_q, weight):
+    """log2 of the costs of the primal and the dual hybrid attack, the best over the coordinates that are kept and
+    over the number of coefficients that are not zero among those that are guessed."""
+    best = {primal_cost: inf, dual_cost: inf}
+    for step in range(1, 200):
+        kept = int(n * 2 ** (-step / 24))
+        guessed = n - kept
+        if kept < 300:
+            break
+        for most in range(weight + 1):
+            right = [log_choose(guessed, j) + log_choose(kept, weight - j) for j in range(most + 1)]
+            chance = log_sum(right) - log_choose(n, weight)
+            tests = log_sum([log_choose(guessed, j) + j for j in range(most + 1)]) / 2
+            # Beside an error, how small a coefficient of the secret is.
+            ratio = log2(SIGMA / sqrt(max(weight - most, 1) / kept))
+            for attack in best:
+                best[attack] = min(best[attack], attack(kept, log_q, ratio, tests) - chance)
+    return best[primal_cost], best[dual_cost]
+
+
+def sparse_table_in_the_code():
+    source = SOURCE.read_text()
+    weight = re.search(r"EPHEMERAL_WEIGHT: usize = (\d+);", source)
+    table = re.search(r"SPARSE_TABLE: .* = \[(.*)\];", source)
+    if not weight or not table:
+        sys.exit(f"{SOURCE}: the table of sparse secrets has not the expected form")
+    rows = re.findall(r"\((\d+), ([\d.]+)\)", table[1])
+    return int(weight[1]), [(int(log_n), float(bound)) for log_n, bound in rows]
+
+
 def table_in_the_code():
     rows = re.findall(r"\((\d+), ([\d.]+), ([\d.]+)\),", SOURCE.read_text())
     if len(rows) != 6:
@@ -129,6 +212,14 @@ def main():
             if abs(bound / new - 1) > 0.015:
                 print("       the code is more than 1.5 % away from the estimate")
                 failed = True
+    weight, rows = sparse_table_in_the_code()
+    print(f"\nlog N  weight  code   primal hybrid   dual hybrid (bits, at least)")
+    for log_n, bound in rows:
+        costs = sparse_security(1 << log_n, bound, weight)
+        print(f"{log_n:>5}{weight:>8}{bound:>6g}{costs[0]:>16.1f}{costs[1]:>14.1f}")
+        if min(costs) < 128:
+            print("       an attack costs less than 2^128")
+            failed = True
     sys.exit(failed)
 
 

@@ -346,6 +346,7 @@ def main():
         exponents.append(header.varint())
         assert header.varint() == len(q) - 1
         switching_key(f"Galois key {exponents[-1]} of the set", payload, s, image(exponents[-1]))
+    assert header.number(1) == 0, "these parameters have no encapsulation key"
     header.end()
     payload.end()
     assert exponents == sorted([5, pow(5, -1, 2 * n), 2 * n - 1])

@@ -29,13 +29,13 @@ pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};
 pub use evaluator::{EvaluationError, Evaluator, KeyName};
 pub use keys::{
-    EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, PublicKey, RelinearizationKey,
-    SecretKey,
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, PublicKey,
+    RelinearizationKey, SecretKey,
 };
 pub use num_complex::Complex64;
 pub use parameters::{
-    BootstrappingLiteral, Digest, Parameters, ParametersError, ParametersLiteral, Preset,
-    SecretDistribution, SecurityError, SecurityLevel, security_level,
+    BootstrappingLiteral, Digest, EPHEMERAL_WEIGHT, Parameters, ParametersError, ParametersLiteral,
+    Preset, SecretDistribution, SecurityError, SecurityLevel, security_level, sparse_security,
 };
 pub use plaintext::Plaintext;
 pub use tapetum_ring::GaloisElement;

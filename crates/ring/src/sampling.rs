@@ -93,6 +93,37 @@ impl SecretRng {
         trits
     }
 
+    /// N coefficients in {-1, 0, 1}, `weight` of which are not zero, uniform among all such.
+    ///
+    /// Takes a time of N `weight`, because the whole list is read for each of them.
+    ///
+    /// # Panics
+    /// If `degree` is no power of two or `weight` larger.
+    pub fn sparse_ternary(&mut self, degree: usize, weight: usize) -> Zeroizing<Vec<i64>> {
+        assert!(degree.is_power_of_two() && weight <= degree);
+        let mut trits = Zeroizing::new(vec![0i64; degree]);
+        for placed in 0..weight {
+            // The zero at a uniform place among the zeros that are left becomes 1 or -1. Which
+            // words are rejected does not depend on those that are kept.
+            let (place, sign) = loop {
+                let word = Zeroizing::new(self.0.next_u64());
+                let place = (*word >> 1) & (degree as u64 - 1);
+                if place < (degree - placed) as u64 {
+                    break (place, ((*word & 1) as i64) * 2 - 1);
+                }
+            };
+            let mut zeros = 0u64;
+            for trit in trits.iter_mut() {
+                let is_zero = 1 - *trit * *trit;
+                // 1 if this is the place, by the sign of 0 - 1: no branch.
+                let is_place = ((zeros ^ place).wrapping_sub(1) >> 63) as i64;
+                *trit += sign * is_zero * is_place;
+                zeros += is_zero as u64;
+            }
+        }
+        trits
+    }
+
     /// N coefficients of the discrete Gaussian with sigma = 3.19, cut at 28.
     ///
     /// The cumulative table is read whole for each sample; statistical distance from the ideal
@@ -226,6 +257,26 @@ mod tests {
             let found = samples.iter().filter(|&&x| x == k).count() as f64;
             assert!((found - 1e5).abs() < 6.0 * 1e5f64.sqrt(), "{k}: {found}");
         }
+    }
+
+    #[test]
+    fn sparse_ternary_has_its_weight_and_is_even() {
+        let (mut rng, mut found) = (rng(), [[0; 2]; 64]);
+        for _ in 0..20_000 {
+            let samples = rng.sparse_ternary(64, 8);
+            assert_eq!(samples.iter().map(|x| x.abs()).sum::<i64>(), 8);
+            for (found, &x) in found.iter_mut().zip(&*samples) {
+                found[0] += i64::from(x == 1);
+                found[1] += i64::from(x == -1);
+            }
+        }
+        // Each place has each sign with probability 1/16.
+        let expected: f64 = 20_000.0 / 16.0;
+        for found in found.as_flattened() {
+            assert!((*found as f64 - expected).abs() < 6.0 * expected.sqrt());
+        }
+        assert!(rng.sparse_ternary(64, 0).iter().all(|&x| x == 0));
+        assert!(rng.sparse_ternary(64, 64).iter().all(|&x| x != 0));
     }
 
     #[test]

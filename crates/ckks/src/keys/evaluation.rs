@@ -5,7 +5,7 @@ use std::fmt;
 
 use tapetum_ring::{Automorphism, GaloisElement};
 
-use super::{KeyPlan, SwitchingKey};
+use super::{EncapsulationKey, KeyPlan, SwitchingKey};
 use crate::parameters::Parameters;
 
 /// Brings a product of degree 2 back to degree 1: from s^2 to s.
@@ -88,6 +88,7 @@ pub struct EvaluationKeys {
     parameters: Parameters,
     relinearization: Option<RelinearizationKey>,
     galois: BTreeMap<GaloisElement, GaloisKey>,
+    encapsulation: Option<EncapsulationKey>,
 }
 
 impl EvaluationKeys {
@@ -97,6 +98,7 @@ impl EvaluationKeys {
             parameters: parameters.clone(),
             relinearization: None,
             galois: BTreeMap::new(),
+            encapsulation: None,
         }
     }
 
@@ -108,6 +110,11 @@ impl EvaluationKeys {
     /// The caller guarantees that the key belongs to the same parameters.
     pub(crate) fn insert_galois(&mut self, key: GaloisKey) {
         self.galois.insert(key.element(), key);
+    }
+
+    /// The caller guarantees that the key belongs to the same parameters.
+    pub(crate) fn set_encapsulation(&mut self, key: EncapsulationKey) {
+        self.encapsulation = Some(key);
     }
 
     /// The parameters that the keys belong to.
@@ -130,6 +137,11 @@ impl EvaluationKeys {
         self.galois.values()
     }
 
+    /// The encapsulation key of bootstrapping, if the set has one.
+    pub fn encapsulation(&self) -> Option<&EncapsulationKey> {
+        self.encapsulation.as_ref()
+    }
+
     /// Whether the set holds every key of a plan, each up to the level that the plan asks for.
     pub fn covers(&self, plan: &KeyPlan) -> bool {
         let reaches = |held: Option<usize>, wanted: usize| held.is_some_and(|held| held >= wanted);
@@ -140,6 +152,7 @@ impl EvaluationKeys {
             && plan
                 .galois_levels()
                 .all(|(element, wanted)| reaches(galois_level(element), wanted))
+            && (self.encapsulation.is_some() || !plan.wants_encapsulation())
     }
 }
 
@@ -149,6 +162,7 @@ impl fmt::Debug for EvaluationKeys {
             .field("parameters", &self.parameters.digest())
             .field("relinearization", &self.relinearization.is_some())
             .field("galois", &self.galois.len())
+            .field("encapsulation", &self.encapsulation.is_some())
             .finish()
     }
 }

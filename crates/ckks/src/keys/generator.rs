@@ -4,11 +4,12 @@ use tapetum_ring::sampling::{SecretRng, uniform};
 use tapetum_ring::{Automorphism, Basis, Evaluation, GaloisElement, Poly};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::encapsulation::{check_sparse_security, sparse_basis};
 use super::{
-    EvaluationKeys, GaloisKey, KeyError, KeyPlan, PublicKey, RelinearizationKey, SecretKey,
-    SwitchingKey,
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyPlan, PublicKey, RelinearizationKey,
+    SecretKey, SwitchingKey,
 };
-use crate::parameters::{Parameters, security_level};
+use crate::parameters::{EPHEMERAL_WEIGHT, Parameters, security_level};
 
 /// Makes public and evaluation keys of one secret key.
 pub struct KeyGenerator {
@@ -33,13 +34,13 @@ impl KeyGenerator {
         }
     }
 
-    /// A public key.
+    /// A public key, for the levels of messages.
     ///
     /// # Errors
     /// [`KeyError`] if the key would be too weak.
     pub fn public_key(&mut self) -> Result<PublicKey, KeyError> {
         let parameters = self.parameters();
-        let basis = parameters.q(parameters.max_level()).clone();
+        let basis = parameters.q(parameters.message_level()).clone();
         check_security(&basis)?;
         let seed = self.rng.seed();
         let secret = self.secret.restricted(&basis);
@@ -47,30 +48,30 @@ impl KeyGenerator {
         Ok(PublicKey::new(self.secret.parameters(), seed, b))
     }
 
-    /// The relinearisation key for the highest level.
+    /// The relinearisation key for the levels of messages.
     ///
     /// # Errors
     /// [`KeyError`] if the key would be too weak.
     pub fn relinearization_key(&mut self) -> Result<RelinearizationKey, KeyError> {
-        self.relinearization_key_at(self.parameters().max_level())
+        self.relinearization_key_at(self.parameters().message_level())
     }
 
-    /// The key for rotations by `steps` to the left, for the highest level.
+    /// The key for rotations by `steps` to the left, for the levels of messages.
     ///
     /// # Errors
     /// [`KeyError`] if the key would be too weak.
     pub fn rotation_key(&mut self, steps: i64) -> Result<GaloisKey, KeyError> {
         let element = GaloisElement::rotation(steps, self.parameters().log_n());
-        self.galois_key_at(element, self.parameters().max_level())
+        self.galois_key_at(element, self.parameters().message_level())
     }
 
-    /// The key for the conjugation of the slots, for the highest level.
+    /// The key for the conjugation of the slots, for the levels of messages.
     ///
     /// # Errors
     /// [`KeyError`] if the key would be too weak.
     pub fn conjugation_key(&mut self) -> Result<GaloisKey, KeyError> {
         let element = GaloisElement::conjugation(self.parameters().log_n());
-        self.galois_key_at(element, self.parameters().max_level())
+        self.galois_key_at(element, self.parameters().message_level())
     }
 
     /// All keys of a plan.
@@ -103,6 +104,10 @@ impl KeyGenerator {
             done += 1;
             progress(done);
         }
+        if plan.wants_encapsulation() {
+            keys.set_encapsulation(self.encapsulation_key()?);
+            progress(done + 1);
+        }
         Ok(keys)
     }
 
@@ -127,6 +132,34 @@ impl KeyGenerator {
         let image = Zeroizing::new(Automorphism::new(element.inverse()).apply(&secret));
         let key = self.switching_key(level, &secret, &image)?;
         Ok(GaloisKey::new(self.parameters(), element, key))
+    }
+
+    fn encapsulation_key(&mut self) -> Result<EncapsulationKey, KeyError> {
+        let parameters = self.parameters().clone();
+        check_sparse_security(&parameters)?;
+        let sparse = self
+            .rng
+            .sparse_ternary(parameters.degree(), EPHEMERAL_WEIGHT);
+        let over = |basis| {
+            let poly = Poly::from_coefficients(basis, &sparse);
+            Zeroizing::new(poly.into_evaluation())
+        };
+
+        let basis = sparse_basis(&parameters);
+        let seed = self.rng.seed();
+        // p_0 s, which is 0 modulo p_0.
+        let mut gadget = self.secret.restricted(&basis);
+        let p = basis.modulus(1).value() as i64;
+        gadget.scale_assign(|i| basis.modulus(i).reduce(p));
+        let mut b = self.hide(&over(&basis), &uniform(&basis, seed.child(0)));
+        b.add_assign(&gadget);
+        let to_sparse = SwitchingKey::new(0, seed, vec![b]);
+
+        let level = parameters.max_level();
+        let basis = parameters.qp(level);
+        let secret = self.secret.restricted(basis);
+        let to_dense = self.switching_key(level, &over(basis), &secret)?;
+        Ok(EncapsulationKey::new(&parameters, to_sparse, to_dense))
     }
 
     /// From the secret `from` to the secret `to`, both over Q P at `level`.

@@ -1,5 +1,6 @@
 //! Keys: who holds which is said in `docs/threat-model.md`.
 
+mod encapsulation;
 mod evaluation;
 mod generator;
 mod plan;
@@ -12,6 +13,8 @@ use thiserror::Error;
 
 use crate::parameters::SecurityError;
 
+pub use encapsulation::EncapsulationKey;
+pub(crate) use encapsulation::{check_sparse_security, sparse_basis};
 pub use evaluation::{EvaluationKeys, GaloisKey, RelinearizationKey};
 pub use generator::KeyGenerator;
 pub use plan::KeyPlan;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ring::GaloisElement;
+use tapetum_ring::{GaloisElement, Residue};
 
-use super::{KeyError, SwitchingKey};
+use super::{KeyError, SwitchingKey, check_sparse_security};
 use crate::parameters::Parameters;
 use crate::wire;
 
@@ -32,6 +32,7 @@ pub struct KeyPlan {
     level: usize,
     relinearization: Option<usize>,
     galois: BTreeMap<GaloisElement, usize>,
+    encapsulation: bool,
 }
 
 impl KeyPlan {
@@ -42,11 +43,12 @@ impl KeyPlan {
             level: parameters.message_level(),
             relinearization: None,
             galois: BTreeMap::new(),
+            encapsulation: false,
         }
     }
 
     /// Makes all keys, those in the plan and those that are added to it later, for ciphertexts of
-    /// at most this level.
+    /// at most this level. The encapsulation key keeps levels of its own.
     pub fn up_to_level(mut self, level: usize) -> Self {
         self.level = level;
         let present = self.relinearization.iter_mut();
@@ -80,6 +82,12 @@ impl KeyPlan {
         self
     }
 
+    /// Adds the encapsulation key of bootstrapping.
+    pub fn encapsulation(mut self) -> Self {
+        self.encapsulation = true;
+        self
+    }
+
     /// The keys of both plans, each up to the higher of its two levels. So it is for keys that are
     /// added to the joined plan: they get the higher of the levels that they would get in either.
     ///
@@ -92,6 +100,7 @@ impl KeyPlan {
         if let Some(level) = other.relinearization {
             raise(joined.relinearization.get_or_insert(0), level);
         }
+        joined.encapsulation |= other.encapsulation;
         for (&element, &level) in &other.galois {
             joined.add_galois(element, level);
         }
@@ -100,7 +109,8 @@ impl KeyPlan {
 
     /// The number of keys.
     pub fn len(&self) -> usize {
-        usize::from(self.relinearization.is_some()) + self.galois.len()
+        let others = [self.relinearization.is_some(), self.encapsulation];
+        self.galois.len() + others.map(usize::from).iter().sum::<usize>()
     }
 
     /// Whether no key is asked for.
@@ -108,8 +118,8 @@ impl KeyPlan {
         self.len() == 0
     }
 
-    /// The highest level at which a key of the plan can be used; in an empty plan, at which those
-    /// that are added could be.
+    /// The highest level at which a relinearisation or Galois key of the plan can be used; if
+    /// there is none, at which those that are added could be.
     pub fn level(&self) -> usize {
         self.levels().max().unwrap_or(self.level)
     }
@@ -130,7 +140,11 @@ impl KeyPlan {
     pub fn memory_bytes(&self, parameters: &Parameters) -> Result<u64, KeyError> {
         self.check(parameters)?;
         let bytes = |level| SwitchingKey::memory_bytes_at(parameters, level);
-        Ok(self.levels().map(bytes).sum())
+        let encapsulation = self.encapsulation.then(|| {
+            let to_sparse = 2 * 2 * parameters.degree() * size_of::<Residue>();
+            to_sparse as u64 + bytes(parameters.max_level())
+        });
+        Ok(self.levels().map(bytes).chain(encapsulation).sum())
     }
 
     /// Whether keys of these parameters can be as the plan wants them.
@@ -141,11 +155,14 @@ impl KeyPlan {
                 parameters: parameters.log_n(),
             });
         }
-        let max_level = parameters.max_level();
-        match self.levels().find(|&level| level > max_level) {
-            Some(level) => Err(KeyError::Level { level, max_level }),
-            None => Ok(()),
+        if self.encapsulation {
+            check_sparse_security(parameters)?;
         }
+        let (level, max_level) = (self.level(), parameters.max_level());
+        if level > max_level {
+            return Err(KeyError::Level { level, max_level });
+        }
+        Ok(())
     }
 
     /// The level of the relinearisation key, if one is wanted.
@@ -158,6 +175,10 @@ impl KeyPlan {
         self.galois
             .iter()
             .map(|(&element, &level)| (element, level))
+    }
+
+    pub(crate) fn wants_encapsulation(&self) -> bool {
+        self.encapsulation
     }
 
     fn levels(&self) -> impl Iterator<Item = usize> + '_ {
@@ -249,9 +270,8 @@ mod tests {
         };
         assert_eq!(generator.evaluation_keys(&high).unwrap_err(), error);
         assert_eq!(high.file_bytes(&parameters), Err(error.clone()));
-        assert_eq!(high.memory_bytes(&parameters), Err(error));
-        // No key, no level.
-        assert!(generator.evaluation_keys(&plan).is_ok());
+        assert_eq!(high.memory_bytes(&parameters), Err(error.clone()));
+        assert_eq!(generator.evaluation_keys(&plan).unwrap_err(), error);
         let other = KeyPlan::new(&Parameters::preset(Preset::N13)).rotations([1]);
         let error = KeyError::Degree {
             plan: 13,

@@ -17,7 +17,7 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The caller guarantees that `b` lives over Q at the highest level.
+    /// The caller guarantees that `b` lives over Q at the highest level of messages.
     pub(crate) fn new(parameters: &Parameters, seed: Seed, b: Poly<Evaluation>) -> Self {
         let a = uniform(b.basis(), seed);
         Self {

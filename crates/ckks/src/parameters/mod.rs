@@ -14,7 +14,9 @@ use thiserror::Error;
 pub use digest::Digest;
 pub use literal::{BootstrappingLiteral, ParametersLiteral, Preset, SecretDistribution};
 use prime_chain::PrimeChain;
-pub use security::{SecurityError, SecurityLevel, security_level};
+pub use security::{
+    EPHEMERAL_WEIGHT, SecurityError, SecurityLevel, security_level, sparse_security,
+};
 
 /// Most primes of Q or of P.
 const MAX_PRIMES: usize = 64;

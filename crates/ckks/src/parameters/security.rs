@@ -19,6 +19,16 @@ pub(super) const TABLE: [(u32, f64, f64); 6] = [
     (17, 3523.0, 2411.0),
 ];
 
+/// The coefficients of the ephemeral secret of bootstrapping that are not zero.
+pub const EPHEMERAL_WEIGHT: usize = 32;
+
+/// (log N, largest log2(q_0 p_0) at 128 bits) for a ternary secret of which only
+/// [`EPHEMERAL_WEIGHT`] coefficients are not zero: the largest modulus at which the authors of
+/// sparse-secret encapsulation (Bossuat, Troncoso-Pastoriza, Hubaux, 2022) use such a secret in
+/// this ring, which is far below where the hybrid attacks on it cost 2^128. In a larger ring such a
+/// secret is no easier to find.
+pub(super) const SPARSE_TABLE: [(u32, f64); 3] = [(15, 96.0), (16, 121.0), (17, 121.0)];
+
 /// The security that a key has, by the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecurityLevel {
@@ -60,6 +70,23 @@ pub enum SecurityError {
         /// What it would be.
         found: f64,
     },
+    /// The modulus is too large for a sparse secret.
+    #[error(
+        "log N = {log_n} allows a modulus of {allowed} bits to the sparse secret of bootstrapping \
+         at 128-bit security, but its key would have {found:.1}: use smaller first primes of Q \
+         and P"
+    )]
+    SparseModulus {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// The largest log2 of the modulus.
+        allowed: f64,
+        /// What it would be.
+        found: f64,
+    },
+    /// The table for sparse secrets says nothing about this ring degree.
+    #[error("log N = {0} is not in the security table of sparse secrets, which has 15 to 17")]
+    SparseDegree(u32),
     /// The table says nothing about this ring degree.
     #[error("log N = {0} is not in the security table, which has 12 to 17")]
     Degree(u32),
@@ -87,6 +114,27 @@ pub fn security_level(log_n: u32, log_modulus: f64) -> Result<SecurityLevel, Sec
     }
 }
 
+/// The security of a key that hides something under a ternary secret with [`EPHEMERAL_WEIGHT`]
+/// coefficients that are not zero, for N = 2^`log_n` and a modulus of `log_modulus` bits.
+///
+/// # Errors
+/// [`SecurityError`] if the table does not say that it has 128 bits.
+pub fn sparse_security(log_n: u32, log_modulus: f64) -> Result<SecurityLevel, SecurityError> {
+    let &(_, allowed) = SPARSE_TABLE
+        .iter()
+        .find(|row| row.0 == log_n)
+        .ok_or(SecurityError::SparseDegree(log_n))?;
+    if log_modulus <= allowed {
+        Ok(SecurityLevel::Bits128)
+    } else {
+        Err(SecurityError::SparseModulus {
+            log_n,
+            allowed,
+            found: log_modulus,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +150,14 @@ mod tests {
             assert!(security_level(log_n, f64::NAN).is_err());
         }
         assert_eq!(security_level(11, 20.0), Err(SecurityError::Degree(11)));
+        for (log_n, allowed) in SPARSE_TABLE {
+            assert_eq!(sparse_security(log_n, allowed), Ok(SecurityLevel::Bits128));
+            assert!(sparse_security(log_n, allowed + 0.01).is_err());
+            assert!(sparse_security(log_n, f64::NAN).is_err());
+            // A sparse secret never allows more than a dense one.
+            assert!(security_level(log_n, allowed).is_ok());
+        }
+        let error = SecurityError::SparseDegree(14);
+        assert_eq!(sparse_security(14, 20.0), Err(error));
     }
 }

@@ -10,7 +10,10 @@ use super::ciphertext::check_level;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::parameters::SelfContained;
 use super::{FileType, WireError};
-use crate::keys::{EvaluationKeys, GaloisKey, KeyPlan, RelinearizationKey, SwitchingKey};
+use crate::keys::{
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyPlan, RelinearizationKey, SwitchingKey,
+    check_sparse_security, sparse_basis,
+};
 use crate::parameters::{Parameters, ParametersLiteral};
 
 /// The header of a relinearisation key.
@@ -38,6 +41,8 @@ pub struct EvaluationKeysHeader {
     pub relinearization: Option<RelinearizationKeyHeader>,
     /// The Galois keys, with increasing exponents.
     pub galois: Vec<GaloisKeyHeader>,
+    /// Whether there is an encapsulation key, which always serves the highest level.
+    pub encapsulation: bool,
 }
 
 impl SelfContained for EvaluationKeysHeader {
@@ -71,6 +76,30 @@ fn read_switching_key<R: Read>(
     Ok(SwitchingKey::new(level, payload.seed()?, b))
 }
 
+/// Two switching keys: one digit over q_0 p_0 to the sparse secret, an ordinary one back.
+fn encapsulation_key_len(parameters: &Parameters) -> u64 {
+    let to_sparse = packed_len(&sparse_basis(parameters)) as u64 + 32;
+    to_sparse + switching_key_len(parameters, parameters.max_level() as u32)
+}
+
+fn write_encapsulation_key<W: Write>(
+    key: &EncapsulationKey,
+    out: &mut PayloadWriter<W>,
+) -> io::Result<()> {
+    let mut keys = key.keys().into_iter();
+    keys.try_for_each(|key| write_switching_key(key, out))
+}
+
+fn read_encapsulation_key<R: Read>(
+    parameters: &Parameters,
+    payload: &mut PayloadReader<R>,
+) -> Result<EncapsulationKey, WireError> {
+    let b = vec![payload.poly(&sparse_basis(parameters))?];
+    let to_sparse = SwitchingKey::new(0, payload.seed()?, b);
+    let to_dense = read_switching_key(parameters, parameters.max_level() as u32, payload)?;
+    Ok(EncapsulationKey::new(parameters, to_sparse, to_dense))
+}
+
 /// The size of the file that a set of these keys will be. The caller guarantees that the
 /// parameters have the levels.
 pub(crate) fn evaluation_keys_file_len(parameters: &Parameters, plan: &KeyPlan) -> u64 {
@@ -88,6 +117,7 @@ pub(crate) fn evaluation_keys_file_len(parameters: &Parameters, plan: &KeyPlan) 
                 level: level as u32,
             })
             .collect(),
+        encapsulation: plan.wants_encapsulation(),
     };
     container::file_len::<EvaluationKeys>(parameters, &header)
 }
@@ -185,6 +215,7 @@ impl Object for EvaluationKeys {
             literal: self.parameters().literal().clone(),
             relinearization: self.relinearization().map(Object::header),
             galois: self.galois_keys().map(Object::header).collect(),
+            encapsulation: self.encapsulation().is_some(),
         }
     }
 
@@ -194,6 +225,10 @@ impl Object for EvaluationKeys {
         }
         for galois in &header.galois {
             GaloisKey::check(parameters, galois)?;
+        }
+        if header.encapsulation {
+            check_sparse_security(parameters)
+                .map_err(|_| WireError::Header("these parameters have no encapsulation key"))?;
         }
         let mut pairs = header.galois.windows(2);
         if pairs.all(|pair| pair[0].exponent < pair[1].exponent) {
@@ -212,6 +247,11 @@ impl Object for EvaluationKeys {
             .into_iter()
             .chain(galois)
             .map(|level| switching_key_len(parameters, level))
+            .chain(
+                header
+                    .encapsulation
+                    .then(|| encapsulation_key_len(parameters)),
+            )
             .sum()
     }
 
@@ -220,7 +260,11 @@ impl Object for EvaluationKeys {
             key.write_payload(out)?;
         }
         self.galois_keys()
-            .try_for_each(|key| key.write_payload(out))
+            .try_for_each(|key| key.write_payload(out))?;
+        match self.encapsulation() {
+            Some(key) => write_encapsulation_key(key, out),
+            None => Ok(()),
+        }
     }
 
     fn read_payload<R: Read>(
@@ -235,6 +279,9 @@ impl Object for EvaluationKeys {
         }
         for header in header.galois {
             keys.insert_galois(GaloisKey::read_payload(parameters, header, payload)?);
+        }
+        if header.encapsulation {
+            keys.set_encapsulation(read_encapsulation_key(parameters, payload)?);
         }
         Ok(keys)
     }

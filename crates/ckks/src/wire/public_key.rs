@@ -27,7 +27,7 @@ impl Object for PublicKey {
     }
 
     fn payload_len(parameters: &Parameters, _: &ParametersHeader) -> u64 {
-        packed_len(parameters.q(parameters.max_level())) as u64 + 32
+        packed_len(parameters.q(parameters.message_level())) as u64 + 32
     }
 
     fn write_payload<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
@@ -40,7 +40,7 @@ impl Object for PublicKey {
         _: ParametersHeader,
         payload: &mut PayloadReader<R>,
     ) -> Result<Self, WireError> {
-        let b = payload.poly(parameters.q(parameters.max_level()))?;
+        let b = payload.poly(parameters.q(parameters.message_level()))?;
         let seed = payload.seed()?;
         Ok(Self::new(parameters, seed, b))
     }

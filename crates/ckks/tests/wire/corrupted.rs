@@ -285,6 +285,7 @@ fn key_faults(objects: &Objects) -> Vec<Fault> {
                 .iter()
                 .map(|&exponent| GaloisKeyHeader { exponent, level: 0 })
                 .collect(),
+            encapsulation: false,
         };
         Draft::new(EvaluationKeys, p, &header).bytes()
     };
@@ -358,6 +359,23 @@ fn key_faults(objects: &Objects) -> Vec<Fault> {
             EvaluationKeys,
             "Header",
             set(&[5, 5]),
+        ),
+        (
+            // A ring of 2^12 is too small for a sparse secret.
+            "evaluation-keys-encapsulation",
+            EvaluationKeys,
+            "Header",
+            Draft::new(
+                EvaluationKeys,
+                p,
+                &EvaluationKeysHeader {
+                    literal: literal.clone(),
+                    relinearization: None,
+                    galois: Vec::new(),
+                    encapsulation: true,
+                },
+            )
+            .bytes(),
         ),
         (
             "evaluation-keys-missing",

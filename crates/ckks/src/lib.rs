@@ -21,8 +21,9 @@ pub mod wire;
 
 pub use ciphertext::Ciphertext;
 pub use circuits::{
-    Argmax, ArgmaxError, ArgmaxPlan, LinearTransform, LinearTransformError, LinearTransformPlan,
-    OperationCounts, Polynomial, PolynomialError, Precision, PrecisionError, SlotMatrix,
+    Argmax, ArgmaxError, ArgmaxPlan, Bootstrapper, BootstrappingError, BootstrappingEstimate,
+    BootstrappingPlan, LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts,
+    Polynomial, PolynomialError, Precision, PrecisionError, SlotKind, SlotMatrix,
 };
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};

@@ -20,7 +20,8 @@ pub(crate) struct SpecialFft {
 }
 
 impl SpecialFft {
-    /// For N/2 slots of a ring of degree N = 2^log_n.
+    /// For N/2 slots of a ring of degree N = 2^log_n, or for vectors of that period in a larger
+    /// ring.
     pub(crate) fn new(log_n: u32) -> Self {
         let slots = 1usize << (log_n - 1);
         let mut roots = Vec::with_capacity(slots - 1);
@@ -72,7 +73,8 @@ impl SpecialFft {
         values.iter_mut().for_each(|v| *v *= share);
     }
 
-    fn layer(&self, block: usize) -> &[Complex64] {
+    /// The roots of the layer with blocks of this size.
+    pub(crate) fn layer(&self, block: usize) -> &[Complex64] {
         // The layers before it hold 1 + 2 + ... + block / 4 roots.
         let half = block / 2;
         &self.roots[half - 1..2 * half - 1]

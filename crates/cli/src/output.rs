@@ -241,8 +241,8 @@ pub fn demo(done: &Outcome, json: bool) -> Result<()> {
     print(done, text, json)
 }
 
-pub fn bench(measured: &crate::bench::Report, json: bool) -> Result<()> {
-    print(measured, || measured.to_string(), json)
+pub fn bench(measured: &crate::bench::Measured, json: bool) -> Result<()> {
+    print(&measured.json, || measured.text.clone(), json)
 }
 
 /// To standard error: errors are never part of what a script reads.

@@ -4,7 +4,7 @@
 //! cost more than the arithmetic that fills them, so buffers go back to a pool. What held a secret
 //! is wiped by its owner before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,20 +13,22 @@ use zeroize::Zeroize;
 
 use crate::modulus::Residue;
 
-/// The pool keeps at most this many residues: 512 MiB.
-const MAX_POOLED: usize = 1 << 26;
+/// The pool keeps at most this many residues: 1 GiB.
+const MAX_POOLED: usize = 1 << 27;
 /// Smaller buffers are left to the allocator, which is good at them, and to chance.
 const MIN_POOLED: usize = 1 << 11;
 
-/// Idle buffers by capacity.
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     idle: BTreeMap::new(),
     residues: 0,
+    clock: 0,
 });
 
 struct Pool {
-    idle: BTreeMap<usize, Vec<Buffer>>,
+    /// Idle buffers by capacity, each with the time at which it came; the latest last.
+    idle: BTreeMap<usize, VecDeque<(u64, Buffer)>>,
     residues: usize,
+    clock: u64,
 }
 
 impl Pool {
@@ -36,21 +38,36 @@ impl Pool {
             .idle
             .range_mut(len..=len + len / 4 + LINE * (LINES + 1))
             .find(|(_, idle)| !idle.is_empty())?;
-        let mut buffer = idle.pop()?;
+        let (_, mut buffer) = idle.pop_back()?;
         self.residues -= capacity;
         buffer.len = len;
         Some(buffer)
     }
 
-    /// Keeps a buffer, or gives it back if the pool is full.
-    fn put(&mut self, buffer: Buffer) -> Option<Buffer> {
+    /// Keeps a buffer, and gives back those that have been idle longest if the pool is full: a
+    /// computation that has gone to a lower level no longer wants the sizes of the last one.
+    fn put(&mut self, buffer: Buffer) -> Vec<Buffer> {
         let capacity = buffer.capacity();
-        if self.residues + capacity > MAX_POOLED {
-            return Some(buffer);
-        }
         self.residues += capacity;
-        self.idle.entry(capacity).or_default().push(buffer);
-        None
+        self.clock += 1;
+        let entry = (self.clock, buffer);
+        self.idle.entry(capacity).or_default().push_back(entry);
+        let mut unwanted = Vec::new();
+        while self.residues > MAX_POOLED {
+            let oldest = |idle: &VecDeque<(u64, Buffer)>| idle.front().map(|(time, _)| *time);
+            let longest_idle = self
+                .idle
+                .iter_mut()
+                .filter(|(_, idle)| !idle.is_empty())
+                .min_by_key(|(_, idle)| oldest(idle))
+                .and_then(|(capacity, idle)| Some((capacity, idle.pop_front()?)));
+            let Some((capacity, (_, buffer))) = longest_idle else {
+                break;
+            };
+            self.residues -= capacity;
+            unwanted.push(buffer);
+        }
+        unwanted
     }
 }
 
@@ -137,9 +154,9 @@ impl Drop for Buffer {
                 start: std::mem::take(&mut self.start),
                 len: 0,
             };
-            let unwanted = POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
+            let mut unwanted = POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
             // Freed outside the lock, and not offered to the pool again.
-            if let Some(mut buffer) = unwanted {
+            for buffer in &mut unwanted {
                 buffer.start = 0;
                 buffer.residues = Vec::new();
             }

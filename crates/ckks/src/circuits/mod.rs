@@ -1,6 +1,7 @@
 //! Circuits: functions of encrypted numbers that take more than one operation of the evaluator.
 
 mod approximation;
+mod bootstrapping;
 mod comparison;
 mod interval;
 mod linear_transform;
@@ -8,6 +9,9 @@ mod paterson_stockmeyer;
 mod polynomial;
 mod polynomial_evaluation;
 
+pub use bootstrapping::{
+    Bootstrapper, BootstrappingError, BootstrappingEstimate, BootstrappingPlan, SlotKind,
+};
 pub use comparison::{Argmax, ArgmaxError, ArgmaxPlan, Precision, PrecisionError};
 pub use linear_transform::{
     LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, SlotMatrix,

@@ -117,6 +117,8 @@ pub enum KeyName {
     Rotation(i64),
     /// The key for the conjugation.
     Conjugation,
+    /// The encapsulation key of bootstrapping.
+    Encapsulation,
 }
 
 impl fmt::Display for KeyName {
@@ -125,6 +127,7 @@ impl fmt::Display for KeyName {
             Self::Relinearization => write!(f, "relinearisation key"),
             Self::Rotation(steps) => write!(f, "key for rotations by {steps}"),
             Self::Conjugation => write!(f, "key for the conjugation"),
+            Self::Encapsulation => write!(f, "encapsulation key"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sums, differences, plaintext operands and scalars: what needs no key.
 
-use tapetum_ring::{Modulus, Residue, inner_product};
+use tapetum_ring::{Modulus, Poly, Residue, inner_product};
 
 use super::{Evaluator, check_degree, check_levels, check_scales};
 use crate::ciphertext::Ciphertext;
@@ -189,6 +189,24 @@ impl Evaluator {
     pub fn mul_integer(&self, a: &Ciphertext, k: i64) -> Result<Ciphertext, EvaluationError> {
         self.check_own(a.parameters())?;
         Ok(self.scaled(a, Constant(k as i128), a.scale()))
+    }
+
+    /// `i a`, i the imaginary unit: a product with the monomial X^(N/2), so without any error and
+    /// at no level or scale.
+    ///
+    /// # Errors
+    /// If the ciphertext belongs to other parameters.
+    pub fn mul_by_i(&self, a: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
+        self.check_own(a.parameters())?;
+        let basis = self.parameters().q(a.level());
+        let mut monomial = vec![0; basis.degree()];
+        monomial[basis.degree() / 2] = 1;
+        let monomial = Poly::from_coefficients(basis, &monomial).into_evaluation();
+        let mut product = a.clone();
+        for part in product.parts_mut() {
+            part.mul_assign(&monomial);
+        }
+        Ok(product)
     }
 
     /// Multiplies all parts by a constant and notes the scale of the product.

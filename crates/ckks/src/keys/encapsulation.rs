@@ -50,7 +50,6 @@ impl EncapsulationKey {
     ///
     /// With e the error of the key, it adds c1 e / p_0 and a rounding: in a coefficient of the
     /// plaintext an error of standard deviation sqrt(N / 12) 3.19 q_0 / p_0 + sqrt(33 / 12).
-    #[cfg_attr(not(test), expect(dead_code, reason = "for bootstrapping"))]
     pub(crate) fn to_sparse(&self, [c0, c1]: [&Poly<Evaluation>; 2]) -> [Poly<Evaluation>; 2] {
         let whole = sparse_basis(&self.parameters);
         let (q, p) = (whole.prefix(1), whole.slice(1..2));
@@ -66,7 +65,6 @@ impl EncapsulationKey {
 
     /// A ciphertext over Q at the highest level under the sparse secret, switched to the secret
     /// key. The error is that of any key switch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for bootstrapping"))]
     pub(crate) fn to_dense(&self, [c0, c1]: [&Poly<Evaluation>; 2]) -> [Poly<Evaluation>; 2] {
         let level = self.parameters.max_level();
         let digits = self.parameters.decomposer(level).decompose(c1);

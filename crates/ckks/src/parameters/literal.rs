@@ -161,7 +161,7 @@ pub enum Preset {
     N15,
     /// N = 2^16: 34 levels of 40 bits.
     N16,
-    /// N = 2^16: 17 levels of 38 bits, 14 of them between one bootstrapping and the next.
+    /// N = 2^16: 18 levels of 38 bits, 15 of them between one bootstrapping and the next.
     N16Bootstrapping,
 }
 
@@ -201,7 +201,7 @@ impl Preset {
             Self::N14 => (14, 48, 8, 40, 1),
             Self::N15 => (15, 48, 16, 40, 3),
             Self::N16 => (16, 48, 34, 40, 6),
-            Self::N16Bootstrapping => (16, 48, 17, 38, 8),
+            Self::N16Bootstrapping => (16, 48, 18, 38, 8),
         };
         let special_bits = if log_n == 12 { 37 } else { 49 };
         let mut q_bits = vec![first];

@@ -76,7 +76,7 @@ impl Meter {
 }
 
 /// Sorts, and takes the middle: of two the mean.
-fn median(values: &mut [f64]) -> f64 {
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() % 2 {

@@ -3,19 +3,23 @@
 //! CPU time is what is compared, because it says the same on a busy machine as on a quiet one, or
 //! nearly so. `docs/benchmarks.md` says how the figures are made and what they are held against.
 
+mod bootstrap;
 mod meter;
 mod operations;
 mod report;
 mod sets;
 
+use std::fmt::Display;
+
 use anyhow::Result;
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use rayon::ThreadPoolBuilder;
+use serde::Serialize;
 use tapetum_ckks::kernel::Kernel;
 
 use crate::progress::Steps;
 use meter::Meter;
-pub use report::Report;
+use report::Report;
 use sets::Set;
 
 /// Arguments of `bench`.
@@ -31,6 +35,25 @@ pub struct Bench {
 pub enum Part {
     /// Measure the operations on ciphertexts, and the transforms below them.
     Engine(Engine),
+    /// Measure how ciphertexts get new levels: time, precision and memory.
+    Bootstrap(bootstrap::Bootstrap),
+}
+
+/// What was measured, for scripts and for people.
+pub struct Measured {
+    /// One JSON object.
+    pub json: serde_json::Value,
+    /// The same as text.
+    pub text: String,
+}
+
+impl Measured {
+    fn new(report: &(impl Serialize + Display)) -> Result<Self> {
+        Ok(Self {
+            json: serde_json::to_value(report)?,
+            text: report.to_string(),
+        })
+    }
 }
 
 /// Arguments of `bench engine`.
@@ -60,9 +83,11 @@ pub struct Engine {
 }
 
 /// Measures.
-pub fn run(args: &Bench, steps: Steps) -> Result<Report> {
+pub fn run(args: &Bench, steps: Steps) -> Result<Measured> {
     match &args.part {
-        Part::Engine(args) => engine(args, steps),
+        Part::Engine(args) => Measured::new(&engine(args, steps)?),
+        Part::Bootstrap(args) if args.plan => Measured::new(&bootstrap::estimate(args)?),
+        Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
     }
 }
 

@@ -94,7 +94,7 @@ impl fmt::Display for Report {
 }
 
 /// Processor, number of threads it runs at once, and system.
-fn machine() -> String {
+pub fn machine() -> String {
     let cores = available_parallelism().map_or(1, |n| n.get());
     format!(
         "{}, {cores} cores, {} {}",

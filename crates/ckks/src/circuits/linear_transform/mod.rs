@@ -11,6 +11,7 @@
 
 mod encoded;
 mod evaluation;
+mod fourier;
 mod matrix;
 mod plan;
 
@@ -102,6 +103,20 @@ pub enum LinearTransformError {
     NotPlanned {
         /// The diagonal.
         index: i64,
+    },
+    /// The transform between coefficients and slots has no such factors.
+    #[error(
+        "the transform between coefficients and slots of vectors of period {period} cannot be made \
+         of {factors} factors: the period must be a power of two that divides the {slots} slots, \
+         and there are 1 to log2(period) factors"
+    )]
+    Factors {
+        /// The period of the vectors.
+        period: usize,
+        /// The number of factors that was asked for.
+        factors: usize,
+        /// The number of slots.
+        slots: usize,
     },
     /// A diagonal cannot be encoded.
     #[error("the diagonal {index} cannot be encoded: {source}")]

@@ -172,7 +172,8 @@ impl LinearTransformPlan {
         self
     }
 
-    pub(super) fn babies(&self) -> BTreeSet<i64> {
+    /// The baby steps, that by nothing included.
+    pub(crate) fn babies(&self) -> BTreeSet<i64> {
         self.steps.values().map(|steps| steps.baby).collect()
     }
 

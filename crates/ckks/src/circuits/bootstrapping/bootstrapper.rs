@@ -1,0 +1,57 @@
+//! A plan with its matrices encoded.
+
+use std::fmt;
+
+use super::eval_mod::EvalMod;
+use super::{BootstrappingError, BootstrappingPlan};
+use crate::circuits::linear_transform::{LinearTransform, LinearTransformPlan, SlotMatrix};
+use crate::encoder::Encoder;
+
+/// What an evaluator needs to bootstrap beside its keys: the matrices, encoded. It is public, and
+/// serves any number of threads.
+///
+/// See [`BootstrappingPlan`] for an example. With the preset n16-bootstrapping it takes about 2 GB.
+#[derive(Clone)]
+pub struct Bootstrapper {
+    plan: BootstrappingPlan,
+    pub(super) slots_to_coeffs: Vec<LinearTransform>,
+    pub(super) coeffs_to_slots: Vec<LinearTransform>,
+    pub(super) eval_mod: EvalMod,
+}
+
+impl Bootstrapper {
+    /// Encodes the matrices of a plan.
+    ///
+    /// # Errors
+    /// If the encoder belongs to other parameters.
+    pub fn new(encoder: &Encoder, plan: &BootstrappingPlan) -> Result<Self, BootstrappingError> {
+        if encoder.parameters() != plan.parameters() {
+            return Err(BootstrappingError::Encoder);
+        }
+        let encode = |matrices: Vec<SlotMatrix>, plans: &[LinearTransformPlan]| {
+            let pairs = matrices.iter().zip(plans);
+            pairs
+                .map(|(matrix, plan)| LinearTransform::with_plan(encoder, matrix, plan.clone()))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            slots_to_coeffs: encode(plan.slots_to_coeffs_matrices()?, plan.slots_to_coeffs())?,
+            coeffs_to_slots: encode(plan.coeffs_to_slots_matrices()?, plan.coeffs_to_slots())?,
+            eval_mod: EvalMod::new(),
+            plan: plan.clone(),
+        })
+    }
+
+    /// What it was made from: levels and keys.
+    pub fn plan(&self) -> &BootstrappingPlan {
+        &self.plan
+    }
+}
+
+impl fmt::Debug for Bootstrapper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bootstrapper")
+            .field("plan", &self.plan)
+            .finish()
+    }
+}

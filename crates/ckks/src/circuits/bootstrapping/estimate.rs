@@ -1,0 +1,150 @@
+//! What a bootstrapping costs, counted before anything is spent.
+
+use super::{BootstrappingPlan, SlotKind};
+use crate::circuits::linear_transform::LinearTransformPlan;
+use crate::keys::KeyError;
+use crate::parameters::{BootstrappingLiteral, Parameters};
+
+/// Bytes of a residue in memory.
+const RESIDUE: u64 = 8;
+/// Relinearisations of the polynomial of EvalMod, and of its doublings.
+const POLYNOMIAL: usize = 8;
+const DOUBLINGS: usize = 3;
+/// Powers of the argument that the polynomial holds at a time.
+const POWERS: u64 = 12;
+
+/// The cost of a bootstrapping: memory, and work in units that can be timed on any machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BootstrappingEstimate {
+    /// The file of the evaluation keys.
+    pub key_file_bytes: u64,
+    /// The evaluation keys in memory.
+    pub key_bytes: u64,
+    /// The encoded matrices in memory.
+    pub matrix_bytes: u64,
+    /// Polynomials that are held at a time, at most, with one thread.
+    pub scratch_bytes: u64,
+    /// Number-theoretic transforms of one prime.
+    pub transforms: f64,
+    /// Products of a polynomial modulo one prime, added up: base conversions, inner products with
+    /// keys, diagonals and ciphertexts.
+    pub products: f64,
+}
+
+impl BootstrappingEstimate {
+    /// Keys, matrices and what is held while it runs.
+    pub fn peak_bytes(&self) -> u64 {
+        self.key_bytes + self.matrix_bytes + self.scratch_bytes
+    }
+
+    /// The time in seconds where a transform and a product take this many.
+    pub fn seconds(&self, transform: f64, product: f64) -> f64 {
+        self.transforms * transform + self.products * product
+    }
+}
+
+impl BootstrappingPlan {
+    /// Memory and work of this bootstrapping.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the parameters cannot have the keys.
+    pub fn estimate(&self) -> Result<BootstrappingEstimate, KeyError> {
+        let parameters = self.parameters();
+        let (top, eval_mod) = (parameters.max_level(), self.eval_mod_level());
+        let keys = self.keys();
+        let limb = RESIDUE * parameters.degree() as u64;
+        let limbs = |level: usize| parameters.qp(level).len() as u64;
+
+        let mut work = Work::default();
+        let mut matrix_bytes = 0;
+        for plan in self.slots_to_coeffs().iter().chain(self.coeffs_to_slots()) {
+            work.linear_transform(parameters, plan);
+            matrix_bytes +=
+                plan.operations().plaintext_products as u64 * limbs(plan.level()) * limb;
+        }
+        let repetitions = parameters.slots() / self.slots();
+        // Back from the sparse secret, the trace, the conjugation.
+        for level in std::iter::repeat_n(top, 1 + repetitions.ilog2() as usize).chain([eval_mod]) {
+            work.key_switch(parameters, level);
+        }
+        let parts = match self.kind() {
+            SlotKind::Real => 1,
+            SlotKind::Complex => 2,
+        };
+        let polynomial_end = eval_mod + DOUBLINGS - BootstrappingLiteral::EVAL_MOD_LEVELS;
+        for _ in 0..parts {
+            let polynomial =
+                (0..POLYNOMIAL).map(|i| eval_mod - i * (eval_mod - polynomial_end) / POLYNOMIAL);
+            let doublings = (0..DOUBLINGS).map(|i| polynomial_end - i);
+            for level in polynomial.chain(doublings) {
+                work.product(parameters, level);
+            }
+        }
+
+        let digits = parameters.decomposer(top).count() as u64;
+        let babies = self.coeffs_to_slots().iter().map(|plan| {
+            let plan_babies = plan.babies().len() as u64;
+            2 * (plan_babies + 2) * limbs(plan.level())
+        });
+        let transforms = babies.max().unwrap_or(0) + digits * limbs(top);
+        let powers = parts as u64 * POWERS * 2 * (eval_mod as u64 + 1);
+        Ok(BootstrappingEstimate {
+            key_file_bytes: keys.file_bytes(parameters)?,
+            key_bytes: keys.memory_bytes(parameters)?,
+            matrix_bytes,
+            scratch_bytes: transforms.max(powers) * limb,
+            transforms: work.transforms,
+            products: work.products,
+        })
+    }
+}
+
+/// Counts in units of one prime.
+#[derive(Default)]
+struct Work {
+    transforms: f64,
+    products: f64,
+}
+
+impl Work {
+    fn linear_transform(&mut self, parameters: &Parameters, plan: &LinearTransformPlan) {
+        let (counts, level) = (plan.operations(), plan.level());
+        let all = parameters.qp(level).len() as f64;
+        self.decomposition(parameters, level, counts.decompositions as f64);
+        self.inner_product(parameters, level, counts.inner_products as f64);
+        self.division(parameters, level, counts.divisions as f64);
+        self.products += 2.0 * all * counts.plaintext_products as f64;
+    }
+
+    /// A product of ciphertexts, relinearised and rescaled.
+    fn product(&mut self, parameters: &Parameters, level: usize) {
+        self.products += 4.0 * (level + 1) as f64;
+        self.key_switch(parameters, level);
+    }
+
+    fn key_switch(&mut self, parameters: &Parameters, level: usize) {
+        self.decomposition(parameters, level, 1.0);
+        self.inner_product(parameters, level, 1.0);
+        self.division(parameters, level, 2.0);
+    }
+
+    fn decomposition(&mut self, parameters: &Parameters, level: usize, times: f64) {
+        let (q, k) = ((level + 1) as f64, parameters.special() as f64);
+        let digits = parameters.decomposer(level).count() as f64;
+        self.transforms += times * digits * (q + k);
+        self.products += times * q * (q + k - q / digits);
+    }
+
+    fn inner_product(&mut self, parameters: &Parameters, level: usize, times: f64) {
+        let digits = parameters.decomposer(level).count() as f64;
+        let all = parameters.qp(level).len() as f64;
+        self.products += times * 2.0 * digits * all;
+    }
+
+    fn division(&mut self, parameters: &Parameters, level: usize, times: f64) {
+        let (q, k) = ((level + 1) as f64, parameters.special() as f64);
+        self.transforms += times * (q + k);
+        self.products += times * (k + 1.0) * q;
+    }
+}

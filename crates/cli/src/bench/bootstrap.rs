@@ -1,0 +1,512 @@
+//! Time, precision and memory of bootstrapping.
+
+use std::fmt;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
+use cpu_time::ProcessTime;
+use rayon::ThreadPoolBuilder;
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::kernel::Kernel;
+use tapetum_ckks::{
+    Bootstrapper, BootstrappingPlan, Ciphertext, Complex64, Decryptor, Encoder, Encryptor,
+    Evaluator, KeyGenerator, Parameters, Preset, SecretKey, SlotKind,
+};
+
+use super::meter::{Meter, median};
+use super::report::machine;
+use crate::output::bytes;
+use crate::progress::Steps;
+
+/// Arguments of `bench bootstrap`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum bench bootstrap --plan
+  tapetum bench bootstrap
+  tapetum bench bootstrap --slots 4096 --kind real --runs 100
+  tapetum bench bootstrap --slots 32768 --chain 50 --json > chain.json
+
+Every run takes other random numbers in [-1, 1]. Times are medians over the runs, after a warm-up;
+bits are those of the mean and of the worst error over all runs and slots. It needs about 10 GB of
+memory.")]
+pub struct Bootstrap {
+    /// How many slots the vectors have; those with fewer than 32768 repeat.
+    #[arg(long, value_delimiter = ',', default_value = "32768,4096", value_parser = RangedU64ValueParser::<usize>::new().range(2..=32768))]
+    pub slots: Vec<usize>,
+    /// What is in the slots.
+    #[arg(long, value_enum, default_value = "complex")]
+    pub kind: Kind,
+    /// How many threads compute.
+    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: usize,
+    /// How many random vectors are refreshed.
+    #[arg(long, default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub runs: usize,
+    /// Refresh one ciphertext this often in a row, and tell its error after each time.
+    #[arg(long, value_name = "TIMES", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub chain: Option<usize>,
+    /// Only count what it will cost: keys, memory, time.
+    #[arg(long)]
+    pub plan: bool,
+}
+
+/// What is in the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Real numbers: half of the work of EvalMod.
+    Real,
+    /// Complex numbers.
+    Complex,
+}
+
+impl Kind {
+    fn slot_kind(self) -> SlotKind {
+        match self {
+            Self::Real => SlotKind::Real,
+            Self::Complex => SlotKind::Complex,
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    machine: String,
+    kernel: String,
+    rows: Vec<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chain: Vec<Link>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Row {
+    log_n: u32,
+    slots: usize,
+    threads: usize,
+    cpu_s: f64,
+    wall_s: f64,
+    /// Between the level of a refreshed ciphertext and the lowest that can be refreshed again.
+    levels_left: usize,
+    bits_mean: f64,
+    bits_worst: f64,
+    keys_bytes: u64,
+    peak_rss_bytes: u64,
+    security_bits: u32,
+    /// How many random vectors that is from.
+    runs: usize,
+}
+
+/// The error after some bootstrappings in a row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Link {
+    slots: usize,
+    times: usize,
+    bits_mean: f64,
+    bits_worst: f64,
+}
+
+/// Measures, each number of slots in a process of its own: so that each has its own peak of
+/// memory.
+pub fn run(args: &Bootstrap, steps: Steps) -> Result<Report> {
+    let kernel = Kernel::from_environment()?;
+    let mut report = Report {
+        machine: machine(),
+        kernel: kernel.name().to_owned(),
+        rows: Vec::new(),
+        chain: Vec::new(),
+    };
+    if let &[slots] = &args.slots[..] {
+        let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
+        let (row, chain) = pool.install(|| measure(args, slots, steps))?;
+        report.rows.push(row);
+        report.chain = chain;
+        return Ok(report);
+    }
+    for slots in &args.slots {
+        let step = steps.begin(&format!("{slots} slots"));
+        let part = in_own_process(args, *slots)?;
+        step.finish();
+        report.rows.extend(part.rows);
+        report.chain.extend(part.chain);
+    }
+    Ok(report)
+}
+
+fn in_own_process(args: &Bootstrap, slots: usize) -> Result<Report> {
+    let kind = args
+        .kind
+        .to_possible_value()
+        .context("every kind has a name")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--json", "--quiet", "bench", "bootstrap"]);
+    command.args(["--kind", kind.get_name(), "--slots", &slots.to_string()]);
+    command.args(["--threads", &args.threads.to_string()]);
+    command.args(["--runs", &args.runs.to_string()]);
+    if let Some(times) = args.chain {
+        command.args(["--chain", &times.to_string()]);
+    }
+    let output = command
+        .output()
+        .context("cannot start the measuring process")?;
+    if !output.status.success() {
+        bail!(
+            "the measurement of {slots} slots failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// One owner and one server.
+struct Parties {
+    encoder: Encoder,
+    encryptor: Encryptor,
+    decryptor: Decryptor,
+    evaluator: Evaluator,
+    bootstrapper: Bootstrapper,
+}
+
+impl Parties {
+    fn new(plan: &BootstrappingPlan, steps: Steps) -> Result<Self> {
+        let parameters = plan.parameters();
+        let secret = SecretKey::generate(parameters)?;
+        let key_plan = plan.keys();
+        let step = steps.begin("making keys");
+        let keys = KeyGenerator::new(&secret)?.evaluation_keys_with(&key_plan, |done| {
+            step.advance(done, key_plan.len());
+        })?;
+        step.finish();
+        let step = steps.begin("encoding the transforms");
+        let encoder = Encoder::new(parameters);
+        let bootstrapper = Bootstrapper::new(&encoder, plan)?;
+        step.finish();
+        Ok(Self {
+            encryptor: Encryptor::with_secret_key(&secret),
+            decryptor: Decryptor::new(&secret),
+            evaluator: Evaluator::with_keys(keys),
+            encoder,
+            bootstrapper,
+        })
+    }
+
+    fn encrypt(&self, values: &[Complex64]) -> Result<Ciphertext> {
+        let level = self.bootstrapper.plan().input_level();
+        let plaintext = self.encoder.encode_complex(values, level)?;
+        Ok(self.encryptor.encrypt(&plaintext)?)
+    }
+
+    fn errors(&self, found: &Ciphertext, expected: &[Complex64]) -> Result<Errors> {
+        let found = self.decryptor.decrypt(found)?;
+        let real = self.bootstrapper.plan().kind() == SlotKind::Real;
+        let mut errors = Errors::default();
+        for (found, expected) in self.encoder.decode_complex(&found).iter().zip(expected) {
+            let error = found - expected;
+            errors.add(error.re);
+            if !real {
+                errors.add(error.im);
+            }
+        }
+        Ok(errors)
+    }
+}
+
+fn measure(args: &Bootstrap, slots: usize, steps: Steps) -> Result<(Row, Vec<Link>)> {
+    let plan = plan(args, slots)?;
+    let parameters = plan.parameters();
+    let parties = Parties::new(&plan, steps)?;
+    let mut numbers = Numbers::new(slots as u64);
+
+    let mut errors = Errors::default();
+    let (mut cpu, mut wall) = (Vec::new(), Vec::new());
+    let step = steps.begin("bootstrapping");
+    for run in 0..=args.runs {
+        let values = numbers.vector(&plan);
+        let fresh = parties.encrypt(&values)?;
+        let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
+        let refreshed = parties.evaluator.bootstrap(&fresh, &parties.bootstrapper)?;
+        // The first is for caches, page tables and the allocator.
+        if run > 0 {
+            cpu.push(cpu_start.elapsed().as_secs_f64());
+            wall.push(wall_start.elapsed().as_secs_f64());
+        }
+        errors.join(parties.errors(&refreshed, &values)?);
+        step.advance(run, args.runs);
+    }
+    step.finish();
+
+    let mut chain = Vec::new();
+    if let Some(times) = args.chain {
+        let step = steps.begin("bootstrapping in a row");
+        let values = numbers.vector(&plan);
+        let mut ciphertext = parties.encrypt(&values)?;
+        for done in 1..=times {
+            ciphertext = parties
+                .evaluator
+                .bootstrap(&ciphertext, &parties.bootstrapper)?;
+            let errors = parties.errors(&ciphertext, &values)?;
+            chain.push(Link {
+                slots,
+                times: done,
+                bits_mean: errors.bits_mean(),
+                bits_worst: errors.bits_worst(),
+            });
+            step.advance(done, times);
+        }
+        step.finish();
+    }
+    let row = Row {
+        log_n: parameters.log_n(),
+        slots,
+        threads: args.threads,
+        cpu_s: median(&mut cpu),
+        wall_s: median(&mut wall),
+        levels_left: plan.output_level() - plan.input_level(),
+        bits_mean: errors.bits_mean(),
+        bits_worst: errors.bits_worst(),
+        keys_bytes: plan.keys().file_bytes(parameters)?,
+        peak_rss_bytes: peak_rss()?,
+        security_bits: parameters.security().bits(),
+        runs: args.runs,
+    };
+    Ok((row, chain))
+}
+
+fn plan(args: &Bootstrap, slots: usize) -> Result<BootstrappingPlan> {
+    let parameters = Parameters::preset(Preset::N16Bootstrapping);
+    ensure!(
+        slots.is_power_of_two(),
+        "{slots} slots: vectors repeat after a power of two"
+    );
+    Ok(BootstrappingPlan::new(
+        &parameters,
+        slots,
+        args.kind.slot_kind(),
+    )?)
+}
+
+/// What bootstrapping will cost.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    machine: String,
+    kernel: String,
+    plan: Vec<PlanRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanRow {
+    log_n: u32,
+    slots: usize,
+    log_qp: f64,
+    security_bits: u32,
+    levels_left: usize,
+    keys: usize,
+    keys_bytes: u64,
+    keys_memory_bytes: u64,
+    matrices_bytes: u64,
+    peak_bytes: u64,
+    transforms: f64,
+    products: f64,
+    cpu_s: f64,
+}
+
+/// Counts, and times a transform and a product on this machine.
+pub fn estimate(args: &Bootstrap) -> Result<Plan> {
+    let kernel = Kernel::from_environment()?;
+    let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
+    let mut rows = Vec::new();
+    for &slots in &args.slots {
+        let plan = plan(args, slots)?;
+        let parameters = plan.parameters();
+        let cost = plan.estimate()?;
+        let (transform, product) = one_thread.install(|| calibrate(parameters))?;
+        rows.push(PlanRow {
+            log_n: parameters.log_n(),
+            slots,
+            log_qp: parameters.log_qp(),
+            security_bits: parameters.security().bits(),
+            levels_left: plan.output_level() - plan.input_level(),
+            keys: plan.keys().len(),
+            keys_bytes: cost.key_file_bytes,
+            keys_memory_bytes: cost.key_bytes,
+            matrices_bytes: cost.matrix_bytes,
+            peak_bytes: cost.peak_bytes(),
+            transforms: cost.transforms,
+            products: cost.products,
+            cpu_s: cost.seconds(transform, product),
+        });
+    }
+    Ok(Plan {
+        machine: machine(),
+        kernel: kernel.name().to_owned(),
+        plan: rows,
+    })
+}
+
+/// Seconds of a transform and of a product, modulo one prime.
+fn calibrate(parameters: &Parameters) -> Result<(f64, f64)> {
+    let meter = Meter::new(5);
+    let values = tapetum_ckks::kernel::Coefficients::example(parameters);
+    let transform = meter.time(|| values.clone(), |values| Ok(values.forward()))?;
+    let level = parameters.message_level();
+    let secret = SecretKey::generate(parameters)?;
+    let encoder = Encoder::new(parameters);
+    let plaintext = encoder.encode(&[0.5; 8], level)?;
+    let ciphertext = Encryptor::with_secret_key(&secret).encrypt(&plaintext)?;
+    let evaluator = Evaluator::new(parameters);
+    // Eight terms at a time, both halves of each.
+    let pairs = [(&ciphertext, &plaintext); 8];
+    let sum = meter.time(|| (), |()| Ok(evaluator.mul_plain_sum(&pairs)?))?;
+    let products = (2 * pairs.len() * (level + 1)) as f64;
+    Ok((transform.cpu_ms / 1e3, sum.cpu_ms / 1e3 / products))
+}
+
+/// Errors of many numbers.
+#[derive(Debug, Default)]
+struct Errors {
+    count: usize,
+    sum: f64,
+    worst: f64,
+}
+
+impl Errors {
+    fn add(&mut self, error: f64) {
+        self.count += 1;
+        self.sum += error.abs();
+        self.worst = self.worst.max(error.abs());
+    }
+
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.worst = self.worst.max(other.worst);
+    }
+
+    fn bits_mean(&self) -> f64 {
+        -(self.sum / self.count as f64).log2()
+    }
+
+    fn bits_worst(&self) -> f64 {
+        -self.worst.log2()
+    }
+}
+
+/// Numbers in [-1, 1], the same ones every time (splitmix64; Steele, Lea, Flood, 2014).
+struct Numbers(u64);
+
+impl Numbers {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        (z >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    /// A vector that repeats as the plan wants it.
+    fn vector(&mut self, plan: &BootstrappingPlan) -> Vec<Complex64> {
+        let mut number = || {
+            let imaginary = match plan.kind() {
+                SlotKind::Real => 0.0,
+                SlotKind::Complex => self.next(),
+            };
+            Complex64::new(self.next(), imaginary)
+        };
+        let period: Vec<_> = (0..plan.slots()).map(|_| number()).collect();
+        let all = plan.parameters().slots();
+        period.into_iter().cycle().take(all).collect()
+    }
+}
+
+/// The most memory that this process has had.
+fn peak_rss() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")
+        .context("this system does not tell the peak of memory")?;
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse::<u64>().ok());
+    Ok(kilobytes.context("this system does not tell the peak of memory")? * 1024)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; kernel: {}\n", self.machine, self.kernel)?;
+        writeln!(
+            f,
+            "{:>5} {:>6} {:>7} {:>7} {:>7} {:>6} {:>9} {:>10} {:>9} {:>9}",
+            "log N",
+            "slots",
+            "threads",
+            "CPU s",
+            "wall s",
+            "levels",
+            "mean bits",
+            "worst bits",
+            "keys",
+            "peak"
+        )?;
+        for row in &self.rows {
+            writeln!(
+                f,
+                "{:>5} {:>6} {:>7} {:>7.2} {:>7.2} {:>6} {:>9.2} {:>10.2} {:>9} {:>9}",
+                row.log_n,
+                row.slots,
+                row.threads,
+                row.cpu_s,
+                row.wall_s,
+                row.levels_left,
+                row.bits_mean,
+                row.bits_worst,
+                bytes(row.keys_bytes),
+                bytes(row.peak_rss_bytes)
+            )?;
+        }
+        for link in &self.chain {
+            writeln!(
+                f,
+                "{} slots, {} in a row: {:.2} bits mean, {:.2} worst",
+                link.slots, link.times, link.bits_mean, link.bits_worst
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
+        for row in &self.plan {
+            writeln!(
+                f,
+                "\nN = 2^{}, {} slots, log QP = {:.0}, {} bits of security, {} levels left\n  \
+                 {} keys: a file of {}, {} in memory\n  \
+                 matrices {}, at the peak about {} in all\n  \
+                 {:.0} transforms and {:.0} products of a prime: about {:.1} s of one thread",
+                row.log_n,
+                row.slots,
+                row.log_qp,
+                row.security_bits,
+                row.levels_left,
+                row.keys,
+                bytes(row.keys_bytes),
+                bytes(row.keys_memory_bytes),
+                bytes(row.matrices_bytes),
+                bytes(row.peak_bytes),
+                row.transforms,
+                row.products,
+                row.cpu_s
+            )?;
+        }
+        Ok(())
+    }
+}

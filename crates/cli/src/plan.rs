@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Parameters, ParametersLiteral};
 use tapetum_learn::{
     Estimator, LabelKind, Layout, LinearMeans, LinearModel, LogisticRegression,
-    LogisticRegressionConfig, Requirements, StepSchedule,
+    LogisticRegressionConfig, Requirements, StepSchedule, Task,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -266,12 +266,12 @@ impl Plan {
 fn requirements(learner: &Learner, layout: &Layout) -> Result<Requirements> {
     let training = learner
         .estimator()?
-        .requirements(layout, LabelKind::Encrypted);
+        .requirements(layout, Task::two_classes(LabelKind::Encrypted));
     Ok(training.then(classification(layout)?))
 }
 
 /// For single samples, whose blocks are the widest and need the most.
 fn classification(layout: &Layout) -> Result<Requirements> {
     let single = Layout::for_samples(1, layout.cols(), layout.slots(), layout.block_cols())?;
-    Ok(LinearModel::requirements(&single, layout.block_cols())?)
+    Ok(LinearModel::requirements(&single, layout.block_cols(), 2)?)
 }

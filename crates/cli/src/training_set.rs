@@ -23,7 +23,9 @@ pub fn write(path: &Path, matrix: &EncryptedMatrix, labels: Option<&Labels>) -> 
         None => None,
         Some(Labels::Encrypted(labels)) => Some(labels.to_bundle()?),
         Some(Labels::Clear(labels)) => {
-            let bytes: Vec<u8> = labels.as_slice().iter().map(|&l| u8::from(l)).collect();
+            // The number of classes, less one to fit into a byte, and the labels.
+            let mut bytes = vec![(labels.classes() - 1) as u8];
+            bytes.extend(labels.as_slice());
             Some(Bundle::new(
                 matrix.parameters(),
                 CLEAR_LABELS,
@@ -66,18 +68,11 @@ pub fn read(
     files::check_end(rest, path)?;
     let labels = if bundle.kind() == CLEAR_LABELS {
         let (bytes, _) = bundle.into_contents(CLEAR_LABELS)?;
-        let labels = bytes
-            .iter()
-            .map(|&byte| match byte {
-                0 => Ok(false),
-                1 => Ok(true),
-                _ => Err(Failure::Input(format!(
-                    "{}: a label is {byte}",
-                    path.display()
-                ))),
-            })
-            .collect::<Result<_, _>>()?;
-        Labels::Clear(ClassLabels::new(labels)?)
+        let (&last, labels) = bytes
+            .split_first()
+            .ok_or_else(|| Failure::Input(format!("{} holds no labels", path.display())))?;
+        let classes = usize::from(last) + 1;
+        Labels::Clear(ClassLabels::of_classes(labels.to_vec(), classes).with_context(unusable)?)
     } else {
         Labels::Encrypted(EncryptedLabels::from_bundle(bundle).with_context(unusable)?)
     };

@@ -46,7 +46,8 @@ impl EncryptedLabels {
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
     pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
-        write(self.parameters(), Self::KIND, self.layout(), self.vectors())
+        let shape = ClassShape::new(*self.layout(), self.classes());
+        write(self.parameters(), Self::KIND, &shape, self.vectors())
     }
 
     /// Labels from a bundle.
@@ -54,8 +55,8 @@ impl EncryptedLabels {
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
-        let (layout, vectors) = read(bundle, Self::KIND)?;
-        Self::from_vectors(layout, vectors)
+        let (shape, vectors): (ClassShape, _) = read(bundle, Self::KIND)?;
+        Self::from_vectors(shape.layout, shape.classes.into(), vectors)
     }
 }
 
@@ -68,8 +69,8 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
     pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
-        let ciphertexts = self.ciphertexts();
-        write(self.parameters(), Self::KIND, self.layout(), ciphertexts)
+        let shape = ClassShape::new(*self.layout(), self.classes());
+        write(self.parameters(), Self::KIND, &shape, self.ciphertexts())
     }
 
     /// Scores from a bundle.
@@ -77,8 +78,8 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
-        let (layout, ciphertexts) = read(bundle, Self::KIND)?;
-        Self::from_ciphertexts(layout, ciphertexts)
+        let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
+        Self::from_ciphertexts(shape.layout, shape.classes.into(), ciphertexts)
     }
 }
 
@@ -94,6 +95,7 @@ impl LinearModel {
         let shape = ModelShape {
             features: self.features() as u32,
             block_cols: self.block_cols() as u32,
+            classes: self.classes() as u16,
             has_offset: self.offset().is_some(),
         };
         let bytes = encode(Self::KIND, &shape)?;
@@ -112,7 +114,8 @@ impl LinearModel {
             false => None,
         };
         let (features, block_cols) = (shape.features as usize, shape.block_cols as usize);
-        Self::from_ciphertexts(features, block_cols, ciphertexts, offset)
+        let classes = shape.classes.into();
+        Self::from_ciphertexts(features, block_cols, classes, ciphertexts, offset)
     }
 }
 
@@ -121,16 +124,34 @@ impl LinearModel {
 struct ModelShape {
     features: u32,
     block_cols: u32,
+    classes: u16,
     has_offset: bool,
+}
+
+/// What the ciphertexts of labels or scores do not say.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ClassShape {
+    layout: Layout,
+    classes: u16,
+}
+
+impl ClassShape {
+    /// There are at most 256 classes.
+    fn new(layout: Layout, classes: usize) -> Self {
+        Self {
+            layout,
+            classes: classes as u16,
+        }
+    }
 }
 
 fn write<'a>(
     parameters: &Parameters,
     kind: &'static str,
-    layout: &Layout,
+    shape: &impl Serialize,
     ciphertexts: &'a [Ciphertext],
 ) -> Result<Bundle<'a>, LearnError> {
-    let bytes = encode(kind, layout)?;
+    let bytes = encode(kind, shape)?;
     Ok(Bundle::new(parameters, kind, bytes, ciphertexts)?)
 }
 

@@ -60,11 +60,19 @@ pub enum LearnError {
         allowed: &'static str,
     },
     /// All labels are the same.
+    #[error("all samples are of class {0}: training needs samples of another class as well")]
+    OneClass(usize),
+    /// An estimator that knows two classes only.
     #[error(
-        "all labels are {}: training needs samples of both classes",
-        if *.0 { "positive" } else { "negative" }
+        "{what} takes labels of two classes, but these are of {found}: choose another estimator, \
+         or one class against the rest"
     )]
-    OneClass(bool),
+    Classes {
+        /// Which estimator.
+        what: &'static str,
+        /// The number of classes.
+        found: usize,
+    },
     /// A setting of an estimator is out of range.
     #[error("{what} is {found}, but must be {allowed}")]
     Config {

@@ -2,9 +2,9 @@
 
 use tapetum_ckks::{Encoder, Evaluator};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::LearnError;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::labels::{ClassLabels, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -12,16 +12,16 @@ use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 
-/// A training algorithm for two classes that runs on encrypted samples.
+/// A training algorithm that runs on encrypted samples.
 pub trait Estimator {
     /// Levels and keys that [`fit`](Self::fit) needs.
-    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements;
+    fn requirements(&self, layout: &Layout, task: Task) -> Requirements;
 
     /// The plaintext twin of [`fit`](Self::fit): the same steps with the same polynomials and
     /// constants, in `f64`.
     ///
     /// # Errors
-    /// [`LearnError::Shape`] unless there is a label for each sample. A range that is left is not
+    /// [`LearnError`] unless there is a label for each sample, and classes that differ. A range that is left is not
     /// an error here; ask [`RangeReport::check`](crate::RangeReport::check).
     fn simulate(
         &self,
@@ -64,7 +64,7 @@ pub(crate) fn check_fit(
     }
     let mut available = features.level();
     match labels {
-        Labels::Clear(labels) => check_equal("labels", features.layout().rows(), labels.len())?,
+        Labels::Clear(labels) => labels.check_trainable(features.layout().rows())?,
         Labels::Encrypted(labels) => {
             if labels.parameters() != parameters {
                 return Err(LearnError::Parameters("the set of encrypted labels"));

@@ -4,7 +4,8 @@
 //! that holds evaluation keys fits an [`Estimator`] ([`LogisticRegression`], [`LinearMeans`]) to
 //! the matrix and to clear or encrypted [`Labels`]. What comes out is an encrypted
 //! [`LinearModel`], which turns another encrypted matrix into [`EncryptedScores`]. Only the owner
-//! of the secret key can read model or scores: a sample is positive if its score is.
+//! of the secret key can read model or scores: of two classes a sample is positive if its score
+//! is, of more it has a score for each and the largest decides.
 //!
 //! Every estimator has a plaintext twin, [`Estimator::simulate`]: the same steps with the same
 //! polynomials in `f64`. What the encrypted run gives beyond that is CKKS noise.
@@ -25,8 +26,8 @@
 //! let layout = Layout::for_training(4, 2, parameters.slots())?;
 //! let estimator = LinearMeans;
 //! let needs = estimator
-//!     .requirements(&layout, LabelKind::Clear)
-//!     .then(LinearModel::requirements(&layout, layout.block_cols())?);
+//!     .requirements(&layout, Task::two_classes(LabelKind::Clear))
+//!     .then(LinearModel::requirements(&layout, layout.block_cols(), 2)?);
 //!
 //! // The owner.
 //! let secret = SecretKey::generate(&parameters)?;
@@ -71,7 +72,7 @@ mod scores;
 pub use error::{LearnError, MissingKeys};
 pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
-pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels};
+pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
@@ -80,7 +81,7 @@ pub use logistic::{
     StepSchedule,
 };
 pub use matrix::EncryptedMatrix;
-pub use plain_model::{PlainModel, RangeReport, Simulation};
+pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use requirements::Requirements;
 pub use scores::EncryptedScores;

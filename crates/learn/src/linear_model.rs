@@ -1,11 +1,13 @@
 //! The encrypted model that all estimators give, and classification with it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
+use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
 use crate::matrix::{EncryptedMatrix, check_vectors};
 use crate::packing;
@@ -15,16 +17,20 @@ use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
 
-/// An encrypted linear classifier: score = weights . x + offset, and a sample is positive if its
-/// score is.
+/// An encrypted linear classifier: score = weights . x + offset. A model of two classes has one
+/// score, and a sample is positive if its score is; one of more classes has a score for each, and
+/// the largest decides.
 ///
-/// There is one ciphertext of weights for each column of blocks of the training data. Slot i of it
-/// holds the weight of feature i mod `block_cols` of that column: all rows are equal. All slots of
-/// the offset are equal.
+/// There is one ciphertext of weights for each column of blocks of the training data. In rows of
+/// `block_cols` slots, column j holds weights of feature j of that column of blocks. The weights of
+/// two classes are the same in all rows. For more, with P for their number rounded up to a power
+/// of two, row r holds the weights of class r mod P, zero if there is no such class. The offset,
+/// one ciphertext, lies in the rows alike, equal in all columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearModel {
     features: usize,
     block_cols: usize,
+    classes: usize,
     weights: Vec<Ciphertext>,
     offset: Option<Ciphertext>,
 }
@@ -39,12 +45,14 @@ impl LinearModel {
     /// A model from its ciphertexts.
     ///
     /// # Errors
-    /// [`LearnError`] if `block_cols` is not a power of two below the number of slots, the number
-    /// of ciphertexts is not that of the columns of blocks, or they are not ciphertexts of degree
-    /// 1 of the same parameters and level (the offset may be at another), at its canonical scale.
+    /// [`LearnError`] if `block_cols` is not a power of two below the number of slots, there are
+    /// more classes than rows for them, the number of ciphertexts is not that of the columns of
+    /// blocks, or they are not ciphertexts of degree 1 of the same parameters and level (the
+    /// offset may be at another), at its canonical scale.
     pub fn from_ciphertexts(
         features: usize,
         block_cols: usize,
+        classes: usize,
         weights: Vec<Ciphertext>,
         offset: Option<Ciphertext>,
     ) -> Result<Self, LearnError> {
@@ -60,6 +68,8 @@ impl LinearModel {
         let slots = weights[0].parameters().slots();
         let shape = Layout::new(1, features, slots / block_cols.clamp(1, slots), block_cols)?;
         check_equal("slots of the model", slots, shape.slots())?;
+        check_classes(classes)?;
+        check_room(classes, &shape)?;
         check_equal("ciphertexts of weights", shape.grid_cols(), weights.len())?;
         if let Some(offset) = &offset {
             check_vectors("the offset of a model", std::slice::from_ref(offset))?;
@@ -70,9 +80,15 @@ impl LinearModel {
         Ok(Self {
             features,
             block_cols,
+            classes,
             weights,
             offset,
         })
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
     }
 
     /// The number of features of a sample.
@@ -113,14 +129,17 @@ impl LinearModel {
 
     /// What classifying samples in this layout needs: two levels for samples and model, a third
     /// for a model whose blocks are narrower; rotations by powers of two that training needs as
-    /// well, or up to half the width of the samples' blocks.
+    /// well, or up to half the width of the samples' blocks, and for more than two classes one by
+    /// a row.
     ///
     /// # Errors
     /// [`LearnError::Shape`] unless the blocks of the samples are as wide as those of the model
-    /// (`model_block_cols`) or a power of two wider.
+    /// (`model_block_cols`) or a power of two wider, [`LearnError::Layout`] if they have fewer
+    /// rows than there are classes.
     pub fn requirements(
         samples: &Layout,
         model_block_cols: usize,
+        classes: usize,
     ) -> Result<Requirements, LearnError> {
         let wide = samples.block_cols();
         if model_block_cols == 0 || !wide.is_multiple_of(model_block_cols) {
@@ -131,9 +150,15 @@ impl LinearModel {
                 found: wide,
             });
         }
+        check_classes(classes)?;
+        check_room(classes, samples)?;
+        let mut rotations: BTreeSet<_> = samples.feature_rotations().collect();
+        if outputs(classes) > 1 {
+            rotations.extend([model_block_cols as i64, wide as i64]);
+        }
         Ok(Requirements {
             levels: Self::SAMPLE_LEVEL + usize::from(wide > model_block_cols),
-            rotations: samples.feature_rotations().collect(),
+            rotations,
             relinearization: true,
             conjugation: false,
         })
@@ -142,7 +167,9 @@ impl LinearModel {
     /// The encrypted scores of samples, one or many: weights . x + offset, at level 0, with every
     /// slot that is no score masked to zero.
     ///
-    /// One relinearisation and log2(`block_cols`) rotations at level 1 for each row of blocks.
+    /// One relinearisation and log2(`block_cols`) rotations at level 1 for each row of blocks; for
+    /// more than two classes as often as there are rows of them in the model, and as many
+    /// rotations of the weights at level 2.
     ///
     /// # Errors
     /// [`LearnError`], before any work starts, if the samples do not fit the model, samples or
@@ -157,33 +184,44 @@ impl LinearModel {
         self.check_samples(evaluator, encoder, samples)?;
         let layout = samples.layout();
         let weights = self.weights_in_blocks_of(layout.block_cols(), evaluator, encoder)?;
-        let offset = self.offset.as_ref();
-        let offset = offset
-            .map(|offset| evaluator.lower_to(offset, 1))
-            .transpose()?;
+        let offset = self.offset_in_blocks_of(layout.block_cols(), evaluator, encoder)?;
+
+        // In turn k every row meets the weights of the class k rows below.
+        let turns = self.period();
+        let by_a_row =
+            |vectors: &[Ciphertext]| turned(evaluator, vectors, turns, layout.block_cols() as i64);
+        let weights = by_a_row(&weights)?;
+        let offset = by_a_row(offset.as_slice())?;
 
         let cost = 1 + layout.feature_rotations().count();
-        let counter = Counter::new(layout.grid_rows() * cost, progress);
+        let counter = Counter::new(layout.grid_rows() * turns * cost, progress);
         let products = Products {
             evaluator,
             encoder,
             matrix: samples,
             counter: &counter,
         };
-        let columns = (0..layout.grid_rows())
+        let columns = (0..layout.grid_rows() * turns)
             .into_par_iter()
-            .map(|i| {
-                let mut scores = products.row_times(i, &weights)?;
-                if let Some(offset) = &offset {
+            .map(|index| {
+                let (i, turn) = (index / turns, index % turns);
+                let mut scores = products.row_times(i, &weights[turn])?;
+                for offset in &offset[turn] {
                     evaluator.add_assign(&mut scores, offset)?;
                 }
-                let mask = encoder.encode(&packing::sample_mask(layout, i), scores.level())?;
+                let mask = packing::score_mask(layout, i, outputs(self.classes), turn);
+                let mask = encoder.encode(&mask, scores.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&scores, &mask)?)?;
                 counter.add(cost, "scoring");
                 Ok(scores)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
-        pack(evaluator, *layout, &columns)
+        pack(evaluator, *layout, self.classes, &columns)
+    }
+
+    /// Rows of a model after which the classes begin anew.
+    fn period(&self) -> usize {
+        outputs(self.classes).next_power_of_two()
     }
 
     fn check_samples(
@@ -215,7 +253,7 @@ impl LinearModel {
             }),
             false => Ok(()),
         };
-        let needs = Self::requirements(samples.layout(), self.block_cols)?;
+        let needs = Self::requirements(samples.layout(), self.block_cols, self.classes)?;
         exhausted("classifying samples", Self::SAMPLE_LEVEL, samples.level())?;
         exhausted(
             "classifying in this layout with a model",
@@ -223,48 +261,93 @@ impl LinearModel {
             self.level(),
         )?;
         if let Some(offset) = &self.offset {
-            exhausted("classifying with the offset of a model", 1, offset.level())?;
+            let needed = 1 + usize::from(self.moves_offset(samples.layout().block_cols()));
+            exhausted(
+                "classifying with the offset of a model",
+                needed,
+                offset.level(),
+            )?;
         }
-        let keys = Requirements {
-            levels: Self::SAMPLE_LEVEL,
-            ..needs
+        // The level above is for wider rows, which are rotated there only if there are several.
+        let levels = match outputs(self.classes) {
+            1 => Self::SAMPLE_LEVEL,
+            _ => needs.levels,
         };
-        keys.start_level("classifying", Self::SAMPLE_LEVEL, 0, evaluator)?;
+        let keys = Requirements { levels, ..needs };
+        keys.start_level("classifying", levels, 0, evaluator)?;
         Ok(())
     }
 
-    /// The weights at [`SAMPLE_LEVEL`](Self::SAMPLE_LEVEL), repeated with another period: since
-    /// all rows are equal, a chunk of the wider row is a masked copy of a narrower ciphertext. No
-    /// rotation is needed.
+    /// The weights at [`SAMPLE_LEVEL`](Self::SAMPLE_LEVEL), in rows of `wide` columns.
     fn weights_in_blocks_of(
         &self,
         wide: usize,
         evaluator: &Evaluator,
         encoder: &Encoder,
     ) -> Result<Vec<Ciphertext>, LearnError> {
-        let lower = |level| {
-            let lower = |weights| evaluator.lower_to(weights, level);
-            self.weights
-                .iter()
-                .map(lower)
-                .collect::<Result<Vec<_>, _>>()
-        };
-        if wide == self.block_cols {
-            return Ok(lower(Self::SAMPLE_LEVEL)?);
+        let level = Self::SAMPLE_LEVEL + usize::from(wide > self.block_cols);
+        let lower = |weights| evaluator.lower_to(weights, level);
+        let weights = self.weights.iter().map(lower);
+        let weights = weights.collect::<Result<Vec<_>, _>>()?;
+        match wide == self.block_cols {
+            true => Ok(weights),
+            false => self.widened(&weights, wide, wide / self.block_cols, evaluator, encoder),
         }
-        let level = Self::SAMPLE_LEVEL + 1;
-        let narrow = lower(level)?;
+    }
+
+    /// The offset at level 1, in rows of `wide` columns, of which the first one counts.
+    fn offset_in_blocks_of(
+        &self,
+        wide: usize,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+    ) -> Result<Option<Ciphertext>, LearnError> {
+        let Some(offset) = &self.offset else {
+            return Ok(None);
+        };
+        let above = usize::from(self.moves_offset(wide));
+        let offset = evaluator.lower_to(offset, 1 + above)?;
+        match above {
+            0 => Ok(Some(offset)),
+            _ => Ok(self.widened(&[offset], wide, 1, evaluator, encoder)?.pop()),
+        }
+    }
+
+    /// Whether the offset lies otherwise in rows of `wide` columns: never if all rows are equal.
+    fn moves_offset(&self, wide: usize) -> bool {
+        wide > self.block_cols && self.period() > 1
+    }
+
+    /// Narrow rows as the first `chunks` chunks of rows of `wide` columns, one level lower. Each
+    /// chunk is a masked copy of another ciphertext, because its rows are equal or, with more
+    /// classes than two, equal to those some rows below: then it takes as many masked copies as
+    /// there are classes, rotated row by row.
+    fn widened(
+        &self,
+        narrow: &[Ciphertext],
+        wide: usize,
+        chunks: usize,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        let (level, period) = (narrow[0].level(), self.period());
+        let turned = turned(evaluator, narrow, period, self.block_cols as i64)?;
         let slots = self.parameters().slots();
-        let masks = (0..wide / self.block_cols)
-            .map(|chunk| {
-                let mask = packing::chunk_mask(slots, wide, self.block_cols, chunk);
-                encoder.encode(&mask, level)
+        let masks = (0..period * chunks)
+            .map(|i| {
+                let (turn, chunk) = (i / chunks, i % chunks);
+                let mask = packing::chunk_mask(slots, wide, self.block_cols, chunk, period, turn);
+                Ok(encoder.encode(&mask, level)?)
             })
-            .collect::<Result<Vec<_>, _>>()?;
-        narrow
-            .chunks(masks.len())
-            .map(|chunks| {
-                let pairs: Vec<_> = chunks.iter().zip(&masks).collect();
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        (0..narrow.len())
+            .step_by(chunks)
+            .map(|first| {
+                let pairs: Vec<_> = turned
+                    .iter()
+                    .zip(masks.chunks(chunks))
+                    .flat_map(|(turned, masks)| turned[first..].iter().zip(masks))
+                    .collect();
                 Ok(evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?)
             })
             .collect()
@@ -282,16 +365,24 @@ impl LinearModel {
         let slots = |ciphertext: &Ciphertext| -> Result<Vec<f64>, LearnError> {
             Ok(encoder.decode(&decryptor.decrypt(ciphertext)?))
         };
-        let mut weights = Vec::with_capacity(self.weights.len() * self.block_cols);
-        for ciphertext in &self.weights {
-            weights.extend_from_slice(&slots(ciphertext)?[..self.block_cols]);
-        }
-        weights.truncate(self.features);
-        let offset = match &self.offset {
-            Some(offset) => slots(offset)?[0],
-            None => 0.0,
+        let blocks = self.weights.iter().map(slots);
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        let offset = self.offset.as_ref().map(slots).transpose()?;
+        let mut model = PlainModel {
+            weights: Vec::new(),
+            offsets: Vec::new(),
         };
-        Ok(PlainModel { weights, offset })
+        for class in 0..outputs(self.classes) {
+            let row = class * self.block_cols;
+            let weights = blocks
+                .iter()
+                .flat_map(|block| &block[row..][..self.block_cols]);
+            model.weights.extend(weights.take(self.features));
+            model
+                .offsets
+                .push(offset.as_ref().map_or(0.0, |slots| slots[row]));
+        }
+        Ok(model)
     }
 
     /// Weights, then the offset if there is one.
@@ -300,5 +391,35 @@ impl LinearModel {
             None => Cow::Borrowed(&self.weights),
             Some(offset) => self.weights.iter().chain([offset]).cloned().collect(),
         }
+    }
+}
+
+/// Ciphertexts rotated by 0, 1, ..., `turns` - 1 times `stride`.
+fn turned(
+    evaluator: &Evaluator,
+    vectors: &[Ciphertext],
+    turns: usize,
+    stride: i64,
+) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
+    let mut all = vec![vectors.to_vec()];
+    for turn in 1..turns {
+        let next = all[turn - 1]
+            .par_iter()
+            .map(|v| evaluator.rotate(v, stride));
+        all.push(next.collect::<Result<_, _>>()?);
+    }
+    Ok(all)
+}
+
+/// Whether a block has a row for each class.
+fn check_room(classes: usize, layout: &Layout) -> Result<(), LearnError> {
+    let outputs = outputs(classes);
+    match outputs.next_power_of_two() <= layout.block_rows() {
+        true => Ok(()),
+        false => Err(LearnError::Layout {
+            what: "the number of classes",
+            found: classes,
+            allowed: "at most the number of rows of a block",
+        }),
     }
 }

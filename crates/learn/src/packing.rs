@@ -23,12 +23,30 @@ pub(crate) fn block(
 
 /// One value a sample, in all columns of its row; zero in rows without a sample.
 pub(crate) fn replicated_column(values: &[f64], layout: &Layout, grid_row: usize) -> Vec<f64> {
+    repeated_columns(&[values], layout, grid_row, 0)
+}
+
+/// Columns of one value a sample, each as often as there is room: with P for their number,
+/// rounded up to a power of two, column j of a block is that of number j mod P. If a block has
+/// fewer than P columns, it is chunk number `chunk` of them.
+pub(crate) fn repeated_columns(
+    columns: &[impl AsRef<[f64]>],
+    layout: &Layout,
+    grid_row: usize,
+    chunk: usize,
+) -> Vec<f64> {
     let first = grid_row * layout.block_rows();
-    let mut slots = Vec::with_capacity(layout.slots());
-    for &value in &values[first..first + layout.samples_in(grid_row)] {
-        slots.resize(slots.len() + layout.block_cols(), value);
+    let period = columns.len().next_power_of_two();
+    let mut slots = vec![0.0; layout.slots()];
+    let rows = slots.chunks_exact_mut(layout.block_cols());
+    for (r, row) in rows.take(layout.samples_in(grid_row)).enumerate() {
+        for (j, slot) in row.iter_mut().enumerate() {
+            let column = (chunk * layout.block_cols() + j) % period;
+            if let Some(column) = columns.get(column) {
+                *slot = column.as_ref()[first + r];
+            }
+        }
     }
-    slots.resize(layout.slots(), 0.0);
     slots
 }
 
@@ -46,21 +64,41 @@ pub(crate) fn first_column(value: f64, layout: &Layout) -> Vec<f64> {
     slots
 }
 
-/// 1 in the first column of every row that holds a sample, zero elsewhere.
-pub(crate) fn sample_mask(layout: &Layout, grid_row: usize) -> Vec<f64> {
+/// 1 in the first column of every row that holds a sample whose score there is one of `outputs`:
+/// that of number (row + `turn`) mod P, with P for `outputs` rounded up to a power of two.
+pub(crate) fn score_mask(
+    layout: &Layout,
+    grid_row: usize,
+    outputs: usize,
+    turn: usize,
+) -> Vec<f64> {
+    let period = outputs.next_power_of_two();
     let mut slots = vec![0.0; layout.slots()];
-    slots
-        .iter_mut()
-        .step_by(layout.block_cols())
-        .take(layout.samples_in(grid_row))
-        .for_each(|slot| *slot = 1.0);
+    let rows = slots.chunks_exact_mut(layout.block_cols());
+    for (r, row) in rows.take(layout.samples_in(grid_row)).enumerate() {
+        row[0] = f64::from(u8::from((r + turn) % period < outputs));
+    }
     slots
 }
 
-/// 1 where a row of `wide` columns has its chunk number `chunk` of `narrow` columns.
-pub(crate) fn chunk_mask(slots: usize, wide: usize, narrow: usize, chunk: usize) -> Vec<f64> {
+/// 1 where a row of `wide` columns, number r, has its chunk number `chunk` of `narrow` columns,
+/// if the chunk of which it is a copy once rotated by `turn` narrow rows is one of the weights of
+/// output r mod `period`.
+pub(crate) fn chunk_mask(
+    slots: usize,
+    wide: usize,
+    narrow: usize,
+    chunk: usize,
+    period: usize,
+    turn: usize,
+) -> Vec<f64> {
+    let belongs = |i: usize| {
+        let row = i / wide;
+        let narrow_row = i / narrow;
+        i % wide / narrow == chunk && (narrow_row + turn) % period == row % period
+    };
     (0..slots)
-        .map(|i| f64::from(u8::from(i % wide / narrow == chunk)))
+        .map(|i| f64::from(u8::from(belongs(i))))
         .collect()
 }
 
@@ -102,7 +140,7 @@ mod tests {
             let values: Vec<f64> = (1..=rows).map(|x| x as f64).collect();
             for i in 0..layout.grid_rows() {
                 let column = replicated_column(&values, &layout, i);
-                let mask = sample_mask(&layout, i);
+                let mask = score_mask(&layout, i, 1, 0);
                 prop_assert_eq!(column.len(), layout.slots());
                 for slot in 0..layout.slots() {
                     let sample = i * 8 + slot / layout.block_cols();

@@ -3,39 +3,73 @@
 use crate::error::{LearnError, check_equal};
 use crate::features::{Features, dot};
 
-/// Weights and offset in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
+/// Weights and offsets in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
 /// what the owner decrypts from a [`LinearModel`](crate::LinearModel).
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainModel {
-    /// One weight a feature.
+    /// One weight a feature, for each score after the other.
     pub weights: Vec<f64>,
-    /// What is added to every score.
-    pub offset: f64,
+    /// What is added to each score: one number for two classes, one a class for more.
+    pub offsets: Vec<f64>,
 }
 
 impl PlainModel {
-    /// The scores of samples: weights . x + offset.
+    /// How many scores a sample has: one for two classes, one a class for more.
+    pub fn outputs(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// The scores of samples, weights . x + offset: all of the first, then all of the second.
     ///
     /// # Errors
     /// [`LearnError::Shape`] if the samples have another number of features.
     pub fn decision_function(&self, features: &Features<'_>) -> Result<Vec<f64>, LearnError> {
-        check_equal(
-            "features of the samples",
-            self.weights.len(),
-            features.cols(),
-        )?;
-        let score = |sample| dot(sample, &self.weights) + self.offset;
-        Ok(features.samples().map(score).collect())
+        let cols = self.weights.len() / self.outputs().max(1);
+        check_equal("features of the samples", cols, features.cols())?;
+        let scores = |sample| {
+            let outputs = self.weights.chunks_exact(cols).zip(&self.offsets);
+            outputs.map(move |(weights, offset)| dot(sample, weights) + offset)
+        };
+        Ok(features.samples().flat_map(scores).collect())
     }
 
-    /// The classes of samples: positive where the score is.
+    /// The classes of samples; see [`classes_of`].
     ///
     /// # Errors
     /// [`LearnError::Shape`] if the samples have another number of features.
-    pub fn predict(&self, features: &Features<'_>) -> Result<Vec<bool>, LearnError> {
-        let scores = self.decision_function(features)?;
-        Ok(scores.into_iter().map(|score| score > 0.0).collect())
+    pub fn predict(&self, features: &Features<'_>) -> Result<Vec<u8>, LearnError> {
+        Ok(classes_of(
+            &self.decision_function(features)?,
+            self.outputs(),
+        ))
     }
+}
+
+/// The classes that scores decide for, `outputs` scores a sample. A single score decides for class
+/// 1 if it is positive and for class 0 otherwise; of several the largest decides, the first of
+/// those that are equal.
+///
+/// ```
+/// use tapetum_learn::classes_of;
+///
+/// assert_eq!(classes_of(&[0.5, -0.5], 1), [1, 0]);
+/// assert_eq!(classes_of(&[0.1, 0.7, -0.2, 3.0, 1.0, 2.0], 3), [1, 0]);
+/// ```
+pub fn classes_of(scores: &[f64], outputs: usize) -> Vec<u8> {
+    match outputs {
+        0 | 1 => scores.iter().map(|&score| u8::from(score > 0.0)).collect(),
+        _ => scores.chunks_exact(outputs).map(largest).collect(),
+    }
+}
+
+fn largest(scores: &[f64]) -> u8 {
+    let mut best = 0;
+    for (class, &score) in scores.iter().enumerate() {
+        if score > scores[best] {
+            best = class;
+        }
+    }
+    best as u8
 }
 
 /// What [`simulate`](crate::Estimator::simulate) finds.
@@ -93,11 +127,11 @@ mod tests {
     fn scores_and_ranges() {
         let model = PlainModel {
             weights: vec![2.0, -1.0],
-            offset: 0.5,
+            offsets: vec![0.5],
         };
         let features = Features::new(&[1.0, 1.0, 0.0, 2.0], 2).unwrap();
         assert_eq!(model.decision_function(&features).unwrap(), [1.5, -1.5]);
-        assert_eq!(model.predict(&features).unwrap(), [true, false]);
+        assert_eq!(model.predict(&features).unwrap(), [1, 0]);
         assert!(
             model
                 .predict(&Features::new(&[1.0; 3], 3).unwrap())

@@ -91,9 +91,12 @@ impl Products<'_> {
         level: usize,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         match labels {
-            Labels::Clear(labels) => self.twice_transposed_times_plain(&labels.centred(), level),
+            Labels::Clear(labels) => {
+                let column = labels.centred("a label moment")?;
+                self.twice_transposed_times_plain(&column, level)
+            }
             Labels::Encrypted(labels) => {
-                self.twice_transposed_times(&labels.at_level(self.evaluator, level)?)
+                self.twice_transposed_times(&labels.column_at(self.evaluator, level)?)
             }
         }
     }

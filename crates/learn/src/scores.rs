@@ -4,26 +4,33 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
+use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_vectors;
 
-/// The scores of samples under encryption, one slot a sample and zero in all other slots.
+/// The scores of samples under encryption, one slot a score and zero in all other slots.
 ///
 /// The scores of up to `block_cols` rows of blocks share a ciphertext. Those of the first lie in
 /// the first column, those of the next are moved one slot to the left of it, and so on; with the
 /// columns counted cyclically that is the last column of the row above. The rotation to the left
 /// is one that every server with a model can do.
+///
+/// Of more than two classes every row of blocks has P columns of scores instead of one, with P for
+/// their number rounded up to a power of two: row r of column k has the score of class
+/// (r + k) mod P.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedScores {
     layout: Layout,
+    classes: usize,
     ciphertexts: Vec<Ciphertext>,
 }
 
-/// Packs one ciphertext for each row of blocks, with scores in the first column and zeros
-/// elsewhere.
+/// Packs the columns of scores of each row of blocks: ciphertexts with scores in the first column
+/// and zeros elsewhere.
 pub(crate) fn pack(
     evaluator: &Evaluator,
     layout: Layout,
+    classes: usize,
     columns: &[Ciphertext],
 ) -> Result<EncryptedScores, LearnError> {
     let ciphertexts = columns
@@ -41,6 +48,7 @@ pub(crate) fn pack(
         .collect::<Result<_, LearnError>>()?;
     Ok(EncryptedScores {
         layout,
+        classes,
         ciphertexts,
     })
 }
@@ -53,17 +61,31 @@ impl EncryptedScores {
     /// degree 1 of the same parameters and level, at its canonical scale.
     pub fn from_ciphertexts(
         layout: Layout,
+        classes: usize,
         ciphertexts: Vec<Ciphertext>,
     ) -> Result<Self, LearnError> {
-        let expected = layout.grid_rows().div_ceil(layout.block_cols());
+        check_classes(classes)?;
+        let columns = layout.grid_rows() * period(classes);
+        let expected = columns.div_ceil(layout.block_cols());
         check_equal("ciphertexts of scores", expected, ciphertexts.len())?;
         check_vectors("a set of encrypted scores", &ciphertexts)?;
         let slots = ciphertexts[0].parameters().slots();
         check_equal("slots of a block", slots, layout.slots())?;
         Ok(Self {
             layout,
+            classes,
             ciphertexts,
         })
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How many scores a sample has: one for two classes, one a class for more.
+    pub fn outputs(&self) -> usize {
+        outputs(self.classes)
     }
 
     /// The layout of the samples.
@@ -81,7 +103,8 @@ impl EncryptedScores {
         self.ciphertexts[0].parameters()
     }
 
-    /// The scores in the order of the samples, for the owner. They are for nobody else: to pass
+    /// The scores in the order of the samples, [`outputs`](Self::outputs) a sample, for the owner;
+    /// [`classes_of`](crate::classes_of) says what they decide for. They are for nobody else: to pass
     /// scores on, decrypt the [`ciphertexts`](Self::ciphertexts) with noise flooding and
     /// [`decode`](Self::decode).
     ///
@@ -110,21 +133,26 @@ impl EncryptedScores {
         for slots in slots {
             check_equal("slots of a ciphertext", self.layout.slots(), slots.len())?;
         }
-        let place = |sample| {
-            let (ciphertext, slot) = place(&self.layout, sample);
+        let outputs = self.outputs();
+        let score = |i| {
+            let (ciphertext, slot) = place(&self.layout, self.classes, i / outputs, i % outputs);
             slots[ciphertext][slot]
         };
-        Ok((0..self.layout.rows()).map(place).collect())
+        Ok((0..self.layout.rows() * outputs).map(score).collect())
     }
 }
 
-/// The ciphertext and the slot of a sample's score.
-fn place(layout: &Layout, sample: usize) -> (usize, usize) {
+/// Columns of scores of a row of blocks.
+fn period(classes: usize) -> usize {
+    outputs(classes).next_power_of_two()
+}
+
+/// The ciphertext and the slot of a sample's score for an output.
+fn place(layout: &Layout, classes: usize, sample: usize, output: usize) -> (usize, usize) {
     let (grid_row, row) = (sample / layout.block_rows(), sample % layout.block_rows());
-    let (ciphertext, moved) = (
-        grid_row / layout.block_cols(),
-        grid_row % layout.block_cols(),
-    );
+    let period = period(classes);
+    let column = grid_row * period + (output + period - row % period) % period;
+    let (ciphertext, moved) = (column / layout.block_cols(), column % layout.block_cols());
     let slots = layout.slots();
     (
         ciphertext,
@@ -144,12 +172,15 @@ mod tests {
             rows in 1usize..300,
             log_rows in 0usize..4,
             log_cols in 0usize..4,
+            classes in 2usize..9,
         ) {
-            prop_assume!(log_rows + log_cols > 0);
+            prop_assume!(log_rows + log_cols > 0 && period(classes) <= 1 << log_rows);
             let layout = Layout::new(rows, 5, 1 << log_rows, 1 << log_cols).unwrap();
-            let places: HashSet<_> = (0..rows).map(|sample| place(&layout, sample)).collect();
-            prop_assert_eq!(places.len(), rows);
-            let ciphertexts = layout.grid_rows().div_ceil(layout.block_cols());
+            let scores = (0..rows).flat_map(|i| (0..outputs(classes)).map(move |k| (i, k)));
+            let places: HashSet<_> = scores.map(|(i, k)| place(&layout, classes, i, k)).collect();
+            prop_assert_eq!(places.len(), rows * outputs(classes));
+            let columns = layout.grid_rows() * period(classes);
+            let ciphertexts = columns.div_ceil(layout.block_cols());
             for (ciphertext, slot) in places {
                 prop_assert!(ciphertext < ciphertexts && slot < layout.slots());
             }

@@ -25,8 +25,8 @@ fn clear_labels_fit_the_smallest_preset_with_products() {
     let layout = Layout::new(700, 11, 512, 8).unwrap();
     assert_eq!((layout.grid_rows(), layout.grid_cols()), (2, 2));
     let needs = LinearMeans
-        .requirements(&layout, LabelKind::Clear)
-        .then(LinearModel::requirements(&layout, 8).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Clear))
+        .then(LinearModel::requirements(&layout, 8, 2).unwrap());
     assert_eq!(needs.levels, 3);
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
@@ -35,7 +35,7 @@ fn clear_labels_fit_the_smallest_preset_with_products() {
     let expected = twin(&data);
     let found = world.decrypt_model(&model);
     assert_close("weights", &found.weights, &expected.weights, BOUND_36);
-    assert_close("offset", &[found.offset], &[expected.offset], BOUND_36);
+    assert_close("offset", &found.offsets, &expected.offsets, BOUND_36);
     let found = world.decrypt(&world.score(&model, &matrix));
     let expected = expected.decision_function(&data.features()).unwrap();
     assert_close("scores", &found, &expected, BOUND_36);
@@ -49,8 +49,8 @@ fn encrypted_labels_and_single_samples() {
     let single = Layout::for_samples(2, 11, 8192, 4).unwrap();
     assert_eq!(single.block_cols(), 16);
     let needs = LinearMeans
-        .requirements(&layout, LabelKind::Encrypted)
-        .then(LinearModel::requirements(&single, 4).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Encrypted))
+        .then(LinearModel::requirements(&single, 4, 2).unwrap());
     assert_eq!(needs.levels, 6);
     let world = World::new(Preset::N14, &needs);
     // The labels lie higher than the features: they are brought down.
@@ -61,7 +61,7 @@ fn encrypted_labels_and_single_samples() {
     let expected = twin(&data);
     let found = world.decrypt_model(&model);
     assert_close("weights", &found.weights, &expected.weights, BOUND_40);
-    assert_close("offset", &[found.offset], &[expected.offset], BOUND_40);
+    assert_close("offset", &found.offsets, &expected.offsets, BOUND_40);
     let expected = expected.decision_function(&data.features()).unwrap();
     let found = world.decrypt(&world.score(&model, &matrix));
     assert_close("scores", &found, &expected, BOUND_40);
@@ -83,15 +83,15 @@ fn only_scores_leave_the_server() {
     let layout = Layout::new(rows, 2, 2048, 2).unwrap();
     assert_eq!(layout.grid_rows(), 4);
     let needs = LinearMeans
-        .requirements(&training_layout, LabelKind::Clear)
-        .then(LinearModel::requirements(&layout, 2).unwrap());
+        .requirements(&training_layout, Task::two_classes(LabelKind::Clear))
+        .then(LinearModel::requirements(&layout, 2, 2).unwrap());
     let world = World::new(Preset::N13, &needs);
 
-    let labels = ClassLabels::new((0..40).map(|i| data.labels.as_slice()[i]).collect()).unwrap();
+    let labels = ClassLabels::of_classes(data.labels.as_slice()[..40].to_vec(), 2).unwrap();
     let matrix = world.encrypt(&training, training_layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(labels.clone()));
     let expected = LinearMeans.simulate(&training.features(), &labels).unwrap();
-    assert!(expected.model.offset.abs() > 1e-3);
+    assert!(expected.model.offsets[0].abs() > 1e-3);
     let expected = expected.model.decision_function(&data.features()).unwrap();
 
     let samples = world.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);
@@ -121,8 +121,8 @@ fn scores_of_many_rows_of_blocks_are_packed() {
     let layout = Layout::new(22, 5, 4, 1024).unwrap();
     assert_eq!(layout.grid_rows(), 6);
     let needs = LinearMeans
-        .requirements(&layout, LabelKind::Clear)
-        .then(LinearModel::requirements(&layout, 1024).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Clear))
+        .then(LinearModel::requirements(&layout, 1024, 2).unwrap());
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));

@@ -38,13 +38,13 @@ fn two_iterations_and_classification() {
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     assert_eq!((single.blocks(), single.block_cols()), (1, 32));
     let batch = estimator
-        .requirements(&layout, LabelKind::Encrypted)
-        .then(LinearModel::requirements(&layout, 8).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Encrypted))
+        .then(LinearModel::requirements(&layout, 8, 2).unwrap());
     assert_eq!(batch.levels, 8);
     let mut needs = batch.clone();
     needs
         .rotations
-        .extend(LinearModel::requirements(&single, 8).unwrap().rotations);
+        .extend(LinearModel::requirements(&single, 8, 2).unwrap().rotations);
     let world = World::new(Preset::N14, &needs);
 
     let expected = twin(&estimator, &data);
@@ -70,7 +70,7 @@ fn two_iterations_and_classification() {
     let right = expected_scores
         .iter()
         .zip(data.labels.as_slice())
-        .filter(|(score, label)| (**score > 0.0) == **label)
+        .filter(|(score, label)| u8::from(**score > 0.0) == **label)
         .count();
     assert!(right > 1250, "{right} of 1500");
 }
@@ -84,8 +84,8 @@ fn a_single_sample_scores_as_in_a_batch() {
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     let few = Layout::for_samples(100, 21, 8192, 8).unwrap();
     let needs = estimator
-        .requirements(&layout, LabelKind::Clear)
-        .then(LinearModel::requirements(&single, 8).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Clear))
+        .then(LinearModel::requirements(&single, 8, 2).unwrap());
     assert_eq!(needs.levels, 2 + 3);
     let mut world = World::new(Preset::N14, &needs);
     let public = KeyGenerator::new(&world.secret).unwrap().public_key();
@@ -113,7 +113,7 @@ fn three_iterations_with_momentum() {
     let data = Data::gaussians(500, 6, 3);
     let layout = Layout::new(500, 6, 4096, 4).unwrap();
     let estimator = estimator(3, SigmoidDegree::Three, StepSchedule::InverseTime(4.0));
-    let needs = estimator.requirements(&layout, LabelKind::Encrypted);
+    let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Encrypted));
     assert_eq!(needs.levels, 11);
     let world = World::new(Preset::N15, &needs);
     let matrix = world.encrypt(&data, layout, needs.levels);
@@ -130,7 +130,7 @@ fn a_sigmoid_of_degree_five() {
     let data = Data::gaussians(700, 6, 4);
     let layout = Layout::new(700, 6, 512, 16).unwrap();
     let estimator = estimator(2, SigmoidDegree::Five, StepSchedule::Constant(2.0));
-    let needs = estimator.requirements(&layout, LabelKind::Clear);
+    let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Clear));
     assert_eq!(needs.levels, 7);
     let world = World::new(Preset::N14, &needs);
     let matrix = world.encrypt(&data, layout, needs.levels);
@@ -150,8 +150,8 @@ fn blocks_of_one_column_and_of_one_row() {
     for (block_rows, block_cols) in [(8192, 1), (1, 8192)] {
         let layout = Layout::new(3, 3, block_rows, block_cols).unwrap();
         let needs = estimator
-            .requirements(&layout, LabelKind::Clear)
-            .then(LinearModel::requirements(&layout, block_cols).unwrap());
+            .requirements(&layout, Task::two_classes(LabelKind::Clear))
+            .then(LinearModel::requirements(&layout, block_cols, 2).unwrap());
         let world = World::new(Preset::N14, &needs);
         let matrix = world.encrypt(&data, layout, needs.levels);
         let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));

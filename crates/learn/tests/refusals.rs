@@ -21,8 +21,8 @@ fn trained() -> Trained {
     let data = Data::gaussians(30, 5, 1);
     let layout = Layout::new(30, 5, 1024, 4).unwrap();
     let needs = LinearMeans
-        .requirements(&layout, LabelKind::Clear)
-        .then(LinearModel::requirements(&layout, 4).unwrap());
+        .requirements(&layout, Task::two_classes(LabelKind::Clear))
+        .then(LinearModel::requirements(&layout, 4, 2).unwrap());
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
@@ -250,7 +250,7 @@ fn objects_survive_a_bundle() {
 
     let offset = None;
     let weights = t.model.weights().to_vec();
-    let without = LinearModel::from_ciphertexts(5, 4, weights, offset).unwrap();
+    let without = LinearModel::from_ciphertexts(5, 4, 2, weights, offset).unwrap();
     let read = LinearModel::from_bundle(through(without.to_bundle().unwrap())).unwrap();
     assert_eq!(read, without);
 }
@@ -316,7 +316,7 @@ fn forged_bundles_are_refused() {
     // Models whose ciphertexts are not those of their shape.
     let weights = t.model.weights().to_vec();
     let model = |features, block_cols, weights| {
-        LinearModel::from_ciphertexts(features, block_cols, weights, None)
+        LinearModel::from_ciphertexts(features, block_cols, 2, weights, None)
     };
     assert!(model(5, 4, weights.clone()).is_ok());
     assert!(matches!(model(5, 4, vec![]), Err(E::Malformed { .. })));

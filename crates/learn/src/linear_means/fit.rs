@@ -5,7 +5,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use crate::error::LearnError;
 use crate::estimator::check_fit;
-use crate::labels::{ClassLabels, EncryptedLabels, Labels};
+use crate::labels::{ClassLabels, EncryptedLabels, Labels, two_classes};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
@@ -23,6 +23,7 @@ pub(super) fn fit(
     labels: &Labels,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
+    two_classes("linear means", labels.classes())?;
     let start = check_fit(needs, evaluator, encoder, matrix, labels)?;
     if start < OFFSET_LEVELS {
         return Err(LearnError::LevelExhausted {
@@ -43,7 +44,7 @@ pub(super) fn fit(
         Labels::Clear(labels) => with_clear_labels(&products, labels, start)?,
         Labels::Encrypted(labels) => with_encrypted_labels(&products, labels, start)?,
     };
-    LinearModel::from_ciphertexts(layout.cols(), layout.block_cols(), weights, Some(offset))
+    LinearModel::from_ciphertexts(layout.cols(), layout.block_cols(), 2, weights, Some(offset))
 }
 
 /// With clear labels everything but the features is public. So the weights are one product with a
@@ -54,16 +55,17 @@ fn with_clear_labels(
     labels: &ClassLabels,
     level: usize,
 ) -> Result<(Vec<Ciphertext>, Ciphertext), LearnError> {
-    let (samples, positives) = (labels.len() as f64, labels.positives() as f64);
+    let (samples, positives) = (labels.len() as f64, labels.count(1) as f64);
     let negatives = samples - positives;
     let t = (positives - negatives) / (2.0 * samples);
     let prior = 2.0 * (0.25 - t * t);
 
     let in_weights = |y: f64| prior * (y - t) / samples;
     let in_midpoint = |y: f64| 0.5 / if y > 0.0 { positives } else { negatives };
+    let centred = labels.centred("linear means")?;
     let mean_of = |coefficient: &dyn Fn(f64) -> f64| {
-        let half = |y| coefficient(y) / 2.0;
-        let column: Vec<_> = labels.centred().into_iter().map(half).collect();
+        let half = |y: f64| coefficient(y) / 2.0;
+        let column: Vec<_> = centred.iter().map(|&y| half(y)).collect();
         products.twice_transposed_times_plain(&column, level)
     };
     let weights = mean_of(&in_weights)?;
@@ -84,7 +86,7 @@ fn with_encrypted_labels(
 
     // One level down: a, 2 m h, and multiples of t, which is in every slot.
     let a = products.twice_sample_sum(level, 0.5 / samples)?;
-    let label_column = labels.at_level(evaluator, level)?;
+    let label_column = labels.column_at(evaluator, level)?;
     let two_mh = products.twice_transposed_times(&label_column)?;
     let mt = products.sum_over_samples(&products.sum(&label_column)?)?;
     let t_times = |factor: f64| evaluator.lower_scaled(&mt, one_down, factor / samples);

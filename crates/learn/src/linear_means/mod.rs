@@ -27,7 +27,7 @@ use tapetum_ckks::{Encoder, Evaluator};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::labels::{ClassLabels, LabelKind, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -44,9 +44,9 @@ impl Estimator for LinearMeans {
     /// One level with clear labels, three with encrypted ones. That the offset comes out one level
     /// deeper with clear labels is no matter to classification, which needs it one level lower.
     /// Rotations: by powers of two below the number of slots.
-    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements {
+    fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
         Requirements {
-            levels: match labels {
+            levels: match task.labels {
                 LabelKind::Clear => 1,
                 LabelKind::Encrypted => 3,
             },
@@ -75,7 +75,7 @@ impl Estimator for LinearMeans {
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        let needs = self.requirements(features.layout(), labels.kind());
+        let needs = self.requirements(features.layout(), labels.task());
         fit::fit(&needs, evaluator, encoder, features, labels, progress)
     }
 }

@@ -1,6 +1,6 @@
 //! The plaintext twin of encrypted training.
 
-use crate::error::{LearnError, check_equal};
+use crate::error::LearnError;
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
@@ -9,9 +9,9 @@ pub(super) fn simulate(
     features: &Features<'_>,
     labels: &ClassLabels,
 ) -> Result<Simulation, LearnError> {
-    check_equal("labels", features.rows(), labels.len())?;
+    labels.check_trainable(features.rows())?;
     let samples = features.rows() as f64;
-    let labels = labels.centred();
+    let labels = labels.centred("linear means")?;
     let mean_of = |column: &[f64]| -> Vec<f64> {
         let sum = features.transposed_times(column);
         sum.into_iter().map(|x| x / samples).collect()
@@ -29,7 +29,7 @@ pub(super) fn simulate(
     Ok(Simulation {
         model: PlainModel {
             weights: difference.iter().map(|d| prior * d).collect(),
-            offset: -dot(&difference, &sum),
+            offsets: vec![-dot(&difference, &sum)],
         },
         ranges: RangeReport::none(),
     })
@@ -48,9 +48,10 @@ mod tests {
             labels in prop::collection::vec(any::<bool>(), 12),
             x in prop::collection::vec(-2.0f64..2.0, 3),
         ) {
-            let Ok(labels) = ClassLabels::new(labels) else { return Ok(()) };
+            let labels = ClassLabels::new(labels).unwrap();
             let features = Features::new(&values, 3).unwrap();
-            let model = simulate(&features, &labels).unwrap().model;
+            let Ok(simulation) = simulate(&features, &labels) else { return Ok(()) };
+            let model = simulation.model;
 
             let (mut s, mut m) = ([[0.0; 3]; 2], [0.0; 2]);
             for (sample, &label) in features.samples().zip(labels.as_slice()) {
@@ -63,7 +64,7 @@ mod tests {
             let sum: Vec<_> = (0..3).map(|j| m0 * s1[j] + m1 * s0[j]).collect();
             let score = 2.0 * m0 * m1 * dot(&difference, &x) - dot(&difference, &sum);
 
-            let found = dot(&model.weights, &x) + model.offset;
+            let found = dot(&model.weights, &x) + model.offsets[0];
             prop_assert!((found - score / 12f64.powi(4)).abs() < 1e-12);
         }
     }

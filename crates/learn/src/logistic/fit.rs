@@ -8,7 +8,7 @@ use super::nesterov::{Iterates, steps};
 use super::sigmoid::MonicOdd;
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
-use crate::labels::Labels;
+use crate::labels::{Labels, two_classes};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
@@ -22,7 +22,8 @@ pub(super) fn fit(
     labels: &Labels,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
-    let needs = estimator.requirements(matrix.layout(), labels.kind());
+    two_classes("logistic regression", labels.classes())?;
+    let needs = estimator.requirements(matrix.layout(), labels.task());
     let start = check_fit(&needs, evaluator, encoder, matrix, labels)?;
     let layout = matrix.layout();
     let samples = layout.rows();
@@ -59,6 +60,7 @@ pub(super) fn fit(
     LinearModel::from_ciphertexts(
         layout.cols(),
         layout.block_cols(),
+        2,
         w.into_weights(evaluator)?,
         None,
     )

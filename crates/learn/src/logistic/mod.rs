@@ -22,7 +22,7 @@ use tapetum_ckks::{Encoder, Evaluator};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Labels};
+use crate::labels::{ClassLabels, LabelKind, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -72,7 +72,7 @@ impl Default for LogisticRegressionConfig {
 ///
 /// let estimator = LogisticRegression::new(LogisticRegressionConfig::default())?;
 /// let layout = Layout::for_training(1536, 197, 16384)?;
-/// let needs = estimator.requirements(&layout, LabelKind::Clear);
+/// let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Clear));
 /// assert_eq!(needs.levels, 1 + 5 + 5);
 /// assert_eq!(needs.rotations.len(), 5 + 9 + 1);
 /// # Ok::<(), LearnError>(())
@@ -124,7 +124,7 @@ impl Estimator for LogisticRegression {
     /// 1 + 5 (K - 1) levels for K iterations with a sigmoid of degree 3, 1 + 6 (K - 1) at degree
     /// 5, but 2 for a single iteration, whose result must be scaled. Labels of both kinds cost
     /// the same. Rotations: by powers of two below the number of slots, and one to the right.
-    fn requirements(&self, layout: &Layout, labels: LabelKind) -> Requirements {
+    fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
         let mut rotations: std::collections::BTreeSet<_> = layout.sample_rotations().collect();
         let later = self.config.iterations - 1;
         if later > 0 {
@@ -136,7 +136,7 @@ impl Estimator for LogisticRegression {
                 _ => 1 + self.iteration_levels() * later,
             },
             rotations,
-            relinearization: later > 0 || labels == LabelKind::Encrypted,
+            relinearization: later > 0 || task.labels == LabelKind::Encrypted,
             // Whatever the number of samples is: keys are made before it is known.
             conjugation: true,
         }
@@ -205,7 +205,7 @@ mod tests {
             };
             LogisticRegression::new(config)
                 .unwrap()
-                .requirements(&layout, labels)
+                .requirements(&layout, Task::two_classes(labels))
         };
         use SigmoidDegree::{Five, Three};
         assert_eq!(needs(1, Three, LabelKind::Clear).levels, 2);

@@ -2,7 +2,7 @@
 
 use super::LogisticRegression;
 use super::nesterov::steps;
-use crate::error::{LearnError, check_equal};
+use crate::error::LearnError;
 use crate::features::Features;
 use crate::labels::ClassLabels;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
@@ -12,10 +12,10 @@ pub(super) fn simulate(
     features: &Features<'_>,
     labels: &ClassLabels,
 ) -> Result<Simulation, LearnError> {
-    check_equal("labels", features.rows(), labels.len())?;
+    labels.check_trainable(features.rows())?;
     let samples = features.rows() as f64;
     let sigmoid = estimator.sigmoid();
-    let labels = labels.centred();
+    let labels = labels.centred("logistic regression")?;
     let mut v = vec![0.0; features.cols()];
     let mut w = v.clone();
     let mut largest = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn simulate(
     Ok(Simulation {
         model: PlainModel {
             weights: w,
-            offset: 0.0,
+            offsets: vec![0.0],
         },
         ranges: RangeReport {
             largest,

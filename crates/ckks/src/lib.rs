@@ -30,8 +30,8 @@ pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};
 pub use evaluator::{EvaluationError, Evaluator, KeyName};
 pub use keys::{
-    EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, PublicKey,
-    RelinearizationKey, SecretKey,
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, KeyUnavailable,
+    MemoryBudget, PublicKey, RelinearizationKey, SecretKey,
 };
 pub use num_complex::Complex64;
 pub use parameters::{

@@ -4,7 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Why an operation was refused. Nothing has been computed.
+use crate::keys::KeyUnavailable;
+
+/// Why an operation was refused. There is no result.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EvaluationError {
@@ -97,6 +99,9 @@ pub enum EvaluationError {
         /// The level of the ciphertext.
         level: usize,
     },
+    /// A key that is kept in a file cannot be read any more.
+    #[error(transparent)]
+    KeyUnavailable(#[from] KeyUnavailable),
     /// A scalar is no number, or too large for the scale.
     #[error("the scalar {0} is not finite or too large to be encoded")]
     Scalar(f64),

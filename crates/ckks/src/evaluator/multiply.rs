@@ -127,7 +127,7 @@ impl Evaluator {
             .parameters()
             .decomposer(a.level())
             .decompose(&a.parts()[2]);
-        Ok(key.key().switch_raised(&digits))
+        Ok(key.key()?.switch_raised(&digits))
     }
 }
 

@@ -47,13 +47,12 @@ impl Evaluator {
             return Ok(vec![a.clone(); steps.len()]);
         }
         let digits = self.digits(a);
-        Ok(keys
-            .into_par_iter()
+        keys.into_par_iter()
             .map(|key| match key {
                 Some(key) => self.apply_automorphism(a, &digits, key),
-                None => a.clone(),
+                None => Ok(a.clone()),
             })
-            .collect())
+            .collect()
     }
 
     /// The complex conjugate of every slot.
@@ -65,7 +64,7 @@ impl Evaluator {
         check_degree("the conjugation", a, 1)?;
         let element = GaloisElement::conjugation(self.parameters().log_n());
         let key = self.galois_key(element, KeyName::Conjugation, a.level())?;
-        Ok(self.apply_automorphism(a, &self.digits(a), key))
+        self.apply_automorphism(a, &self.digits(a), key)
     }
 
     /// Slot i of the result is the sum of the slots i + k `stride` for k = 0, ..., `count` - 1,
@@ -118,10 +117,10 @@ impl Evaluator {
         a: &Ciphertext,
         digits: &[Poly<Evaluation>],
         key: &GaloisKey,
-    ) -> Ciphertext {
-        let [mut k0, k1] = key.key().switch(self.parameters(), a.level(), digits);
+    ) -> Result<Ciphertext, EvaluationError> {
+        let [mut k0, k1] = key.key()?.switch(self.parameters(), a.level(), digits);
         k0.add_assign(&a.parts()[0]);
         let parts = [k0, k1].map(|part| key.automorphism().apply(&part));
-        Ciphertext::new(self.parameters(), parts.into(), a.scale())
+        Ok(Ciphertext::new(self.parameters(), parts.into(), a.scale()))
     }
 }

@@ -9,7 +9,7 @@
 
 use tapetum_ring::{Basis, Decomposer, Divider, Evaluation, Poly};
 
-use super::SwitchingKey;
+use super::{KeySource, KeyUnavailable};
 use crate::parameters::{Parameters, SecurityError, sparse_security};
 
 /// Leads from the secret key to an ephemeral sparse secret at level 0, and back at the highest
@@ -17,8 +17,8 @@ use crate::parameters::{Parameters, SecurityError, sparse_security};
 #[derive(Clone, PartialEq)]
 pub struct EncapsulationKey {
     parameters: Parameters,
-    to_sparse: SwitchingKey,
-    to_dense: SwitchingKey,
+    to_sparse: KeySource,
+    to_dense: KeySource,
 }
 
 impl EncapsulationKey {
@@ -26,13 +26,13 @@ impl EncapsulationKey {
     /// at the highest level.
     pub(crate) fn new(
         parameters: &Parameters,
-        to_sparse: SwitchingKey,
-        to_dense: SwitchingKey,
+        to_sparse: impl Into<KeySource>,
+        to_dense: impl Into<KeySource>,
     ) -> Self {
         Self {
             parameters: parameters.clone(),
-            to_sparse,
-            to_dense,
+            to_sparse: to_sparse.into(),
+            to_dense: to_dense.into(),
         }
     }
 
@@ -42,7 +42,7 @@ impl EncapsulationKey {
     }
 
     /// The switching keys: to the sparse secret, and back.
-    pub(crate) fn keys(&self) -> [&SwitchingKey; 2] {
+    pub(crate) fn sources(&self) -> [&KeySource; 2] {
         [&self.to_sparse, &self.to_dense]
     }
 
@@ -50,27 +50,37 @@ impl EncapsulationKey {
     ///
     /// With e the error of the key, it adds c1 e / p_0 and a rounding: in a coefficient of the
     /// plaintext an error of standard deviation sqrt(N / 12) 3.19 q_0 / p_0 + sqrt(33 / 12).
-    pub(crate) fn to_sparse(&self, [c0, c1]: [&Poly<Evaluation>; 2]) -> [Poly<Evaluation>; 2] {
+    pub(crate) fn to_sparse(
+        &self,
+        [c0, c1]: [&Poly<Evaluation>; 2],
+    ) -> Result<[Poly<Evaluation>; 2], KeyUnavailable> {
         let whole = sparse_basis(&self.parameters);
         let (q, p) = (whole.prefix(1), whole.slice(1..2));
         let digits = Decomposer::new(&q, &p, 1).decompose(c1);
         let divider = Divider::new(&whole, 1);
         let [mut k0, k1] = self
             .to_sparse
+            .fetch()?
             .switch_raised(&digits)
             .map(|half| divider.divide(half));
         k0.add_assign(c0);
-        [k0, k1]
+        Ok([k0, k1])
     }
 
     /// A ciphertext over Q at the highest level under the sparse secret, switched to the secret
     /// key. The error is that of any key switch.
-    pub(crate) fn to_dense(&self, [c0, c1]: [&Poly<Evaluation>; 2]) -> [Poly<Evaluation>; 2] {
+    pub(crate) fn to_dense(
+        &self,
+        [c0, c1]: [&Poly<Evaluation>; 2],
+    ) -> Result<[Poly<Evaluation>; 2], KeyUnavailable> {
         let level = self.parameters.max_level();
         let digits = self.parameters.decomposer(level).decompose(c1);
-        let [mut k0, k1] = self.to_dense.switch(&self.parameters, level, &digits);
+        let [mut k0, k1] = self
+            .to_dense
+            .fetch()?
+            .switch(&self.parameters, level, &digits);
         k0.add_assign(c0);
-        [k0, k1]
+        Ok([k0, k1])
     }
 }
 
@@ -133,12 +143,12 @@ mod tests {
         let before = [&encrypted.parts()[0], &encrypted.parts()[1]];
 
         let q = parameters.q(parameters.max_level());
-        let raised = key.to_sparse(before).map(|part| {
+        let raised = key.to_sparse(before).unwrap().map(|part| {
             let part = part.into_coefficients();
             let centered: Vec<i64> = part.limb(0).iter().map(|x| x.centered()).collect();
             Poly::from_coefficients(q, &centered).into_evaluation()
         });
-        let after = key.to_dense([&raised[0], &raised[1]]);
+        let after = key.to_dense([&raised[0], &raised[1]]).unwrap();
 
         let (before, after) = (decrypted(before), decrypted([&after[0], &after[1]]));
         let modulus = q.modulus(0).to_f64();

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use tapetum_ring::{Automorphism, GaloisElement};
 
-use super::{EncapsulationKey, KeyPlan, SwitchingKey};
+use super::{EncapsulationKey, KeyPlan, KeySource, KeyUnavailable, SwitchingKey};
 use crate::parameters::Parameters;
+use crate::wire::KeyFile;
 
 /// Brings a product of degree 2 back to degree 1: from s^2 to s.
 #[derive(Clone, PartialEq)]
 pub struct RelinearizationKey {
     parameters: Parameters,
-    key: SwitchingKey,
+    key: KeySource,
 }
 
 impl RelinearizationKey {
-    pub(crate) fn new(parameters: &Parameters, key: SwitchingKey) -> Self {
+    pub(crate) fn new(parameters: &Parameters, key: impl Into<KeySource>) -> Self {
         Self {
             parameters: parameters.clone(),
-            key,
+            key: key.into(),
         }
     }
 
@@ -33,8 +35,8 @@ impl RelinearizationKey {
         self.key.level()
     }
 
-    pub(crate) fn key(&self) -> &SwitchingKey {
-        &self.key
+    pub(crate) fn key(&self) -> Result<Arc<SwitchingKey>, KeyUnavailable> {
+        self.key.fetch()
     }
 }
 
@@ -46,15 +48,19 @@ impl RelinearizationKey {
 pub struct GaloisKey {
     parameters: Parameters,
     automorphism: Automorphism,
-    key: SwitchingKey,
+    key: KeySource,
 }
 
 impl GaloisKey {
-    pub(crate) fn new(parameters: &Parameters, element: GaloisElement, key: SwitchingKey) -> Self {
+    pub(crate) fn new(
+        parameters: &Parameters,
+        element: GaloisElement,
+        key: impl Into<KeySource>,
+    ) -> Self {
         Self {
             parameters: parameters.clone(),
             automorphism: Automorphism::new(element),
-            key,
+            key: key.into(),
         }
     }
 
@@ -77,8 +83,8 @@ impl GaloisKey {
         &self.automorphism
     }
 
-    pub(crate) fn key(&self) -> &SwitchingKey {
-        &self.key
+    pub(crate) fn key(&self) -> Result<Arc<SwitchingKey>, KeyUnavailable> {
+        self.key.fetch()
     }
 }
 
@@ -140,6 +146,26 @@ impl EvaluationKeys {
     /// The encapsulation key of bootstrapping, if the set has one.
     pub fn encapsulation(&self) -> Option<&EncapsulationKey> {
         self.encapsulation.as_ref()
+    }
+
+    /// The memory that the residues of its keys take at the moment: all of them if they were made
+    /// or read into memory, those that are expanded if the set was
+    /// [opened](Self::open) in its file.
+    pub fn memory_bytes(&self) -> u64 {
+        let sources = || self.sources();
+        let file = sources().find_map(KeySource::file);
+        sources().map(KeySource::own_bytes).sum::<u64>() + file.map_or(0, KeyFile::memory_bytes)
+    }
+
+    /// All keys of a set are in memory or in one file.
+    fn sources(&self) -> impl Iterator<Item = &KeySource> {
+        let relinearization = self.relinearization.iter().map(|key| &key.key);
+        let galois = self.galois.values().map(|key| &key.key);
+        let encapsulation = self
+            .encapsulation
+            .iter()
+            .flat_map(EncapsulationKey::sources);
+        relinearization.chain(galois).chain(encapsulation)
     }
 
     /// Whether the set holds every key of a plan, each up to the level that the plan asks for.

@@ -5,7 +5,9 @@ mod evaluation;
 mod generator;
 mod plan;
 mod public;
+mod resident;
 mod secret;
+mod source;
 mod switching;
 
 use tapetum_ring::sampling::RandomnessError;
@@ -19,7 +21,11 @@ pub use evaluation::{EvaluationKeys, GaloisKey, RelinearizationKey};
 pub use generator::KeyGenerator;
 pub use plan::KeyPlan;
 pub use public::PublicKey;
+pub use resident::MemoryBudget;
+pub(crate) use resident::Residents;
 pub use secret::SecretKey;
+pub(crate) use source::KeySource;
+pub use source::KeyUnavailable;
 pub(crate) use switching::SwitchingKey;
 
 /// Why a key could not be made.

@@ -42,6 +42,13 @@ impl SwitchingKey {
         (residues * size_of::<Residue>()) as u64
     }
 
+    /// The memory that its residues take.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let polys = self.digits.as_flattened().iter();
+        let residues = polys.map(|poly| poly.basis().len() * poly.basis().degree());
+        (residues.sum::<usize>() * size_of::<Residue>()) as u64
+    }
+
     /// The highest level of ciphertexts that the key can switch.
     pub(crate) fn level(&self) -> usize {
         self.level

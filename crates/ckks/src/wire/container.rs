@@ -110,6 +110,15 @@ pub(super) fn read<T: Object>(
     reader: impl Read,
     parameters: impl FnOnce(Digest, &T::Header) -> Result<Parameters, WireError>,
 ) -> Result<T, WireError> {
+    read_with::<T, _, _>(reader, parameters, T::read_payload)
+}
+
+/// As [`read`], with something else made of the payload, all of which `read_payload` reads.
+pub(super) fn read_with<T: Object, R: Read, O>(
+    reader: R,
+    parameters: impl FnOnce(Digest, &T::Header) -> Result<Parameters, WireError>,
+    read_payload: impl FnOnce(&Parameters, T::Header, &mut PayloadReader<R>) -> Result<O, WireError>,
+) -> Result<O, WireError> {
     let (front, mut source) = Front::read(reader)?;
     if front.file_type != T::TYPE {
         return Err(WireError::WrongType {
@@ -128,8 +137,8 @@ pub(super) fn read<T: Object>(
         });
     }
     source.remaining = expected;
-    match T::read_payload(&parameters, header, &mut source) {
-        Err(WireError::Io(e)) => Err(e.into()),
+    match read_payload(&parameters, header, &mut source) {
+        Err(error) if error.ends_reading() => Err(error),
         // A bad residue in a damaged file is damage, so the checksum comes first.
         object => source.finish().and(object),
     }
@@ -143,6 +152,11 @@ pub(super) fn same_digest(parameters: &Parameters, found: Digest) -> Result<Para
     } else {
         Err(WireError::WrongParameters { expected, found })
     }
+}
+
+/// Where the payload begins in the file of an object with this header.
+pub(super) fn payload_start(header: &impl Serialize) -> u64 {
+    (FRAME_LEN - CHECKSUM_LEN + encode(header).len()) as u64
 }
 
 /// Everything in front of the payload.
@@ -287,6 +301,16 @@ impl<R: Read> PayloadReader<R> {
         let poly = unpack(basis, &packed);
         self.buffer = packed;
         Ok(poly?)
+    }
+
+    /// A polynomial that is checked and hashed, but not kept.
+    pub fn skim_poly(&mut self, basis: &Basis, hash: &mut blake3::Hasher) -> Result<(), WireError> {
+        let packed = self.payload_vec(packed_len(basis))?;
+        hash.update(&packed);
+        let poly = unpack::<Evaluation>(basis, &packed);
+        self.buffer = packed;
+        poly?;
+        Ok(())
     }
 
     /// The rest of the payload, and the checksum.

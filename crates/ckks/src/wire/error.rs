@@ -108,6 +108,14 @@ pub enum WireError {
         /// What the file says.
         found: u64,
     },
+    /// Something is wrong with one key of a set.
+    #[error("the {key}: {source}")]
+    Key {
+        /// Which key.
+        key: String,
+        /// What is wrong with it.
+        source: Box<WireError>,
+    },
     /// A residue is not below its prime.
     #[error(transparent)]
     Residue(#[from] PackingError),
@@ -128,4 +136,15 @@ pub enum WireError {
     /// The name of a bundle's kind is malformed.
     #[error("the kind of a bundle must be 1 to 64 lower-case letters, digits and hyphens")]
     Kind,
+}
+
+impl WireError {
+    /// Whether nothing can be read after it.
+    pub(super) fn ends_reading(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Truncated(_) => true,
+            Self::Key { source, .. } => source.ends_reading(),
+            _ => false,
+        }
+    }
 }

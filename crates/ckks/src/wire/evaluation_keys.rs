@@ -1,6 +1,7 @@
 //! Evaluation keys as files: relinearisation and Galois keys, one by one or as a set.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tapetum_ring::GaloisElement;
@@ -11,8 +12,8 @@ use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::parameters::SelfContained;
 use super::{FileType, WireError};
 use crate::keys::{
-    EncapsulationKey, EvaluationKeys, GaloisKey, KeyPlan, RelinearizationKey, SwitchingKey,
-    check_sparse_security, sparse_basis,
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyPlan, KeyUnavailable, RelinearizationKey,
+    SwitchingKey, check_sparse_security, sparse_basis,
 };
 use crate::parameters::{Parameters, ParametersLiteral};
 
@@ -51,13 +52,17 @@ impl SelfContained for EvaluationKeysHeader {
     }
 }
 
-fn switching_key_len(parameters: &Parameters, level: u32) -> u64 {
+pub(super) fn switching_key_len(parameters: &Parameters, level: u32) -> u64 {
     let level = level as usize;
     let digits = parameters.decomposer(level).count() as u64;
     digits * packed_len(parameters.qp(level)) as u64 + 32
 }
 
-fn write_switching_key<W: Write>(key: &SwitchingKey, out: &mut PayloadWriter<W>) -> io::Result<()> {
+fn write_switching_key<W: Write>(
+    key: Result<Arc<SwitchingKey>, KeyUnavailable>,
+    out: &mut PayloadWriter<W>,
+) -> io::Result<()> {
+    let key = key.map_err(io::Error::other)?;
     for b in key.b() {
         out.poly(b)?;
     }
@@ -76,26 +81,36 @@ fn read_switching_key<R: Read>(
     Ok(SwitchingKey::new(level, payload.seed()?, b))
 }
 
+pub(super) fn key_to_sparse_len(parameters: &Parameters) -> u64 {
+    packed_len(&sparse_basis(parameters)) as u64 + 32
+}
+
 /// Two switching keys: one digit over q_0 p_0 to the sparse secret, an ordinary one back.
 fn encapsulation_key_len(parameters: &Parameters) -> u64 {
-    let to_sparse = packed_len(&sparse_basis(parameters)) as u64 + 32;
-    to_sparse + switching_key_len(parameters, parameters.max_level() as u32)
+    key_to_sparse_len(parameters) + switching_key_len(parameters, parameters.max_level() as u32)
 }
 
 fn write_encapsulation_key<W: Write>(
     key: &EncapsulationKey,
     out: &mut PayloadWriter<W>,
 ) -> io::Result<()> {
-    let mut keys = key.keys().into_iter();
-    keys.try_for_each(|key| write_switching_key(key, out))
+    let mut sources = key.sources().into_iter();
+    sources.try_for_each(|source| write_switching_key(source.fetch(), out))
+}
+
+pub(super) fn read_key_to_sparse<R: Read>(
+    parameters: &Parameters,
+    payload: &mut PayloadReader<R>,
+) -> Result<SwitchingKey, WireError> {
+    let b = vec![payload.poly(&sparse_basis(parameters))?];
+    Ok(SwitchingKey::new(0, payload.seed()?, b))
 }
 
 fn read_encapsulation_key<R: Read>(
     parameters: &Parameters,
     payload: &mut PayloadReader<R>,
 ) -> Result<EncapsulationKey, WireError> {
-    let b = vec![payload.poly(&sparse_basis(parameters))?];
-    let to_sparse = SwitchingKey::new(0, payload.seed()?, b);
+    let to_sparse = read_key_to_sparse(parameters, payload)?;
     let to_dense = read_switching_key(parameters, parameters.max_level() as u32, payload)?;
     Ok(EncapsulationKey::new(parameters, to_sparse, to_dense))
 }
@@ -122,7 +137,7 @@ pub(crate) fn evaluation_keys_file_len(parameters: &Parameters, plan: &KeyPlan) 
     container::file_len::<EvaluationKeys>(parameters, &header)
 }
 
-fn element(parameters: &Parameters, exponent: u32) -> Result<GaloisElement, WireError> {
+pub(super) fn element(parameters: &Parameters, exponent: u32) -> Result<GaloisElement, WireError> {
     GaloisElement::from_exponent(exponent, parameters.log_n())
         .ok_or(WireError::GaloisElement(exponent))
 }

@@ -37,6 +37,7 @@ mod error;
 mod evaluation_keys;
 mod file_type;
 mod inspect;
+mod key_file;
 mod parameters;
 mod public_key;
 mod secret_key;
@@ -49,6 +50,7 @@ pub(crate) use evaluation_keys::evaluation_keys_file_len;
 pub use evaluation_keys::{EvaluationKeysHeader, GaloisKeyHeader, RelinearizationKeyHeader};
 pub use file_type::FileType;
 pub use inspect::{Header, Summary, inspect};
+pub(crate) use key_file::KeyFile;
 pub use parameters::ParametersHeader;
 
 macro_rules! writing_methods {

@@ -109,9 +109,9 @@ impl Evaluator {
             .encapsulation()
             .ok_or(EvaluationError::MissingKey(KeyName::Encapsulation))?;
         let top = parameters.max_level();
-        let sparse = key.to_sparse([&a.parts()[0], &a.parts()[1]]);
+        let sparse = key.to_sparse([&a.parts()[0], &a.parts()[1]])?;
         let [c0, c1] = sparse.map(|part| raise(part, parameters.q(top)));
-        let parts = key.to_dense([&c0, &c1]);
+        let parts = key.to_dense([&c0, &c1])?;
         Ok(Ciphertext::new(
             parameters,
             parts.into(),

@@ -55,16 +55,16 @@ impl Evaluator {
         let babies = self.keys_of(transform.plan().babies(), level)?;
         let giants = self.keys_of(transform.plan().giants(), level)?;
 
-        let babies = self.baby_steps(a, babies);
+        let babies = self.baby_steps(a, babies)?;
         let sum = transform
             .giants()
             .par_iter()
             .map(|giant| self.giant_step(giant, &babies, giants[&giant.steps], level))
-            .reduce_with(|mut sum, term| {
+            .try_reduce_with(|mut sum, term| {
                 add_assign(&mut sum, &term);
-                sum
+                Ok(sum)
             })
-            .ok_or(EvaluationError::Empty)?;
+            .ok_or(EvaluationError::Empty)??;
         let [c0, c1] = sum;
         let (c0, c1) = rayon::join(|| divider.divide(c0), || divider.divide(c1));
         let scale = parameters.scale(level - 1) * (a.scale() / parameters.scale(level));
@@ -89,7 +89,11 @@ impl Evaluator {
     }
 
     /// P times the rotations of `a`, over Q P.
-    fn baby_steps(&self, a: &Ciphertext, keys: Keys<'_>) -> BTreeMap<i64, Raised> {
+    fn baby_steps(
+        &self,
+        a: &Ciphertext,
+        keys: Keys<'_>,
+    ) -> Result<BTreeMap<i64, Raised>, EvaluationError> {
         let parameters = self.parameters();
         let (q, qp) = (parameters.q(a.level()), parameters.qp(a.level()));
         // P times the ciphertext is zero modulo the primes of P.
@@ -107,7 +111,7 @@ impl Evaluator {
             .map(|(steps, key)| {
                 let step = match key {
                     Some(key) => {
-                        let [mut k0, k1] = key.key().switch_raised(&digits);
+                        let [mut k0, k1] = key.key()?.switch_raised(&digits);
                         k0.add_prefix_assign(&scaled[0]);
                         [k0, k1].map(|part| key.automorphism().apply(&part))
                     }
@@ -117,7 +121,7 @@ impl Evaluator {
                         part
                     }),
                 };
-                (steps, step)
+                Ok((steps, step))
             })
             .collect()
     }
@@ -129,7 +133,7 @@ impl Evaluator {
         babies: &BTreeMap<i64, Raised>,
         key: Option<&GaloisKey>,
         level: usize,
-    ) -> Raised {
+    ) -> Result<Raised, EvaluationError> {
         let sum = |half: usize| {
             let pairs: Vec<_> = giant
                 .terms
@@ -140,15 +144,15 @@ impl Evaluator {
         };
         let (c0, c1) = rayon::join(|| sum(0), || sum(1));
         let Some(key) = key else {
-            return [c0, c1];
+            return Ok([c0, c1]);
         };
         // Only c1 leaves Q P: what it is decomposed into must be small.
         let parameters = self.parameters();
         let c1 = parameters.mod_down(level).divide(c1);
         let digits = parameters.decomposer(level).decompose(&c1);
-        let [mut k0, k1] = key.key().switch_raised(&digits);
+        let [mut k0, k1] = key.key()?.switch_raised(&digits);
         k0.add_assign(&c0);
-        [k0, k1].map(|part| key.automorphism().apply(&part))
+        Ok([k0, k1].map(|part| key.automorphism().apply(&part)))
     }
 }
 

@@ -41,5 +41,7 @@ pub use decompose::Decomposer;
 pub use divide::Divider;
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
-pub use poly::{Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair};
+pub use poly::{
+    Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair, linear_combination,
+};
 pub use simd::{Kernel, KernelError};

@@ -323,6 +323,29 @@ pub fn inner_product(pairs: &[(&Poly<Evaluation>, &Poly<Evaluation>)]) -> Poly<E
     })
 }
 
+/// The sum of polynomials times constants, over `basis`, with one reduction at the end: the
+/// constant of a term modulo the prime at index i is `constant(i)`. The primes of `basis` must be
+/// the first of every term's.
+///
+/// # Panics
+/// If there is no term, there are more than 2^10, or a prime is missing.
+pub fn linear_combination<F: Form>(
+    basis: &Basis,
+    terms: &[(&Poly<F>, impl Fn(usize) -> Residue + Sync)],
+) -> Poly<F> {
+    assert!((1..=1 << 10).contains(&terms.len()), "1 to 2^10 terms");
+    let begins = |whole: &Basis| basis.moduli().eq(whole.moduli().take(basis.len()));
+    assert!(
+        terms.iter().all(|(poly, _)| begins(poly.basis())),
+        "polynomials of other bases"
+    );
+    Poly::from_limbs_with(basis, |i, limb| {
+        let rows: Vec<_> = terms.iter().map(|(poly, _)| poly.limb(i)).collect();
+        let weights: Vec<_> = terms.iter().map(|(_, constant)| constant(i)).collect();
+        simd::combine(Kernel::selected(), basis.modulus(i), limb, &rows, &weights);
+    })
+}
+
 /// The sums of `a * b[0]` and of `a * b[1]`, reading every `a` once: a key switch.
 ///
 /// # Panics

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tapetum_ring::sampling::{Seed, uniform};
 use tapetum_ring::{
     Automorphism, BaseConverter, Basis, Coefficient, Decomposer, Divider, GaloisElement, Poly,
-    inner_product, primes,
+    inner_product, linear_combination, primes,
 };
 
 /// A basis of primes nearest to powers of two of the given sizes.
@@ -99,6 +99,30 @@ fn products_are_those_of_the_schoolbook() {
             sum.scale_assign(|i| basis.modulus(i).reduce(terms));
             assert_eq!(inner_product(&vec![(&a, &b); terms as usize]), sum);
         }
+    }
+}
+
+#[test]
+fn linear_combinations_are_sums_of_products() {
+    let whole = basis(5, &[40, 41, 49]);
+    let part = whole.prefix(2);
+    let polys: Vec<_> = (0..20)
+        .map(|i| uniform(&whole, Seed::from_bytes([i; 32])))
+        .collect();
+    for count in [1, 2, 16, 17, 20] {
+        let constant = |k: usize, i: usize| part.modulus(i).reduce((k as i64 - 7) << 38);
+        let mut expected = Poly::zero(&part);
+        for (k, poly) in polys[..count].iter().enumerate() {
+            let mut term = poly.truncated(2);
+            term.scale_assign(|i| constant(k, i));
+            expected.add_assign(&term);
+        }
+        let terms: Vec<_> = polys[..count]
+            .iter()
+            .enumerate()
+            .map(|(k, p)| (p, move |i| constant(k, i)))
+            .collect();
+        assert_eq!(linear_combination(&part, &terms), expected);
     }
 }
 

@@ -101,15 +101,15 @@ impl Evaluator {
             let mut product = self.mul(&a, &self.drop_to_level(b, level)?)?;
             if kind == Powers::Chebyshev {
                 // T_(i+j) = 2 T_i T_j - T_(i-j).
-                product = self.mul_integer(&product, 2)?;
-                product = match large - small {
-                    0 => self.add_scalar(&product, -1.0)?,
+                self.mul_integer_assign(&mut product, 2)?;
+                match large - small {
+                    0 => self.add_scalar_assign(&mut product, -1.0)?,
                     difference => {
-                        let term = self.drop_to_level(&powers[&difference], level)?;
-                        let term = self.mul_scalar_to_scale(&term, 1.0, product.scale())?;
-                        self.sub(&product, &term)?
+                        let term = [(&powers[&difference], -1.0)];
+                        let term = self.linear_combination(&term, level, product.scale())?;
+                        self.add_assign(&mut product, &term)?;
                     }
-                };
+                }
             }
             let power = self.relinearize_rescale(&product)?;
             powers.insert(k, power);
@@ -136,20 +136,22 @@ impl Evaluator {
             let quotient = self.node(quotient, powers, above, sum_scale / power.scale())?;
             pairs.push((quotient, power));
         }
-        let mut sum = None;
-        if !pairs.is_empty() {
+        let terms: Vec<_> = node.terms.iter().map(|&(k, c)| (&powers[&k], c)).collect();
+        let terms = match terms.is_empty() {
+            true => None,
+            false => Some(self.linear_combination(&terms, above, sum_scale)?),
+        };
+        let mut sum = if pairs.is_empty() {
+            terms.ok_or(EvaluationError::Empty)?
+        } else {
             let pairs: Vec<_> = pairs.iter().map(|(a, b)| (a, b)).collect();
-            sum = Some(self.inner_product(&pairs)?);
-        }
-        for &(k, c) in &node.terms {
-            let power = self.drop_to_level(&powers[&k], above)?;
-            let term = self.mul_scalar_to_scale(&power, c, sum_scale)?;
-            match &mut sum {
-                Some(sum) => self.add_assign(sum, &term)?,
-                None => sum = Some(term),
+            let mut sum = self.inner_product(&pairs)?;
+            if let Some(terms) = &terms {
+                self.add_assign(&mut sum, terms)?;
             }
-        }
-        let sum = self.add_scalar(&sum.ok_or(EvaluationError::Empty)?, node.constant)?;
+            sum
+        };
+        self.add_scalar_assign(&mut sum, node.constant)?;
         let mut result = self.relinearize_rescale(&sum)?;
         // The same but for the rounding of a few divisions.
         result.set_scale(scale);

@@ -1,6 +1,6 @@
 //! Sums, differences, plaintext operands and scalars: what needs no key.
 
-use tapetum_ring::{Modulus, Poly, Residue, inner_product};
+use tapetum_ring::{Modulus, Poly, Residue, inner_product, linear_combination};
 
 use super::{Evaluator, check_degree, check_levels, check_scales};
 use crate::ciphertext::Ciphertext;
@@ -108,12 +108,21 @@ impl Evaluator {
     /// # Errors
     /// If `x` is not finite or too large.
     pub fn add_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
+        let mut sum = a.clone();
+        self.add_scalar_assign(&mut sum, x)?;
+        Ok(sum)
+    }
+
+    /// `a += x`; see [`add_scalar`](Self::add_scalar).
+    ///
+    /// # Errors
+    /// If `x` is not finite or too large.
+    pub fn add_scalar_assign(&self, a: &mut Ciphertext, x: f64) -> Result<(), EvaluationError> {
         self.check_own(a.parameters())?;
         let constant = Constant::new(x, a.scale())?;
-        let mut sum = a.clone();
         let basis = self.parameters().q(a.level());
-        sum.parts_mut()[0].add_constant(|i| constant.residue(basis.modulus(i)));
-        Ok(sum)
+        a.parts_mut()[0].add_constant(|i| constant.residue(basis.modulus(i)));
+        Ok(())
     }
 
     /// `a p`, slot by slot; the scale is the product of the scales, so rescale afterwards.
@@ -168,16 +177,7 @@ impl Evaluator {
     /// If `x` is not finite or too large, or the scale leaves no room under the modulus.
     pub fn mul_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
         self.check_own(a.parameters())?;
-        self.mul_scalar_to_scale(a, x, a.scale() * self.parameters().scale(a.level()))
-    }
-
-    /// `a x` for a real scalar, encoded such that the product has the given scale.
-    pub(crate) fn mul_scalar_to_scale(
-        &self,
-        a: &Ciphertext,
-        x: f64,
-        scale: f64,
-    ) -> Result<Ciphertext, EvaluationError> {
+        let scale = a.scale() * self.parameters().scale(a.level());
         let scale = self.checked_scale(scale, a.level())?;
         Ok(self.scaled(a, Constant::new(x, scale / a.scale())?, scale))
     }
@@ -187,8 +187,52 @@ impl Evaluator {
     /// # Errors
     /// If the ciphertext belongs to other parameters.
     pub fn mul_integer(&self, a: &Ciphertext, k: i64) -> Result<Ciphertext, EvaluationError> {
+        let mut product = a.clone();
+        self.mul_integer_assign(&mut product, k)?;
+        Ok(product)
+    }
+
+    /// `a *= k`; see [`mul_integer`](Self::mul_integer).
+    ///
+    /// # Errors
+    /// If the ciphertext belongs to other parameters.
+    pub fn mul_integer_assign(&self, a: &mut Ciphertext, k: i64) -> Result<(), EvaluationError> {
         self.check_own(a.parameters())?;
-        Ok(self.scaled(a, Constant(k as i128), a.scale()))
+        self.scale_assign(a, Constant(k as i128), a.scale());
+        Ok(())
+    }
+
+    /// The sum of `a x` over the terms, at a level that all have and at the given scale: each x is
+    /// encoded such that its product has it. Nothing is copied, and everything is read once.
+    ///
+    /// The caller guarantees ciphertexts of these parameters and of degree 1.
+    pub(crate) fn linear_combination(
+        &self,
+        terms: &[(&Ciphertext, f64)],
+        level: usize,
+        scale: f64,
+    ) -> Result<Ciphertext, EvaluationError> {
+        let scale = self.checked_scale(scale, level)?;
+        let basis = self.parameters().q(level);
+        let constants = terms
+            .iter()
+            .map(|(a, x)| Constant::new(*x, scale / a.scale()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if terms.is_empty() {
+            return Err(EvaluationError::Empty);
+        }
+        let parts = [0, 1].map(|half| {
+            let terms: Vec<_> = terms
+                .iter()
+                .zip(&constants)
+                .map(|((a, _), constant)| {
+                    let residue = |i: usize| constant.residue(basis.modulus(i));
+                    (&a.parts()[half], residue)
+                })
+                .collect();
+            linear_combination(basis, &terms)
+        });
+        Ok(Ciphertext::new(self.parameters(), parts.into(), scale))
     }
 
     /// `i a`, i the imaginary unit: a product with the monomial X^(N/2), so without any error and
@@ -211,13 +255,17 @@ impl Evaluator {
 
     /// Multiplies all parts by a constant and notes the scale of the product.
     pub(super) fn scaled(&self, a: &Ciphertext, constant: Constant, scale: f64) -> Ciphertext {
-        let basis = self.parameters().q(a.level());
         let mut product = a.clone();
-        for part in product.parts_mut() {
+        self.scale_assign(&mut product, constant, scale);
+        product
+    }
+
+    fn scale_assign(&self, a: &mut Ciphertext, constant: Constant, scale: f64) {
+        let basis = self.parameters().q(a.level());
+        for part in a.parts_mut() {
             part.scale_assign(|i| constant.residue(basis.modulus(i)));
         }
-        product.set_scale(scale);
-        product
+        a.set_scale(scale);
     }
 
     /// Adds up at least one ciphertext of one shape.

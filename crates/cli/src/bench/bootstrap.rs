@@ -310,10 +310,11 @@ struct PlanRow {
     peak_bytes: u64,
     transforms: f64,
     products: f64,
+    streamed_bytes: f64,
     cpu_s: f64,
 }
 
-/// Counts, and times a transform and a product on this machine.
+/// Counts, and times a transform, a product and memory on this machine.
 pub fn estimate(args: &Bootstrap) -> Result<Plan> {
     let kernel = Kernel::from_environment()?;
     let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
@@ -322,7 +323,7 @@ pub fn estimate(args: &Bootstrap) -> Result<Plan> {
         let plan = plan(args, slots)?;
         let parameters = plan.parameters();
         let cost = plan.estimate()?;
-        let (transform, product) = one_thread.install(|| calibrate(parameters))?;
+        let [transform, product, byte] = one_thread.install(|| calibrate(parameters))?;
         rows.push(PlanRow {
             log_n: parameters.log_n(),
             slots,
@@ -336,7 +337,8 @@ pub fn estimate(args: &Bootstrap) -> Result<Plan> {
             peak_bytes: cost.peak_bytes(),
             transforms: cost.transforms,
             products: cost.products,
-            cpu_s: cost.seconds(transform, product),
+            streamed_bytes: cost.streamed_bytes,
+            cpu_s: cost.seconds(transform, product, byte),
         });
     }
     Ok(Plan {
@@ -346,8 +348,11 @@ pub fn estimate(args: &Bootstrap) -> Result<Plan> {
     })
 }
 
-/// Seconds of a transform and of a product, modulo one prime.
-fn calibrate(parameters: &Parameters) -> Result<(f64, f64)> {
+/// Numbers that no cache holds: 256 MB.
+const MANY: usize = 1 << 25;
+
+/// Seconds of a transform and of a product modulo one prime, and of a byte from memory.
+fn calibrate(parameters: &Parameters) -> Result<[f64; 3]> {
     let meter = Meter::new(5);
     let values = tapetum_ckks::kernel::Coefficients::example(parameters);
     let transform = meter.time(|| values.clone(), |values| Ok(values.forward()))?;
@@ -361,7 +366,10 @@ fn calibrate(parameters: &Parameters) -> Result<(f64, f64)> {
     let pairs = [(&ciphertext, &plaintext); 8];
     let sum = meter.time(|| (), |()| Ok(evaluator.mul_plain_sum(&pairs)?))?;
     let products = (2 * pairs.len() * (level + 1)) as f64;
-    Ok((transform.cpu_ms / 1e3, sum.cpu_ms / 1e3 / products))
+    let numbers = vec![1u64; MANY];
+    let read = meter.time(|| (), |()| Ok(numbers.iter().fold(0, |a, b| a ^ b)))?;
+    let byte = read.cpu_ms / 1e3 / (8 * MANY) as f64;
+    Ok([transform.cpu_ms / 1e3, sum.cpu_ms / 1e3 / products, byte])
 }
 
 /// Errors of many numbers.
@@ -491,7 +499,8 @@ impl fmt::Display for Plan {
                 "\nN = 2^{}, {} slots, log QP = {:.0}, {} bits of security, {} levels left\n  \
                  {} keys: a file of {}, {} in memory\n  \
                  matrices {}, at the peak about {} in all\n  \
-                 {:.0} transforms and {:.0} products of a prime: about {:.1} s of one thread",
+                 {:.0} transforms and {:.0} products of a prime, {} through memory: about {:.1} s of \
+                 one thread",
                 row.log_n,
                 row.slots,
                 row.log_qp,
@@ -504,6 +513,7 @@ impl fmt::Display for Plan {
                 bytes(row.peak_bytes),
                 row.transforms,
                 row.products,
+                bytes(row.streamed_bytes as u64),
                 row.cpu_s
             )?;
         }

@@ -30,6 +30,8 @@ pub struct BootstrappingEstimate {
     /// Products of a polynomial modulo one prime, added up: base conversions, inner products with
     /// keys, diagonals and ciphertexts.
     pub products: f64,
+    /// What these read from memory at least: keys, digits and diagonals, which no cache holds.
+    pub streamed_bytes: f64,
 }
 
 impl BootstrappingEstimate {
@@ -38,9 +40,10 @@ impl BootstrappingEstimate {
         self.key_bytes + self.matrix_bytes + self.scratch_bytes
     }
 
-    /// The time in seconds where a transform and a product take this many.
-    pub fn seconds(&self, transform: f64, product: f64) -> f64 {
-        self.transforms * transform + self.products * product
+    /// The time in seconds of one thread where a transform takes so many, a product of what is in
+    /// the cache so many, and a byte from memory so many.
+    pub fn seconds(&self, transform: f64, product: f64, byte: f64) -> f64 {
+        self.transforms * transform + self.products * product + self.streamed_bytes * byte
     }
 }
 
@@ -96,6 +99,7 @@ impl BootstrappingPlan {
             scratch_bytes: transforms.max(powers) * limb,
             transforms: work.transforms,
             products: work.products,
+            streamed_bytes: work.streamed * limb as f64,
         })
     }
 }
@@ -105,6 +109,8 @@ impl BootstrappingPlan {
 struct Work {
     transforms: f64,
     products: f64,
+    /// Polynomials that come from memory.
+    streamed: f64,
 }
 
 impl Work {
@@ -115,11 +121,15 @@ impl Work {
         self.inner_product(parameters, level, counts.inner_products as f64);
         self.division(parameters, level, counts.divisions as f64);
         self.products += 2.0 * all * counts.plaintext_products as f64;
+        // The diagonal, and both halves of a baby step.
+        self.streamed += 3.0 * all * counts.plaintext_products as f64;
     }
 
     /// A product of ciphertexts, relinearised and rescaled.
     fn product(&mut self, parameters: &Parameters, level: usize) {
         self.products += 4.0 * (level + 1) as f64;
+        // The factors and the three parts of the product, written and read once.
+        self.streamed += 10.0 * (level + 1) as f64;
         self.key_switch(parameters, level);
     }
 
@@ -134,17 +144,22 @@ impl Work {
         let digits = parameters.decomposer(level).count() as f64;
         self.transforms += times * digits * (q + k);
         self.products += times * q * (q + k - q / digits);
+        // The digits are written, and read and written by their transforms.
+        self.streamed += times * 2.0 * digits * (q + k);
     }
 
     fn inner_product(&mut self, parameters: &Parameters, level: usize, times: f64) {
         let digits = parameters.decomposer(level).count() as f64;
         let all = parameters.qp(level).len() as f64;
         self.products += times * 2.0 * digits * all;
+        // Both halves of the key, the digits, both sums.
+        self.streamed += times * (3.0 * digits + 2.0) * all;
     }
 
     fn division(&mut self, parameters: &Parameters, level: usize, times: f64) {
         let (q, k) = ((level + 1) as f64, parameters.special() as f64);
         self.transforms += times * (q + k);
         self.products += times * (k + 1.0) * q;
+        self.streamed += times * 2.0 * (q + k);
     }
 }

@@ -50,8 +50,10 @@ impl EvalMod {
         let mut y = evaluator.evaluate_polynomial(&shifted, &self.cosine)?;
         for _ in 0..DOUBLINGS {
             // cos(2 a) = 2 cos(a)^2 - 1.
-            let square = evaluator.mul_integer(&evaluator.mul(&y, &y)?, 2)?;
-            y = evaluator.relinearize_rescale(&evaluator.add_scalar(&square, -1.0)?)?;
+            let mut square = evaluator.mul(&y, &y)?;
+            evaluator.mul_integer_assign(&mut square, 2)?;
+            evaluator.add_scalar_assign(&mut square, -1.0)?;
+            y = evaluator.relinearize_rescale(&square)?;
         }
         y.set_scale(evaluator.parameters().scale(y.level()));
         Ok(y)

@@ -231,6 +231,18 @@ fn literals_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn the_parameters_are_stored_with_their_bootstrapping() {
+    let parameters = Parameters::new(literal()).unwrap();
+    let read = Parameters::from_bytes(&parameters.to_bytes()).unwrap();
+    assert_eq!(read.literal(), &literal());
+    assert_eq!(read, parameters);
+    // What bootstraps in another way is not the same.
+    let mut other = literal();
+    other.bootstrapping.as_mut().unwrap().log_message_ratio = 9;
+    assert_ne!(Parameters::new(other).unwrap(), parameters);
+}
+
+#[test]
 fn the_estimate_counts_the_keys_that_are_made() {
     let plan = server().complex.plan();
     let estimate = plan.estimate().unwrap();

@@ -43,5 +43,6 @@ pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
 pub use poly::{
     Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair, linear_combination,
+    tensor_product,
 };
 pub use simd::{Kernel, KernelError};

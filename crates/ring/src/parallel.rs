@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Residue;
+use crate::buffer::Buffer;
 
 /// Below this many residues a task is not worth handing to another thread.
 const MIN_RESIDUES: usize = 1 << 14;
@@ -22,6 +23,32 @@ pub(crate) fn for_each_limb(
             .with_min_len((MIN_RESIDUES / degree).max(1))
             .enumerate()
             .for_each(|(i, limb)| work(i, limb));
+    }
+}
+
+/// Calls `work(i, limbs)` for every limb of three polynomials of one shape, in parallel where it
+/// pays.
+pub(crate) fn for_each_limb_of_three(
+    [a, b, c]: &mut [Buffer; 3],
+    degree: usize,
+    work: impl Fn(usize, [&mut [Residue]; 3]) + Send + Sync,
+) {
+    let parallel = a.len() >= MIN_RESIDUES;
+    let mut limbs: Vec<_> = a
+        .chunks_exact_mut(degree)
+        .zip(b.chunks_exact_mut(degree))
+        .zip(c.chunks_exact_mut(degree))
+        .map(|((a, b), c)| [a, b, c])
+        .collect();
+    let work = |(i, [a, b, c]): (usize, &mut [&mut [Residue]; 3])| work(i, [a, b, c]);
+    if parallel {
+        limbs
+            .par_iter_mut()
+            .with_min_len((MIN_RESIDUES / 3 / degree).max(1))
+            .enumerate()
+            .for_each(work);
+    } else {
+        limbs.iter_mut().enumerate().for_each(work);
     }
 }
 

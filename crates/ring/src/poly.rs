@@ -9,7 +9,7 @@ use crate::basis::Basis;
 use crate::buffer::Buffer;
 use crate::modulus::{Modulus, Residue};
 use crate::ntt::NttTable;
-use crate::parallel::{for_each_limb, for_each_limb_pair};
+use crate::parallel::{for_each_limb, for_each_limb_of_three, for_each_limb_pair};
 use crate::simd::{self, Kernel};
 
 /// Marks a polynomial as a list of its coefficients.
@@ -370,6 +370,29 @@ pub fn inner_product_pair(
         simd::inner_product_pair(Kernel::selected(), basis.modulus(i), first, second, &terms);
     });
     sums.map(|sum| Poly::from_data(basis, sum))
+}
+
+/// The coefficients in s of the sum of products `(a0 + a1 s) (b0 + b1 s)`, given as
+/// `[a0, a1, b0, b1]`, reading each factor once: a product of ciphertexts.
+///
+/// # Panics
+/// If there is no product, there are more than 2^9, or the bases differ.
+pub fn tensor_product(terms: &[[&Poly<Evaluation>; 4]]) -> [Poly<Evaluation>; 3] {
+    assert!((1..=1 << 9).contains(&terms.len()), "1 to 2^9 products");
+    let basis = terms[0][0].basis();
+    assert!(
+        terms.iter().flatten().all(|poly| poly.basis() == basis),
+        "polynomials of different bases"
+    );
+    let mut products = [0, 1, 2].map(|_| Buffer::any(basis.len() * basis.degree()));
+    for_each_limb_of_three(&mut products, basis.degree(), |i, limbs| {
+        let terms: Vec<_> = terms
+            .iter()
+            .map(|polys| polys.map(|poly| poly.limb(i)))
+            .collect();
+        simd::tensor_product(Kernel::selected(), basis.modulus(i), limbs, &terms);
+    });
+    products.map(|product| Poly::from_data(basis, product))
 }
 
 /// For each pair, where the primes of `a` stand in the basis of `b`.

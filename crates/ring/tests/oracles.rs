@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tapetum_ring::sampling::{Seed, uniform};
 use tapetum_ring::{
     Automorphism, BaseConverter, Basis, Coefficient, Decomposer, Divider, GaloisElement, Poly,
-    inner_product, linear_combination, primes,
+    inner_product, linear_combination, primes, tensor_product,
 };
 
 /// A basis of primes nearest to powers of two of the given sizes.
@@ -98,6 +98,34 @@ fn products_are_those_of_the_schoolbook() {
             let mut sum = pointwise.clone();
             sum.scale_assign(|i| basis.modulus(i).reduce(terms));
             assert_eq!(inner_product(&vec![(&a, &b); terms as usize]), sum);
+        }
+    }
+}
+
+#[test]
+fn tensor_products_are_inner_products() {
+    for log_n in [4, 12] {
+        let basis = basis(log_n, &[40, 49, 49]);
+        let polys: Vec<_> = (0..40)
+            .map(|i| uniform(&basis, Seed::from_bytes([i; 32])))
+            .collect();
+        let pairs: Vec<_> = polys
+            .chunks_exact(4)
+            .map(|p| [&p[0], &p[1], &p[2], &p[3]])
+            .collect();
+        for count in [1, 8, 9, 10] {
+            let pairs = &pairs[..count];
+            let sum = |products: &[(usize, usize)]| {
+                let terms: Vec<_> = pairs
+                    .iter()
+                    .flat_map(|term| products.iter().map(|&(i, j)| (term[i], term[j])))
+                    .collect();
+                inner_product(&terms)
+            };
+            let [c0, c1, c2] = tensor_product(pairs);
+            assert_eq!(c0, sum(&[(0, 2)]));
+            assert_eq!(c1, sum(&[(0, 3), (1, 2)]));
+            assert_eq!(c2, sum(&[(1, 3)]));
         }
     }
 }

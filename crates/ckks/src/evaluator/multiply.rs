@@ -1,6 +1,6 @@
 //! Products of ciphertexts and relinearisation.
 
-use tapetum_ring::{Evaluation, Poly, inner_product};
+use tapetum_ring::{Evaluation, Poly, tensor_product};
 
 use super::linear::TERMS_AT_ONCE;
 use super::{Evaluator, check_degree, check_scales};
@@ -53,22 +53,11 @@ impl Evaluator {
             check_scales(scale, a.scale() * b.scale())?;
         }
         let sums = pairs.chunks(TERMS_AT_ONCE).map(|pairs| {
-            let sum_of = |products: &[(usize, usize)]| {
-                let terms: Vec<_> = pairs
-                    .iter()
-                    .flat_map(|(a, b)| {
-                        products
-                            .iter()
-                            .map(|&(i, j)| (&a.parts()[i], &b.parts()[j]))
-                    })
-                    .collect();
-                inner_product(&terms)
-            };
-            let parts = vec![
-                sum_of(&[(0, 0)]),
-                sum_of(&[(0, 1), (1, 0)]),
-                sum_of(&[(1, 1)]),
-            ];
+            let terms: Vec<_> = pairs
+                .iter()
+                .map(|(a, b)| [&a.parts()[0], &a.parts()[1], &b.parts()[0], &b.parts()[1]])
+                .collect();
+            let parts = tensor_product(&terms).into();
             Ciphertext::new(self.parameters(), parts, scale)
         });
         self.sum(sums)

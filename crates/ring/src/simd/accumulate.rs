@@ -140,6 +140,53 @@ pub(crate) fn inner_product_pair<L: Lanes>(
     }
 }
 
+/// The coefficients of the sum of products of linear polynomials `(a0 + a1 s) (b0 + b1 s)`, given
+/// as `[a0, a1, b0, b1]`.
+#[inline(always)]
+pub(crate) fn tensor_product<L: Lanes>(
+    m: Modular<L>,
+    out: [&mut [Residue]; 3],
+    terms: &[[&[Residue]; 4]],
+) {
+    let [first, second, third] = out;
+    // The middle sum has two products a term.
+    for (i, terms) in terms.chunks(TERMS / 2).enumerate() {
+        let (first, _) = numbers_mut(first).as_chunks_mut::<LANES>();
+        let (second, _) = numbers_mut(second).as_chunks_mut::<LANES>();
+        let (third, _) = numbers_mut(third).as_chunks_mut::<LANES>();
+        let blocks = first
+            .chunks_exact_mut(COLUMNS)
+            .zip(second.chunks_exact_mut(COLUMNS))
+            .zip(third.chunks_exact_mut(COLUMNS));
+        for (block, ((first, second), third)) in blocks.enumerate() {
+            let at = block * COLUMNS * LANES;
+            let mut sums = [[Sum::<L>::new(); COLUMNS]; 3];
+            for &[a0, a1, b0, b1] in terms {
+                let (a0, a1) = (vectors::<L>(a0, at), vectors::<L>(a1, at));
+                let (b0, b1) = (vectors::<L>(b0, at), vectors::<L>(b1, at));
+                for c in 0..COLUMNS {
+                    sums[0][c].add(a0[c], b0[c]);
+                    sums[1][c].add(a0[c], b1[c]);
+                    sums[1][c].add(a1[c], b0[c]);
+                    sums[2][c].add(a1[c], b1[c]);
+                }
+            }
+            for c in 0..COLUMNS {
+                let outs = [&mut first[c], &mut second[c], &mut third[c]];
+                for (sums, out) in sums.iter().zip(outs) {
+                    let sum = sums[c].finish(m);
+                    let sum = if i == 0 {
+                        sum
+                    } else {
+                        m.reduce(sum.add(m.load(out)))
+                    };
+                    m.store(sum, out);
+                }
+            }
+        }
+    }
+}
+
 /// `out[k] = sum over i of rows[i][k] * weights[i]`. The rows may hold residues of other moduli.
 #[inline(always)]
 pub(crate) fn combine<L: Lanes>(

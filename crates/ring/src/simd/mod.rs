@@ -48,6 +48,10 @@ macro_rules! entry_points {
                 second: &mut [Residue],
                 terms: &[(&[Residue], &[Residue], &[Residue])]
             );
+            accumulate::tensor_product(
+                out: [&mut [Residue]; 3],
+                terms: &[[&[Residue]; 4]]
+            );
             accumulate::combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue]);
         }
 
@@ -155,6 +159,11 @@ dispatch!(
     )
 );
 dispatch!(
+    /// The coefficients of the sum of products of linear polynomials
+    /// `(a0 + a1 s) (b0 + b1 s)`, given as `[a0, a1, b0, b1]`; at most 2^9 terms.
+    tensor_product(out: [&mut [Residue]; 3], terms: &[[&[Residue]; 4]])
+);
+dispatch!(
     /// `out[k] = sum over i of rows[i][k] * weights[i]`; at most 2^10 rows. The rows may hold
     /// residues of other moduli: what counts is their centred representatives.
     combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue])
@@ -260,6 +269,20 @@ mod tests {
                     0 => inner_product_pair(kernel, m, out, &mut other, &triples),
                     _ => inner_product_pair(kernel, m, &mut other, out, &triples),
                 }
+            });
+        }
+        let pairs: Vec<_> = terms.iter().map(|&(a, b)| [a, b, b, rows[0]]).collect();
+        for third in 0..3 {
+            agree(&zero, |kernel, out| {
+                let (mut x, mut y) = (out.to_vec(), out.to_vec());
+                let mut outs = [&mut x[..], &mut y[..]].into_iter();
+                let mut next = || outs.next().expect("two others");
+                let outs = match third {
+                    0 => [out, next(), next()],
+                    1 => [next(), out, next()],
+                    _ => [next(), next(), out],
+                };
+                tensor_product(kernel, m, outs, &pairs);
             });
         }
         agree(&zero, |kernel, out| combine(kernel, m, out, &rows, weights));

@@ -88,6 +88,29 @@ pub(crate) fn inner_product_pair(
     }
 }
 
+/// The coefficients of the sum of products of linear polynomials `(a0 + a1 s) (b0 + b1 s)`, given
+/// as `[a0, a1, b0, b1]`.
+pub(crate) fn tensor_product(
+    modulus: Modulus,
+    out: [&mut [Residue]; 3],
+    terms: &[[&[Residue]; 4]],
+) {
+    let sum_of = |k: usize, products: &[(usize, usize)]| {
+        let products = terms.iter().flat_map(|term| {
+            products
+                .iter()
+                .map(|&(i, j)| term[i][k].centered() as i128 * term[j][k].centered() as i128)
+        });
+        modulus.reduce_wide(products.sum())
+    };
+    let products: [&[(usize, usize)]; 3] = [&[(0, 2)], &[(0, 3), (1, 2)], &[(1, 3)]];
+    for (out, products) in out.into_iter().zip(products) {
+        for (k, out) in out.iter_mut().enumerate() {
+            *out = sum_of(k, products);
+        }
+    }
+}
+
 /// `out[k] = sum over i of rows[i][k] * weights[i]`, reduced once; at most 2^10 rows. The rows may
 /// hold residues of other moduli: what counts is their centred representatives.
 pub(crate) fn combine(

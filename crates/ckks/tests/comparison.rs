@@ -292,6 +292,59 @@ fn the_largest_of_few_in_every_block() {
     }
 }
 
+/// As many groups as slots, each number in a ciphertext of its own.
+#[test]
+fn one_hot_vectors_of_every_slot() {
+    for count in [2, 5] {
+        let p = precision(4);
+        let levels = p.one_hot_levels(count);
+        assert_eq!(levels, p.levels() + if count == 2 { 0 } else { 2 });
+        let s = scheme(levels);
+        let unit = |seed| -> Vec<f64> {
+            let z = s.random(200 + seed).into_iter();
+            z.map(|z| 0.5 * z.re).collect()
+        };
+        let mut numbers: Vec<Vec<f64>> = (0..count as u64).map(unit).collect();
+        // A tie of all, and the ends.
+        for (i, numbers) in numbers.iter_mut().enumerate() {
+            numbers[0] = 0.25;
+            numbers[1] = if i == 1 { 0.5 } else { -0.5 };
+        }
+        let encrypted: Vec<_> = numbers.iter().map(|v| s.encrypt(&complex(v))).collect();
+        let found = s.evaluator.one_hot(&encrypted, p).unwrap();
+        assert_eq!(found.len(), count);
+        let found: Vec<Vec<f64>> = found
+            .iter()
+            .map(|c| {
+                assert_eq!((c.level(), c.degree()), (0, 1));
+                s.decrypt(c).iter().map(|z| z.re).collect()
+            })
+            .collect();
+
+        let (error, mut decided) = (p.one_hot_error(count) + NOISE, 0);
+        for slot in 0..found[0].len() {
+            let mut order: Vec<usize> = (0..count).collect();
+            order.sort_by(|&i, &j| numbers[j][slot].total_cmp(&numbers[i][slot]));
+            let gap = numbers[order[0]][slot] - numbers[order[1]][slot];
+            let is_decided = gap > p.threshold() + NOISE;
+            decided += usize::from(is_decided);
+            for (i, found) in found.iter().enumerate() {
+                let truth = f64::from(u8::from(i == order[0]));
+                if is_decided {
+                    let error = error.max(0.5 * p.error() + NOISE);
+                    assert!((found[slot] - truth).abs() <= error, "{slot}, {i}");
+                } else {
+                    assert!((-error..=1.0 + error).contains(&found[slot]));
+                }
+            }
+        }
+        assert!(decided > found[0].len() / 2);
+        for found in &found {
+            assert!((found[0] - 0.5f64.powi(count as i32 - 1)).abs() < NOISE);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_compared_is_refused() {
     use EvaluationError as E;
@@ -319,6 +372,15 @@ fn what_cannot_be_compared_is_refused() {
     let levels = E::Levels { left: 3, right: 2 };
     assert_eq!(e.greater_than(&x, &low, p), Err(levels.clone()));
     assert_eq!(e.max(&x, &low, p), Err(levels));
+    assert_eq!(e.one_hot(&[], p), Err(E::TooFew(0)));
+    assert_eq!(e.one_hot(&[x.clone()], p), Err(E::TooFew(1)));
+    let three = [x.clone(), x.clone(), x.clone()];
+    let needed = p.one_hot_levels(3);
+    assert_eq!(needed, p.levels() + 1);
+    assert_eq!(
+        e.one_hot(&three, p).map(drop),
+        exhausted("a one-hot vector", needed).map(drop)
+    );
     let product = e.mul(&x, &x).unwrap();
     assert!(matches!(e.sign(&product, p), Err(E::Degree { .. })));
 

@@ -108,6 +108,9 @@ pub enum EvaluationError {
     /// A sum of no terms.
     #[error("a sum of products needs at least one product")]
     Empty,
+    /// The largest of less than two numbers.
+    #[error("the largest of {0} numbers: there must be at least 2")]
+    TooFew(usize),
     /// A number of slots that cannot be summed by doubling.
     #[error("the sum of {0} slots: the number must be a power of two, at most the slot count")]
     SlotCount(usize),

@@ -3,7 +3,9 @@
 //! CPU time is what is compared, because it says the same on a busy machine as on a quiet one, or
 //! nearly so. `docs/benchmarks.md` says how the figures are made and what they are held against.
 
+mod argmax;
 mod bootstrap;
+mod greater_than;
 mod meter;
 mod operations;
 mod report;
@@ -18,6 +20,8 @@ use serde::Serialize;
 use tapetum_ckks::kernel::Kernel;
 
 use crate::progress::Steps;
+use argmax::Argmax;
+use greater_than::GreaterThan;
 use meter::Meter;
 use report::Report;
 use sets::Set;
@@ -37,6 +41,10 @@ pub enum Part {
     Engine(Engine),
     /// Measure how ciphertexts get new levels: time, precision and memory.
     Bootstrap(bootstrap::Bootstrap),
+    /// Measure comparisons of encrypted numbers, and whether they are right.
+    GreaterThan(GreaterThan),
+    /// Measure encrypted labels: the largest of several scores, for many images at once.
+    Argmax(Argmax),
 }
 
 /// What was measured, for scripts and for people.
@@ -88,6 +96,8 @@ pub fn run(args: &Bench, steps: Steps) -> Result<Measured> {
         Part::Engine(args) => Measured::new(&engine(args, steps)?),
         Part::Bootstrap(args) if args.plan => Measured::new(&bootstrap::estimate(args)?),
         Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
+        Part::GreaterThan(args) => Measured::new(&greater_than::measure(args, steps)?),
+        Part::Argmax(args) => Measured::new(&argmax::measure(args, steps)?),
     }
 }
 

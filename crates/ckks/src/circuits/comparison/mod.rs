@@ -2,6 +2,7 @@
 
 mod argmax;
 mod coefficients;
+mod one_hot;
 mod precision;
 
 pub use argmax::{Argmax, ArgmaxError, ArgmaxPlan};

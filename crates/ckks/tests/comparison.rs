@@ -373,7 +373,7 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(e.greater_than(&x, &low, p), Err(levels.clone()));
     assert_eq!(e.max(&x, &low, p), Err(levels));
     assert_eq!(e.one_hot(&[], p), Err(E::TooFew(0)));
-    assert_eq!(e.one_hot(&[x.clone()], p), Err(E::TooFew(1)));
+    assert_eq!(e.one_hot(std::slice::from_ref(&x), p), Err(E::TooFew(1)));
     let three = [x.clone(), x.clone(), x.clone()];
     let needed = p.one_hot_levels(3);
     assert_eq!(needed, p.levels() + 1);

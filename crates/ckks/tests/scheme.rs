@@ -1,7 +1,12 @@
 //! The scheme with operators: every operation against the clear, and every error where it was caused.
 
-use tapetum_ckks::scheme::{Cause, EncryptedVector, Owner, SchemeError, Sealed, Server, Settings};
-use tapetum_ckks::{Decryptor, Encoder, EvaluationKeys, Parameters, Precision, Preset};
+use tapetum_ckks::scheme::{
+    Cause, EncryptedVector, Owner, Refresh, SchemeError, Sealed, Server, Settings,
+};
+use tapetum_ckks::{
+    BootstrappingLiteral, Decryptor, Encoder, EvaluationKeys, Parameters, ParametersLiteral,
+    Precision, Preset, SecretDistribution,
+};
 
 /// An owner and a server with two vectors, in the clear and encrypted.
 struct Pair {
@@ -314,4 +319,101 @@ fn what_does_not_fit_is_refused() {
     // A ring for the length, not for the levels.
     let long = Owner::new(&Settings::new(1 << 15).levels(1)).unwrap();
     assert_eq!(long.parameters().log_n(), 16);
+}
+
+/// Four comparisons in a row take 44 levels, of which there are 15 at a time.
+#[test]
+#[ignore = "takes about 10 GB of memory and some minutes"]
+fn vectors_are_refreshed_by_themselves() {
+    let settings = Settings::new(100).bound(4.0).refresh(Refresh::Automatic);
+    let pair = Pair::new(&settings, 100, 4.0);
+    let (a, b) = (&pair.a, &pair.b);
+    let (x, y) = &pair.encrypted();
+    assert_eq!(x.levels_left(), 15);
+
+    // The larger one, then everything within [-1, 3], then its mean.
+    let apart = settings.smallest_difference();
+    let larger = x.max(y);
+    assert_eq!(larger.levels_left(), 3);
+    let clamped = larger.max(-1.0).min(3.0);
+    let clear = |i: usize| a[i].max(b[i]).clamp(-1.0, 3.0);
+    pair.check(&clamped, 3.0 * apart, clear);
+    let mean = (&clamped * 0.01).sum();
+    let clear_mean = (0..100).map(clear).sum::<f64>() / 100.0;
+    pair.check(&mean, 3.0 * apart, |_| clear_mean);
+
+    // A result comes back and is computed with further.
+    let again = pair.server.load(&larger.finish().unwrap());
+    assert_eq!(again.levels_left(), 0);
+    let product = &again * 0.5 * y * 0.5;
+    pair.check(&product, 2.0 * apart, |i| 0.25 * a[i].max(b[i]) * b[i]);
+
+    let fine = Settings::new(100)
+        .refresh(Refresh::Automatic)
+        .precision(Precision::new(12).unwrap());
+    drop(pair);
+    let pair = Pair::new(&fine, 100, 1.0);
+    let (x, y) = &pair.encrypted();
+    let error = x.greater_than(y).finish().unwrap_err();
+    let levels = Cause::Levels {
+        needed: 16,
+        left: 15,
+        total: 15,
+    };
+    assert_eq!(error.cause(), &levels);
+}
+
+/// In the smallest ring that has room for it, with two levels at a time.
+#[test]
+fn products_are_refreshed_by_themselves() {
+    let settings = Settings::new(6).bound(2.0).refresh(Refresh::Automatic);
+    let small = settings.clone().parameters(ParametersLiteral {
+        log_n: 15,
+        q_bits: vec![47, 38, 38, 38, 38],
+        p_bits: vec![49; 3],
+        log_scale: 38,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: Some(BootstrappingLiteral {
+            slots_to_coeffs_levels: 2,
+            coeffs_to_slots_bits: vec![46; 2],
+            eval_mod_bits: 49,
+            log_message_ratio: 10,
+        }),
+    });
+    let pair = Pair::new(&small, 6, 1.2);
+    let (a, b) = (&pair.a, &pair.b);
+    let (x, y) = &pair.encrypted();
+    let error = 1e-3;
+    assert_eq!(x.levels_left(), 2);
+    let mut power = x * y;
+    for _ in 0..3 {
+        power = power * x;
+    }
+    pair.check(&power, error, |i| a[i].powi(4) * b[i]);
+    // What has come back has no level left, and gets some.
+    let again = pair.server.load(&power.finish().unwrap());
+    assert_eq!(again.levels_left(), 0);
+    let shifted = (again * 0.5).rotate(1);
+    pair.check(&shifted, error, |i| {
+        0.5 * a[(i + 1) % 6].powi(4) * b[(i + 1) % 6]
+    });
+
+    // A comparison takes more at once than there ever are.
+    let error = x.greater_than(y).finish().unwrap_err();
+    let levels = Cause::Levels {
+        needed: 11,
+        left: 2,
+        total: 2,
+    };
+    assert_eq!(error.cause(), &levels);
+
+    let none = settings.clone().parameters(Preset::N12.literal());
+    let refused = Owner::new(&none).unwrap_err();
+    assert!(
+        matches!(refused, SchemeError::Bootstrapping(_)),
+        "{refused}"
+    );
+    let long = Settings::new((1 << 15) + 1).refresh(Refresh::Automatic);
+    let refused = Owner::new(&long).unwrap_err();
+    assert_eq!(refused, SchemeError::Length((1 << 15) + 1));
 }

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use thiserror::Error;
 
+use crate::circuits::BootstrappingError;
 use crate::decrypt::DecryptionError;
 use crate::encoder::EncodeError;
 use crate::encrypt::EncryptionError;
@@ -17,7 +18,7 @@ use crate::parameters::{ParametersError, ParametersLiteral};
 #[non_exhaustive]
 pub enum SchemeError {
     /// There are no such vectors.
-    #[error("vectors of {0} numbers: there must be between 1 and 2^16")]
+    #[error("vectors of {0} numbers: there must be at least 1, and at most as many as slots")]
     Length(usize),
     /// There is no such bound.
     #[error("a bound of {0}: it must be positive and at most 65536")]
@@ -28,6 +29,9 @@ pub enum SchemeError {
     /// The parameters were refused.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
+    /// Vectors cannot be refreshed.
+    #[error(transparent)]
+    Bootstrapping(#[from] BootstrappingError),
     /// A key could not be made.
     #[error(transparent)]
     Key(#[from] KeyError),

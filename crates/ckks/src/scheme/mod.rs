@@ -45,7 +45,8 @@
 //!   is encrypted, added or subtracted is checked; results under encryption cannot be.
 //! * Products of encrypted numbers, and products with plain ones that are not integers, use up one
 //!   [level](Settings::levels) each time that one is computed from another; comparisons use up
-//!   more. When levels run out, the error says how many to ask for.
+//!   more. When levels run out, the error says how many to ask for; or the vector is refreshed
+//!   ([`Refresh::Automatic`]), and computations may be as long as they like.
 //! * Results are approximate: to about 2^-25 of the bound after a few operations, and
 //!   comparisons within [`Precision`](crate::Precision).
 
@@ -64,5 +65,5 @@ pub use operand::Operand;
 pub use owner::{Owner, Sender};
 pub use sealed::Sealed;
 pub use server::Server;
-pub use settings::Settings;
+pub use settings::{Refresh, Settings};
 pub use vector::EncryptedVector;

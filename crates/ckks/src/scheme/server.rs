@@ -7,6 +7,7 @@ use super::error::Operation;
 use super::settings::{Settings, Setup};
 use super::value::Value;
 use super::{EncryptedVector, SchemeError, Sealed};
+use crate::circuits::Bootstrapper;
 use crate::encoder::Encoder;
 use crate::evaluator::Evaluator;
 use crate::keys::EvaluationKeys;
@@ -19,6 +20,7 @@ struct Inner {
     setup: Setup,
     encoder: Encoder,
     evaluator: Evaluator,
+    bootstrapper: Option<Bootstrapper>,
 }
 
 impl Server {
@@ -31,8 +33,12 @@ impl Server {
         if *keys.parameters() != setup.parameters || !keys.covers(&setup.key_plan()) {
             return Err(SchemeError::Keys);
         }
+        let encoder = Encoder::new(&setup.parameters);
+        let plan = setup.bootstrapping.as_ref();
+        let bootstrapper = plan.map(|plan| Bootstrapper::new(&encoder, plan));
         Ok(Self(Arc::new(Inner {
-            encoder: Encoder::new(&setup.parameters),
+            bootstrapper: bootstrapper.transpose()?,
+            encoder,
             evaluator: Evaluator::with_keys(keys),
             setup,
         })))
@@ -58,6 +64,11 @@ impl Server {
 
     pub(super) fn evaluator(&self) -> &Evaluator {
         &self.0.evaluator
+    }
+
+    /// What refreshes vectors, if they are to be.
+    pub(super) fn bootstrapper(&self) -> Option<&Bootstrapper> {
+        self.0.bootstrapper.as_ref()
     }
 
     /// Whether it is one server, not another with the same settings: that could have other keys.

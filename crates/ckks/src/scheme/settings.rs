@@ -1,8 +1,8 @@
 //! What all sides agree on.
 
-use crate::circuits::Precision;
+use crate::circuits::{BootstrappingPlan, Precision, SlotKind};
 use crate::keys::KeyPlan;
-use crate::parameters::{Parameters, ParametersLiteral};
+use crate::parameters::{Parameters, ParametersLiteral, Preset};
 use crate::scheme::SchemeError;
 
 /// Bits of a level.
@@ -13,6 +13,20 @@ const MAX_BOUND: f64 = 65536.0;
 const MAX_LEVELS: usize = 63;
 /// The largest ring.
 const MAX_LOG_N: u32 = 17;
+/// The shortest vectors that are refreshed: a shorter one repeats within them as well.
+const MIN_REFRESHED: usize = 64;
+
+/// What happens when the levels of a vector run out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refresh {
+    /// The computation ends in an error that says how many levels it takes.
+    #[default]
+    Never,
+    /// The vector is refreshed by bootstrapping, as often as it must be. The parameters are those of
+    /// [`Preset::N16Bootstrapping`], whatever [`Settings::levels`] says: 15 levels from one time to the
+    /// next. Each time takes seconds, and the server gigabytes of memory.
+    Automatic,
+}
 
 /// What owner, senders and server agree on. Nothing in it is secret.
 ///
@@ -28,6 +42,8 @@ pub struct Settings {
     levels: usize,
     bound: f64,
     precision: Precision,
+    refresh: Refresh,
+    parameters: Option<ParametersLiteral>,
 }
 
 impl Settings {
@@ -38,6 +54,8 @@ impl Settings {
             levels: 16,
             bound: 1.0,
             precision: Precision::new(8).expect("a precision that there is"),
+            refresh: Refresh::Never,
+            parameters: None,
         }
     }
 
@@ -58,6 +76,20 @@ impl Settings {
         Self { precision, ..self }
     }
 
+    /// What happens when levels run out; an error if nothing is said.
+    pub fn refresh(self, refresh: Refresh) -> Self {
+        Self { refresh, ..self }
+    }
+
+    /// Parameters of one's own, in place of those that follow from the levels, the length and
+    /// [`refresh`](Self::refresh). To refresh they must have bootstrapping.
+    pub fn parameters(self, literal: ParametersLiteral) -> Self {
+        Self {
+            parameters: Some(literal),
+            ..self
+        }
+    }
+
     /// Differences from this on are decided by comparisons: 2^(1 - bits) of the bound.
     pub fn smallest_difference(&self) -> f64 {
         self.precision.threshold() * unit(self.bound)
@@ -67,33 +99,55 @@ impl Settings {
     pub(super) fn check(&self) -> Result<Setup, SchemeError> {
         let &Self {
             length,
-            levels,
             bound,
             precision,
+            ..
         } = self;
         if !(bound > 0.0 && bound <= MAX_BOUND) {
             return Err(SchemeError::Bound(bound));
         }
-        let mut literal = (levels <= MAX_LEVELS)
-            .then(|| ParametersLiteral::for_levels(levels, LOG_SCALE))
-            .flatten()
-            .ok_or(SchemeError::Levels(levels))?;
-        // A larger ring than the levels need is safe, too.
-        while length > 1 << (literal.log_n - 1) {
-            literal.log_n += 1;
-            if literal.log_n > MAX_LOG_N {
-                return Err(SchemeError::Length(length));
-            }
-        }
-        if length == 0 {
+        let parameters = Parameters::new(self.literal()?)?;
+        let slots = parameters.slots();
+        if !(1..=slots).contains(&length) {
             return Err(SchemeError::Length(length));
         }
+        let period = length.next_power_of_two();
+        let bootstrapping = match self.refresh {
+            Refresh::Never => None,
+            Refresh::Automatic => {
+                let period = period.max(MIN_REFRESHED);
+                Some(BootstrappingPlan::new(&parameters, period, SlotKind::Real)?)
+            }
+        };
         Ok(Setup {
-            parameters: Parameters::new(literal)?,
+            parameters,
             length,
             unit: unit(bound),
             precision,
+            bootstrapping,
         })
+    }
+
+    /// The smallest parameters for the levels and the length.
+    fn literal(&self) -> Result<ParametersLiteral, SchemeError> {
+        let &Self { length, levels, .. } = self;
+        let fits = |literal: &ParametersLiteral| length <= 1 << (literal.log_n - 1);
+        let literal = match (&self.parameters, self.refresh) {
+            (Some(literal), _) => literal.clone(),
+            (None, Refresh::Automatic) => Preset::N16Bootstrapping.literal(),
+            (None, Refresh::Never) => {
+                let mut literal = (levels <= MAX_LEVELS)
+                    .then(|| ParametersLiteral::for_levels(levels, LOG_SCALE))
+                    .flatten()
+                    .ok_or(SchemeError::Levels(levels))?;
+                // A larger ring than the levels need is safe, too.
+                while !fits(&literal) && literal.log_n < MAX_LOG_N {
+                    literal.log_n += 1;
+                }
+                literal
+            }
+        };
+        Ok(literal)
     }
 }
 
@@ -107,13 +161,15 @@ fn unit(bound: f64) -> f64 {
 /// What is encrypted is a vector divided by the unit, which is twice the bound: so the difference of two
 /// values is in [-1, 1], where comparisons work. The vector is filled up with zeros to a
 /// power of two, the period, and repeated over all slots, so that rotations are cyclic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub parameters: Parameters,
     pub length: usize,
     /// A power of two, at least 1.
     pub unit: f64,
     pub precision: Precision,
+    /// How vectors are refreshed, if they are.
+    pub bootstrapping: Option<BootstrappingPlan>,
 }
 
 impl Setup {
@@ -168,8 +224,17 @@ impl Setup {
     /// other is made.
     pub fn key_plan(&self) -> KeyPlan {
         let rotations = (0..self.period().ilog2()).map(|k| 1 << k);
-        KeyPlan::new(&self.parameters)
+        let plan = KeyPlan::new(&self.parameters)
             .relinearization()
-            .rotations(rotations)
+            .rotations(rotations);
+        match &self.bootstrapping {
+            Some(bootstrapping) => plan.join(&bootstrapping.keys()),
+            None => plan,
+        }
+    }
+
+    /// The lowest level that a vector may come to: from there it can be refreshed.
+    pub fn lowest_level(&self) -> usize {
+        self.bootstrapping.as_ref().map_or(0, |b| b.input_level())
     }
 }

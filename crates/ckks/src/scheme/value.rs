@@ -21,6 +21,8 @@ pub(super) struct Value {
     is_clean: bool,
     /// What becomes of a product.
     settled: OnceLock<Ciphertext>,
+    /// With new levels, if they were needed.
+    refreshed: OnceLock<Ciphertext>,
 }
 
 impl Value {
@@ -35,6 +37,7 @@ impl Value {
             is_product: false,
             is_clean,
             settled: OnceLock::new(),
+            refreshed: OnceLock::new(),
         }
     }
 
@@ -54,8 +57,11 @@ impl Value {
     }
 
     /// The level that it has once it is settled.
-    pub fn level(&self) -> usize {
-        self.ciphertext.level() - usize::from(self.is_product)
+    fn level(&self) -> usize {
+        match self.refreshed.get() {
+            Some(refreshed) => refreshed.level(),
+            None => self.ciphertext.level() - usize::from(self.is_product),
+        }
     }
 }
 
@@ -76,7 +82,7 @@ impl Server {
         sum: impl Fn(&Ciphertext, &Ciphertext) -> Result<Ciphertext, EvaluationError>,
     ) -> Result<Value, Cause> {
         let is_clean = a.is_clean && b.is_clean;
-        if a.is_product && b.is_product && a.level() == b.level() {
+        if a.is_product && b.is_product && a.ciphertext.level() == b.ciphertext.level() {
             return Ok(Value::product(sum(&a.ciphertext, &b.ciphertext)?, is_clean));
         }
         let (a, b) = self.pair(a, b, 0)?;
@@ -189,11 +195,12 @@ impl Server {
             .try_fold(a.clone(), |a, bit| self.evaluator().rotate(&a, 1 << bit))
     }
 
-    /// To be sent: with nothing beyond the vector, and as small as it can be.
+    /// To be sent: with nothing beyond the vector, and as small as it can be if it may come back and
+    /// be refreshed.
     pub(super) fn finished(&self, a: &Value) -> Result<Ciphertext, Cause> {
         let cleaned = self.cleaned(a)?;
         let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
-        Ok(self.evaluator().lower_to(x, 0)?)
+        Ok(self.evaluator().lower_to(x, self.setup().lowest_level())?)
     }
 
     /// With zeros in the slots beyond the vector, if there are not yet.
@@ -210,16 +217,41 @@ impl Server {
         Ok(self.evaluator().align(a, b)?)
     }
 
-    /// Settled, at a level from which so many can be used up.
+    /// How many levels can still be used up.
+    pub(super) fn levels_left(&self, value: &Value) -> usize {
+        value.level().saturating_sub(self.setup().lowest_level())
+    }
+
+    /// Settled, and refreshed if need be, at a level from which so many can be used up.
     fn ready<'v>(&self, value: &'v Value, needed: usize) -> Result<&'v Ciphertext, Cause> {
-        let left = value.level();
-        if left < needed {
-            return Err(Cause::Levels {
+        let left = self.levels_left(value);
+        if left >= needed {
+            return match value.refreshed.get() {
+                Some(refreshed) => Ok(refreshed),
+                None => self.settle(value),
+            };
+        }
+        let exhausted = |left, total| {
+            Err(Cause::Levels {
                 needed,
                 left,
-                total: self.setup().parameters.message_level(),
-            });
+                total,
+            })
+        };
+        let Some(bootstrapper) = self.bootstrapper() else {
+            return exhausted(left, self.setup().parameters.message_level());
+        };
+        let most = bootstrapper.plan().output_level() - self.setup().lowest_level();
+        if needed > most {
+            return exhausted(most, most);
         }
+        let settled = self.settle(value)?;
+        let refreshed = self.evaluator().bootstrap(settled, bootstrapper)?;
+        Ok(value.refreshed.get_or_init(|| refreshed))
+    }
+
+    /// Relinearised and rescaled, if it is a product.
+    fn settle<'v>(&self, value: &'v Value) -> Result<&'v Ciphertext, Cause> {
         if !value.is_product {
             return Ok(&value.ciphertext);
         }

@@ -56,9 +56,11 @@ impl EncryptedVector {
         self.server.setup().length
     }
 
-    /// The levels that computations on it may still use up; none after an error.
+    /// The levels that computations on it may still use up before it must be refreshed; none after an
+    /// error.
     pub fn levels_left(&self) -> usize {
-        self.state.as_ref().map_or(0, |value| value.level())
+        let left = |value: &Arc<Value>| self.server.levels_left(value);
+        self.state.as_ref().map_or(0, left)
     }
 
     /// What went wrong, if anything did.
@@ -219,7 +221,7 @@ impl fmt::Debug for EncryptedVector {
         let mut shown = f.debug_struct("EncryptedVector");
         shown.field("length", &self.length());
         match &self.state {
-            Ok(value) => shown.field("levels_left", &value.level()),
+            Ok(_) => shown.field("levels_left", &self.levels_left()),
             Err(error) => shown.field("error", error),
         };
         shown.finish()

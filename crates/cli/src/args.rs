@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, precision_bits};
 
 /// Train image classifiers on encrypted images, and classify encrypted images.
 ///
@@ -341,6 +341,7 @@ pub struct Inspect {
 #[command(after_help = "\
 Examples:
   tapetum demo
+  tapetum demo --argmax
   tapetum demo --dir play --report play/report.html
   tapetum demo --json > demo.json")]
 pub struct Demo {
@@ -353,6 +354,13 @@ pub struct Demo {
     /// The training algorithm.
     #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
     pub learner: LearnerName,
+    /// Only labels leave the server, no scores: it compares them with zero under encryption. It takes
+    /// larger parameters, some minutes and about 4 GB of memory.
+    #[arg(long)]
+    pub argmax: bool,
+    /// With --argmax: scores are compared to 2^-BITS of their bound.
+    #[arg(long, value_name = "BITS", default_value_t = 10, requires = "argmax", value_parser = precision_bits())]
+    pub precision: u32,
     /// The seed that chooses and splits the images.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

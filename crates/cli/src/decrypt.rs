@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Decryptor, Encoder};
-use tapetum_learn::EncryptedScores;
+use tapetum_learn::{EncryptedScores, EncryptedVerdicts};
 
 use crate::args::Decrypt;
 use crate::failure::Failure;
@@ -26,7 +26,8 @@ pub fn run(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
     }
     let index = args.index.as_deref().map(Index::read).transpose()?;
     let step = steps.begin("decrypting scores");
-    let scores = scores(&args.owner, &args.scores)?;
+    let answer = answer(&args.owner, &args.scores)?;
+    let scores = answer.scores()?;
     step.finish();
     if let Some(index) = &index
         && index.entries.len() != scores.len()
@@ -44,7 +45,7 @@ pub fn run(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
     };
     let entries = index.as_ref().map(|index| index.entries.as_slice());
     let mut found = Verdicts::new(&scores, &classes, entries);
-    if args.labels_only {
+    if args.labels_only || answer.is_verdicts {
         found = found.without_scores();
     }
     if let Some(out) = &args.out {
@@ -53,15 +54,48 @@ pub fn run(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
     Ok(found)
 }
 
-/// The scores in a file, in the order of the samples.
-pub fn scores(owner: &Path, path: &Path) -> Result<Vec<f64>> {
+/// What the server answered, decrypted.
+pub struct Answer {
+    encrypted: EncryptedScores,
+    /// The slots of each ciphertext.
+    slots: Vec<Vec<f64>>,
+    /// Whether it holds verdicts, 1 or 0, in place of scores.
+    pub is_verdicts: bool,
+}
+
+impl Answer {
+    /// One number for each sample, in their order: positive for the positive class. Of verdicts, 1/2 or
+    /// -1/2 is left.
+    pub fn scores(&self) -> Result<Vec<f64>> {
+        let middle = if self.is_verdicts { 0.5 } else { 0.0 };
+        let scores = self.encrypted.decode(&self.slots)?;
+        Ok(scores.into_iter().map(|score| score - middle).collect())
+    }
+
+    /// The largest magnitude in a slot that belongs to no sample.
+    pub fn largest_elsewhere(&self) -> f64 {
+        let vacancies = self.encrypted.vacancies();
+        let slots = self.slots.iter().flatten().zip(vacancies.iter().flatten());
+        slots
+            .filter(|(_, vacant)| **vacant)
+            .fold(0.0, |largest, (slot, _)| largest.max(slot.abs()))
+    }
+}
+
+/// Decrypts a file of scores or, if that was agreed, of verdicts.
+pub fn answer(owner: &Path, path: &Path) -> Result<Answer> {
     let owner = Owner::open(owner)?;
     let parameters = owner.secret.parameters();
     let unusable = || format!("cannot use {}", path.display());
     let mut file = files::open(path)?;
     let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
     files::check_end(file, path)?;
-    let scores = EncryptedScores::from_bundle(bundle).with_context(unusable)?;
+    let is_verdicts = owner.plan.verdicts.is_some();
+    let scores = match is_verdicts {
+        false => EncryptedScores::from_bundle(bundle),
+        true => EncryptedVerdicts::from_bundle(bundle).map(|verdicts| verdicts.slots().clone()),
+    };
+    let scores = scores.with_context(unusable)?;
     let (decryptor, encoder) = (Decryptor::new(&owner.secret), Encoder::new(parameters));
     let mut slots = Vec::with_capacity(scores.ciphertexts().len());
     let (mut largest, mut imaginary) = (0.0, 0.0);
@@ -82,7 +116,11 @@ pub fn scores(owner: &Path, path: &Path) -> Result<Vec<f64>> {
         );
         return Err(Failure::Role(message).into());
     }
-    Ok(scores.decode(&slots)?)
+    Ok(Answer {
+        encrypted: scores,
+        slots,
+        is_verdicts,
+    })
 }
 
 /// The classes that training data had, if they were fitted here.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Parameters, ParametersLiteral};
 use tapetum_learn::{
     Estimator, LabelKind, Layout, LinearMeans, LinearModel, LogisticRegression,
-    LogisticRegressionConfig, Requirements, StepSchedule, Task,
+    LogisticRegressionConfig, Requirements, StepSchedule, Task, Verdict,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -36,6 +36,9 @@ pub struct Plan {
     pub columns: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
+    /// How scores become verdicts before they leave the server, if they are to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Verdict>,
     /// The levels that training and classification use up.
     pub levels: usize,
     /// The parameters of all keys.
@@ -105,13 +108,14 @@ impl Plan {
         side: usize,
         columns: usize,
         rows: usize,
+        verdicts: Option<Verdict>,
     ) -> Result<Self> {
         // A larger ring has more slots, and more slots may take more levels to sum over: once
         // around settles it, as the levels hardly depend on the layout.
         let mut slots = 1 << 13;
         loop {
             let layout = Layout::for_training(rows, columns, slots)?;
-            let levels = requirements(&learner, &layout)?.levels;
+            let levels = requirements(&learner, &layout, verdicts.as_ref())?.levels;
             let literal = ParametersLiteral::for_levels(levels, LOG_SCALE).ok_or_else(|| {
                 Failure::Input(format!(
                     "{} takes {levels} levels, more than any parameters have",
@@ -127,6 +131,7 @@ impl Plan {
                     side,
                     columns,
                     block_cols: layout.block_cols(),
+                    verdicts,
                     levels,
                     parameters: literal,
                 });
@@ -159,7 +164,19 @@ impl Plan {
             }
         };
         let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
-        Self::new(learner, features.to_owned(), kind.side, columns, rows)
+        Self::new(learner, features.to_owned(), kind.side, columns, rows, None)
+    }
+
+    /// The same, but verdicts leave the server, and no scores.
+    pub fn with_verdicts(self, rows: usize, verdict: Verdict) -> Result<Self> {
+        let Self {
+            learner,
+            features,
+            side,
+            columns,
+            ..
+        } = self;
+        Self::new(learner, features, side, columns, rows, Some(verdict))
     }
 
     /// Reads the plan of a role's directory.
@@ -253,21 +270,28 @@ impl Plan {
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let slots = parameters.slots();
         let layout = Layout::for_samples(rows, self.columns, slots, self.block_cols)?;
-        Ok((layout, LinearModel::SAMPLE_LEVEL))
+        let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
+        Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
     }
 
     /// Levels and keys of training and classification together.
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
-        requirements(&self.learner, &self.training_shape(1, parameters)?.0)
+        let (layout, _) = self.training_shape(1, parameters)?;
+        requirements(&self.learner, &layout, self.verdicts.as_ref())
     }
 }
 
 /// For training with encrypted labels, which needs most, and any classification.
-fn requirements(learner: &Learner, layout: &Layout) -> Result<Requirements> {
+fn requirements(
+    learner: &Learner,
+    layout: &Layout,
+    verdicts: Option<&Verdict>,
+) -> Result<Requirements> {
     let training = learner
         .estimator()?
         .requirements(layout, Task::two_classes(LabelKind::Encrypted));
-    Ok(training.then(classification(layout)?))
+    let verdicts = verdicts.map(Verdict::requirements).unwrap_or_default();
+    Ok(training.then(classification(layout)?).then(verdicts))
 }
 
 /// For single samples, whose blocks are the widest and need the most.

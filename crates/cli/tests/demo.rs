@@ -135,3 +135,37 @@ fn logistic_regression_and_one_more_picture() {
     same_verdicts(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
     assert_eq!(column(&dir.join("verdicts.csv"), "class").len(), 448);
 }
+
+/// A comparison as coarse as there is, so that it fits into small parameters.
+#[test]
+fn labels_and_no_scores() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    let found = run(
+        dir,
+        "demo --learner linear-means --argmax --precision 4 --dir play --report report.html",
+    );
+    let verdicts = &found["verdicts"];
+    let count = |key: &str| verdicts[key].as_u64().unwrap();
+    assert_eq!((count("wrong_decided"), count("out_of_range")), (0, 0));
+    assert_eq!(count("decided") + count("within_gap"), 448);
+    assert!(count("decided") > 300);
+    let number = |key: &str| verdicts[key].as_f64().unwrap();
+    assert!(number("largest_error") <= number("stated_error"));
+    assert!(number("largest_elsewhere") <= number("stated_error"));
+    assert!(number("stated_error") < 0.02);
+    assert!(found.get("largest_score_difference").is_none());
+    assert!(found["agreement"].as_f64().unwrap() > 0.98);
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(page.contains("no score left the server") && !page.contains("decrypted score,"));
+
+    // The role commands know what they have.
+    decrypt(dir, "play/server/scores.enc");
+    assert!(
+        column(&dir.join("verdicts.csv"), "score")
+            .iter()
+            .all(String::is_empty)
+    );
+    let inspected = run(dir, "inspect play/server/scores.enc");
+    assert!(inspected.to_string().contains("encrypted-verdicts"));
+}

@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::scores::EncryptedScores;
+use crate::verdict::EncryptedVerdicts;
 
 impl EncryptedMatrix {
     /// The kind of bundle that holds a matrix.
@@ -80,6 +81,32 @@ impl EncryptedScores {
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
         let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
         Self::from_ciphertexts(shape.layout, shape.classes.into(), ciphertexts)
+    }
+}
+
+impl EncryptedVerdicts {
+    /// The kind of bundle that holds verdicts.
+    pub const KIND: &'static str = "encrypted-verdicts";
+
+    /// The verdicts as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        let slots = self.slots();
+        let shape = ClassShape::new(*slots.layout(), slots.classes());
+        write(slots.parameters(), Self::KIND, &shape, slots.ciphertexts())
+    }
+
+    /// Verdicts from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
+        let (layout, classes) = (shape.layout, shape.classes.into());
+        let slots = EncryptedScores::from_ciphertexts(layout, classes, ciphertexts)?;
+        Ok(Self::new(slots))
     }
 }
 

@@ -31,8 +31,9 @@ pub trait Estimator {
 
     /// Trains under encryption.
     ///
-    /// Features above the needed level are lowered first, so that the model comes out at
-    /// [`LinearModel::LEVEL`] if there are enough levels, below it otherwise.
+    /// The model comes out as many levels below the features (or encrypted labels, or keys, if those
+    /// serve lower levels only) as [`requirements`](Self::requirements) says: encrypt no higher than
+    /// what is to be done with the model takes. Scores take [`LinearModel::LEVEL`].
     ///
     /// # Errors
     /// [`LearnError`], before any work starts, if labels and features do not fit together, levels
@@ -78,5 +79,5 @@ pub(crate) fn check_fit(
             available = available.min(labels.level());
         }
     }
-    needs.start_level("training", available, LinearModel::LEVEL, evaluator)
+    needs.start_level("training", available, available, evaluator)
 }

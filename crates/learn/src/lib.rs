@@ -68,6 +68,7 @@ mod products;
 mod progress;
 mod requirements;
 mod scores;
+mod verdict;
 
 pub use error::{LearnError, MissingKeys};
 pub use estimator::Estimator;
@@ -85,3 +86,4 @@ pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use requirements::Requirements;
 pub use scores::EncryptedScores;
+pub use verdict::{EncryptedVerdicts, Verdict};

@@ -181,10 +181,23 @@ impl LinearModel {
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores, LearnError> {
-        self.check_samples(evaluator, encoder, samples)?;
+        self.scaled_scores(0, 1.0, evaluator, encoder, samples, progress)
+    }
+
+    /// `factor` times the scores, at level `end`: everything happens so much higher.
+    pub(crate) fn scaled_scores(
+        &self,
+        end: usize,
+        factor: f64,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        samples: &EncryptedMatrix,
+        progress: &mut Listener<'_>,
+    ) -> Result<EncryptedScores, LearnError> {
+        self.check_samples(end, evaluator, encoder, samples)?;
         let layout = samples.layout();
-        let weights = self.weights_in_blocks_of(layout.block_cols(), evaluator, encoder)?;
-        let offset = self.offset_in_blocks_of(layout.block_cols(), evaluator, encoder)?;
+        let weights = self.weights_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
+        let offset = self.offset_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
 
         // In turn k every row meets the weights of the class k rows below.
         let turns = self.period();
@@ -209,7 +222,8 @@ impl LinearModel {
                 for offset in &offset[turn] {
                     evaluator.add_assign(&mut scores, offset)?;
                 }
-                let mask = packing::score_mask(layout, i, outputs(self.classes), turn);
+                let mut mask = packing::score_mask(layout, i, outputs(self.classes), turn);
+                mask.iter_mut().for_each(|slot| *slot *= factor);
                 let mask = encoder.encode(&mask, scores.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&scores, &mask)?)?;
                 counter.add(cost, "scoring");
@@ -226,6 +240,7 @@ impl LinearModel {
 
     fn check_samples(
         &self,
+        end: usize,
         evaluator: &Evaluator,
         encoder: &Encoder,
         samples: &EncryptedMatrix,
@@ -254,14 +269,18 @@ impl LinearModel {
             false => Ok(()),
         };
         let needs = Self::requirements(samples.layout(), self.block_cols, self.classes)?;
-        exhausted("classifying samples", Self::SAMPLE_LEVEL, samples.level())?;
+        exhausted(
+            "classifying samples",
+            Self::SAMPLE_LEVEL + end,
+            samples.level(),
+        )?;
         exhausted(
             "classifying in this layout with a model",
-            needs.levels,
+            needs.levels + end,
             self.level(),
         )?;
         if let Some(offset) = &self.offset {
-            let needed = 1 + usize::from(self.moves_offset(samples.layout().block_cols()));
+            let needed = end + 1 + usize::from(self.moves_offset(samples.layout().block_cols()));
             exhausted(
                 "classifying with the offset of a model",
                 needed,
@@ -269,23 +288,25 @@ impl LinearModel {
             )?;
         }
         // The level above is for wider rows, which are rotated there only if there are several.
-        let levels = match outputs(self.classes) {
-            1 => Self::SAMPLE_LEVEL,
-            _ => needs.levels,
-        };
+        let levels = end
+            + match outputs(self.classes) {
+                1 => Self::SAMPLE_LEVEL,
+                _ => needs.levels,
+            };
         let keys = Requirements { levels, ..needs };
         keys.start_level("classifying", levels, 0, evaluator)?;
         Ok(())
     }
 
-    /// The weights at [`SAMPLE_LEVEL`](Self::SAMPLE_LEVEL), in rows of `wide` columns.
+    /// The weights at [`SAMPLE_LEVEL`](Self::SAMPLE_LEVEL) above `end`, in rows of `wide` columns.
     fn weights_in_blocks_of(
         &self,
         wide: usize,
+        end: usize,
         evaluator: &Evaluator,
         encoder: &Encoder,
     ) -> Result<Vec<Ciphertext>, LearnError> {
-        let level = Self::SAMPLE_LEVEL + usize::from(wide > self.block_cols);
+        let level = end + Self::SAMPLE_LEVEL + usize::from(wide > self.block_cols);
         let lower = |weights| evaluator.lower_to(weights, level);
         let weights = self.weights.iter().map(lower);
         let weights = weights.collect::<Result<Vec<_>, _>>()?;
@@ -295,10 +316,11 @@ impl LinearModel {
         }
     }
 
-    /// The offset at level 1, in rows of `wide` columns, of which the first one counts.
+    /// The offset at level 1 above `end`, in rows of `wide` columns, of which the first one counts.
     fn offset_in_blocks_of(
         &self,
         wide: usize,
+        end: usize,
         evaluator: &Evaluator,
         encoder: &Encoder,
     ) -> Result<Option<Ciphertext>, LearnError> {
@@ -306,7 +328,7 @@ impl LinearModel {
             return Ok(None);
         };
         let above = usize::from(self.moves_offset(wide));
-        let offset = evaluator.lower_to(offset, 1 + above)?;
+        let offset = evaluator.lower_to(offset, end + 1 + above)?;
         match above {
             0 => Ok(Some(offset)),
             _ => Ok(self.widened(&[offset], wide, 1, evaluator, encoder)?.pop()),

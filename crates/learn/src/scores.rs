@@ -140,6 +140,18 @@ impl EncryptedScores {
         };
         Ok((0..self.layout.rows() * outputs).map(score).collect())
     }
+
+    /// For each ciphertext, which of its slots hold no score.
+    pub fn vacancies(&self) -> Vec<Vec<bool>> {
+        let mut vacant = vec![vec![true; self.layout.slots()]; self.ciphertexts.len()];
+        for sample in 0..self.layout.rows() {
+            for output in 0..self.outputs() {
+                let (ciphertext, slot) = place(&self.layout, self.classes, sample, output);
+                vacant[ciphertext][slot] = false;
+            }
+        }
+        vacant
+    }
 }
 
 /// Columns of scores of a row of blocks.

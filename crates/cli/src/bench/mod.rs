@@ -22,6 +22,7 @@ use tapetum_ckks::kernel::Kernel;
 use crate::progress::Steps;
 use argmax::Argmax;
 use greater_than::GreaterThan;
+pub use greater_than::precision_bits;
 use meter::Meter;
 use report::Report;
 use sets::Set;

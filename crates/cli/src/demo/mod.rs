@@ -3,11 +3,13 @@
 
 mod outcome;
 mod story;
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use tapetum_ckks::Precision;
 use tapetum_vision::{Split, embedded};
 
 use crate::args::{Classify, DEFAULT_FEATURES, DEFAULT_ROWS, Demo, Kind, LabelsAre, Train};
@@ -78,7 +80,11 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         features: None,
         side: SIDE,
     };
-    let plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
+    let mut plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
+    if args.argmax {
+        let precision = Precision::new(args.precision)?;
+        plan = verdicts::agree(plan, &split.train, precision)?;
+    }
 
     let mut clock = Clock::new();
     let keys = keygen::make(
@@ -138,7 +144,8 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     )?;
     let classify_seconds = clock.lap();
 
-    let scores = decrypt::scores(&places.owner, &places.scores)?;
+    let answer = decrypt::answer(&places.owner, &places.scores)?;
+    let scores = answer.scores()?;
     let decrypt_seconds = clock.lap();
     let total = started.elapsed().as_secs_f64();
 
@@ -147,7 +154,11 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     twin.ranges.check()?;
     step.finish();
 
+    let verdicts = plan
+        .verdicts
+        .map(|verdict| verdicts::judge(&verdict, &answer, &scores, &twin.scores));
     let ran = story::Ran {
+        verdicts,
         plan: &plan,
         split: &split,
         keys: &keys,

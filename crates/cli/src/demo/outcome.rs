@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::story::Ran;
+use super::verdicts::Verdicts;
 use crate::files;
 use crate::twin::truths;
 
@@ -18,8 +19,12 @@ pub struct Outcome {
     pub accuracy_clear: f64,
     /// The share of held-out images on which both agree.
     pub agreement: f64,
-    /// The largest difference of their scores.
-    pub largest_score_difference: f64,
+    /// The largest difference of their scores; without scores there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_score_difference: Option<f64>,
+    /// With `--argmax`: what left the server in place of scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Verdicts>,
     /// Images trained on.
     pub train_images: usize,
     /// Images held out.
@@ -105,11 +110,11 @@ impl Outcome {
             accuracy_encrypted: share(&|i| (found[i] > 0.0) == truth[i]),
             accuracy_clear: share(&|i| (twin[i] > 0.0) == truth[i]),
             agreement: share(&|i| (found[i] > 0.0) == (twin[i] > 0.0)),
-            largest_score_difference: found
-                .iter()
-                .zip(twin)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f64::max),
+            largest_score_difference: ran.verdicts.is_none().then(|| {
+                let differences = found.iter().zip(twin).map(|(a, b)| (a - b).abs());
+                differences.fold(0.0, f64::max)
+            }),
+            verdicts: ran.verdicts,
             train_images: ran.split.train.len(),
             test_images: truth.len(),
             learner: ran.trained.learner.clone(),

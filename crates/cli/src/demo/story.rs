@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use tapetum_vision::Split;
 
 use super::outcome::{Outcome, Seconds};
+use super::verdicts::Verdicts;
 use super::{POSITIVE, Places};
 use crate::encrypt::Encrypted;
 use crate::keygen::Made;
 use crate::plan::{Learner, Plan};
 use crate::report::{
     DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary, Role,
-    Sizes, Step,
+    Sizes, Step, VerdictSummary,
 };
 use crate::server::classify::Classified;
 use crate::server::train::Trained;
@@ -33,6 +34,7 @@ pub(super) struct Ran<'a> {
     pub trained: &'a Trained,
     pub answered: &'a Classified,
     pub scores: &'a [f64],
+    pub verdicts: Option<Verdicts>,
     pub twin: &'a [f64],
     pub seconds: Seconds,
     pub places: &'a Places,
@@ -51,6 +53,11 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
         machine: machine(),
         classes: [POSITIVE.to_owned(), format!("not {POSITIVE}")],
         train_images: outcome.train_images,
+        verdicts: ran.verdicts.map(|v| VerdictSummary {
+            gap: v.gap,
+            within_gap: v.within_gap,
+            largest_error: v.largest_error.max(v.largest_elsewhere),
+        }),
         examples: examples(ran, &judged)?,
         outcomes: judged,
         steps: steps(ran, outcome),
@@ -178,11 +185,14 @@ fn steps(ran: &Ran<'_>, outcome: &Outcome) -> Vec<Step> {
             format!("classifies {} pictures", ran.answered.samples),
             classify,
             Some(ran.answered.bytes),
-            "nothing: the scores are encrypted",
+            "nothing: what it finds is encrypted",
         ),
         step(
             Role::Owner,
-            "decrypts the scores and reads the verdicts".to_owned(),
+            match ran.verdicts {
+                None => "decrypts the scores and reads the verdicts".to_owned(),
+                Some(_) => "decrypts the verdicts".to_owned(),
+            },
             decrypt,
             None,
             "nothing: it is not asked",

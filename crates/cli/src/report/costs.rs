@@ -59,7 +59,7 @@ pub fn sizes(report: &DemoReport) -> Markup {
                         (size("A picture to train on, encrypted by the owner", "server", sizes.train_image))
                         (size("A picture to classify, encrypted by a contributor", "server", sizes.test_image))
                         (size("The model, encrypted", "server", sizes.model))
-                        (size("All scores, encrypted", "server, then owner", sizes.scores))
+                        (size(if report.verdicts.is_some() { "All verdicts, encrypted" } else { "All scores, encrypted" }, "server, then owner", sizes.scores))
                     }
                 }
             }

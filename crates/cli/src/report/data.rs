@@ -20,6 +20,8 @@ pub struct DemoReport {
     pub train_images: usize,
     /// One entry for each picture that was classified; none of them was in training.
     pub outcomes: Vec<Outcome>,
+    /// What is known of verdicts, if they left the server in place of scores.
+    pub verdicts: Option<VerdictSummary>,
     /// Some of the classified pictures, to be shown. A few dozen at most are.
     pub examples: Vec<Example>,
     /// What was done, in order.
@@ -154,6 +156,17 @@ pub struct ModelSummary {
     pub iterations: usize,
     /// Whether the labels of the training pictures were encrypted too.
     pub labels_encrypted: bool,
+}
+
+/// Verdicts that were made under encryption.
+#[derive(Clone, Copy, Debug)]
+pub struct VerdictSummary {
+    /// Scores nearer to zero than this are undecided.
+    pub gap: f64,
+    /// Pictures with such scores.
+    pub within_gap: usize,
+    /// The largest distance of any other slot from 0 or 1.
+    pub largest_error: f64,
 }
 
 /// How often each class was given each verdict: `counts[truth][verdict]`, index 0 the first class.

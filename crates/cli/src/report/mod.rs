@@ -14,7 +14,9 @@ mod results;
 mod roles;
 mod story;
 
-pub use data::{DemoReport, Example, ModelSummary, Outcome, ParameterSummary, Role, Sizes, Step};
+pub use data::{
+    DemoReport, Example, ModelSummary, Outcome, ParameterSummary, Role, Sizes, Step, VerdictSummary,
+};
 pub use picture::NOISE_BYTES;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::data::{Confusion, DemoReport, Example};
-use super::format::{count, percent, score};
+use super::format::{count, percent, scientific, score};
 use super::plots;
 use super::story::picture_of;
 
@@ -25,7 +25,11 @@ pub fn verdicts(report: &DemoReport) -> Markup {
             p {
                 "Here are " (count(shown.len())) " of the " (count(report.outcomes.len()))
                 " classified pictures; the server was right about " (count(right)) " of these. "
-                "Below each verdict is the decrypted score, above zero for “" (report.classes[0]) "”."
+                @if report.verdicts.is_some() {
+                    "What was decrypted is a 1 or a 0 for each picture: no score left the server."
+                } @else {
+                    "Below each verdict is the decrypted score, above zero for “" (report.classes[0]) "”."
+                }
             }
             ul.cards {
                 @for (index, example) in shown.iter().enumerate() { (card(report, index, example)) }
@@ -47,7 +51,7 @@ fn card(report: &DemoReport, index: usize, example: &Example) -> Markup {
             } @else {
                 p.truth { "wrong: it is “" (truth) "”" }
             }
-            p.score { (score(outcome.score_encrypted)) }
+            @if report.verdicts.is_none() { p.score { (score(outcome.score_encrypted)) } }
             @if outcome.verdict_clear != outcome.verdict_encrypted {
                 p.truth { "in the clear: " (report.class(outcome.verdict_clear)) " (" (score(outcome.score_clear)) ")" }
             }
@@ -80,15 +84,23 @@ pub fn twin(report: &DemoReport) -> Markup {
                 "Every encrypted computation here has a twin: the same steps with the same polynomials on the same numbers, "
                 "without encryption. Of " (count(report.outcomes.len())) " verdicts, "
                 strong { (count(report.same_verdicts())) " are the same" }
-                ". What remains between the scores is the rounding noise of the encryption scheme, CKKS, which computes with approximate numbers."
+                @if let Some(verdicts) = report.verdicts {
+                    ". The server compared scores with zero under encryption, and what it sent back is within "
+                    (scientific(verdicts.largest_error)) " of 1 for “" (report.classes[0]) "” and of 0 otherwise, and of 0 wherever there is no picture, so that it tells "
+                    "no score. " (count(verdicts.within_gap)) " pictures have a score nearer to zero than " (score(verdicts.gap)) ", where the comparison does not decide."
+                } @else {
+                    ". What remains between the scores is the rounding noise of the encryption scheme, CKKS, which computes with approximate numbers."
+                }
             }
             div.two {
                 (confusion(report, "Encrypted", report.confusion_encrypted()))
                 (confusion(report, "In the clear", report.confusion_clear()))
             }
-            div.two {
-                (plots::scores(report))
-                (plots::differences(report))
+            @if report.verdicts.is_none() {
+                div.two {
+                    (plots::scores(report))
+                    (plots::differences(report))
+                }
             }
         }
     }

@@ -94,7 +94,9 @@ fn figures(report: &DemoReport) -> Markup {
             div.figure-card {
                 h2 { "Same verdicts" }
                 p.big { (percent(report.agreement())) }
-                @if let Some(difference) = report.largest_score_difference() {
+                @if report.verdicts.is_some() {
+                    p { "as in the clear; no score was decrypted" }
+                } @else if let Some(difference) = report.largest_score_difference() {
                     p { "as in the clear; scores differ by at most " strong { (scientific(difference)) } }
                 }
             }
@@ -131,7 +133,11 @@ pub fn three_roles(report: &DemoReport) -> Markup {
                     dd {
                         "Makes all keys and keeps the secret one. Encrypts the pictures to train on"
                         @if report.model.labels_encrypted { " and their labels" }
-                        ", and decrypts the scores: above zero means “" (report.classes[0]) "”."
+                        @if report.verdicts.is_some() {
+                            ", and decrypts the verdicts: 1 means “" (report.classes[0]) "”."
+                        } @else {
+                            ", and decrypts the scores: above zero means “" (report.classes[0]) "”."
+                        }
                     }
                     dt.server { "Server" }
                     dd {

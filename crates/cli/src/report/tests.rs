@@ -42,6 +42,7 @@ fn sample() -> DemoReport {
         machine: "Imaginary CPU, 2 cores".to_owned(),
         classes: ["cat".to_owned(), "not cat".to_owned()],
         train_images: 1536,
+        verdicts: None,
         outcomes,
         examples,
         steps: vec![

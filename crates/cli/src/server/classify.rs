@@ -37,12 +37,20 @@ pub fn run(args: &Classify, steps: Steps) -> Result<Classified> {
 
     let samples = matrix.layout().rows();
     let step = steps.begin(&format!("classifying {samples} encrypted samples"));
-    let scores =
-        model.decision_function(&server.evaluator, &server.encoder, &matrix, &mut |p| {
-            step.advance(p.done, p.total)
-        })?;
-    let bundle = scores.to_bundle()?;
-    let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;
+    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let mut progress = |p: tapetum_learn::Progress| step.advance(p.done, p.total);
+    let bytes = match &server.plan.verdicts {
+        None => {
+            let scores = model.decision_function(evaluator, encoder, &matrix, &mut progress)?;
+            let bundle = scores.to_bundle()?;
+            files::write_atomically(&args.out, |file| bundle.write(file))?
+        }
+        Some(verdict) => {
+            let verdicts = model.verdicts(verdict, evaluator, encoder, &matrix, &mut progress)?;
+            let bundle = verdicts.to_bundle()?;
+            files::write_atomically(&args.out, |file| bundle.write(file))?
+        }
+    };
     step.finish();
     Ok(Classified { samples, bytes })
 }

@@ -1,0 +1,83 @@
+//! `demo --argmax`: what leaves the server is a label for each image, and no score.
+
+use anyhow::Result;
+use serde::Serialize;
+use tapetum_ckks::Precision;
+use tapetum_learn::Verdict;
+use tapetum_vision::DataSet;
+
+use super::TRAIN;
+use crate::decrypt::Answer;
+use crate::plan::Plan;
+use crate::twin::Twin;
+
+/// New images may have larger scores than those trained on.
+const MARGIN: f64 = 1.5;
+/// What encryption adds to the error of a verdict, at most.
+const NOISE: f64 = 1.0 / 65536.0;
+/// How far encrypted scores may be from clear ones: what CKKS adds in training and classification.
+const SCORE_ERROR: f64 = 1e-3;
+
+/// The plan with verdicts. The owner, who has the images to train on, knows from the twin how
+/// large scores will be; rounded up to a power of two, that tells the server next to nothing.
+pub fn agree(plan: Plan, train: &DataSet, precision: Precision) -> Result<Plan> {
+    let twin = Twin::run(&plan, &plan.fit(train)?, train, train)?;
+    twin.ranges.check()?;
+    let largest = twin.scores.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    let bound = (MARGIN * largest).log2().ceil().exp2();
+    plan.with_verdicts(TRAIN, Verdict::new(bound, precision)?)
+}
+
+/// What the verdicts are worth, and that they tell nothing else.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Verdicts {
+    /// The public bound of scores.
+    pub score_bound: f64,
+    /// Scores are compared to 2^-this of the bound.
+    pub precision_bits: u32,
+    /// Scores nearer to zero than this are undecided.
+    pub gap: f64,
+    /// Images with decided scores.
+    pub decided: usize,
+    /// The others.
+    pub within_gap: usize,
+    /// Images with scores beyond the bound: nothing is promised for them.
+    pub out_of_range: usize,
+    /// Decided images whose verdict is further from that of the clear score than is stated.
+    pub wrong_decided: usize,
+    /// The largest distance of a decided verdict from 0 or 1.
+    pub largest_error: f64,
+    /// The largest magnitude in a slot that is no verdict.
+    pub largest_elsewhere: f64,
+    /// What both may be.
+    pub stated_error: f64,
+}
+
+/// Holds decrypted verdicts, less 1/2, against clear scores.
+pub fn judge(verdict: &Verdict, answer: &Answer, found: &[f64], clear: &[f64]) -> Verdicts {
+    let mut judged = Verdicts {
+        score_bound: verdict.bound(),
+        precision_bits: verdict.precision().bits(),
+        gap: verdict.gap(),
+        decided: 0,
+        within_gap: 0,
+        out_of_range: 0,
+        wrong_decided: 0,
+        largest_error: 0.0,
+        largest_elsewhere: answer.largest_elsewhere(),
+        stated_error: verdict.error() + NOISE,
+    };
+    for (found, clear) in found.iter().zip(clear) {
+        if clear.abs() > judged.score_bound {
+            judged.out_of_range += 1;
+        } else if clear.abs() < judged.gap + SCORE_ERROR {
+            judged.within_gap += 1;
+        } else {
+            judged.decided += 1;
+            let error = (found - 0.5 * clear.signum()).abs();
+            judged.largest_error = judged.largest_error.max(error);
+            judged.wrong_decided += usize::from(error > judged.stated_error);
+        }
+    }
+    judged
+}

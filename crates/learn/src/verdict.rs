@@ -1,0 +1,197 @@
+//! Verdicts in place of scores: what leaves the server tells on which side of zero a score is, and not how
+//! far from it.
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::{Encoder, Evaluator, Polynomial, Precision};
+
+use crate::error::{LearnError, check_equal};
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::progress::Listener;
+use crate::requirements::Requirements;
+use crate::scores::EncryptedScores;
+
+/// How scores become verdicts: 1 for the positive class, 0 for the other.
+///
+/// A score is divided by a public bound and compared with 0 at the
+/// [`Precision`](tapetum_ckks::Precision). What comes out is near 0 or 1 up to an error that depends on the
+/// score, and would tell about it. So a last polynomial, (2 + 3 s - s^3) / 4 of the sign s, is flat at both
+/// ends: it squares that error, which is then of the size of the noise (Drucker, Moshkowitz,
+/// Pelleg, Shaul, 2024, clean bits in the same way).
+///
+/// Scores beyond the bound give nonsense, without a sign. Those nearer to 0 than the
+/// [`gap`](Self::gap) are undecided: their verdicts are between 0 and 1, and tell where.
+///
+/// ```
+/// use tapetum_ckks::Precision;
+/// use tapetum_learn::Verdict;
+///
+/// let verdict = Verdict::new(8.0, Precision::new(10)?)?;
+/// assert_eq!((verdict.levels(), verdict.gap()), (16, 1.0 / 128.0));
+/// assert!(verdict.error() < 1e-6);
+/// assert!((verdict.clear(0.1) - 1.0).abs() <= verdict.error());
+/// assert!(verdict.clear(-0.1).abs() <= verdict.error());
+/// assert_eq!(verdict.clear(0.0), 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked", into = "Unchecked")]
+pub struct Verdict {
+    bound: f64,
+    precision: Precision,
+}
+
+/// Levels of the last polynomial.
+const CLEANING_LEVELS: usize = 2;
+
+impl Verdict {
+    /// For scores in [-`bound`, `bound`].
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] if the bound is not positive and finite.
+    pub fn new(bound: f64, precision: Precision) -> Result<Self, LearnError> {
+        if bound > 0.0 && bound <= 1e6 {
+            Ok(Self { bound, precision })
+        } else {
+            Err(LearnError::Config {
+                what: "the bound of scores",
+                found: bound,
+                allowed: "positive and at most 10^6",
+            })
+        }
+    }
+
+    /// The largest magnitude of a score.
+    pub fn bound(&self) -> f64 {
+        self.bound
+    }
+
+    /// The precision of the comparison.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Scores of at least this magnitude are decided.
+    pub fn gap(&self) -> f64 {
+        self.bound * self.precision.threshold()
+    }
+
+    /// The largest distance of the verdict on a decided score from 0 or 1, before rounding; and of every
+    /// slot that holds no verdict from 0.
+    pub fn error(&self) -> f64 {
+        let e = self.precision.error();
+        0.75 * e * e + 0.25 * e * e * e
+    }
+
+    /// The levels that it takes, beside those of the scores.
+    pub fn levels(&self) -> usize {
+        self.precision.levels() + CLEANING_LEVELS
+    }
+
+    /// Levels and keys beside those of the scores.
+    pub fn requirements(&self) -> Requirements {
+        Requirements {
+            levels: self.levels(),
+            relinearization: true,
+            ..Requirements::default()
+        }
+    }
+
+    /// The verdict on a score in the clear, by the same polynomials.
+    pub fn clear(&self, score: f64) -> f64 {
+        cleaning().eval(self.precision.sign_clear(score / self.bound))
+    }
+
+    /// From scores, already divided by the bound, to verdicts. A slot without a score gets -1 before the
+    /// sign, hence 0 after it.
+    fn judge(
+        &self,
+        scores: &EncryptedScores,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+    ) -> Result<EncryptedScores, LearnError> {
+        let verdicts = scores
+            .ciphertexts()
+            .iter()
+            .zip(scores.vacancies())
+            .map(|(scores, vacant)| {
+                let minus: Vec<f64> = vacant
+                    .into_iter()
+                    .map(|vacant| if vacant { -1.0 } else { 0.0 })
+                    .collect();
+                let minus = encoder.encode(&minus, scores.level())?;
+                let sign = evaluator.sign(&evaluator.add_plain(scores, &minus)?, self.precision)?;
+                Ok(evaluator.evaluate_polynomial(&sign, &cleaning())?)
+            })
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), verdicts)
+    }
+}
+
+/// From -1 and 1 to 0 and 1, flat at both.
+fn cleaning() -> Polynomial {
+    Polynomial::monomial(vec![0.5, 0.75, 0.0, -0.25]).expect("the coefficients are finite")
+}
+
+/// Verdicts under encryption: 1 or 0 in the slot of each sample's score, 0 in all others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedVerdicts(EncryptedScores);
+
+impl EncryptedVerdicts {
+    pub(crate) fn new(slots: EncryptedScores) -> Self {
+        Self(slots)
+    }
+
+    /// The ciphertexts, which lie as those of scores do.
+    pub fn slots(&self) -> &EncryptedScores {
+        &self.0
+    }
+}
+
+impl LinearModel {
+    /// The encrypted verdicts on samples, at level 0: [`decision_function`](Self::decision_function),
+    /// and a comparison for each ciphertext of scores. Samples and model must be
+    /// [`Verdict::levels`] higher than for scores.
+    ///
+    /// # Errors
+    /// As [`decision_function`](Self::decision_function), and [`LearnError::Shape`] for a model of more than
+    /// two classes.
+    pub fn verdicts(
+        &self,
+        verdict: &Verdict,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        samples: &EncryptedMatrix,
+        progress: &mut Listener<'_>,
+    ) -> Result<EncryptedVerdicts, LearnError> {
+        check_equal("classes of a model that gives verdicts", 2, self.classes())?;
+        let (end, factor) = (verdict.levels(), 1.0 / verdict.bound);
+        let scores = self.scaled_scores(end, factor, evaluator, encoder, samples, progress)?;
+        let verdicts = verdict.judge(&scores, evaluator, encoder)?;
+        Ok(EncryptedVerdicts(verdicts))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Unchecked {
+    bound: f64,
+    precision_bits: u32,
+}
+
+impl TryFrom<Unchecked> for Verdict {
+    type Error = Box<dyn std::error::Error>;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, Self::Error> {
+        let precision = Precision::new(unchecked.precision_bits)?;
+        Ok(Self::new(unchecked.bound, precision)?)
+    }
+}
+
+impl From<Verdict> for Unchecked {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            bound: verdict.bound,
+            precision_bits: verdict.precision.bits(),
+        }
+    }
+}

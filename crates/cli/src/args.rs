@@ -355,7 +355,7 @@ pub struct Demo {
     #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
     pub learner: LearnerName,
     /// Only labels leave the server, no scores: it compares them with zero under encryption. It takes
-    /// larger parameters, some minutes and about 4 GB of memory.
+    /// larger parameters, a minute or more and about 5 GB of memory.
     #[arg(long)]
     pub argmax: bool,
     /// With --argmax: scores are compared to 2^-BITS of their bound.

@@ -134,7 +134,7 @@ impl BaseConverter {
 }
 
 /// Residues between rows that are read together, so that they do not share one set of the cache.
-const PADDING: usize = 8;
+pub(crate) const PADDING: usize = 8;
 
 /// y_1, ..., y_k and, where k > 1, v: what each target prime weighs and adds up.
 pub(crate) struct Scaled(Buffer);

@@ -3,8 +3,12 @@
 use rayon::prelude::*;
 
 use crate::basis::Basis;
-use crate::convert::BaseConverter;
-use crate::poly::{Evaluation, Poly};
+use crate::buffer::Buffer;
+use crate::convert::{BaseConverter, PADDING, Scaled};
+use crate::modulus::Residue;
+use crate::parallel::for_each_limb_pair;
+use crate::poly::{Evaluation, Poly, positions};
+use crate::simd::{self, Kernel};
 
 /// Splits polynomials over Q into digits of `alpha` primes each and lifts every digit, as a
 /// centred integer, to the basis Q P (Han, Ki, 2020, section 3; Bossuat et al., 2021, section 4).
@@ -69,23 +73,88 @@ impl Decomposer {
     /// # Panics
     /// If the polynomial lives in another basis than Q.
     pub fn decompose(&self, poly: &Poly<Evaluation>) -> Vec<Poly<Evaluation>> {
+        let scaled = self.scaled(poly);
+        self.digits
+            .par_iter()
+            .zip(&scaled)
+            .map(|(digit, scaled)| {
+                Poly::from_limbs_with(&self.qp, |i, limb| match digit.primes.contains(&i) {
+                    true => limb.copy_from_slice(poly.limb(i)),
+                    false => self.lift(digit, scaled, i, limb),
+                })
+            })
+            .collect()
+    }
+
+    /// The sums over the digits of `poly` of digit times `weights[digit][half]`, over Q P: a key
+    /// switch that is alone with its digits. Modulo one prime after the other they are lifted,
+    /// multiplied and forgotten, so that they never leave the cache. The weights may live in any
+    /// basis that contains the primes of Q P, and there may be more of them than digits.
+    ///
+    /// # Panics
+    /// If the polynomial lives in another basis than Q, a weight is missing, or one of its primes.
+    pub fn inner_product_pair(
+        &self,
+        poly: &Poly<Evaluation>,
+        weights: &[[Poly<Evaluation>; 2]],
+    ) -> [Poly<Evaluation>; 2] {
+        assert!(self.count() <= weights.len(), "a weight for each digit");
+        let scaled = self.scaled(poly);
+        let places: Vec<_> = weights[..self.count()]
+            .iter()
+            .map(|pair| pair.each_ref().map(|w| positions(&self.qp, w.basis())))
+            .collect();
+        let n = self.qp.degree();
+        let mut sums = [0, 1].map(|_| Buffer::any(self.qp.len() * n));
+        let [first, second] = &mut sums;
+        for_each_limb_pair(first, second, n, |i, first, second| {
+            let mut lifted = Buffer::any(self.count() * (n + PADDING));
+            let rows = lifted.chunks_exact_mut(n + PADDING);
+            for ((digit, scaled), row) in self.digits.iter().zip(&scaled).zip(rows) {
+                if !digit.primes.contains(&i) {
+                    self.lift(digit, scaled, i, &mut row[..n]);
+                }
+            }
+            let rows = lifted.chunks_exact(n + PADDING);
+            let terms: Vec<_> = self
+                .digits
+                .iter()
+                .zip(rows)
+                .zip(weights.iter().zip(&places))
+                .map(|((digit, row), ([x, y], [x_places, y_places]))| {
+                    let limb = match digit.primes.contains(&i) {
+                        true => poly.limb(i),
+                        false => &row[..n],
+                    };
+                    (limb, x.limb(x_places[i]), y.limb(y_places[i]))
+                })
+                .collect();
+            let modulus = self.qp.modulus(i);
+            simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms);
+        });
+        sums.map(|sum| Poly::from_data(&self.qp, sum))
+    }
+
+    /// What all limbs of a digit have in common, for each digit.
+    fn scaled(&self, poly: &Poly<Evaluation>) -> Vec<Scaled> {
         assert_eq!(*poly.basis(), self.q, "polynomial of another basis");
         let coefficients = poly.to_coefficients();
         self.digits
             .par_iter()
             .map(|digit| {
                 let first = digit.primes.start;
-                let scaled = digit.converter.scale(|i| coefficients.limb(first + i));
-                Poly::from_limbs_with(&self.qp, |i, limb| {
-                    if digit.primes.contains(&i) {
-                        limb.copy_from_slice(poly.limb(i));
-                        return;
-                    }
-                    let other = if i < first { i } else { i - digit.primes.len() };
-                    digit.converter.limb(&scaled, other, limb);
-                    self.qp.table(i).forward(limb);
-                })
+                digit.converter.scale(|i| coefficients.limb(first + i))
             })
             .collect()
+    }
+
+    /// A digit modulo the prime at index i of Q P, which is not one of its own.
+    fn lift(&self, digit: &Digit, scaled: &Scaled, i: usize, limb: &mut [Residue]) {
+        let other = match i < digit.primes.start {
+            true => i,
+            false => i - digit.primes.len(),
+        };
+        digit.converter.limb(scaled, other, limb);
+        self.qp.table(i).forward(limb);
     }
 }

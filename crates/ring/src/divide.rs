@@ -52,6 +52,14 @@ impl Divider {
         self.converter.to()
     }
 
+    /// Divides two polynomials at once.
+    ///
+    /// # Panics
+    /// As [`divide`](Self::divide).
+    pub fn divide_pair(&self, [a, b]: [Poly<Evaluation>; 2]) -> [Poly<Evaluation>; 2] {
+        rayon::join(|| self.divide(a), || self.divide(b)).into()
+    }
+
     /// Divides and rounds. The result is within 1/2 of the quotient in each coefficient.
     ///
     /// # Panics

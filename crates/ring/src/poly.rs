@@ -410,7 +410,7 @@ fn term_places<'a>(
 }
 
 /// Where the primes of `part` stand in `whole`.
-fn positions(part: &Basis, whole: &Basis) -> Vec<usize> {
+pub(crate) fn positions(part: &Basis, whole: &Basis) -> Vec<usize> {
     assert_eq!(part.log_n(), whole.log_n(), "degrees must agree");
     part.moduli()
         .map(|m| whole.position(m).expect("the prime is in the basis"))

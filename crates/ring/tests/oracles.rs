@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tapetum_ring::sampling::{Seed, uniform};
 use tapetum_ring::{
     Automorphism, BaseConverter, Basis, Coefficient, Decomposer, Divider, GaloisElement, Poly,
-    inner_product, linear_combination, primes, tensor_product,
+    inner_product, inner_product_pair, linear_combination, primes, tensor_product,
 };
 
 /// A basis of primes nearest to powers of two of the given sizes.
@@ -98,6 +98,26 @@ fn products_are_those_of_the_schoolbook() {
             let mut sum = pointwise.clone();
             sum.scale_assign(|i| basis.modulus(i).reduce(terms));
             assert_eq!(inner_product(&vec![(&a, &b); terms as usize]), sum);
+        }
+    }
+}
+
+#[test]
+fn digits_are_multiplied_as_if_they_had_been_kept() {
+    for log_n in [4, 12] {
+        let whole = basis(log_n, &[45, 40, 40, 40, 40, 49, 49]);
+        let (q, p) = (whole.prefix(3), whole.slice(5..7));
+        let poly = uniform(&q, Seed::from_bytes([9; 32]));
+        // Weights of a higher level, and more than there are digits.
+        let weights: Vec<_> = (0..3)
+            .map(|i| [0, 1].map(|half| uniform(&whole, Seed::from_bytes([2 * i + half; 32]))))
+            .collect();
+        for alpha in [1, 2, 3] {
+            let decomposer = Decomposer::new(&q, &p, alpha);
+            let digits = decomposer.decompose(&poly);
+            let pairs: Vec<_> = digits.iter().zip(&weights).collect();
+            let expected = inner_product_pair(&pairs);
+            assert!(decomposer.inner_product_pair(&poly, &weights) == expected);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Evaluator {
         }
         let [k0, k1] = self.switch_square(a)?;
         let divider = self.parameters().mod_down(a.level());
-        let (mut k0, mut k1) = rayon::join(|| divider.divide(k0), || divider.divide(k1));
+        let [mut k0, mut k1] = divider.divide_pair([k0, k1]);
         k0.add_assign(&a.parts()[0]);
         k1.add_assign(&a.parts()[1]);
         Ok(Ciphertext::new(self.parameters(), vec![k0, k1], a.scale()))
@@ -112,11 +112,8 @@ impl Evaluator {
             .relinearization()
             .ok_or(EvaluationError::MissingKey(name))?;
         check_key_level(name, key.level(), a.level())?;
-        let digits = self
-            .parameters()
-            .decomposer(a.level())
-            .decompose(&a.parts()[2]);
-        Ok(key.key()?.switch_raised(&digits))
+        let decomposer = self.parameters().decomposer(a.level());
+        Ok(key.key()?.switch(decomposer, &a.parts()[2]))
     }
 }
 

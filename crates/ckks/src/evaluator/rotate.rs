@@ -15,8 +15,15 @@ impl Evaluator {
     /// # Errors
     /// If the key is missing or serves lower levels only, or the ciphertext has degree 2.
     pub fn rotate(&self, a: &Ciphertext, steps: i64) -> Result<Ciphertext, EvaluationError> {
-        let mut rotated = self.rotate_hoisted(a, &[steps])?;
-        Ok(rotated.pop().expect("one rotation was asked for"))
+        self.check_own(a.parameters())?;
+        check_degree("a rotation", a, 1)?;
+        let log_n = self.parameters().log_n();
+        let element = GaloisElement::rotation(steps, log_n);
+        if element == GaloisElement::rotation(0, log_n) {
+            return Ok(a.clone());
+        }
+        let key = self.galois_key(element, KeyName::Rotation(steps), a.level())?;
+        self.apply_automorphism(a, key)
     }
 
     /// Several rotations of one ciphertext, which share the costly half of the work (Halevi,
@@ -49,7 +56,10 @@ impl Evaluator {
         let digits = self.digits(a);
         keys.into_par_iter()
             .map(|key| match key {
-                Some(key) => self.apply_automorphism(a, &digits, key),
+                Some(key) => {
+                    let raised = key.key()?.switch_hoisted(&digits);
+                    Ok(self.finish_automorphism(a, raised, key))
+                }
                 None => Ok(a.clone()),
             })
             .collect()
@@ -64,7 +74,7 @@ impl Evaluator {
         check_degree("the conjugation", a, 1)?;
         let element = GaloisElement::conjugation(self.parameters().log_n());
         let key = self.galois_key(element, KeyName::Conjugation, a.level())?;
-        self.apply_automorphism(a, &self.digits(a), key)
+        self.apply_automorphism(a, key)
     }
 
     /// Slot i of the result is the sum of the slots i + k `stride` for k = 0, ..., `count` - 1,
@@ -111,16 +121,27 @@ impl Evaluator {
             .decompose(&a.parts()[1])
     }
 
-    /// sigma(c0 + k0, k1), where (k0, k1) is c1 switched to the inverse image of s.
     fn apply_automorphism(
         &self,
         a: &Ciphertext,
-        digits: &[Poly<Evaluation>],
         key: &GaloisKey,
     ) -> Result<Ciphertext, EvaluationError> {
-        let [mut k0, k1] = key.key()?.switch(self.parameters(), a.level(), digits);
+        let decomposer = self.parameters().decomposer(a.level());
+        let raised = key.key()?.switch(decomposer, &a.parts()[1]);
+        Ok(self.finish_automorphism(a, raised, key))
+    }
+
+    /// sigma(c0 + k0, k1), where P (k0, k1) is c1 switched to the inverse image of s.
+    fn finish_automorphism(
+        &self,
+        a: &Ciphertext,
+        raised: [Poly<Evaluation>; 2],
+        key: &GaloisKey,
+    ) -> Ciphertext {
+        let parameters = self.parameters();
+        let [mut k0, k1] = parameters.mod_down(a.level()).divide_pair(raised);
         k0.add_assign(&a.parts()[0]);
         let parts = [k0, k1].map(|part| key.automorphism().apply(&part));
-        Ok(Ciphertext::new(self.parameters(), parts.into(), a.scale()))
+        Ciphertext::new(parameters, parts.into(), a.scale())
     }
 }

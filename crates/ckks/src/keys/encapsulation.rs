@@ -56,12 +56,12 @@ impl EncapsulationKey {
     ) -> Result<[Poly<Evaluation>; 2], KeyUnavailable> {
         let whole = sparse_basis(&self.parameters);
         let (q, p) = (whole.prefix(1), whole.slice(1..2));
-        let digits = Decomposer::new(&q, &p, 1).decompose(c1);
+        let decomposer = Decomposer::new(&q, &p, 1);
         let divider = Divider::new(&whole, 1);
         let [mut k0, k1] = self
             .to_sparse
             .fetch()?
-            .switch_raised(&digits)
+            .switch(&decomposer, c1)
             .map(|half| divider.divide(half));
         k0.add_assign(c0);
         Ok([k0, k1])
@@ -74,11 +74,9 @@ impl EncapsulationKey {
         [c0, c1]: [&Poly<Evaluation>; 2],
     ) -> Result<[Poly<Evaluation>; 2], KeyUnavailable> {
         let level = self.parameters.max_level();
-        let digits = self.parameters.decomposer(level).decompose(c1);
-        let [mut k0, k1] = self
-            .to_dense
-            .fetch()?
-            .switch(&self.parameters, level, &digits);
+        let decomposer = self.parameters.decomposer(level);
+        let raised = self.to_dense.fetch()?.switch(decomposer, c1);
+        let [mut k0, k1] = self.parameters.mod_down(level).divide_pair(raised);
         k0.add_assign(c0);
         Ok([k0, k1])
     }

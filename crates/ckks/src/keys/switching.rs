@@ -2,7 +2,7 @@
 //! (hybrid key switching with digits of several primes; Han, Ki, 2020, section 3).
 
 use tapetum_ring::sampling::{Seed, uniform};
-use tapetum_ring::{Evaluation, Poly, Residue, inner_product_pair};
+use tapetum_ring::{Decomposer, Evaluation, Poly, Residue, inner_product_pair};
 
 use crate::parameters::Parameters;
 
@@ -63,22 +63,18 @@ impl SwitchingKey {
         self.digits.iter().map(|[b, _]| b)
     }
 
-    /// From the digits of c to (k0, k1) with k0 + k1 t = c s, up to a small error. `level` is that
-    /// of c and at most that of the key.
+    /// From c to (k0, k1) over Q P with k0 + k1 t = P c s, up to an error that a division by P makes
+    /// small. The level of c is at most that of the key.
     pub(crate) fn switch(
         &self,
-        parameters: &Parameters,
-        level: usize,
-        digits: &[Poly<Evaluation>],
+        decomposer: &Decomposer,
+        c: &Poly<Evaluation>,
     ) -> [Poly<Evaluation>; 2] {
-        let divider = parameters.mod_down(level);
-        let [k0, k1] = self.switch_raised(digits);
-        rayon::join(|| divider.divide(k0), || divider.divide(k1)).into()
+        decomposer.inner_product_pair(c, &self.digits)
     }
 
-    /// [`switch`](Self::switch) before its division by P: (k0, k1) over Q P with
-    /// k0 + k1 t = P c s, up to an error that the division would make small.
-    pub(crate) fn switch_raised(&self, digits: &[Poly<Evaluation>]) -> [Poly<Evaluation>; 2] {
+    /// The same for a c that has been decomposed, for those who switch it with several keys.
+    pub(crate) fn switch_hoisted(&self, digits: &[Poly<Evaluation>]) -> [Poly<Evaluation>; 2] {
         let pairs: Vec<_> = digits.iter().zip(&self.digits).collect();
         inner_product_pair(&pairs)
     }

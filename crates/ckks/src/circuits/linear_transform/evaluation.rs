@@ -65,8 +65,7 @@ impl Evaluator {
                 Ok(sum)
             })
             .ok_or(EvaluationError::Empty)??;
-        let [c0, c1] = sum;
-        let (c0, c1) = rayon::join(|| divider.divide(c0), || divider.divide(c1));
+        let [c0, c1] = divider.divide_pair(sum);
         let scale = parameters.scale(level - 1) * (a.scale() / parameters.scale(level));
         Ok(Ciphertext::new(parameters, vec![c0, c1], scale))
     }
@@ -111,7 +110,7 @@ impl Evaluator {
             .map(|(steps, key)| {
                 let step = match key {
                     Some(key) => {
-                        let [mut k0, k1] = key.key()?.switch_raised(&digits);
+                        let [mut k0, k1] = key.key()?.switch_hoisted(&digits);
                         k0.add_prefix_assign(&scaled[0]);
                         [k0, k1].map(|part| key.automorphism().apply(&part))
                     }
@@ -149,8 +148,7 @@ impl Evaluator {
         // Only c1 leaves Q P: what it is decomposed into must be small.
         let parameters = self.parameters();
         let c1 = parameters.mod_down(level).divide(c1);
-        let digits = parameters.decomposer(level).decompose(&c1);
-        let [mut k0, k1] = key.key()?.switch_raised(&digits);
+        let [mut k0, k1] = key.key()?.switch(parameters.decomposer(level), &c1);
         k0.add_assign(&c0);
         Ok([k0, k1].map(|part| key.automorphism().apply(&part)))
     }

@@ -113,6 +113,18 @@ pub enum LearnError {
         /// Half the length of the interval.
         interval: f64,
     },
+    /// The spectrum of the samples is wider than what least squares was told.
+    #[error(
+        "the largest eigenvalue of X^T X / m is {found:.4}, above the bound of {bound} that the \
+         steps are made for: encrypted training would silently fail. Set a larger bound, or scale \
+         the features down"
+    )]
+    Eigenvalue {
+        /// The largest eigenvalue.
+        found: f64,
+        /// The bound in the settings.
+        bound: f64,
+    },
     /// Two objects of different parameters.
     #[error("{0} belongs to other parameters than the rest")]
     Parameters(&'static str),

@@ -262,6 +262,20 @@ impl EncryptedLabels {
         level: usize,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         two_classes("a column of labels", self.classes)?;
+        self.vectors_at(evaluator, level)
+    }
+
+    /// The labels of all classes, one ciphertext for each row of blocks, brought down to `level`.
+    pub(crate) fn vectors_at(
+        &self,
+        evaluator: &Evaluator,
+        level: usize,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        check_equal(
+            "ciphertexts of labels for a row of blocks",
+            1,
+            Self::ciphertexts_per_row(&self.layout, self.classes),
+        )?;
         let lower = |vector| evaluator.lower_to(vector, level);
         Ok(self.vectors.iter().map(lower).collect::<Result<_, _>>()?)
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
+use crate::labels::outputs;
 
 /// Most samples of a matrix.
 pub const MAX_ROWS: usize = 1 << 24;
@@ -135,6 +136,30 @@ impl Layout {
             KEY_SWITCH_COST * layout.iteration_key_switches() + PRODUCT_COST * 2 * layout.blocks()
         };
         Self::cheapest(rows, cols, slots, 1, cost)
+    }
+
+    /// The layout for least squares: blocks that are as wide as the features need, so that a row of
+    /// a block is a whole sample, and that have a column for each class.
+    ///
+    /// ```
+    /// use tapetum_learn::Layout;
+    ///
+    /// let layout = Layout::for_least_squares(60_000, 197, 10, 32768)?;
+    /// assert_eq!((layout.block_rows(), layout.block_cols()), (128, 256));
+    /// assert_eq!(layout.blocks(), 469);
+    /// # Ok::<(), tapetum_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_least_squares(
+        rows: usize,
+        cols: usize,
+        classes: usize,
+        slots: usize,
+    ) -> Result<Self, LearnError> {
+        let width = cols.min(MAX_COLS).max(outputs(classes)).next_power_of_two();
+        Self::new(rows, cols, slots / width, width)
     }
 
     /// The layout for samples that a model with blocks of `model_block_cols` columns is to

@@ -58,6 +58,7 @@ mod estimator;
 mod features;
 mod labels;
 mod layout;
+mod least_squares;
 mod linear_means;
 mod linear_model;
 mod logistic;
@@ -75,6 +76,7 @@ pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
+pub use least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
 pub use logistic::{

@@ -81,6 +81,17 @@ pub(crate) fn score_mask(
     slots
 }
 
+/// `value` in the rows that a model of so many outputs has for the weights of `class`.
+pub(crate) fn class_mask(layout: &Layout, outputs: usize, class: usize, value: f64) -> Vec<f64> {
+    let period = outputs.next_power_of_two();
+    let mut slots = vec![0.0; layout.slots()];
+    let rows = slots.chunks_exact_mut(layout.block_cols());
+    for row in rows.skip(class).step_by(period) {
+        row.fill(value);
+    }
+    slots
+}
+
 /// 1 where a row of `wide` columns, number r, has its chunk number `chunk` of `narrow` columns,
 /// if the chunk of which it is a copy once rotated by `turn` narrow rows is one of the weights of
 /// output r mod `period`.

@@ -150,7 +150,7 @@ impl Products<'_> {
     /// coefficients. So it runs once for two summands u and v, on u + i v; with w for what comes
     /// out, the results are w + conj(w) and i (conj(w) - w), at the price of one conjugation.
     /// Halving them would take a level, but the callers have public factors to hide it in.
-    fn twice_in_pairs(
+    pub fn twice_in_pairs(
         &self,
         count: usize,
         rotations: usize,

@@ -41,87 +41,111 @@ pub(super) fn fit(
         counter: &counter,
     };
     let (weights, offset) = match labels {
-        Labels::Clear(labels) => with_clear_labels(&products, labels, start)?,
-        Labels::Encrypted(labels) => with_encrypted_labels(&products, labels, start)?,
+        Labels::Clear(labels) => {
+            // The prior hides in the plaintexts: -D . S = -(prior D) . (S / prior).
+            let prior = prior(labels);
+            let means = ClassMeans::in_clear(&products, labels, start, prior)?;
+            let offset = negated_dot(&products, &means.difference, &means.sum)?;
+            (means.difference, offset)
+        }
+        Labels::Encrypted(labels) => {
+            let (means, prior) = ClassMeans::encrypted(&products, labels, start)?;
+            let weights = means
+                .difference
+                .par_iter()
+                .map(|difference| products.relinearized(&evaluator.mul(&prior, difference)?))
+                .collect::<Result<_, _>>()?;
+            (
+                weights,
+                negated_dot(&products, &means.difference, &means.sum)?,
+            )
+        }
     };
-    LinearModel::from_ciphertexts(layout.cols(), layout.block_cols(), 2, weights, Some(offset))
+    let (cols, width) = (layout.cols(), layout.block_cols());
+    LinearModel::from_ciphertexts(cols, width, 2, weights, Some(offset))
 }
 
-/// With clear labels everything but the features is public. So the weights are one product with a
-/// plaintext, X^T (2 (1/4 - t^2) (y - 1/2 - t)) / m, and the offset is -W . M with the midpoint
-/// M = S / (2 (1/4 - t^2)) of the class means, which is X^T of 1 / (2 m+-).
-fn with_clear_labels(
-    products: &Products<'_>,
-    labels: &ClassLabels,
-    level: usize,
-) -> Result<(Vec<Ciphertext>, Ciphertext), LearnError> {
-    let (samples, positives) = (labels.len() as f64, labels.count(1) as f64);
-    let negatives = samples - positives;
-    let t = (positives - negatives) / (2.0 * samples);
-    let prior = 2.0 * (0.25 - t * t);
-
-    let in_weights = |y: f64| prior * (y - t) / samples;
-    let in_midpoint = |y: f64| 0.5 / if y > 0.0 { positives } else { negatives };
-    let centred = labels.centred("linear means")?;
-    let mean_of = |coefficient: &dyn Fn(f64) -> f64| {
-        let half = |y: f64| coefficient(y) / 2.0;
-        let column: Vec<_> = centred.iter().map(|&y| half(y)).collect();
-        products.twice_transposed_times_plain(&column, level)
-    };
-    let weights = mean_of(&in_weights)?;
-    let midpoint = mean_of(&in_midpoint)?;
-    let offset = negated_dot(products, &weights, &midpoint)?;
-    Ok((weights, offset))
+/// D and S, the difference and the sum of the class means, each times the product of the shares of
+/// the classes.
+pub(crate) struct ClassMeans {
+    pub difference: Vec<Ciphertext>,
+    pub sum: Vec<Ciphertext>,
 }
 
-/// With encrypted labels a is all that is known without a product of ciphertexts.
-fn with_encrypted_labels(
-    products: &Products<'_>,
-    labels: &EncryptedLabels,
-    level: usize,
-) -> Result<(Vec<Ciphertext>, Ciphertext), LearnError> {
-    let evaluator = products.evaluator;
-    let samples = products.layout().rows() as f64;
-    let (one_down, two_down) = (level - 1, level - 2);
+/// 2 (1/4 - t^2), twice the product of the shares of the classes.
+pub(crate) fn prior(labels: &ClassLabels) -> f64 {
+    let samples = labels.len() as f64;
+    2.0 * labels.count(0) as f64 * labels.count(1) as f64 / (samples * samples)
+}
 
-    // One level down: a, 2 m h, and multiples of t, which is in every slot.
-    let a = products.twice_sample_sum(level, 0.5 / samples)?;
-    let label_column = labels.column_at(evaluator, level)?;
-    let two_mh = products.twice_transposed_times(&label_column)?;
-    let mt = products.sum_over_samples(&products.sum(&label_column)?)?;
-    let t_times = |factor: f64| evaluator.lower_scaled(&mt, one_down, factor / samples);
-
-    // Two levels down: D = h - t a, S = a/2 - 2 t h, and 2 (1/4 - t^2).
-    let t = t_times(1.0)?;
-    let minus_t_over_m = t_times(-1.0 / samples)?;
-    let sqrt2_t = t_times(std::f64::consts::SQRT_2)?;
-    let differences_and_sums = a
-        .par_iter()
-        .zip(&two_mh)
-        .map(|(a, two_mh)| {
-            let h = evaluator.lower_scaled(two_mh, two_down, 0.5 / samples)?;
-            let ta = products.relinearized(&evaluator.mul(&t, a)?)?;
-            let half_a = evaluator.lower_scaled(a, two_down, 0.5)?;
-            let minus_2th = products.relinearized(&evaluator.mul(&minus_t_over_m, two_mh)?)?;
-            Ok((evaluator.sub(&h, &ta)?, evaluator.add(&half_a, &minus_2th)?))
+impl ClassMeans {
+    /// `factor` D and S / `factor`, one level below `level`. With clear labels everything but the
+    /// features is public, so both are a product with a plaintext: D = X^T ((y - 1/2 - t) / m), and
+    /// S is the prior times the midpoint of the class means, X^T of 1 / (2 m+-).
+    pub fn in_clear(
+        products: &Products<'_>,
+        labels: &ClassLabels,
+        level: usize,
+        factor: f64,
+    ) -> Result<Self, LearnError> {
+        let (samples, positives) = (labels.len() as f64, labels.count(1) as f64);
+        let negatives = samples - positives;
+        let t = (positives - negatives) / (2.0 * samples);
+        let half_sum = prior(labels) / factor / 2.0;
+        let centred = labels.centred("a difference of class means")?;
+        let mean_of = |coefficient: &dyn Fn(f64) -> f64| {
+            let column: Vec<_> = centred.iter().map(|&y| coefficient(y) / 2.0).collect();
+            products.twice_transposed_times_plain(&column, level)
+        };
+        Ok(Self {
+            difference: mean_of(&|y| factor * (y - t) / samples)?,
+            sum: mean_of(&|y| half_sum / if y > 0.0 { positives } else { negatives })?,
         })
-        .collect::<Result<Vec<_>, LearnError>>()?;
-    let (differences, sums): (Vec<_>, Vec<_>) = differences_and_sums.into_iter().unzip();
-    let two_t_squared = products.relinearized(&evaluator.mul(&sqrt2_t, &sqrt2_t)?)?;
-    let prior = evaluator.add_scalar(&evaluator.neg(&two_t_squared)?, 0.5)?;
+    }
 
-    // Three levels down.
-    let weights = differences
-        .par_iter()
-        .map(|difference| products.relinearized(&evaluator.mul(&prior, difference)?))
-        .collect::<Result<_, _>>()?;
-    let offset = negated_dot(products, &differences, &sums)?;
-    Ok((weights, offset))
+    /// D, S and the prior, two levels below `level`. With encrypted labels a is all that is known
+    /// without a product of ciphertexts.
+    pub fn encrypted(
+        products: &Products<'_>,
+        labels: &EncryptedLabels,
+        level: usize,
+    ) -> Result<(Self, Ciphertext), LearnError> {
+        let evaluator = products.evaluator;
+        let samples = products.layout().rows() as f64;
+        let (one_down, two_down) = (level - 1, level - 2);
+
+        // One level down: a, 2 m h, and multiples of t, which is in every slot.
+        let a = products.twice_sample_sum(level, 0.5 / samples)?;
+        let label_column = labels.column_at(evaluator, level)?;
+        let two_mh = products.twice_transposed_times(&label_column)?;
+        let mt = products.sum_over_samples(&products.sum(&label_column)?)?;
+        let t_times = |factor: f64| evaluator.lower_scaled(&mt, one_down, factor / samples);
+
+        // Two levels down: D = h - t a, S = a/2 - 2 t h, and 2 (1/4 - t^2).
+        let t = t_times(1.0)?;
+        let minus_t_over_m = t_times(-1.0 / samples)?;
+        let sqrt2_t = t_times(std::f64::consts::SQRT_2)?;
+        let differences_and_sums = a
+            .par_iter()
+            .zip(&two_mh)
+            .map(|(a, two_mh)| {
+                let h = evaluator.lower_scaled(two_mh, two_down, 0.5 / samples)?;
+                let ta = products.relinearized(&evaluator.mul(&t, a)?)?;
+                let half_a = evaluator.lower_scaled(a, two_down, 0.5)?;
+                let minus_2th = products.relinearized(&evaluator.mul(&minus_t_over_m, two_mh)?)?;
+                Ok((evaluator.sub(&h, &ta)?, evaluator.add(&half_a, &minus_2th)?))
+            })
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        let (difference, sum) = differences_and_sums.into_iter().unzip();
+        let two_t_squared = products.relinearized(&evaluator.mul(&sqrt2_t, &sqrt2_t)?)?;
+        let prior = evaluator.add_scalar(&evaluator.neg(&two_t_squared)?, 0.5)?;
+        Ok((Self { difference, sum }, prior))
+    }
 }
 
 /// -u . v for two weight vectors, in every slot, one level lower: because all rows are equal, the
 /// sum over the columns of a row may begin at any slot.
-fn negated_dot(
+pub(crate) fn negated_dot(
     products: &Products<'_>,
     u: &[Ciphertext],
     v: &[Ciphertext],

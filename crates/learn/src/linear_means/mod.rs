@@ -22,6 +22,8 @@
 mod fit;
 mod simulate;
 
+pub(crate) use fit::{ClassMeans, negated_dot, prior};
+
 use tapetum_ckks::{Encoder, Evaluator};
 
 use crate::error::LearnError;

@@ -117,6 +117,26 @@ impl Data {
         }
     }
 
+    /// A Gaussian cloud for each class, with a constant feature at the end.
+    pub fn clouds(rows: usize, cols: usize, classes: usize, seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut values = Vec::with_capacity(rows * cols);
+        let labels: Vec<u8> = (0..rows).map(|row| (row % classes) as u8).collect();
+        for &label in &labels {
+            let angle = std::f64::consts::TAU * f64::from(label) / classes as f64;
+            for col in 0..cols - 1 {
+                let mean = [angle.cos(), angle.sin(), 0.0][col % 3];
+                values.push(mean + 0.3 * random.gaussian());
+            }
+            values.push(1.0);
+        }
+        Self {
+            values,
+            cols,
+            labels: ClassLabels::of_classes(labels, classes).unwrap(),
+        }
+    }
+
     pub fn features(&self) -> Features<'_> {
         Features::new(&self.values, self.cols).unwrap()
     }

@@ -1,0 +1,98 @@
+//! Least squares: the family that passes over the data once.
+//!
+//! All that these estimators need of m samples is the Gram matrix G = X^T X and the moment of the
+//! labels H = X^T Y. Both are sums over the samples, so the rest does not depend on their number: the
+//! system (G/m + lambda I) W = H/m is solved without a division, by a polynomial in the matrix
+//! (Graepel, Lauter, Naehrig, ML Confidential, 2012, section 3.2, take gradient steps; these are
+//! Chebyshev steps, the fastest that know the interval of the spectrum only).
+//!
+//! * [`LinearRegression`]: the weights are the solution, for two classes or many.
+//! * [`FisherDiscriminant`]: two classes, with the threshold in the middle of the class means.
+
+mod chebyshev;
+mod fisher;
+mod fit;
+mod gram;
+mod regression;
+mod shape;
+mod simulate;
+mod solve;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LearnError;
+
+pub use fisher::FisherDiscriminant;
+pub use regression::LinearRegression;
+
+/// Most steps of the solution.
+const MAX_STEPS: usize = 64;
+
+/// Settings of the least-squares family. They are public.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LeastSquaresConfig {
+    /// Steps of the solution, 1 to 64: K steps take K levels.
+    pub steps: usize,
+    /// lambda, what is added to the eigenvalues of X^T X / m: the larger, the fewer steps, and the
+    /// less the weights follow the samples.
+    pub ridge: f64,
+    /// A bound on the eigenvalues of X^T X / m. Beyond it the polynomial grows without bounds, and
+    /// encrypted training fails without a sign; the twin checks it. Scale features by a public
+    /// number so that it holds.
+    pub largest_eigenvalue: f64,
+}
+
+impl Default for LeastSquaresConfig {
+    /// Ten steps for features whose largest eigenvalue is about 1.
+    fn default() -> Self {
+        Self {
+            steps: 10,
+            ridge: 0.01,
+            largest_eigenvalue: 1.1,
+        }
+    }
+}
+
+impl LeastSquaresConfig {
+    fn check(&self) -> Result<(), LearnError> {
+        let refuse = |what, found, allowed| {
+            Err(LearnError::Config {
+                what,
+                found,
+                allowed,
+            })
+        };
+        if !(1..=MAX_STEPS).contains(&self.steps) {
+            return refuse("the number of steps", self.steps as f64, "1 to 64");
+        }
+        let bound = self.largest_eigenvalue;
+        if !(1e-3..=1e6).contains(&bound) {
+            return refuse(
+                "the bound on the largest eigenvalue",
+                bound,
+                "0.001 to 1000000",
+            );
+        }
+        if !(bound * 1e-5..=bound).contains(&self.ridge) {
+            return refuse(
+                "the ridge parameter",
+                self.ridge,
+                "between the bound on the largest eigenvalue and a hundred thousandth of it",
+            );
+        }
+        Ok(())
+    }
+
+    /// Coefficients of the solution in the basis of Chebyshev; see [`chebyshev::inverse`].
+    fn polynomial(&self) -> Vec<f64> {
+        let high = self.ridge + self.largest_eigenvalue;
+        chebyshev::inverse(self.ridge, high, self.steps)
+    }
+
+    /// Levels from the samples to the solution times its last factor: the products, their scaling,
+    /// and a product for each step after the first.
+    fn levels(&self) -> usize {
+        2 + self.steps
+    }
+}

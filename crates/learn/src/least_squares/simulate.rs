@@ -1,0 +1,149 @@
+//! The plaintext twins.
+
+use super::LeastSquaresConfig;
+use crate::error::LearnError;
+use crate::features::{Features, dot};
+use crate::labels::ClassLabels;
+use crate::plain_model::{PlainModel, RangeReport, Simulation};
+
+pub(super) fn regression(
+    config: &LeastSquaresConfig,
+    features: &Features<'_>,
+    labels: &ClassLabels,
+) -> Result<Simulation, LearnError> {
+    labels.check_trainable(features.rows())?;
+    let solution = Solution::new(config, features)?;
+    let targets = labels.targets();
+    let weights = targets.iter().flat_map(|column| {
+        let moment = mean(features, column);
+        solution.apply(&moment)
+    });
+    Ok(Simulation {
+        model: PlainModel {
+            weights: weights.collect(),
+            offsets: vec![0.0; targets.len()],
+        },
+        ranges: RangeReport::none(),
+    })
+}
+
+pub(super) fn fisher(
+    config: &LeastSquaresConfig,
+    features: &Features<'_>,
+    labels: &ClassLabels,
+) -> Result<Simulation, LearnError> {
+    labels.check_trainable(features.rows())?;
+    let labels = labels.centred("Fisher's discriminant")?;
+    let samples = features.rows() as f64;
+    let a = mean(features, &vec![1.0; features.rows()]);
+    let h = mean(features, &labels);
+    let t = labels.iter().sum::<f64>() / samples;
+    let combine = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
+        a.iter().zip(&h).map(|(&a, &h)| f(a, h)).collect()
+    };
+    let difference = combine(&|a, h| h - t * a);
+    let sum = combine(&|a, h| a / 2.0 - 2.0 * t * h);
+    let w = Solution::new(config, features)?.apply(&difference);
+    let prior = 2.0 * (0.25 - t * t);
+    Ok(Simulation {
+        model: PlainModel {
+            weights: w.iter().map(|w| prior * w).collect(),
+            offsets: vec![-dot(&w, &sum)],
+        },
+        ranges: RangeReport::none(),
+    })
+}
+
+/// X^T v / m.
+fn mean(features: &Features<'_>, column: &[f64]) -> Vec<f64> {
+    let samples = features.rows() as f64;
+    let sum = features.transposed_times(column);
+    sum.into_iter().map(|x| x / samples).collect()
+}
+
+/// p(G/m + lambda I).
+struct Solution {
+    gram: Vec<Vec<f64>>,
+    largest_eigenvalue: f64,
+    coefficients: Vec<f64>,
+}
+
+impl Solution {
+    fn new(config: &LeastSquaresConfig, features: &Features<'_>) -> Result<Self, LearnError> {
+        let gram = gram(features);
+        let largest = largest_eigenvalue(&gram);
+        if largest > config.largest_eigenvalue {
+            return Err(LearnError::Eigenvalue {
+                found: largest,
+                bound: config.largest_eigenvalue,
+            });
+        }
+        Ok(Self {
+            gram,
+            largest_eigenvalue: config.largest_eigenvalue,
+            coefficients: config.polynomial(),
+        })
+    }
+
+    fn apply(&self, vector: &[f64]) -> Vec<f64> {
+        let mut last = vector.to_vec();
+        let mut sum: Vec<_> = last.iter().map(|x| self.coefficients[0] * x).collect();
+        let mut now = self.times(&last);
+        for (k, c) in self.coefficients.iter().enumerate().skip(1) {
+            for (s, x) in sum.iter_mut().zip(&now) {
+                *s += c * x;
+            }
+            if k + 1 < self.coefficients.len() {
+                let product = self.times(&now);
+                let pairs = product.iter().zip(&last);
+                let next = pairs.map(|(x, last)| 2.0 * x - last).collect();
+                last = std::mem::replace(&mut now, next);
+            }
+        }
+        sum
+    }
+
+    /// The matrix moved and scaled such that its eigenvalues lie in [-1, 1], times a vector.
+    fn times(&self, vector: &[f64]) -> Vec<f64> {
+        let scale = 2.0 / self.largest_eigenvalue;
+        let rows = self.gram.iter().zip(vector);
+        rows.map(|(row, x)| scale * dot(row, vector) - x).collect()
+    }
+}
+
+/// X^T X / m.
+fn gram(features: &Features<'_>) -> Vec<Vec<f64>> {
+    use rayon::prelude::*;
+    let (cols, samples) = (features.cols(), features.rows() as f64);
+    (0..cols)
+        .into_par_iter()
+        .map(|i| {
+            let mut row = vec![0.0; cols];
+            for sample in features.samples() {
+                let x = sample[i];
+                for (sum, y) in row.iter_mut().zip(sample) {
+                    *sum += x * y;
+                }
+            }
+            row.into_iter().map(|x| x / samples).collect()
+        })
+        .collect()
+}
+
+/// From below, by the power method.
+fn largest_eigenvalue(matrix: &[Vec<f64>]) -> f64 {
+    const STEPS: usize = 100;
+    // Nothing that data are likely to be orthogonal to.
+    let mut vector: Vec<f64> = (0..matrix.len()).map(|i| (1.0 + i as f64).sin()).collect();
+    let mut largest = 0.0;
+    for _ in 0..STEPS {
+        let norm = dot(&vector, &vector).sqrt();
+        if norm == 0.0 {
+            return 0.0;
+        }
+        let unit: Vec<_> = vector.iter().map(|x| x / norm).collect();
+        vector = matrix.iter().map(|row| dot(row, &unit)).collect();
+        largest = dot(&vector, &unit);
+    }
+    largest
+}

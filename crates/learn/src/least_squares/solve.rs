@@ -1,0 +1,147 @@
+//! The solution of (G/m + lambda I) W = H/m by a polynomial in the matrix, under encryption.
+
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Evaluator};
+
+use super::gram::rotations;
+use super::shape::Bands;
+use crate::error::LearnError;
+
+/// Twice the matrix, moved and scaled such that its eigenvalues lie in [-1, 1].
+pub(super) struct Matrix<'a> {
+    evaluator: &'a Evaluator,
+    shape: Bands,
+    bands: Vec<Ciphertext>,
+}
+
+/// A vector that still has to be multiplied by a public factor.
+pub(super) struct Scaled {
+    pub vector: Ciphertext,
+    pub factor: f64,
+}
+
+impl<'a> Matrix<'a> {
+    /// From the bands of 4 / L times G/m, L the bound on its eigenvalues.
+    pub fn new(
+        evaluator: &'a Evaluator,
+        shape: Bands,
+        mut bands: Vec<Ciphertext>,
+    ) -> Result<Self, LearnError> {
+        bands[0] = evaluator.add_scalar(&bands[0], -2.0)?;
+        Ok(Self {
+            evaluator,
+            shape,
+            bands,
+        })
+    }
+
+    /// p(A) v with the coefficients of p in the basis of Chebyshev, T_k of this matrix by its
+    /// recurrence: one level for each coefficient after the first, and the factor.
+    pub fn apply(
+        &self,
+        coefficients: &[f64],
+        vector: &Ciphertext,
+        mut step_done: impl FnMut(),
+    ) -> Result<Scaled, LearnError> {
+        let evaluator = self.evaluator;
+        // Twice T_k(A) v. The first of them is needed in the recurrence only.
+        let mut terms = vec![evaluator.mul_integer(vector, 2)?];
+        for k in 1..coefficients.len() {
+            let next = match k {
+                1 => self.times(vector)?,
+                _ => {
+                    let product = self.times(&terms[k - 1])?;
+                    let before = evaluator.lower_to(&terms[k - 2], product.level())?;
+                    evaluator.sub(&product, &before)?
+                }
+            };
+            terms.push(next);
+            step_done();
+        }
+        let (newest, older) = terms.split_last().ok_or(LearnError::Empty("steps"))?;
+        let (&leading, others) = coefficients
+            .split_last()
+            .ok_or(LearnError::Empty("steps"))?;
+        let mut sum = newest.clone();
+        for (term, c) in older.iter().zip(others) {
+            let term = evaluator.lower_scaled(term, sum.level(), c / leading)?;
+            evaluator.add_assign(&mut sum, &term)?;
+        }
+        Ok(Scaled {
+            vector: sum,
+            factor: leading / 2.0,
+        })
+    }
+
+    /// The matrix times a vector, one level lower: its upper half by rows and, without the
+    /// diagonal, by columns.
+    ///
+    /// Two products a band, and a relinearisation and two rotations for each baby step and each
+    /// giant step.
+    fn times(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+        let evaluator = self.evaluator;
+        let shape = &self.shape;
+        let lower = |band| evaluator.lower_to(band, vector.level());
+        let bands = self.bands.par_iter().map(lower);
+        let bands = bands.collect::<Result<Vec<_>, _>>()?;
+        let (babies, giants) = shape.sample_steps();
+        let (babies, giants) = rayon::join(
+            || rotations(evaluator, vector, &babies),
+            || rotations(evaluator, vector, &giants),
+        );
+        let (babies, giants) = (babies?, giants?);
+
+        let product = |pairs: Vec<(&Ciphertext, &Ciphertext)>| {
+            let product = evaluator.inner_product(&pairs)?;
+            Ok::<_, LearnError>(evaluator.relinearize_rescale(&product)?)
+        };
+        let by_rows = (0..giants.len()).into_par_iter().map(|g| {
+            let band = |b| Some((&bands[shape.band(b, g)?], &babies[b]));
+            product((0..babies.len()).filter_map(band).collect())
+        });
+        // The diagonal is counted once; with a single giant step it is all that baby step 0 has.
+        let first = usize::from(giants.len() == 1);
+        let by_columns = (first..babies.len().min(shape.count()))
+            .into_par_iter()
+            .map(|b| {
+                let band = |g| Some((&bands[shape.band(b, g)?], &giants[g]));
+                product(
+                    (usize::from(b == 0)..giants.len())
+                        .filter_map(band)
+                        .collect(),
+                )
+            });
+        let rows = by_rows.collect::<Result<Vec<_>, _>>()?;
+        let columns = by_columns.collect::<Result<Vec<_>, _>>()?;
+        let (rows, columns) = rayon::join(
+            || self.staggered(&rows, shape.babies as i64),
+            || self.staggered(&columns, -1),
+        );
+        let Some(columns) = columns? else {
+            return rows?.ok_or(LearnError::Empty("bands"));
+        };
+        let columns = match first {
+            0 => columns,
+            _ => evaluator.rotate(&columns, -1)?,
+        };
+        let rows = rows?.ok_or(LearnError::Empty("bands"))?;
+        Ok(evaluator.add(&rows, &columns)?)
+    }
+
+    /// The sum of all vectors, number i rotated by i times `step`, by Horner's rule.
+    fn staggered(
+        &self,
+        vectors: &[Ciphertext],
+        step: i64,
+    ) -> Result<Option<Ciphertext>, LearnError> {
+        let Some((last, others)) = vectors.split_last() else {
+            return Ok(None);
+        };
+        let mut sum = last.clone();
+        for vector in others.iter().rev() {
+            sum = self.evaluator.rotate(&sum, step)?;
+            self.evaluator.add_assign(&mut sum, vector)?;
+        }
+        Ok(Some(sum))
+    }
+}

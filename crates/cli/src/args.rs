@@ -128,6 +128,10 @@ pub struct Kind {
     /// Images are resized to this many pixels along each side first.
     #[arg(long, default_value_t = 28)]
     pub side: usize,
+    /// Steps of the solution, of fisher and ridge; each takes a level. The fewer, the more they
+    /// regularise [default: 6]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
 }
 
 /// What the demo uses: 245 columns with the intercept, few steps to a good accuracy.
@@ -144,6 +148,10 @@ pub enum LearnerName {
     Logistic,
     /// Linear means: one pass over the data, no steps.
     LinearMeans,
+    /// Fisher's discriminant: one pass over the data, then steps that do not depend on their number.
+    Fisher,
+    /// Linear regression on the labels: as Fisher's discriminant.
+    Ridge,
 }
 
 /// Which images, and how they are read.

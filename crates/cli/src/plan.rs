@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Parameters, ParametersLiteral};
 use tapetum_learn::{
-    Estimator, LabelKind, Layout, LinearMeans, LinearModel, LogisticRegression,
-    LogisticRegressionConfig, Requirements, StepSchedule, Task, Verdict,
+    Estimator, FisherDiscriminant, LabelKind, Layout, LeastSquaresConfig, LinearMeans, LinearModel,
+    LinearRegression, LogisticRegression, LogisticRegressionConfig, Requirements, StepSchedule,
+    Task, Verdict,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -53,6 +54,10 @@ pub enum Learner {
     Logistic(LogisticRegressionConfig),
     /// Linear means.
     LinearMeans,
+    /// Fisher's discriminant.
+    Fisher(LeastSquaresConfig),
+    /// Linear regression.
+    Ridge(LeastSquaresConfig),
 }
 
 impl Learner {
@@ -61,12 +66,30 @@ impl Learner {
         match name {
             LearnerName::Logistic => Self::Logistic(logistic()),
             LearnerName::LinearMeans => Self::LinearMeans,
+            LearnerName::Fisher => Self::Fisher(least_squares()),
+            LearnerName::Ridge => Self::Ridge(least_squares()),
         }
+    }
+
+    /// An algorithm with settings from the command line.
+    fn of_kind(kind: &Kind) -> Result<Self> {
+        let mut learner = Self::by_name(kind.learner);
+        match &mut learner {
+            Self::Fisher(config) | Self::Ridge(config) => {
+                config.steps = kind.steps.unwrap_or(config.steps);
+            }
+            _ if kind.steps.is_some() => {
+                let message = "--steps is a setting of --learner fisher and ridge";
+                return Err(Failure::Input(message.to_owned()).into());
+            }
+            _ => (),
+        }
+        Ok(learner)
     }
 
     /// Whether a constant feature is appended, for want of an intercept of its own.
     pub fn wants_intercept(&self) -> bool {
-        matches!(self, Self::Logistic(_))
+        matches!(self, Self::Logistic(_) | Self::Ridge(_))
     }
 
     /// The algorithm itself.
@@ -74,6 +97,8 @@ impl Learner {
         Ok(match self {
             Self::Logistic(config) => Box::new(LogisticRegression::new(config.clone())?),
             Self::LinearMeans => Box::new(LinearMeans),
+            Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
+            Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
         })
     }
 
@@ -84,7 +109,28 @@ impl Learner {
                 format!("logistic regression with {} iterations", config.iterations)
             }
             Self::LinearMeans => "linear means".to_owned(),
+            Self::Fisher(config) => {
+                format!("Fisher's discriminant with {} steps", config.steps)
+            }
+            Self::Ridge(config) => format!("linear regression with {} steps", config.steps),
         }
+    }
+
+    /// The layout of samples to train on.
+    fn layout(&self, rows: usize, columns: usize, slots: usize) -> Result<Layout> {
+        Ok(match self {
+            Self::Logistic(_) | Self::LinearMeans => Layout::for_training(rows, columns, slots)?,
+            Self::Fisher(_) | Self::Ridge(_) => Layout::for_least_squares(rows, columns, 2, slots)?,
+        })
+    }
+}
+
+/// For features whose largest eigenvalue is 1 on the training data of the first sender, with room
+/// for others.
+fn least_squares() -> LeastSquaresConfig {
+    LeastSquaresConfig {
+        steps: 6,
+        largest_eigenvalue: 1.1,
     }
 }
 
@@ -114,7 +160,7 @@ impl Plan {
         // around settles it, as the levels hardly depend on the layout.
         let mut slots = 1 << 13;
         loop {
-            let layout = Layout::for_training(rows, columns, slots)?;
+            let layout = learner.layout(rows, columns, slots)?;
             let levels = requirements(&learner, &layout, verdicts.as_ref())?.levels;
             let literal = ParametersLiteral::for_levels(levels, LOG_SCALE).ok_or_else(|| {
                 Failure::Input(format!(
@@ -147,7 +193,7 @@ impl Plan {
         columns: Option<usize>,
         rows: usize,
     ) -> Result<Self> {
-        let learner = Learner::by_name(kind.learner);
+        let learner = Learner::of_kind(kind)?;
         let spec: FeatureSpec = features.parse()?;
         let columns = match (spec.is_table(), columns) {
             (true, Some(columns)) => columns,

@@ -67,6 +67,7 @@ mod packing;
 mod plain_model;
 mod products;
 mod progress;
+mod refresh;
 mod requirements;
 mod scores;
 mod verdict;
@@ -86,6 +87,7 @@ pub use logistic::{
 pub use matrix::EncryptedMatrix;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
+pub use refresh::{Refresh, RefreshLevels};
 pub use requirements::Requirements;
 pub use scores::EncryptedScores;
 pub use verdict::{EncryptedVerdicts, Verdict};

@@ -192,7 +192,7 @@ impl Products<'_> {
 
     /// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by
     /// it costs neither level nor precision.
-    fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
         let i = vec![Complex64::I; self.layout().slots()];
         let i = self.encoder.encode_complex_at(&i, vector.level(), 1.0)?;
         Ok(self.evaluator.mul_plain(vector, &i)?)

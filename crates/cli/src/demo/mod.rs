@@ -79,6 +79,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         learner: args.learner,
         features: None,
         side: SIDE,
+        steps: None,
     };
     let mut plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
     if args.argmax {

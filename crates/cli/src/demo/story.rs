@@ -84,7 +84,7 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
             columns: ran.plan.columns,
             iterations: match &ran.plan.learner {
                 Learner::Logistic(config) => config.iterations,
-                Learner::LinearMeans => 1,
+                Learner::LinearMeans | Learner::Fisher(_) | Learner::Ridge(_) => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,
         },

@@ -16,8 +16,8 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 
 /// Fisher's linear discriminant of two classes, free of divisions (Graepel, Lauter, Naehrig, ML
-/// Confidential, 2012, section 3.2): w = (G/m + lambda I)^-1 (mu+ - mu-), and a sample is positive
-/// if it projects beyond the middle of the class means mu+ and mu-.
+/// Confidential, 2012, section 3.2): w = (G/m)^-1 (mu+ - mu-), regularised by the number of steps,
+/// and a sample is positive if it projects beyond the middle of the class means mu+ and mu-.
 ///
 /// For centred features (mean zero over all samples, as after standardisation) G/m is their
 /// covariance, and that leads to the same direction as the covariance within the classes does: the
@@ -84,6 +84,7 @@ impl Estimator for FisherDiscriminant {
             encoder,
             matrix: features,
             labels,
+            refresh: None,
         };
         task.fisher(progress)
     }

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::LeastSquaresConfig;
-use super::gram::statistics;
+use super::gram::{masked, statistics};
+use super::refreshed::{REFRESH_COST, Row, refreshed};
 use super::shape::Bands;
 use super::solve::{Matrix, Scaled};
 use crate::error::LearnError;
@@ -17,6 +18,7 @@ use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
+use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
 
 /// What a score of Fisher's discriminant is multiplied by.
@@ -45,6 +47,32 @@ pub(super) fn requirements(
     }
 }
 
+/// Levels below the samples at which their statistics are packed and refreshed: the products, their
+/// scaling, and the masks of packing.
+const STATISTICS_LEVELS: usize = 3;
+
+/// The level to encrypt samples at that are refreshed.
+pub(super) fn sample_level(levels: RefreshLevels) -> usize {
+    levels.input + STATISTICS_LEVELS
+}
+
+/// What samples need that are refreshed: all rotations of a block at once.
+pub(super) fn sample_requirements(
+    layout: &Layout,
+    task: Task,
+    levels: RefreshLevels,
+) -> Result<Requirements, LearnError> {
+    let shape = Bands::new(layout, task.classes)?;
+    let (babies, giants) = shape.sample_steps();
+    let steps = babies.into_iter().chain(giants).filter(|&step| step != 0);
+    Ok(Requirements {
+        levels: sample_level(levels),
+        rotations: steps.chain(layout.sample_rotations()).collect(),
+        relinearization: true,
+        conjugation: true,
+    })
+}
+
 /// All that training takes.
 pub(super) struct Job<'a> {
     pub config: &'a LeastSquaresConfig,
@@ -54,6 +82,7 @@ pub(super) struct Job<'a> {
     pub encoder: &'a Encoder,
     pub matrix: &'a EncryptedMatrix,
     pub labels: &'a Labels,
+    pub refresh: Option<&'a dyn Refresh>,
 }
 
 impl Job<'_> {
@@ -68,16 +97,12 @@ impl Job<'_> {
         let counter = Counter::new(self.cost(outputs, labels), progress);
         let products = self.products(&counter);
         let (matrix, moments) = self.matrix(&products, Some(self.labels), level)?;
+        let vectors = self.in_pairs(&products, moments)?;
         let coefficients = self.config.polynomial();
-        let solutions = moments
-            .iter()
-            .map(|moment| {
-                matrix.apply(&coefficients, moment, || {
-                    counter.add(self.step_cost(), "solving");
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let weights = self.in_rows(&solutions)?;
+        let solutions = matrix.apply(&coefficients, &vectors, || {
+            counter.add(self.step_cost(), "solving");
+        })?;
+        let weights = self.in_rows(&products, &solutions, outputs)?;
         self.model(weights, None)
     }
 
@@ -100,9 +125,10 @@ impl Job<'_> {
         };
         let difference = evaluator.lower_to(&means.difference[0], level - 2)?;
         let coefficients = self.config.polynomial();
-        let solution = matrix.apply(&coefficients, &difference, || {
+        let solutions = matrix.apply(&coefficients, &[difference], || {
             counter.add(self.step_cost(), "solving");
         })?;
+        let solution = solutions.first().ok_or(LearnError::Empty("solutions"))?;
 
         let below = solution.vector.level() - 1;
         let times = |x: f64| evaluator.lower_scaled(&solution.vector, below, solution.factor * x);
@@ -120,6 +146,31 @@ impl Job<'_> {
     }
 
     fn start(&self) -> Result<usize, LearnError> {
+        if let Some(refresh) = self.refresh {
+            let levels = refresh.levels();
+            // What is refreshed, and what the steps take of it.
+            let after = self.config.steps + 1 + LinearModel::LEVEL;
+            let needs = Requirements {
+                levels: after,
+                ..self.needs.clone()
+            };
+            needs.start_level(
+                "the steps of the solution",
+                levels.output,
+                0,
+                self.evaluator,
+            )?;
+            let needs = sample_requirements(self.matrix.layout(), self.labels.task(), levels)?;
+            let level = needs.levels;
+            check_fit(
+                &needs,
+                self.evaluator,
+                self.encoder,
+                self.matrix,
+                self.labels,
+            )?;
+            return Ok(level);
+        }
         check_fit(
             &self.needs,
             self.evaluator,
@@ -138,38 +189,89 @@ impl Job<'_> {
         }
     }
 
-    /// The matrix of the system, and the moments of the labels, two levels below the samples.
+    /// The matrix of the system, and the moments of the labels: two levels below the samples, or
+    /// refreshed, at the level that the rest takes.
     fn matrix(
         &self,
         products: &Products<'_>,
         labels: Option<&Labels>,
         level: usize,
     ) -> Result<(Matrix<'_>, Vec<Ciphertext>), LearnError> {
-        let factor = 4.0 / self.config.largest_eigenvalue;
-        let (bands, moments) = statistics(products, &self.shape, labels, level, factor)?;
+        let bound = self.config.largest_eigenvalue;
+        let Some(refresh) = self.refresh else {
+            let factor = 4.0 / bound;
+            let (bands, moments) = statistics(products, &self.shape, labels, level, factor)?;
+            return Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments));
+        };
+        // Entries of the matrix are at most its largest eigenvalue, moments its root, as labels
+        // are at most 1.
+        let (bands, moments) = statistics(products, &self.shape, labels, level, 1.0 / bound)?;
+        let bands = bands.into_iter().map(|vector| Row {
+            vector,
+            magnitude: 1.0,
+            factor: 4.0,
+        });
+        let moments = moments.into_iter().map(|vector| Row {
+            vector,
+            magnitude: bound.sqrt(),
+            factor: 1.0,
+        });
+        let rows: Vec<_> = bands.chain(moments).collect();
+        let target = self.config.steps + LinearModel::LEVEL;
+        let mut bands = refreshed(products, &rows, refresh, target)?;
+        let moments = bands.split_off(self.shape.count());
         Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments))
     }
 
-    /// Weight vectors, one an output and times their factor, in the rows that a model has for them:
+    /// Two real vectors as one complex one, since the matrix is real: half the work.
+    fn in_pairs(
+        &self,
+        products: &Products<'_>,
+        vectors: Vec<Ciphertext>,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        vectors
+            .chunks(2)
+            .map(|pair| match pair {
+                [real, imaginary] => Ok(self.evaluator.add(real, &products.times_i(imaginary)?)?),
+                _ => Ok(pair[0].clone()),
+            })
+            .collect()
+    }
+
+    /// Weight vectors, two an output and times their factor, in the rows that a model has for them:
     /// one level lower.
-    fn in_rows(&self, solutions: &[Scaled]) -> Result<Ciphertext, LearnError> {
-        if let [Scaled { vector, factor }] = solutions {
-            return Ok(self
-                .evaluator
-                .lower_scaled(vector, vector.level() - 1, *factor)?);
+    fn in_rows(
+        &self,
+        products: &Products<'_>,
+        solutions: &[Scaled],
+        outputs: usize,
+    ) -> Result<Ciphertext, LearnError> {
+        let evaluator = self.evaluator;
+        let factor = solutions.first().map_or(1.0, |solution| solution.factor);
+        if outputs == 1 {
+            let vector = &solutions[0].vector;
+            return Ok(evaluator.lower_scaled(vector, vector.level() - 1, factor)?);
         }
-        let layout = self.matrix.layout();
-        let masks = solutions
+        let parts = solutions
             .par_iter()
-            .enumerate()
-            .map(|(class, Scaled { vector, factor })| {
-                let mask = packing::class_mask(layout, solutions.len(), class, *factor);
-                Ok(self.encoder.encode(&mask, vector.level())?)
+            .map(|Scaled { vector, .. }| {
+                let conjugate = evaluator.conjugate(vector)?;
+                let imaginary = products.times_i(&evaluator.sub(&conjugate, vector)?)?;
+                Ok([evaluator.add(vector, &conjugate)?, imaginary])
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
-        let pairs: Vec<_> = solutions.iter().map(|s| &s.vector).zip(&masks).collect();
-        let sum = self.evaluator.mul_plain_sum(&pairs)?;
-        Ok(self.evaluator.rescale(&sum)?)
+        let layout = self.matrix.layout();
+        let twice: Vec<_> = parts
+            .iter()
+            .flatten()
+            .take(outputs)
+            .enumerate()
+            .map(|(class, vector)| {
+                let mask = packing::class_mask(layout, outputs, class, factor / 2.0);
+                (vector, mask)
+            })
+            .collect();
+        masked(products, &twice)
     }
 
     fn model(
@@ -198,8 +300,17 @@ impl Job<'_> {
     fn cost(&self, outputs: usize, labels: usize) -> usize {
         let layout = self.matrix.layout();
         let (babies, giants) = self.shape.sample_steps();
-        let steps = outputs * (self.config.steps - 1);
-        layout.grid_rows() * (babies.len() + giants.len())
+        let steps = outputs.div_ceil(2) * (self.config.steps - 1);
+        let refreshes = match self.refresh {
+            None => 0,
+            Some(_) => {
+                let rows = self.shape.count() + outputs;
+                let unpacking = paired_key_switches(rows, layout.column_rotations());
+                rows.div_ceil(layout.block_rows()) * REFRESH_COST + rows + unpacking
+            }
+        };
+        refreshes
+            + layout.grid_rows() * (babies.len() + giants.len())
             + summing(layout, self.shape.count())
             + labels
             + steps * self.step_cost()

@@ -183,7 +183,7 @@ fn of_classes(
 }
 
 /// The sum of masked vectors, one level lower.
-fn masked(
+pub(super) fn masked(
     products: &Products<'_>,
     terms: &[(&Ciphertext, Vec<f64>)],
 ) -> Result<Ciphertext, LearnError> {

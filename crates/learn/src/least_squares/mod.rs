@@ -2,9 +2,9 @@
 //!
 //! All that these estimators need of m samples is the Gram matrix G = X^T X and the moment of the
 //! labels H = X^T Y. Both are sums over the samples, so the rest does not depend on their number: the
-//! system (G/m + lambda I) W = H/m is solved without a division, by a polynomial in the matrix
-//! (Graepel, Lauter, Naehrig, ML Confidential, 2012, section 3.2, take gradient steps; these are
-//! Chebyshev steps, the fastest that know the interval of the spectrum only).
+//! system G W = H is solved without a division, by a polynomial in the matrix (Graepel, Lauter,
+//! Naehrig, ML Confidential, 2012, section 3.2, take gradient steps; these are Chebyshev steps, and
+//! their number regularises).
 //!
 //! * [`LinearRegression`]: the weights are the solution, for two classes or many.
 //! * [`FisherDiscriminant`]: two classes, with the threshold in the middle of the class means.
@@ -13,6 +13,7 @@ mod chebyshev;
 mod fisher;
 mod fit;
 mod gram;
+mod refreshed;
 mod regression;
 mod shape;
 mod simulate;
@@ -32,11 +33,10 @@ const MAX_STEPS: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LeastSquaresConfig {
-    /// Steps of the solution, 1 to 64: K steps take K levels.
+    /// Steps of the solution, 1 to 64: K steps take K levels. The fewer, the less the weights follow
+    /// the samples where these vary little: K steps damp the directions in which X^T X / m is below
+    /// about its bound divided by (2 K)^2, much as a ridge of that size does.
     pub steps: usize,
-    /// lambda, what is added to the eigenvalues of X^T X / m: the larger, the fewer steps, and the
-    /// less the weights follow the samples.
-    pub ridge: f64,
     /// A bound on the eigenvalues of X^T X / m. Beyond it the polynomial grows without bounds, and
     /// encrypted training fails without a sign; the twin checks it. Scale features by a public
     /// number so that it holds.
@@ -48,7 +48,6 @@ impl Default for LeastSquaresConfig {
     fn default() -> Self {
         Self {
             steps: 10,
-            ridge: 0.01,
             largest_eigenvalue: 1.1,
         }
     }
@@ -74,20 +73,12 @@ impl LeastSquaresConfig {
                 "0.001 to 1000000",
             );
         }
-        if !(bound * 1e-5..=bound).contains(&self.ridge) {
-            return refuse(
-                "the ridge parameter",
-                self.ridge,
-                "between the bound on the largest eigenvalue and a hundred thousandth of it",
-            );
-        }
         Ok(())
     }
 
     /// Coefficients of the solution in the basis of Chebyshev; see [`chebyshev::inverse`].
     fn polynomial(&self) -> Vec<f64> {
-        let high = self.ridge + self.largest_eigenvalue;
-        chebyshev::inverse(self.ridge, high, self.steps)
+        chebyshev::inverse(self.largest_eigenvalue, self.steps)
     }
 
     /// Levels from the samples to the solution times its last factor: the products, their scaling,

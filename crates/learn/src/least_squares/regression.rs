@@ -1,6 +1,6 @@
-//! Linear regression with a ridge.
+//! Linear regression on the labels.
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::{Encoder, Evaluator, KeyPlan, Parameters};
 
 use super::shape::Bands;
 use super::{LeastSquaresConfig, fit, simulate};
@@ -12,11 +12,12 @@ use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
-use crate::progress::Listener;
+use crate::progress::{Listener, Progress};
+use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
 
-/// Ridge regression on the labels: the weights that minimise |X w - y|^2 / m + lambda |w|^2, with
-/// y = +-1/2 for two classes, and one column of zeros and ones a class for more.
+/// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
+/// and one column of zeros and ones a class for more. The number of steps takes the place of a ridge.
 ///
 /// Append a constant feature if an intercept is wanted. The samples must lie in one column of blocks
 /// ([`Layout::for_least_squares`]).
@@ -26,8 +27,8 @@ use crate::requirements::Requirements;
 ///
 /// let features = Features::new(&[1.0, 1.0, 0.5, 1.0, -0.5, 1.0, -1.0, 1.0], 2)?;
 /// let labels = ClassLabels::new(vec![true, true, false, false])?;
-/// let ridge = LinearRegression::new(LeastSquaresConfig::default())?;
-/// let model = ridge.simulate(&features, &labels)?.model;
+/// let regression = LinearRegression::new(LeastSquaresConfig::default())?;
+/// let model = regression.simulate(&features, &labels)?.model;
 /// assert_eq!(model.predict(&features)?, labels.as_slice());
 /// # Ok::<(), tapetum_learn::LearnError>(())
 /// ```
@@ -49,6 +50,72 @@ impl LinearRegression {
     /// The settings.
     pub fn config(&self) -> &LeastSquaresConfig {
         &self.config
+    }
+
+    /// The level to encrypt samples at for [`fit_refreshed`](Self::fit_refreshed).
+    pub fn sample_level(levels: RefreshLevels) -> usize {
+        fit::sample_level(levels)
+    }
+
+    /// The keys of [`fit_refreshed`](Self::fit_refreshed), those of the refresh itself apart: many
+    /// rotations of samples, which are low, and a few of the matrix, which are high.
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
+    pub fn refreshed_key_plan(
+        &self,
+        layout: &Layout,
+        task: Task,
+        levels: RefreshLevels,
+        parameters: &Parameters,
+    ) -> Result<KeyPlan, LearnError> {
+        let samples = fit::sample_requirements(layout, task, levels)?;
+        let solution = Requirements {
+            levels: self.config.steps + 1 + LinearModel::LEVEL,
+            ..self.requirements(layout, task)
+        };
+        Ok(samples
+            .key_plan(parameters)
+            .join(&solution.key_plan(parameters)))
+    }
+
+    /// [`fit`](Estimator::fit) with refreshed statistics: the samples need levels for one product
+    /// and its packing only ([`sample_level`](Self::sample_level)), whatever the number of steps,
+    /// which have the levels of the refresh.
+    ///
+    /// # Errors
+    /// As [`fit`](Estimator::fit).
+    pub fn fit_refreshed(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        refresh: &dyn Refresh,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<LinearModel, LearnError> {
+        self.job(evaluator, encoder, features, labels, Some(refresh))?
+            .regression(progress)
+    }
+
+    fn job<'a>(
+        &'a self,
+        evaluator: &'a Evaluator,
+        encoder: &'a Encoder,
+        features: &'a EncryptedMatrix,
+        labels: &'a Labels,
+        refresh: Option<&'a dyn Refresh>,
+    ) -> Result<fit::Job<'a>, LearnError> {
+        Ok(fit::Job {
+            config: &self.config,
+            shape: Bands::new(features.layout(), labels.classes())?,
+            needs: self.requirements(features.layout(), labels.task()),
+            evaluator,
+            encoder,
+            matrix: features,
+            labels,
+            refresh,
+        })
     }
 }
 
@@ -75,17 +142,7 @@ impl Estimator for LinearRegression {
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        let shape = Bands::new(features.layout(), labels.classes())?;
-        let needs = self.requirements(features.layout(), labels.task());
-        let task = fit::Job {
-            config: &self.config,
-            shape,
-            needs,
-            evaluator,
-            encoder,
-            matrix: features,
-            labels,
-        };
-        task.regression(progress)
+        self.job(evaluator, encoder, features, labels, None)?
+            .regression(progress)
     }
 }

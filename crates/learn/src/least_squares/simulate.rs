@@ -61,7 +61,7 @@ fn mean(features: &Features<'_>, column: &[f64]) -> Vec<f64> {
     sum.into_iter().map(|x| x / samples).collect()
 }
 
-/// p(G/m + lambda I).
+/// p(G/m).
 struct Solution {
     gram: Vec<Vec<f64>>,
     largest_eigenvalue: f64,

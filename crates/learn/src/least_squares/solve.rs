@@ -1,4 +1,4 @@
-//! The solution of (G/m + lambda I) W = H/m by a polynomial in the matrix, under encryption.
+//! The solution of G W = H by a polynomial in the matrix, under encryption.
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
@@ -35,29 +35,50 @@ impl<'a> Matrix<'a> {
         })
     }
 
-    /// p(A) v with the coefficients of p in the basis of Chebyshev, T_k of this matrix by its
-    /// recurrence: one level for each coefficient after the first, and the factor.
+    /// p(A) v for each vector v, with the coefficients of p in the basis of Chebyshev, T_k of this
+    /// matrix by its recurrence: one level for each coefficient after the first, and the factor.
     pub fn apply(
-        &self,
+        mut self,
         coefficients: &[f64],
-        vector: &Ciphertext,
+        vectors: &[Ciphertext],
         mut step_done: impl FnMut(),
-    ) -> Result<Scaled, LearnError> {
+    ) -> Result<Vec<Scaled>, LearnError> {
         let evaluator = self.evaluator;
         // Twice T_k(A) v. The first of them is needed in the recurrence only.
-        let mut terms = vec![evaluator.mul_integer(vector, 2)?];
+        let twice = |vector| Ok(vec![evaluator.mul_integer(vector, 2)?]);
+        let mut terms = vectors
+            .iter()
+            .map(twice)
+            .collect::<Result<Vec<_>, LearnError>>()?;
         for k in 1..coefficients.len() {
-            let next = match k {
-                1 => self.times(vector)?,
-                _ => {
-                    let product = self.times(&terms[k - 1])?;
-                    let before = evaluator.lower_to(&terms[k - 2], product.level())?;
-                    evaluator.sub(&product, &before)?
-                }
-            };
-            terms.push(next);
-            step_done();
+            let level = vectors[0].level() + 1 - k;
+            self.lower_to(level)?;
+            for (terms, vector) in terms.iter_mut().zip(vectors) {
+                let next = match k {
+                    1 => self.times(vector)?,
+                    _ => {
+                        let product = self.times(&terms[k - 1])?;
+                        let before = evaluator.lower_to(&terms[k - 2], product.level())?;
+                        evaluator.sub(&product, &before)?
+                    }
+                };
+                terms.push(next);
+                step_done();
+            }
         }
+        terms
+            .iter()
+            .map(|terms| self.combination(terms, coefficients))
+            .collect()
+    }
+
+    /// The sum of the terms times their coefficients, halved, at the level of the newest.
+    fn combination(
+        &self,
+        terms: &[Ciphertext],
+        coefficients: &[f64],
+    ) -> Result<Scaled, LearnError> {
+        let evaluator = self.evaluator;
         let (newest, older) = terms.split_last().ok_or(LearnError::Empty("steps"))?;
         let (&leading, others) = coefficients
             .split_last()
@@ -73,6 +94,15 @@ impl<'a> Matrix<'a> {
         })
     }
 
+    /// Brings all bands down to where the vectors are.
+    fn lower_to(&mut self, level: usize) -> Result<(), LearnError> {
+        let evaluator = self.evaluator;
+        self.bands.par_iter_mut().try_for_each(|band| {
+            *band = evaluator.lower_to(band, level)?;
+            Ok(())
+        })
+    }
+
     /// The matrix times a vector, one level lower: its upper half by rows and, without the
     /// diagonal, by columns.
     ///
@@ -81,9 +111,7 @@ impl<'a> Matrix<'a> {
     fn times(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
         let evaluator = self.evaluator;
         let shape = &self.shape;
-        let lower = |band| evaluator.lower_to(band, vector.level());
-        let bands = self.bands.par_iter().map(lower);
-        let bands = bands.collect::<Result<Vec<_>, _>>()?;
+        let bands = &self.bands;
         let (babies, giants) = shape.sample_steps();
         let (babies, giants) = rayon::join(
             || rotations(evaluator, vector, &babies),

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use tapetum_ckks::{
-    Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, Parameters, Preset, SecretKey,
+    Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, Preset, SecretKey,
 };
 use tapetum_learn::*;
 
@@ -20,15 +20,19 @@ pub struct World {
 impl World {
     pub fn new(preset: Preset, needs: &Requirements) -> Self {
         let parameters = Parameters::preset(preset);
-        let secret = SecretKey::generate(&parameters).unwrap();
+        Self::with_plan(&parameters, &needs.key_plan(&parameters))
+    }
+
+    pub fn with_plan(parameters: &Parameters, plan: &KeyPlan) -> Self {
+        let secret = SecretKey::generate(parameters).unwrap();
         let mut generator = KeyGenerator::new(&secret).unwrap();
-        let keys = generator.evaluation_keys(&needs.key_plan(&parameters));
+        let keys = generator.evaluation_keys(plan);
         Self {
-            encoder: Encoder::new(&parameters),
+            encoder: Encoder::new(parameters),
             encryptor: Encryptor::with_secret_key(&secret),
             decryptor: Decryptor::new(&secret),
             evaluator: Evaluator::with_keys(keys.unwrap()),
-            parameters,
+            parameters: parameters.clone(),
             secret,
         }
     }

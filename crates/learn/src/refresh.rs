@@ -1,0 +1,51 @@
+//! Getting levels back.
+
+use tapetum_ckks::{Bootstrapper, Ciphertext, Evaluator};
+
+use crate::error::LearnError;
+
+/// Brings a ciphertext that has used up its levels back to a high one, with the same values.
+///
+/// A [`Bootstrapper`] does it without the owner. The values are real, at most 1 in magnitude, and
+/// repeat after as many slots as the estimator tells.
+pub trait Refresh: Sync {
+    /// The levels before and after.
+    fn levels(&self) -> RefreshLevels;
+
+    /// The same values at the output level, at its canonical scale. The ciphertext comes at or
+    /// above the input level, at canonical scale too.
+    ///
+    /// # Errors
+    /// [`LearnError`] if keys are missing or the ciphertext does not fit.
+    fn refresh(
+        &self,
+        evaluator: &Evaluator,
+        ciphertext: &Ciphertext,
+    ) -> Result<Ciphertext, LearnError>;
+}
+
+/// At which levels ciphertexts are refreshed, and come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshLevels {
+    /// The lowest level at which a ciphertext may come.
+    pub input: usize,
+    /// The level at which it comes back.
+    pub output: usize,
+}
+
+impl Refresh for Bootstrapper {
+    fn levels(&self) -> RefreshLevels {
+        RefreshLevels {
+            input: self.plan().input_level(),
+            output: self.plan().output_level(),
+        }
+    }
+
+    fn refresh(
+        &self,
+        evaluator: &Evaluator,
+        ciphertext: &Ciphertext,
+    ) -> Result<Ciphertext, LearnError> {
+        Ok(evaluator.bootstrap(ciphertext, self)?)
+    }
+}

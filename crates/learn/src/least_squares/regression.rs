@@ -52,6 +52,17 @@ impl LinearRegression {
         &self.config
     }
 
+    /// Rotations by which [`fit`](Estimator::fit) turns blocks of samples: it does without keys for
+    /// them, but is faster with them where there are many samples.
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
+    pub fn sample_rotations(&self, layout: &Layout, task: Task) -> Result<Vec<i64>, LearnError> {
+        let (babies, giants) = Bands::new(layout, task.classes)?.sample_steps();
+        let steps = babies.into_iter().chain(giants);
+        Ok(steps.filter(|&step| step != 0).collect())
+    }
+
     /// The level to encrypt samples at for [`fit_refreshed`](Self::fit_refreshed).
     pub fn sample_level(levels: RefreshLevels) -> usize {
         fit::sample_level(levels)

@@ -1,6 +1,7 @@
 //! The automorphisms X -> X^g of the ring, g odd modulo 2N.
 
 use crate::poly::{Coefficient, Evaluation, Poly};
+use crate::simd::{self, Kernel};
 
 /// An odd exponent g modulo 2N: the automorphism X -> X^g.
 ///
@@ -71,9 +72,16 @@ impl GaloisElement {
 #[derive(Clone, Debug)]
 pub struct Automorphism {
     element: GaloisElement,
-    /// `sources[i]` is the position whose value moves to position i.
-    sources: Vec<u32>,
+    /// For each block of eight positions, eight times the block whose values move there plus the
+    /// index of a pattern. Eight neighbours are the values at psi^(e + k N / 4), k < 8, and so are
+    /// their sources: they stay neighbours.
+    blocks: Vec<u32>,
+    /// In which orders they do.
+    patterns: Vec<[u8; BLOCK]>,
 }
+
+/// Positions that stay together.
+const BLOCK: usize = 8;
 
 impl Automorphism {
     /// Prepares X -> X^g.
@@ -83,10 +91,28 @@ impl Automorphism {
         let log_n = element.log_n;
         let rev = |i: u32| i.reverse_bits() >> (32 - log_n);
         let mask = (2u32 << log_n) - 1;
-        let sources = (0..1u32 << log_n)
-            .map(|i| rev(((2 * rev(i) + 1).wrapping_mul(element.exponent) & mask) >> 1))
+        let source =
+            |i: u32| rev(((2 * rev(i) + 1).wrapping_mul(element.exponent) & mask) >> 1) as usize;
+        let mut patterns: Vec<[u8; BLOCK]> = Vec::with_capacity(BLOCK);
+        let blocks = (0..(1u32 << log_n) / BLOCK as u32)
+            .map(|block| {
+                let sources: [usize; BLOCK] =
+                    std::array::from_fn(|k| source(block * BLOCK as u32 + k as u32));
+                let pattern = sources.map(|source| (source % BLOCK) as u8);
+                let known = patterns.iter().position(|&known| known == pattern);
+                let index = known.unwrap_or_else(|| {
+                    patterns.push(pattern);
+                    patterns.len() - 1
+                });
+                (sources[0] / BLOCK * BLOCK + index) as u32
+            })
             .collect();
-        Self { element, sources }
+        debug_assert!(patterns.len() <= BLOCK);
+        Self {
+            element,
+            blocks,
+            patterns,
+        }
     }
 
     /// Which automorphism this is.
@@ -105,10 +131,9 @@ impl Automorphism {
             "degrees must agree"
         );
         Poly::from_limbs_with(poly.basis(), |i, out| {
-            let limb = poly.limb(i);
-            for (out, &source) in out.iter_mut().zip(&self.sources) {
-                *out = limb[source as usize];
-            }
+            let (modulus, limb) = (poly.basis().modulus(i), poly.limb(i));
+            let kernel = Kernel::selected();
+            simd::permute(kernel, modulus, out, limb, &self.blocks, &self.patterns);
         })
     }
 

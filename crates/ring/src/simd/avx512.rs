@@ -64,6 +64,14 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn load_permuted(from: &[f64; LANES], pattern: &[u8; LANES]) -> Self {
+        unsafe {
+            let lanes = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(i64::from_le_bytes(*pattern)));
+            Self(_mm512_permutexvar_pd(lanes, Self::load(from).0))
+        }
+    }
+
+    #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         // Pairs of lanes, then even and odd quarters, twice. Written out: what is not a plain
         // sequence here may not be inlined, and then not be compiled for this instruction set.

@@ -34,6 +34,15 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// Lane j of vector i becomes lane i of vector j.
     fn transpose(rows: [Self; LANES]) -> [Self; LANES];
+    /// From memory, the number at `pattern[i]` to lane i.
+    #[inline(always)]
+    fn load_permuted(from: &[f64; LANES], pattern: &[u8; LANES]) -> Self {
+        let mut permuted = [0.0; LANES];
+        for (to, &lane) in permuted.iter_mut().zip(pattern) {
+            *to = from[lane as usize % LANES];
+        }
+        Self::load(&permuted)
+    }
 }
 
 /// What the kernels do with vectors of residues: real arithmetic, or bounds in its place.

@@ -42,6 +42,12 @@ macro_rules! entry_points {
             pointwise::scale_assign(a: &mut [Residue], c: Residue);
             pointwise::sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64]);
+            pointwise::permute(
+                out: &mut [Residue],
+                limb: &[Residue],
+                blocks: &[u32],
+                patterns: &[[u8; super::lanes::LANES]]
+            );
             accumulate::inner_product(out: &mut [Residue], terms: &[(&[Residue], &[Residue])]);
             accumulate::inner_product_pair(
                 first: &mut [Residue],
@@ -144,6 +150,16 @@ dispatch!(
 dispatch!(
     /// `a[k] = (a[k] - b[k]) c`.
     sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue)
+);
+dispatch!(
+    /// Block k of eight residues of `out` is block `blocks[k] / 8` of `limb`, permuted: its residue
+    /// i is the one at `patterns[blocks[k] % 8][i]`.
+    permute(
+        out: &mut [Residue],
+        limb: &[Residue],
+        blocks: &[u32],
+        patterns: &[[u8; lanes::LANES]]
+    )
 );
 dispatch!(
     /// `out[k] = sum over i of terms[i].0[k] * terms[i].1[k]`; at most 2^10 terms.
@@ -251,6 +267,16 @@ mod tests {
         agree(a, |kernel, a| sub_scale_assign(kernel, m, a, b, c));
     }
 
+    fn check_permutations(m: Modulus, limb: &[Residue]) {
+        // All blocks backwards, by two patterns.
+        let patterns = [[3, 1, 4, 0, 5, 7, 2, 6], [7, 6, 5, 4, 3, 2, 1, 0]];
+        let count = limb.len() as u32 / 8;
+        let blocks: Vec<u32> = (0..count).map(|k| (count - 1 - k) * 8 + k % 2).collect();
+        agree(limb, |kernel, out| {
+            permute(kernel, m, out, limb, &blocks, &patterns)
+        });
+    }
+
     fn check_sums(m: Modulus, limbs: &[Vec<Residue>], weights: &[Residue]) {
         let zero = vec![Residue::ZERO; limbs[0].len()];
         let rows: Vec<&[Residue]> = limbs.iter().map(Vec::as_slice).collect();
@@ -299,6 +325,7 @@ mod tests {
             (m, limbs) in prop::sample::select(moduli()).prop_flat_map(|m| (Just(m), limbs(m, 3, 48)))
         ) {
             check_pointwise(m, &limbs);
+            check_permutations(m, &limbs[0]);
         }
 
         #[test]

@@ -44,6 +44,23 @@ pub(crate) fn neg_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue]) {
     }
 }
 
+/// Moves blocks of eight and permutes each.
+#[inline(always)]
+pub(crate) fn permute<L: Lanes>(
+    _: Modular<L>,
+    out: &mut [Residue],
+    limb: &[Residue],
+    blocks: &[u32],
+    patterns: &[[u8; LANES]],
+) {
+    let (out, _) = numbers_mut(out).as_chunks_mut::<LANES>();
+    let (limb, _) = numbers(limb).as_chunks::<LANES>();
+    for (out, &block) in out.iter_mut().zip(blocks) {
+        let pattern = &patterns[block as usize % LANES];
+        L::load_permuted(&limb[block as usize / LANES], pattern).store(out);
+    }
+}
+
 #[inline(always)]
 pub(crate) fn add_constant<L: Lanes>(m: Modular<L>, a: &mut [Residue], c: Residue) {
     let c = m.splat(c.as_f64());

@@ -2,6 +2,7 @@
 
 mod transform;
 
+use super::lanes::LANES;
 use crate::modulus::{Modulus, Residue};
 
 pub(crate) use transform::Tables;
@@ -38,6 +39,23 @@ pub(crate) fn mul_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue]) {
 pub(crate) fn add_constant(modulus: Modulus, a: &mut [Residue], c: Residue) {
     for a in a {
         *a = modulus.add(*a, c);
+    }
+}
+
+/// Moves blocks of eight and permutes each.
+pub(crate) fn permute(
+    _: Modulus,
+    out: &mut [Residue],
+    limb: &[Residue],
+    blocks: &[u32],
+    patterns: &[[u8; LANES]],
+) {
+    for (out, &block) in out.chunks_exact_mut(LANES).zip(blocks) {
+        let pattern = patterns[block as usize % LANES];
+        let start = block as usize / LANES * LANES;
+        for (out, lane) in out.iter_mut().zip(pattern) {
+            *out = limb[start + lane as usize];
+        }
     }
 }
 

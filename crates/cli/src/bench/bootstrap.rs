@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 use cpu_time::ProcessTime;
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{
@@ -27,6 +27,7 @@ Examples:
   tapetum bench bootstrap --plan
   tapetum bench bootstrap
   tapetum bench bootstrap --slots 4096 --kind real --runs 100
+  tapetum bench bootstrap --slots 32768 --threads 1,2
   tapetum bench bootstrap --slots 32768 --chain 50 --json > chain.json
 
 Every run takes other random numbers in [-1, 1]. Times are medians over the runs, after a warm-up;
@@ -39,9 +40,9 @@ pub struct Bootstrap {
     /// What is in the slots.
     #[arg(long, value_enum, default_value = "complex")]
     pub kind: Kind,
-    /// How many threads compute.
-    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    pub threads: usize,
+    /// How many threads compute. Several numbers take turns in each run.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: Vec<usize>,
     /// How many random vectors are refreshed.
     #[arg(long, default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub runs: usize,
@@ -119,10 +120,7 @@ pub fn run(args: &Bootstrap, steps: Steps) -> Result<Report> {
         chain: Vec::new(),
     };
     if let &[slots] = &args.slots[..] {
-        let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
-        let (row, chain) = pool.install(|| measure(args, slots, steps))?;
-        report.rows.push(row);
-        report.chain = chain;
+        (report.rows, report.chain) = measure(args, slots, steps)?;
         return Ok(report);
     }
     for slots in &args.slots {
@@ -143,7 +141,8 @@ fn in_own_process(args: &Bootstrap, slots: usize) -> Result<Report> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--json", "--quiet", "bench", "bootstrap"]);
     command.args(["--kind", kind.get_name(), "--slots", &slots.to_string()]);
-    command.args(["--threads", &args.threads.to_string()]);
+    let threads: Vec<String> = args.threads.iter().map(usize::to_string).collect();
+    command.args(["--threads", &threads.join(",")]);
     command.args(["--runs", &args.runs.to_string()]);
     if let Some(times) = args.chain {
         command.args(["--chain", &times.to_string()]);
@@ -214,26 +213,45 @@ impl Parties {
     }
 }
 
-fn measure(args: &Bootstrap, slots: usize, steps: Steps) -> Result<(Row, Vec<Link>)> {
+/// The bootstrappings with one number of threads.
+struct Turn {
+    pool: ThreadPool,
+    errors: Errors,
+    cpu: Vec<f64>,
+    wall: Vec<f64>,
+}
+
+fn measure(args: &Bootstrap, slots: usize, steps: Steps) -> Result<(Vec<Row>, Vec<Link>)> {
     let plan = plan(args, slots)?;
     let parameters = plan.parameters();
     let parties = Parties::new(&plan, steps)?;
     let mut numbers = Numbers::new(slots as u64);
 
-    let mut errors = Errors::default();
-    let (mut cpu, mut wall) = (Vec::new(), Vec::new());
+    let turn = |&threads: &usize| {
+        Ok(Turn {
+            pool: ThreadPoolBuilder::new().num_threads(threads).build()?,
+            errors: Errors::default(),
+            cpu: Vec::new(),
+            wall: Vec::new(),
+        })
+    };
+    let mut turns = args.threads.iter().map(turn).collect::<Result<Vec<_>>>()?;
     let step = steps.begin("bootstrapping");
     for run in 0..=args.runs {
-        let values = numbers.vector(&plan);
-        let fresh = parties.encrypt(&values)?;
-        let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
-        let refreshed = parties.evaluator.bootstrap(&fresh, &parties.bootstrapper)?;
-        // The first is for caches, page tables and the allocator.
-        if run > 0 {
-            cpu.push(cpu_start.elapsed().as_secs_f64());
-            wall.push(wall_start.elapsed().as_secs_f64());
+        for turn in &mut turns {
+            let values = numbers.vector(&plan);
+            let fresh = parties.encrypt(&values)?;
+            let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
+            let refreshed = turn
+                .pool
+                .install(|| parties.evaluator.bootstrap(&fresh, &parties.bootstrapper))?;
+            // The first is for caches, page tables and the allocator.
+            if run > 0 {
+                turn.cpu.push(cpu_start.elapsed().as_secs_f64());
+                turn.wall.push(wall_start.elapsed().as_secs_f64());
+            }
+            turn.errors.join(parties.errors(&refreshed, &values)?);
         }
-        errors.join(parties.errors(&refreshed, &values)?);
         step.advance(run, args.runs);
     }
     step.finish();
@@ -258,21 +276,24 @@ fn measure(args: &Bootstrap, slots: usize, steps: Steps) -> Result<(Row, Vec<Lin
         }
         step.finish();
     }
-    let row = Row {
-        log_n: parameters.log_n(),
-        slots,
-        threads: args.threads,
-        cpu_s: median(&mut cpu),
-        wall_s: median(&mut wall),
-        levels_left: plan.output_level() - plan.input_level(),
-        bits_mean: errors.bits_mean(),
-        bits_worst: errors.bits_worst(),
-        keys_bytes: plan.keys().file_bytes(parameters)?,
-        peak_rss_bytes: peak_rss()?,
-        security_bits: parameters.security().bits(),
-        runs: args.runs,
+    let row = |turn: &mut Turn| {
+        Ok(Row {
+            log_n: parameters.log_n(),
+            slots,
+            threads: turn.pool.current_num_threads(),
+            cpu_s: median(&mut turn.cpu),
+            wall_s: median(&mut turn.wall),
+            levels_left: plan.output_level() - plan.input_level(),
+            bits_mean: turn.errors.bits_mean(),
+            bits_worst: turn.errors.bits_worst(),
+            keys_bytes: plan.keys().file_bytes(parameters)?,
+            peak_rss_bytes: peak_rss()?,
+            security_bits: parameters.security().bits(),
+            runs: args.runs,
+        })
     };
-    Ok((row, chain))
+    let rows = turns.iter_mut().map(row).collect::<Result<_>>()?;
+    Ok((rows, chain))
 }
 
 fn plan(args: &Bootstrap, slots: usize) -> Result<BootstrappingPlan> {

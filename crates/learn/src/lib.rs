@@ -77,7 +77,9 @@ pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
-pub use least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
+pub use least_squares::{
+    FisherDiscriminant, LeastSquaresConfig, LinearRegression, SufficientStatistics,
+};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
 pub use logistic::{

@@ -169,6 +169,67 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
     }
 }
 
+/// Three contributors; then one of them leaves.
+#[test]
+fn contributors_add_up_and_can_be_removed() {
+    let regression = LinearRegression::new(config(4)).unwrap();
+    let (cols, classes) = (7, 3);
+    let parts = [11, 12, 13].map(|seed| Data::clouds(200, cols, classes, seed));
+    let parameters = Parameters::preset(Preset::N14);
+    let slots = parameters.slots();
+    let task = Task {
+        classes,
+        labels: LabelKind::Encrypted,
+    };
+    let samples = Layout::new(200, cols, slots / 8, 8).unwrap();
+    let needs = regression
+        .statistics_requirements(cols, task, slots)
+        .unwrap()
+        .then(LinearModel::requirements(&samples, 8, classes).unwrap());
+    assert_eq!(needs.levels, 7);
+    let world = World::new(Preset::N14, &needs);
+    let encrypted: Vec<_> = parts
+        .iter()
+        .map(|part| {
+            let (features, labels) = (part.features(), &part.labels);
+            let (encoder, encryptor) = (&world.encoder, &world.encryptor);
+            let level = needs.levels;
+            SufficientStatistics::encrypt(&features, labels, 500, level, encoder, encryptor)
+                .unwrap()
+        })
+        .collect();
+    for chosen in [vec![0, 1, 2], vec![2, 0]] {
+        let those: Vec<_> = chosen.iter().map(|&i| &encrypted[i]).collect();
+        let total = SufficientStatistics::total(&those, &world.evaluator).unwrap();
+        assert_eq!(total.samples(), 200 * chosen.len());
+        let mut last = None;
+        let model = regression
+            .fit_statistics(&world.evaluator, &world.encoder, &total, &mut |p| {
+                last = Some(p)
+            })
+            .unwrap();
+        assert!(last.is_some_and(|p: Progress| p.done == p.total));
+
+        // The twin has the samples of all in one.
+        let values: Vec<_> = chosen
+            .iter()
+            .flat_map(|&i| parts[i].values.clone())
+            .collect();
+        let labels = chosen
+            .iter()
+            .flat_map(|&i| parts[i].labels.as_slice().to_vec());
+        let labels = ClassLabels::of_classes(labels.collect(), classes).unwrap();
+        let features = Features::new(&values, cols).unwrap();
+        let twin = regression.simulate(&features, &labels).unwrap().model;
+        let found = world.decrypt_model(&model);
+        assert_close("weights", &found.weights, &twin.weights, BOUND);
+        let samples = world.encrypt(&parts[1], samples, LinearModel::SAMPLE_LEVEL);
+        let found = world.decrypt(&world.score(&model, &samples));
+        let expected = twin.decision_function(&parts[1].features()).unwrap();
+        assert_close("scores", &found, &expected, BOUND);
+    }
+}
+
 #[test]
 fn the_twin_comes_close_to_the_solution() {
     let data = Data::gaussians(300, 6, 4);

@@ -97,12 +97,12 @@ impl Job<'_> {
         let counter = Counter::new(self.cost(outputs, labels), progress);
         let products = self.products(&counter);
         let (matrix, moments) = self.matrix(&products, Some(self.labels), level)?;
-        let vectors = self.in_pairs(&products, moments)?;
+        let vectors = in_pairs(&products, moments)?;
         let coefficients = self.config.polynomial();
         let solutions = matrix.apply(&coefficients, &vectors, || {
             counter.add(self.step_cost(), "solving");
         })?;
-        let weights = self.in_rows(&products, &solutions, outputs)?;
+        let weights = in_rows(&products, &solutions, outputs)?;
         self.model(weights, None)
     }
 
@@ -223,57 +223,6 @@ impl Job<'_> {
         Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments))
     }
 
-    /// Two real vectors as one complex one, since the matrix is real: half the work.
-    fn in_pairs(
-        &self,
-        products: &Products<'_>,
-        vectors: Vec<Ciphertext>,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
-        vectors
-            .chunks(2)
-            .map(|pair| match pair {
-                [real, imaginary] => Ok(self.evaluator.add(real, &products.times_i(imaginary)?)?),
-                _ => Ok(pair[0].clone()),
-            })
-            .collect()
-    }
-
-    /// Weight vectors, two an output and times their factor, in the rows that a model has for them:
-    /// one level lower.
-    fn in_rows(
-        &self,
-        products: &Products<'_>,
-        solutions: &[Scaled],
-        outputs: usize,
-    ) -> Result<Ciphertext, LearnError> {
-        let evaluator = self.evaluator;
-        let factor = solutions.first().map_or(1.0, |solution| solution.factor);
-        if outputs == 1 {
-            let vector = &solutions[0].vector;
-            return Ok(evaluator.lower_scaled(vector, vector.level() - 1, factor)?);
-        }
-        let parts = solutions
-            .par_iter()
-            .map(|Scaled { vector, .. }| {
-                let conjugate = evaluator.conjugate(vector)?;
-                let imaginary = products.times_i(&evaluator.sub(&conjugate, vector)?)?;
-                Ok([evaluator.add(vector, &conjugate)?, imaginary])
-            })
-            .collect::<Result<Vec<_>, LearnError>>()?;
-        let layout = self.matrix.layout();
-        let twice: Vec<_> = parts
-            .iter()
-            .flatten()
-            .take(outputs)
-            .enumerate()
-            .map(|(class, vector)| {
-                let mask = packing::class_mask(layout, outputs, class, factor / 2.0);
-                (vector, mask)
-            })
-            .collect();
-        masked(products, &twice)
-    }
-
     fn model(
         &self,
         weights: Ciphertext,
@@ -322,4 +271,55 @@ impl Job<'_> {
 /// The bands come before the labels, so the last band may be paired with the first of them.
 fn summing(layout: &Layout, vectors: usize) -> usize {
     vectors + paired_key_switches(vectors, layout.column_rotations())
+}
+
+/// Two real vectors as one complex one, since the matrix is real: half the work.
+pub(super) fn in_pairs(
+    products: &Products<'_>,
+    vectors: Vec<Ciphertext>,
+) -> Result<Vec<Ciphertext>, LearnError> {
+    vectors
+        .chunks(2)
+        .map(|pair| match pair {
+            [real, imaginary] => Ok(products
+                .evaluator
+                .add(real, &products.times_i(imaginary)?)?),
+            _ => Ok(pair[0].clone()),
+        })
+        .collect()
+}
+
+/// Weight vectors, two an output and times their factor, in the rows that a model has for them:
+/// one level lower.
+pub(super) fn in_rows(
+    products: &Products<'_>,
+    solutions: &[Scaled],
+    outputs: usize,
+) -> Result<Ciphertext, LearnError> {
+    let evaluator = products.evaluator;
+    let factor = solutions.first().map_or(1.0, |solution| solution.factor);
+    if outputs == 1 {
+        let vector = &solutions[0].vector;
+        return Ok(evaluator.lower_scaled(vector, vector.level() - 1, factor)?);
+    }
+    let parts = solutions
+        .par_iter()
+        .map(|Scaled { vector, .. }| {
+            let conjugate = evaluator.conjugate(vector)?;
+            let imaginary = products.times_i(&evaluator.sub(&conjugate, vector)?)?;
+            Ok([evaluator.add(vector, &conjugate)?, imaginary])
+        })
+        .collect::<Result<Vec<_>, LearnError>>()?;
+    let layout = products.layout();
+    let twice: Vec<_> = parts
+        .iter()
+        .flatten()
+        .take(outputs)
+        .enumerate()
+        .map(|(class, vector)| {
+            let mask = packing::class_mask(layout, outputs, class, factor / 2.0);
+            (vector, mask)
+        })
+        .collect();
+    masked(products, &twice)
 }

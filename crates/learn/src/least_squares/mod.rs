@@ -18,6 +18,7 @@ mod regression;
 mod shape;
 mod simulate;
 mod solve;
+mod statistics;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ use crate::error::LearnError;
 
 pub use fisher::FisherDiscriminant;
 pub use regression::LinearRegression;
+pub use statistics::SufficientStatistics;
 
 /// Most steps of the solution.
 const MAX_STEPS: usize = 64;

@@ -8,6 +8,7 @@ use tapetum_ckks::Ciphertext;
 
 use super::gram::masked;
 use crate::error::LearnError;
+use crate::layout::Layout;
 use crate::products::Products;
 use crate::refresh::Refresh;
 
@@ -30,18 +31,13 @@ pub(super) fn refreshed(
 ) -> Result<Vec<Ciphertext>, LearnError> {
     let evaluator = products.evaluator;
     let layout = products.layout();
-    let row_mask = |row: usize, value: f64| {
-        let mut slots = vec![0.0; layout.slots()];
-        slots[row * layout.block_cols()..][..layout.block_cols()].fill(value);
-        slots
-    };
     let fresh = rows
         .chunks(layout.block_rows())
         .map(|rows| {
             let terms: Vec<_> = rows
                 .iter()
                 .enumerate()
-                .map(|(r, row)| (&row.vector, row_mask(r, 1.0 / row.magnitude)))
+                .map(|(r, row)| (&row.vector, row_mask(layout, r, 1.0 / row.magnitude)))
                 .collect();
             let packed = masked(products, &terms)?;
             let fresh = refresh.refresh(evaluator, &packed)?;
@@ -50,18 +46,36 @@ pub(super) fn refreshed(
             Ok(evaluator.lower_to(&fresh, target)?)
         })
         .collect::<Result<Vec<_>, LearnError>>()?;
-    // Masking takes a level.
+    unpacked(products, &fresh, rows.len(), |i| {
+        rows[i].factor * rows[i].magnitude
+    })
+}
+
+/// Rows that lie below each other, each times `factor` of it and in all rows, one level lower.
+pub(super) fn unpacked(
+    products: &Products<'_>,
+    packed: &[Ciphertext],
+    count: usize,
+    factor: impl Fn(usize) -> f64 + Sync,
+) -> Result<Vec<Ciphertext>, LearnError> {
+    let layout = products.layout();
     products.twice_in_pairs(
-        rows.len(),
+        count,
         layout.column_rotations(),
         |i| {
-            let factor = rows[i].factor * rows[i].magnitude;
-            let (packed, r) = (&fresh[i / layout.block_rows()], i % layout.block_rows());
-            masked(products, &[(packed, row_mask(r, factor / 2.0))])
+            let (packed, r) = (&packed[i / layout.block_rows()], i % layout.block_rows());
+            masked(products, &[(packed, row_mask(layout, r, factor(i) / 2.0))])
         },
         |row| products.sum_over_samples(row),
         "unpacking",
     )
+}
+
+/// `value` in one row of a block.
+fn row_mask(layout: &Layout, row: usize, value: f64) -> Vec<f64> {
+    let mut slots = vec![0.0; layout.slots()];
+    slots[row * layout.block_cols()..][..layout.block_cols()].fill(value);
+    slots
 }
 
 /// Units of progress of a refresh: about as long as so many key switches.

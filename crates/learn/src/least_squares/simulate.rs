@@ -55,7 +55,7 @@ pub(super) fn fisher(
 }
 
 /// X^T v / m.
-fn mean(features: &Features<'_>, column: &[f64]) -> Vec<f64> {
+pub(super) fn mean(features: &Features<'_>, column: &[f64]) -> Vec<f64> {
     let samples = features.rows() as f64;
     let sum = features.transposed_times(column);
     sum.into_iter().map(|x| x / samples).collect()
@@ -112,7 +112,7 @@ impl Solution {
 }
 
 /// X^T X / m.
-fn gram(features: &Features<'_>) -> Vec<Vec<f64>> {
+pub(super) fn gram(features: &Features<'_>) -> Vec<Vec<f64>> {
     use rayon::prelude::*;
     let (cols, samples) = (features.cols(), features.rows() as f64);
     (0..cols)

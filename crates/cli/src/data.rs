@@ -22,8 +22,9 @@ pub enum Samples {
 }
 
 /// What is to be encrypted: all that `--images` and its companions name, or one part of it.
-pub fn read(args: &Encrypt) -> Result<Samples> {
-    let data = match read_all(&args.source)? {
+/// `colour` says whether colours are kept.
+pub fn read(args: &Encrypt, colour: bool) -> Result<Samples> {
+    let data = match read_all(&args.source, colour)? {
         Samples::Labelled(data) => two_classes(data, &args.source, args.parts.seed)?,
         samples @ Samples::Unlabelled(_) => {
             let of_labels = [
@@ -54,8 +55,9 @@ pub fn read(args: &Encrypt) -> Result<Samples> {
 }
 
 /// What is to be trained on and held out.
-pub fn read_split(args: &Simulate) -> Result<Split> {
-    let Samples::Labelled(data) = read_all(&args.source)? else {
+/// `colour` says whether colours are kept.
+pub fn read_split(args: &Simulate, colour: bool) -> Result<Split> {
+    let Samples::Labelled(data) = read_all(&args.source, colour)? else {
         return Err(without_labels("simulate", &args.source));
     };
     split(
@@ -104,8 +106,11 @@ pub fn read_table(path: &Path) -> Result<DataSet> {
     })
 }
 
-fn read_all(source: &Source) -> Result<Samples> {
-    let limits = Limits::default();
+fn read_all(source: &Source, colour: bool) -> Result<Samples> {
+    let limits = Limits {
+        colour,
+        ..Limits::default()
+    };
     let path = &source.images;
     if path.as_os_str() == BUILT_IN && !path.exists() {
         return Ok(Samples::Labelled(embedded::animal_shapes()?));

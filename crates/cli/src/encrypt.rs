@@ -39,7 +39,7 @@ pub struct Encrypted {
 
 /// Reads samples and encrypts them.
 pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
-    let sender = match (&args.sender.owner, &args.sender.contributor) {
+    let mut sender = match (&args.sender.owner, &args.sender.contributor) {
         (Some(dir), _) => Sender::owner(dir)?,
         (None, Some(dir)) => Sender::contributor(dir)?,
         (None, None) => {
@@ -47,9 +47,12 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
             return Err(Failure::Role(message.to_owned()).into());
         }
     };
+    if let Some(path) = &args.backbone {
+        sender.use_backbone(path)?;
+    }
     files::check_target(&args.out)?;
     let step = steps.begin("reading samples");
-    let samples = data::read(args)?;
+    let samples = data::read(args, sender.plan.feature_spec()?.wants_colour())?;
     step.finish();
     let labels_are = labels_are(args.labels, &samples)?;
     encrypt(&sender, &samples, labels_are, args.refit, &args.out, steps)

@@ -62,6 +62,10 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Decrypt(args) => output::decrypt(&decrypt::run(args, steps)?, cli.json),
         Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
         Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
-        Command::Bench(args) => output::bench(&bench::run(args, steps)?, cli.json),
+        Command::Bench(args) => {
+            let measured = bench::run(args, steps)?;
+            output::bench(&measured, cli.json)?;
+            measured.check()
+        }
     }
 }

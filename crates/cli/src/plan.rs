@@ -194,10 +194,21 @@ impl Plan {
         rows: usize,
     ) -> Result<Self> {
         let learner = Learner::of_kind(kind)?;
-        let spec: FeatureSpec = features.parse()?;
+        Self::for_learner(learner, features, kind.side, columns, rows)
+    }
+
+    /// The same for an algorithm with settings of its own.
+    pub fn for_learner(
+        learner: Learner,
+        features: &str,
+        side: usize,
+        columns: Option<usize>,
+        rows: usize,
+    ) -> Result<Self> {
+        let spec = features.parse::<FeatureSpec>()?.pinned()?;
         let columns = match (spec.is_table(), columns) {
             (true, Some(columns)) => columns,
-            (false, None) => spec.columns(kind.side)?,
+            (false, None) => spec.columns(side)?,
             (true, None) => {
                 let message = "a table may have any number of features: say it with --columns, or \
                                name a table with --like";
@@ -210,7 +221,7 @@ impl Plan {
             }
         };
         let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
-        Self::new(learner, features.to_owned(), kind.side, columns, rows, None)
+        Self::new(learner, spec.to_string(), side, columns, rows, None)
     }
 
     /// The same, but verdicts leave the server, and no scores.
@@ -273,9 +284,14 @@ impl Plan {
         Err(Failure::Role(message).into())
     }
 
+    /// What is taken from each image.
+    pub fn feature_spec(&self) -> Result<FeatureSpec> {
+        Ok(self.features.parse()?)
+    }
+
     /// The pipeline from samples to features, fitted to training data.
     pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
-        let spec: FeatureSpec = self.features.parse()?;
+        let spec = self.feature_spec()?;
         let options = PipelineOptions {
             side: self.side,
             intercept: self.learner.wants_intercept(),

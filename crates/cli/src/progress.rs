@@ -42,6 +42,11 @@ impl Steps {
         Self::new(quiet || (json && !stderr().is_terminal()))
     }
 
+    /// Whether nothing is shown.
+    pub fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// Begins a step.
     pub fn begin(self, what: &str) -> Step {
         let bar = if self.quiet {

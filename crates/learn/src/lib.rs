@@ -63,6 +63,7 @@ mod linear_means;
 mod linear_model;
 mod logistic;
 mod matrix;
+mod metrics;
 mod packing;
 mod plain_model;
 mod products;
@@ -87,6 +88,7 @@ pub use logistic::{
     StepSchedule,
 };
 pub use matrix::EncryptedMatrix;
+pub use metrics::Metrics;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use refresh::{Refresh, RefreshLevels};

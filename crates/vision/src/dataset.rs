@@ -106,10 +106,7 @@ impl Samples {
         let mut hasher = blake3::Hasher::new();
         match self {
             Samples::Images(images) => {
-                let image = &images[i];
-                hasher.update(&(image.width() as u64).to_le_bytes());
-                hasher.update(&(image.height() as u64).to_le_bytes());
-                hasher.update(image.pixels());
+                images[i].hash_into(&mut hasher);
             }
             Samples::Table(table) => {
                 for v in &table.values[i * table.columns..(i + 1) * table.columns] {
@@ -321,6 +318,19 @@ impl DataSet {
             }
         }
         (self.select(&keep), repeats)
+    }
+
+    /// The same set with other names for its classes, as many as there are.
+    pub fn renamed(self, class_names: &[&str]) -> Result<DataSet, Error> {
+        if class_names.len() != self.class_names.len() {
+            return Err(Error::Inconsistent(format!(
+                "{} names for {} classes",
+                class_names.len(),
+                self.class_names.len()
+            )));
+        }
+        let names = class_names.iter().map(|&name| name.to_owned()).collect();
+        DataSet::new(self.samples, self.labels, names, self.sources)
     }
 
     /// The samples without their labels, for classification.

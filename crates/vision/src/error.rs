@@ -40,6 +40,19 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// A public data set is in none of the places where it may be.
+    #[error(
+        "the data set {name} is not here: none of {} is there; {origin}",
+        paths(looked)
+    )]
+    NoCollection {
+        /// Its name.
+        name: &'static str,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+        /// Where it can be had.
+        origin: &'static str,
+    },
     /// The file does not follow its format (IDX, NPY, NPZ).
     #[error("{path}: {reason}", path = path.display())]
     Format {
@@ -77,11 +90,19 @@ pub enum Error {
     /// A feature specification cannot be read.
     #[error(
         "feature specification {spec:?}: {reason} \
-         (examples: dct:14, pixels:14, hog:7, hog:4+dct:7, table)"
+         (examples: dct:14, pixels:14, hog:7, hog:4+dct:7, onnx:FILE:LAYER, table)"
     )]
     Spec {
         /// The text.
         spec: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backbone cannot be used.
+    #[error("the backbone {path}: {reason}", path = path.display())]
+    Backbone {
+        /// Its file.
+        path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
@@ -121,6 +142,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    let shown: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    shown.join(", ")
 }
 
 impl Error {

@@ -2,12 +2,14 @@
 
 use crate::Error;
 
-/// A grey image, row-major, 0 black to 255 white.
+/// A grey image, row-major, 0 black to 255 white. It may keep the colours that the grey was made of, for backbones
+/// that look at them; all other features look at the grey alone.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GreyImage {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
+    rgb: Option<Vec<u8>>,
 }
 
 impl GreyImage {
@@ -23,6 +25,23 @@ impl GreyImage {
             width,
             height,
             pixels,
+            rgb: None,
+        })
+    }
+
+    /// The same image with its colours: three bytes a pixel, row-major, red first.
+    pub fn with_rgb(self, rgb: Vec<u8>) -> Result<Self, Error> {
+        if self.pixels.len().checked_mul(3) != Some(rgb.len()) {
+            return Err(Error::Inconsistent(format!(
+                "an image of {} x {} cannot have {} bytes of colour",
+                self.width,
+                self.height,
+                rgb.len()
+            )));
+        }
+        Ok(Self {
+            rgb: Some(rgb),
+            ..self
         })
     }
 
@@ -39,6 +58,26 @@ impl GreyImage {
     /// The pixels, row after row.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
+    }
+
+    /// The colours, if they were kept: three bytes a pixel.
+    pub fn rgb(&self) -> Option<&[u8]> {
+        self.rgb.as_deref()
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.pixels.len() + self.rgb.as_ref().map_or(0, Vec::len)) as u64
+    }
+
+    /// Feeds all that makes the image what it is to a hash.
+    pub(crate) fn hash_into(&self, hasher: &mut blake3::Hasher) {
+        hasher.update(&(self.width as u64).to_le_bytes());
+        hasher.update(&(self.height as u64).to_le_bytes());
+        hasher.update(&self.pixels);
+        if let Some(rgb) = &self.rgb {
+            hasher.update(rgb);
+        }
     }
 }
 

@@ -22,6 +22,8 @@
 //! Every file is taken for hostile: sizes are capped by [`Limits`] before memory is spent, and whatever is wrong
 //! comes back as an [`Error`] that names the file and the place in it.
 
+mod backbone;
+mod collection;
 mod dataset;
 pub mod embedded;
 mod error;
@@ -35,6 +37,8 @@ mod shuffle;
 mod spec;
 mod standardize;
 
+pub use backbone::{Backbone, HAS_BACKBONES, Scale};
+pub use collection::Collection;
 pub use dataset::{DataSet, Repeats, Samples, Table, Unlabeled};
 pub use error::Error;
 pub use grey::GreyImage;

@@ -3,6 +3,7 @@
 use crate::spec::Extractor;
 use crate::{DataSet, Error, FeatureSpec, Features, Samples, Standardizer, StandardizerOptions};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// The version of the JSON form; a reader refuses any other.
 const VERSION: u32 = 1;
@@ -63,6 +64,7 @@ struct Unchecked {
 impl Pipeline {
     /// A pipeline whose statistics are those of `data`, which should be the training part alone.
     pub fn fit(spec: FeatureSpec, data: &DataSet, options: PipelineOptions) -> Result<Self, Error> {
+        let spec = spec.pinned()?;
         let (columns, values) = extract(&spec, options.side, data.samples())?;
         let mut standardizer = Standardizer::fit(columns, &values, &options.standardizer)?;
         if options.unit_spectrum {
@@ -110,6 +112,12 @@ impl Pipeline {
             class_names,
             standardizer,
         })
+    }
+
+    /// The same pipeline with the file of its backbone, if it has one, elsewhere.
+    pub fn with_backbone_at(mut self, path: &Path) -> Self {
+        self.spec = self.spec.with_backbone_at(path);
+        self
     }
 
     /// The features of `samples`, in their order.
@@ -203,7 +211,7 @@ fn extract(spec: &FeatureSpec, side: usize, samples: &Samples) -> Result<(usize,
                     expected: "at most 2^28 values; take fewer features or fewer images at a time",
                 });
             }
-            Ok(Extractor::new(spec, side)?.extract(images))
+            Extractor::new(spec, side)?.extract(images)
         }
         Samples::Table(table) if spec.is_table() => Ok((table.columns(), table.values().to_vec())),
         Samples::Images(_) => Err(Error::Mismatch {

@@ -58,6 +58,17 @@ impl DataSet {
             .relabel(names, |label| usize::from(label == class)))
     }
 
+    /// The samples of two classes alone: `negative` (label 0) and `positive` (label 1).
+    pub fn pair(&self, negative: &str, positive: &str) -> Result<DataSet, Error> {
+        let classes = [self.class(negative)?, self.class(positive)?];
+        let of_pair = |&i: &usize| classes.contains(&self.labels()[i]);
+        let chosen: Vec<usize> = (0..self.len()).filter(of_pair).collect();
+        let names = vec![negative.to_owned(), positive.to_owned()];
+        Ok(self
+            .select(&chosen)
+            .relabel(names, |label| usize::from(label == classes[1])))
+    }
+
     /// Splits so that `test_fraction` (between 0 and 1, rounded to whole samples) is held out, each class in
     /// proportion.
     pub fn split(&self, test_fraction: f64, seed: u64) -> Result<Split, Error> {

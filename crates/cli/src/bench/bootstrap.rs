@@ -16,7 +16,7 @@ use tapetum_ckks::{
 };
 
 use super::meter::{Meter, median};
-use super::report::machine;
+use super::report::{machine, peak_rss};
 use crate::output::bytes;
 use crate::progress::Steps;
 
@@ -287,7 +287,7 @@ fn measure(args: &Bootstrap, slots: usize, steps: Steps) -> Result<(Vec<Row>, Ve
             bits_mean: turn.errors.bits_mean(),
             bits_worst: turn.errors.bits_worst(),
             keys_bytes: plan.keys().file_bytes(parameters)?,
-            peak_rss_bytes: peak_rss()?,
+            peak_rss_bytes: peak_rss().context("this system does not tell the peak of memory")?,
             security_bits: parameters.security().bits(),
             runs: args.runs,
         })
@@ -453,18 +453,6 @@ impl Numbers {
         let all = plan.parameters().slots();
         period.into_iter().cycle().take(all).collect()
     }
-}
-
-/// The most memory that this process has had.
-fn peak_rss() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")
-        .context("this system does not tell the peak of memory")?;
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB"))
-        .and_then(|number| number.trim().parse::<u64>().ok());
-    Ok(kilobytes.context("this system does not tell the peak of memory")? * 1024)
 }
 
 impl fmt::Display for Report {

@@ -1,7 +1,9 @@
-//! `tapetum bench`: how long the operations of the engine take on this machine.
+//! `tapetum bench`: how long the operations of the engine, and whole trainings, take on this
+//! machine.
 //!
-//! CPU time is what is compared, because it says the same on a busy machine as on a quiet one, or
-//! nearly so. `docs/benchmarks.md` says how the figures are made and what they are held against.
+//! Of the engine, CPU time is what is compared, because it says the same on a busy machine as on a
+//! quiet one, or nearly so. `docs/benchmarks.md` says how the figures are made and what they are
+//! held against.
 
 mod argmax;
 mod bootstrap;
@@ -10,10 +12,11 @@ mod meter;
 mod operations;
 mod report;
 mod sets;
+mod training;
 
 use std::fmt::Display;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
@@ -26,6 +29,7 @@ pub use greater_than::precision_bits;
 use meter::Meter;
 use report::Report;
 use sets::Set;
+use training::Training;
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -46,6 +50,8 @@ pub enum Part {
     GreaterThan(GreaterThan),
     /// Measure encrypted labels: the largest of several scores, for many images at once.
     Argmax(Argmax),
+    /// Train and classify encrypted public data sets.
+    Training(Training),
 }
 
 /// What was measured, for scripts and for people.
@@ -54,6 +60,8 @@ pub struct Measured {
     pub json: serde_json::Value,
     /// The same as text.
     pub text: String,
+    /// What could not be measured, if anything.
+    pub failure: Option<String>,
 }
 
 impl Measured {
@@ -61,7 +69,16 @@ impl Measured {
         Ok(Self {
             json: serde_json::to_value(report)?,
             text: report.to_string(),
+            failure: None,
         })
+    }
+
+    /// Fails if something could not be measured, once the rest has been told.
+    pub fn check(self) -> Result<()> {
+        match self.failure {
+            Some(failure) => Err(anyhow!(failure)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,6 +116,13 @@ pub fn run(args: &Bench, steps: Steps) -> Result<Measured> {
         Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
         Part::GreaterThan(args) => Measured::new(&greater_than::measure(args, steps)?),
         Part::Argmax(args) => Measured::new(&argmax::measure(args, steps)?),
+        Part::Training(args) => {
+            let (report, failure) = training::run(args, steps)?;
+            Ok(Measured {
+                failure,
+                ..Measured::new(&report)?
+            })
+        }
     }
 }
 

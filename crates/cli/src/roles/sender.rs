@@ -23,6 +23,8 @@ pub struct Sender {
     pub encryptor: Encryptor,
     /// The encoder that belongs to it.
     pub encoder: Encoder,
+    /// Where the backbone's file is, if not where the plan says.
+    backbone: Option<PathBuf>,
 }
 
 impl Sender {
@@ -50,7 +52,20 @@ impl Sender {
             dir,
             plan,
             encryptor,
+            backbone: None,
         }
+    }
+
+    /// The backbone's file is here.
+    pub fn use_backbone(&mut self, path: &Path) -> Result<()> {
+        let spec = self.plan.feature_spec()?;
+        if !spec.wants_colour() {
+            let message = format!("--backbone: the features of the plan, {spec}, use none");
+            return Err(Failure::Input(message).into());
+        }
+        self.plan.features = spec.with_backbone_at(path).to_string();
+        self.backbone = Some(path.to_owned());
+        Ok(())
     }
 
     /// The pipeline from samples to features that was fitted before, if there is one.
@@ -71,7 +86,10 @@ impl Sender {
             );
             return Err(Failure::Role(message).into());
         }
-        Ok(Some(pipeline))
+        Ok(Some(match &self.backbone {
+            Some(path) => pipeline.with_backbone_at(path),
+            None => pipeline,
+        }))
     }
 
     /// Writes a fitted pipeline. Means and deviations tell the average image, so they are as

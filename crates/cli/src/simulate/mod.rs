@@ -6,7 +6,7 @@ mod cost;
 use anyhow::Result;
 use serde::Serialize;
 use tapetum_learn::{LinearModel, RangeReport};
-use tapetum_vision::Samples as VisionSamples;
+use tapetum_vision::{FeatureSpec, Samples as VisionSamples};
 
 use crate::args::{DEFAULT_FEATURES, Simulate, TABLE_FEATURES};
 use crate::data::{self, Samples};
@@ -65,7 +65,7 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
         files::check_target(out)?;
     }
     let step = steps.begin("reading samples");
-    let split = data::read_split(args)?;
+    let split = data::read_split(args, wants_colour(args)?)?;
     step.finish();
 
     let (default, columns) = match split.train.samples() {
@@ -111,6 +111,14 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
         cost,
         verdicts,
     })
+}
+
+/// Whether the features look at colours.
+fn wants_colour(args: &Simulate) -> Result<bool> {
+    let Some(features) = &args.kind.features else {
+        return Ok(false);
+    };
+    Ok(features.parse::<FeatureSpec>()?.wants_colour())
 }
 
 impl Simulated {

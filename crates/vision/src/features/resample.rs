@@ -7,15 +7,35 @@ use crate::GreyImage;
 /// Along an axis that shrinks, an output pixel is the mean of the input it covers, with partly covered pixels in
 /// proportion. Along an axis that grows, it is the linear interpolation between the two nearest pixel centres.
 pub(crate) fn resize(image: &GreyImage, width: usize, height: usize) -> Vec<f64> {
-    let across = weights(image.width(), width);
-    let down = weights(image.height(), height);
-    let mut rows = Vec::with_capacity(width * image.height());
-    for row in image.pixels().chunks_exact(image.width()) {
-        rows.extend(
-            across
-                .iter()
-                .map(|tap| tap.apply(|x| f64::from(row[x]) / 255.0)),
-        );
+    let size = (image.width(), image.height());
+    resize_plane(image.pixels(), 1, size, (width, height))
+}
+
+/// The same for each colour: red, green and blue one after another. A grey image has three equal colours.
+pub(crate) fn resize_rgb(image: &GreyImage, width: usize, height: usize) -> [Vec<f64>; 3] {
+    let size = (image.width(), image.height());
+    match image.rgb() {
+        Some(rgb) => [0, 1, 2].map(|c| resize_plane(&rgb[c..], 3, size, (width, height))),
+        None => {
+            let grey = resize(image, width, height);
+            [grey.clone(), grey.clone(), grey]
+        }
+    }
+}
+
+/// Every `stride`-th byte is a pixel.
+fn resize_plane(
+    bytes: &[u8],
+    stride: usize,
+    (from_width, from_height): (usize, usize),
+    (width, height): (usize, usize),
+) -> Vec<f64> {
+    let across = weights(from_width, width);
+    let down = weights(from_height, height);
+    let mut rows = Vec::with_capacity(width * from_height);
+    for y in 0..from_height {
+        let pixel = |x: usize| f64::from(bytes[(y * from_width + x) * stride]) / 255.0;
+        rows.extend(across.iter().map(|tap| tap.apply(pixel)));
     }
     resize_rows(&rows, width, &down)
 }

@@ -1,6 +1,6 @@
 //! A folder per label, and loose images to classify.
 
-use super::{Limits, image};
+use super::{Limits, image, index_labels};
 use crate::{DataSet, Error, GreyImage, Samples, Unlabeled};
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,32 @@ pub fn labeled_folders(root: &Path, limits: &Limits) -> Result<DataSet, Error> {
         }
         names.push(name);
     }
+    DataSet::new(Samples::Images(images), labels, names, sources)
+}
+
+/// Loads the images of a flat folder whose names tell their classes: `class` gives that of a file name, or `None` for
+/// an image to be left out. Classes and files are in alphabetical order.
+pub fn images_by_name(
+    folder: &Path,
+    class: impl Fn(&str) -> Option<String>,
+    limits: &Limits,
+) -> Result<DataSet, Error> {
+    let mut budget = Budget::new(folder, limits);
+    let (mut images, mut labels, mut sources) = (vec![], vec![], vec![]);
+    for file in entries(folder, limits)? {
+        let name = file_name(&file)?;
+        let Some(label) = class(&name) else { continue };
+        images.push(budget.read(&file)?);
+        labels.push(label);
+        sources.push(name);
+    }
+    if images.is_empty() {
+        return Err(Error::folder(
+            folder,
+            "no image in it has a name that tells its class",
+        ));
+    }
+    let (labels, names) = index_labels(&labels);
     DataSet::new(Samples::Images(images), labels, names, sources)
 }
 
@@ -97,7 +123,7 @@ impl<'a> Budget<'a> {
             return Err(Error::too_large(self.root, "the number of images", limit));
         }
         let image = image::read(file, self.limits)?;
-        self.bytes += image.pixels().len() as u64;
+        self.bytes += image.bytes();
         if self.bytes > self.limits.data_bytes {
             let what = "the size of all images together";
             return Err(Error::too_large(self.root, what, self.limits.data_bytes));

@@ -39,24 +39,34 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<GreyImage, Error> {
     caps.max_image_height = Some(limits.image_side);
     caps.max_alloc = Some(limits.image_alloc);
     reader.limits(caps);
-    let grey = reader
-        .decode()
-        .map_err(|e| not_an_image(e.to_string()))?
-        .into_luma8();
+    let decoded = reader.decode().map_err(|e| not_an_image(e.to_string()))?;
+    let side = limits.kept_side.max(1) as usize;
+    let rgb = (limits.colour && decoded.color().has_color()).then(|| decoded.to_rgb8());
+    let grey = decoded.into_luma8();
     let (width, height) = (grey.width() as usize, grey.height() as usize);
     let image = GreyImage::new(width, height, grey.into_raw())?;
-    Ok(shrink(image, limits.kept_side.max(1) as usize))
+    let image = match rgb {
+        Some(rgb) => image.with_rgb(rgb.into_raw())?,
+        None => image,
+    };
+    shrink(image, side)
 }
 
 /// The image reduced until neither side exceeds `side`.
-fn shrink(image: GreyImage, side: usize) -> GreyImage {
+fn shrink(image: GreyImage, side: usize) -> Result<GreyImage, Error> {
     let longest = image.width().max(image.height());
     if longest <= side {
-        return image;
+        return Ok(image);
     }
     let scaled = |n: usize| (n * side).div_ceil(longest).max(1);
     let (width, height) = (scaled(image.width()), scaled(image.height()));
+    let byte = |value: f64| (value * 255.0).round() as u8;
     let pixels = resample::resize(&image, width, height);
-    let bytes = pixels.iter().map(|v| (v * 255.0).round() as u8).collect();
-    GreyImage::new(width, height, bytes).unwrap_or(image)
+    let small = GreyImage::new(width, height, pixels.into_iter().map(byte).collect())?;
+    if image.rgb().is_none() {
+        return Ok(small);
+    }
+    let [red, green, blue] = resample::resize_rgb(&image, width, height);
+    let rgb = (0..width * height).flat_map(|i| [red[i], green[i], blue[i]].map(byte));
+    small.with_rgb(rgb.collect())
 }

@@ -12,7 +12,7 @@ mod npy;
 mod npz;
 
 pub use self::csv::{csv_table, csv_unlabeled};
-pub use self::folder::{labeled_folders, unlabeled_images};
+pub use self::folder::{images_by_name, labeled_folders, unlabeled_images};
 pub use self::idx::idx;
 pub(crate) use self::idx::idx_parts;
 pub use self::npz::{npy_pair, npz};
@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Upper bounds on what a loader accepts; the defaults suit a laptop.
+/// Upper bounds on what a loader accepts and keeps; the defaults suit a laptop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one image file.
@@ -34,6 +34,8 @@ pub struct Limits {
     /// Images from files are reduced, keeping their proportions, until no side is longer: the features look at
     /// far fewer pixels, and thousands of photographs would not fit into memory.
     pub kept_side: u32,
+    /// Whether colours are kept beside the grey of an image file, at four times the memory: backbones look at them.
+    pub colour: bool,
     /// Samples of one data set.
     pub samples: usize,
     /// Bytes of a data set in memory, and so of an unpacked IDX, CSV, NPY or NPZ file.
@@ -49,6 +51,7 @@ impl Default for Limits {
             image_side: 16_384,
             image_alloc: 512 << 20,
             kept_side: 256,
+            colour: false,
             samples: 1_000_000,
             data_bytes: 1 << 30,
             columns: 65_536,
@@ -67,6 +70,17 @@ fn read_capped(reader: impl Read, limit: u64, path: &Path) -> Result<Vec<u8>, Er
         return Err(Error::too_large(path, "the number of bytes", limit));
     }
     Ok(bytes)
+}
+
+/// A file of at most `limit` bytes.
+pub(crate) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    read_capped(open(path)?, limit, path)
+}
+
+/// A text file, checked to be one.
+pub(crate) fn text(path: &Path, limits: &Limits) -> Result<String, Error> {
+    let bytes = read_capped(open(path)?, limits.data_bytes, path)?;
+    String::from_utf8(bytes).map_err(|_| Error::format(path, "the text is not valid UTF-8"))
 }
 
 fn open(path: &Path) -> Result<File, Error> {

@@ -1,0 +1,139 @@
+//! The tasks, as data.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig, StepSchedule};
+use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
+
+use crate::args::TABLE_FEATURES;
+use crate::plan::Learner;
+
+/// Pixels along each side of an image.
+const SIDE: usize = 28;
+/// MobileNetV1 (width 0.25, 128 x 128) as TensorFlow Lite distributes it, trained on ImageNet.
+const BACKBONE: &str = "models/mobilenet_v1_0.25_128_quant.tflite";
+
+/// A task by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TaskName {
+    /// Benign or malignant, from 30 measurements of cell nuclei.
+    Wdbc,
+    /// Handwritten digits: 3 or 8.
+    #[value(name = "mnist-3v8")]
+    Mnist3v8,
+    /// Cat or dog, from photographs.
+    Pets,
+    /// Chest X-rays with and without pneumonia.
+    Pneumonia,
+}
+
+/// One way to learn a task: what, from what, and how.
+pub struct Trial {
+    /// The name of its task in the report.
+    pub task: &'static str,
+    /// Where samples come from.
+    collection: Collection,
+    /// The labels to be told apart; the second is the positive one.
+    classes: [&'static str; 2],
+    /// How it is trained.
+    pub learner: Learner,
+    /// What is taken from a sample.
+    pub features: String,
+    /// Pixels along each side of an image before that.
+    pub side: usize,
+}
+
+impl TaskName {
+    /// All tasks in the order of the report.
+    pub fn all() -> Vec<Self> {
+        Self::value_variants().to_vec()
+    }
+
+    /// As it is written on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wdbc => "wdbc",
+            Self::Mnist3v8 => "mnist-3v8",
+            Self::Pets => "pets",
+            Self::Pneumonia => "pneumonia",
+        }
+    }
+
+    /// The ways in which it is learned, on data sets below `dir`.
+    pub fn trials(self, dir: &Path) -> Vec<Trial> {
+        use Learner::{Fisher, LinearMeans};
+        let (collection, classes) = match self {
+            Self::Wdbc => (Collection::Wdbc, ["benign", "malignant"]),
+            Self::Mnist3v8 => (Collection::Mnist, ["3", "8"]),
+            Self::Pets => (Collection::Pets, ["dog", "cat"]),
+            Self::Pneumonia => (Collection::Pneumonia, ["normal", "pneumonia"]),
+        };
+        let trial = |learner: Learner, features: &str| Trial {
+            task: self.as_str(),
+            collection,
+            classes,
+            learner,
+            features: features.to_owned(),
+            side: SIDE,
+        };
+        match self {
+            Self::Wdbc => vec![
+                trial(LinearMeans, TABLE_FEATURES),
+                trial(Fisher(steps(6)), TABLE_FEATURES),
+            ],
+            Self::Mnist3v8 => vec![trial(Fisher(steps(6)), "dct:14")],
+            Self::Pets => vec![trial(
+                logistic([12.0, 8.0, 32.0]),
+                &photograph_features(dir),
+            )],
+            Self::Pneumonia => vec![trial(logistic([8.0, 8.0, 16.0]), "hog:7+dct:10")],
+        }
+    }
+}
+
+/// Least squares in this many steps. The training data set the scale of the features, so that their
+/// largest eigenvalue is 1 but for rounding.
+fn steps(steps: usize) -> LeastSquaresConfig {
+    LeastSquaresConfig {
+        steps,
+        largest_eigenvalue: 1.01,
+    }
+}
+
+/// Logistic regression by gradient steps of these lengths, in units of which 4 is what is safe for
+/// any number of steps.
+fn logistic(lengths: [f64; 3]) -> Learner {
+    Learner::Logistic(LogisticRegressionConfig {
+        iterations: lengths.len(),
+        steps: StepSchedule::Listed(lengths.to_vec()),
+        ..LogisticRegressionConfig::default()
+    })
+}
+
+/// The pooled layer of a small public network if its file is there and can be run, else pixels:
+/// shapes alone hardly tell cats from dogs.
+fn photograph_features(dir: &Path) -> String {
+    let backbone = dir.join(BACKBONE);
+    match tapetum_vision::HAS_BACKBONES && backbone.exists() {
+        true => format!("tflite:{}?signed", backbone.display()),
+        false => "pixels:14".to_owned(),
+    }
+}
+
+impl Trial {
+    /// The two parts of its data.
+    pub fn load(&self, dir: &Path) -> Result<Split> {
+        let limits = Limits {
+            colour: self.features.parse::<FeatureSpec>()?.wants_colour(),
+            ..Limits::default()
+        };
+        let split = self.collection.load(dir, &limits)?;
+        let [negative, positive] = self.classes;
+        Ok(Split {
+            train: split.train.pair(negative, positive)?,
+            test: split.test.pair(negative, positive)?,
+        })
+    }
+}

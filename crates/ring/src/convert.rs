@@ -3,7 +3,7 @@
 use crate::basis::Basis;
 use crate::buffer::Buffer;
 use crate::modulus::{Modulus, Residue};
-use crate::parallel::for_each_limb;
+use crate::parallel::{for_each_group, for_each_limb};
 use crate::poly::{Coefficient, Poly};
 use crate::simd::{self, Kernel};
 
@@ -86,7 +86,13 @@ impl BaseConverter {
     pub fn convert(&self, poly: &Poly<Coefficient>) -> Poly<Coefficient> {
         assert_eq!(*poly.basis(), self.from, "polynomial of another basis");
         let scaled = self.scale(|i| poly.limb(i));
-        Poly::from_limbs_with(&self.to, |j, out| self.limb(&scaled, j, out))
+        let n = self.to.degree();
+        let mut data = Buffer::any(self.to.len() * n);
+        for_each_group(&mut data, n, |range, limbs| {
+            let mut targets: Vec<_> = range.zip(limbs.chunks_exact_mut(n)).collect();
+            self.limbs(&scaled, &mut targets);
+        });
+        Poly::from_data(&self.to, data)
     }
 
     /// The half of a conversion that all target primes share; `limb(i)` are the coefficients
@@ -120,18 +126,29 @@ impl BaseConverter {
         Scaled(data)
     }
 
-    /// The other half, modulo the target prime number `j`.
-    pub(crate) fn limb(&self, scaled: &Scaled, j: usize, out: &mut [Residue]) {
-        let n = out.len();
-        let rows: Vec<_> = scaled
-            .0
-            .chunks_exact(n + PADDING)
-            .map(|row| &row[..n])
-            .collect();
-        let weights = &self.weights[j][..rows.len()];
-        simd::combine(Kernel::selected(), self.to.modulus(j), out, &rows, weights);
+    /// The other half, modulo several target primes, given by their numbers with the limbs to
+    /// write. They go together over a stretch of coefficients after the other, so that what they
+    /// share, all the rows, is in the cache for all but the first.
+    pub(crate) fn limbs(&self, scaled: &Scaled, targets: &mut [(usize, &mut [Residue])]) {
+        let n = self.from.degree();
+        for start in (0..n).step_by(STRETCH) {
+            let stretch = start..n.min(start + STRETCH);
+            let rows: Vec<_> = scaled
+                .0
+                .chunks_exact(n + PADDING)
+                .map(|row| &row[stretch.clone()])
+                .collect();
+            for (j, out) in targets.iter_mut() {
+                let (modulus, out) = (self.to.modulus(*j), &mut out[stretch.clone()]);
+                let weights = &self.weights[*j][..rows.len()];
+                simd::combine(Kernel::selected(), modulus, out, &rows, weights);
+            }
+        }
     }
 }
+
+/// Coefficients that are converted modulo one prime after the other: 16 kB a row.
+const STRETCH: usize = 1 << 11;
 
 /// Residues between rows that are read together, so that they do not share one set of the cache.
 pub(crate) const PADDING: usize = 8;

@@ -6,7 +6,7 @@ use crate::basis::Basis;
 use crate::buffer::Buffer;
 use crate::convert::{BaseConverter, PADDING, Scaled};
 use crate::modulus::Residue;
-use crate::parallel::for_each_limb_pair;
+use crate::parallel::{for_each_group, for_each_group_pair};
 use crate::poly::{Evaluation, Poly, positions};
 use crate::simd::{self, Kernel};
 
@@ -74,20 +74,28 @@ impl Decomposer {
     /// If the polynomial lives in another basis than Q.
     pub fn decompose(&self, poly: &Poly<Evaluation>) -> Vec<Poly<Evaluation>> {
         let scaled = self.scaled(poly);
+        let n = self.qp.degree();
         self.digits
             .par_iter()
             .zip(&scaled)
             .map(|(digit, scaled)| {
-                Poly::from_limbs_with(&self.qp, |i, limb| match digit.primes.contains(&i) {
-                    true => limb.copy_from_slice(poly.limb(i)),
-                    false => self.lift(digit, scaled, i, limb),
-                })
+                let mut data = Buffer::any(self.qp.len() * n);
+                for_each_group(&mut data, n, |range, limbs| {
+                    let mut rows: Vec<_> = range.zip(limbs.chunks_exact_mut(n)).collect();
+                    for (i, row) in &mut rows {
+                        if digit.primes.contains(i) {
+                            row.copy_from_slice(poly.limb(*i));
+                        }
+                    }
+                    self.lift(digit, scaled, rows);
+                });
+                Poly::from_data(&self.qp, data)
             })
             .collect()
     }
 
     /// The sums over the digits of `poly` of digit times `weights[digit][half]`, over Q P: a key
-    /// switch that is alone with its digits. Modulo one prime after the other they are lifted,
+    /// switch that is alone with its digits. Modulo a few primes after the other they are lifted,
     /// multiplied and forgotten, so that they never leave the cache. The weights may live in any
     /// basis that contains the primes of Q P, and there may be more of them than digits.
     ///
@@ -107,30 +115,33 @@ impl Decomposer {
         let n = self.qp.degree();
         let mut sums = [0, 1].map(|_| Buffer::any(self.qp.len() * n));
         let [first, second] = &mut sums;
-        for_each_limb_pair(first, second, n, |i, first, second| {
-            let mut lifted = Buffer::any(self.count() * (n + PADDING));
-            let rows = lifted.chunks_exact_mut(n + PADDING);
-            for ((digit, scaled), row) in self.digits.iter().zip(&scaled).zip(rows) {
-                if !digit.primes.contains(&i) {
-                    self.lift(digit, scaled, i, &mut row[..n]);
-                }
+        for_each_group_pair(first, second, n, |range, first, second| {
+            let row_len = n + PADDING;
+            let mut lifted = Buffer::any(self.count() * range.len() * row_len);
+            let digits = lifted.chunks_exact_mut(range.len() * row_len);
+            for ((digit, scaled), rows) in self.digits.iter().zip(&scaled).zip(digits) {
+                let rows = rows.chunks_exact_mut(row_len).map(|row| &mut row[..n]);
+                self.lift(digit, scaled, range.clone().zip(rows).collect());
             }
-            let rows = lifted.chunks_exact(n + PADDING);
-            let terms: Vec<_> = self
-                .digits
-                .iter()
-                .zip(rows)
-                .zip(weights.iter().zip(&places))
-                .map(|((digit, row), ([x, y], [x_places, y_places]))| {
-                    let limb = match digit.primes.contains(&i) {
-                        true => poly.limb(i),
-                        false => &row[..n],
-                    };
-                    (limb, x.limb(x_places[i]), y.limb(y_places[i]))
-                })
-                .collect();
-            let modulus = self.qp.modulus(i);
-            simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms);
+            let limbs = first.chunks_exact_mut(n).zip(second.chunks_exact_mut(n));
+            for (k, (i, (first, second))) in range.clone().zip(limbs).enumerate() {
+                let rows = lifted.chunks_exact(row_len).skip(k).step_by(range.len());
+                let terms: Vec<_> = self
+                    .digits
+                    .iter()
+                    .zip(rows)
+                    .zip(weights.iter().zip(&places))
+                    .map(|((digit, row), ([x, y], [x_places, y_places]))| {
+                        let limb = match digit.primes.contains(&i) {
+                            true => poly.limb(i),
+                            false => &row[..n],
+                        };
+                        (limb, x.limb(x_places[i]), y.limb(y_places[i]))
+                    })
+                    .collect();
+                let modulus = self.qp.modulus(i);
+                simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms);
+            }
         });
         sums.map(|sum| Poly::from_data(&self.qp, sum))
     }
@@ -148,13 +159,19 @@ impl Decomposer {
             .collect()
     }
 
-    /// A digit modulo the prime at index i of Q P, which is not one of its own.
-    fn lift(&self, digit: &Digit, scaled: &Scaled, i: usize, limb: &mut [Residue]) {
-        let other = match i < digit.primes.start {
-            true => i,
-            false => i - digit.primes.len(),
-        };
-        digit.converter.limb(scaled, other, limb);
-        self.qp.table(i).forward(limb);
+    /// A digit modulo primes of Q P, given by their indices with the limbs to write; those of the
+    /// digit's own primes are left alone.
+    fn lift(&self, digit: &Digit, scaled: &Scaled, rows: Vec<(usize, &mut [Residue])>) {
+        let own = &digit.primes;
+        let target = |i: usize| if i < own.start { i } else { i - own.len() };
+        let (indices, mut targets): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .filter(|(i, _)| !own.contains(i))
+            .map(|(i, row)| (i, (target(i), row)))
+            .unzip();
+        digit.converter.limbs(scaled, &mut targets);
+        for (i, (_, row)) in indices.into_iter().zip(targets) {
+            self.qp.table(i).forward(row);
+        }
     }
 }

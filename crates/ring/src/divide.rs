@@ -2,7 +2,7 @@
 
 use crate::basis::Basis;
 use crate::buffer::Buffer;
-use crate::convert::BaseConverter;
+use crate::convert::{BaseConverter, PADDING};
 use crate::modulus::Residue;
 use crate::poly::{Evaluation, Poly};
 use crate::simd::{self, Kernel};
@@ -70,12 +70,21 @@ impl Divider {
         let scaled = self.converter.scale(|i| remainder.limb(i));
         let mut quotient = poly;
         quotient.truncate(self.kept().len());
-        quotient.for_each_limb(|i, table, x| {
-            let mut r = Buffer::any(x.len());
-            self.converter.limb(&scaled, i, &mut r);
-            table.forward(&mut r);
-            let (modulus, inverse) = (table.modulus(), self.inverses[i]);
-            simd::sub_scale_assign(Kernel::selected(), modulus, x, &r, inverse);
+        let n = self.whole.degree();
+        quotient.for_each_group(|range, limbs| {
+            let mut remainders = Buffer::any(range.len() * (n + PADDING));
+            let mut targets: Vec<_> = remainders
+                .chunks_exact_mut(n + PADDING)
+                .map(|row| &mut row[..n])
+                .zip(range)
+                .map(|(row, i)| (i, row))
+                .collect();
+            self.converter.limbs(&scaled, &mut targets);
+            for ((i, r), x) in targets.into_iter().zip(limbs.chunks_exact_mut(n)) {
+                self.whole.table(i).forward(r);
+                let (modulus, inverse) = (self.whole.modulus(i), self.inverses[i]);
+                simd::sub_scale_assign(Kernel::selected(), modulus, x, r, inverse);
+            }
         });
         quotient
     }

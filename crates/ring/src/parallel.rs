@@ -1,5 +1,7 @@
 //! Work shared out over limbs.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::Residue;
@@ -24,6 +26,57 @@ pub(crate) fn for_each_limb(
             .enumerate()
             .for_each(|(i, limb)| work(i, limb));
     }
+}
+
+/// About how many neighbouring limbs are worked on together by whoever can share work between them.
+const GROUP: usize = 4;
+
+/// Splits a number of limbs into groups of about [`GROUP`], as many as keep all threads equally
+/// busy.
+fn groups(limbs: usize) -> impl Iterator<Item = Range<usize>> {
+    let threads = rayon::current_num_threads();
+    let count = (limbs.div_ceil(GROUP * threads) * threads).min(limbs);
+    (0..count).map(move |i| i * limbs / count..(i + 1) * limbs / count)
+}
+
+/// Calls `work(range, limbs)` for groups of neighbouring limbs of `degree` residues, in parallel.
+pub(crate) fn for_each_group(
+    mut data: &mut [Residue],
+    degree: usize,
+    work: impl Fn(Range<usize>, &mut [Residue]) + Send + Sync,
+) {
+    let parts: Vec<_> = groups(data.len() / degree)
+        .map(|range| {
+            let (part, rest) = std::mem::take(&mut data).split_at_mut(range.len() * degree);
+            data = rest;
+            (range, part)
+        })
+        .collect();
+    parts
+        .into_par_iter()
+        .for_each(|(range, part)| work(range, part));
+}
+
+/// Calls `work(range, a, b)` for groups of neighbouring limbs of two polynomials of one shape, in
+/// parallel.
+pub(crate) fn for_each_group_pair(
+    mut a: &mut [Residue],
+    mut b: &mut [Residue],
+    degree: usize,
+    work: impl Fn(Range<usize>, &mut [Residue], &mut [Residue]) + Send + Sync,
+) {
+    let parts: Vec<_> = groups(a.len() / degree)
+        .map(|range| {
+            let (x, rest) = std::mem::take(&mut a).split_at_mut(range.len() * degree);
+            a = rest;
+            let (y, rest) = std::mem::take(&mut b).split_at_mut(range.len() * degree);
+            b = rest;
+            (range, x, y)
+        })
+        .collect();
+    parts
+        .into_par_iter()
+        .for_each(|(range, x, y)| work(range, x, y));
 }
 
 /// Calls `work(i, limbs)` for every limb of three polynomials of one shape, in parallel where it

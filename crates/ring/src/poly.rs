@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use zeroize::Zeroize;
 
 use crate::basis::Basis;
 use crate::buffer::Buffer;
 use crate::modulus::{Modulus, Residue};
-use crate::ntt::NttTable;
-use crate::parallel::{for_each_limb, for_each_limb_of_three, for_each_limb_pair};
+use crate::parallel::{for_each_group, for_each_limb, for_each_limb_of_three, for_each_limb_pair};
 use crate::simd::{self, Kernel};
 
 /// Marks a polynomial as a list of its coefficients.
@@ -162,15 +162,12 @@ impl<F: Form> Poly<F> {
         });
     }
 
-    /// Calls `work(i, table, limb)` for every limb, in parallel where it pays.
-    pub(crate) fn for_each_limb(
+    /// Calls `work(range, limbs)` for groups of neighbouring limbs.
+    pub(crate) fn for_each_group(
         &mut self,
-        work: impl Fn(usize, &NttTable, &mut [Residue]) + Send + Sync,
+        work: impl Fn(Range<usize>, &mut [Residue]) + Send + Sync,
     ) {
-        let Self { basis, data, .. } = self;
-        for_each_limb(data, basis.degree(), |i, limb| {
-            work(i, basis.table(i), limb)
-        });
+        for_each_group(&mut self.data, self.basis.degree(), work);
     }
 
     pub(crate) fn zip_with(

@@ -125,6 +125,24 @@ pub enum LearnError {
         /// The bound in the settings.
         bound: f64,
     },
+    /// A weight is larger than what weights are refreshed as multiples of.
+    #[error(
+        "a weight reaches {largest:.2} in magnitude, more than the {bound} that it may have when \
+         weights are refreshed: encrypted training would silently fail. Take a larger bound, a \
+         smaller learning rate, or fewer iterations"
+    )]
+    WeightOutOfRange {
+        /// The largest |weight|.
+        largest: f64,
+        /// What is allowed.
+        bound: f64,
+    },
+    /// A checkpoint of another training.
+    #[error(
+        "the checkpoint is of a training with other settings, keys or data: resume with those, or \
+         begin anew without it"
+    )]
+    OtherInputs,
     /// Two objects of different parameters.
     #[error("{0} belongs to other parameters than the rest")]
     Parameters(&'static str),

@@ -74,6 +74,18 @@ impl<'a> Features<'a> {
         &self.values[row * self.cols..][..self.cols]
     }
 
+    /// The samples `rows`.
+    ///
+    /// # Panics
+    /// If there is none, or no such sample.
+    pub fn part(&self, rows: std::ops::Range<usize>) -> Self {
+        assert!(!rows.is_empty(), "at least one sample");
+        Self {
+            values: &self.values[rows.start * self.cols..rows.end * self.cols],
+            cols: self.cols,
+        }
+    }
+
     /// X v.
     pub(crate) fn times(&self, vector: &[f64]) -> Vec<f64> {
         self.samples().map(|sample| dot(sample, vector)).collect()

@@ -58,6 +58,15 @@ impl ClassLabels {
         Ok(Self { classes, labels })
     }
 
+    /// The labels of the samples `rows`.
+    ///
+    /// # Errors
+    /// [`LearnError::Empty`] if there is no such sample.
+    pub fn part(&self, rows: std::ops::Range<usize>) -> Result<Self, LearnError> {
+        let labels = self.labels.get(rows).unwrap_or_default();
+        Self::of_classes(labels.to_vec(), self.classes)
+    }
+
     /// The number of classes.
     pub fn classes(&self) -> usize {
         self.classes

@@ -293,6 +293,13 @@ impl Layout {
         cols + paired_key_switches(cols, self.column_rotations())
     }
 
+    /// Key switches that copy the labels of so many classes, of every row of blocks, to columns of
+    /// their own, and a product each.
+    pub(crate) fn label_key_switches(&self, classes: usize) -> usize {
+        let columns = self.grid_rows() * classes;
+        columns + paired_key_switches(columns, self.replication_rotations().count())
+    }
+
     /// Rotations that sum over the features of a block and replicate the sums.
     pub(crate) fn row_rotations(&self) -> usize {
         self.feature_rotations().count() + self.replication_rotations().count()

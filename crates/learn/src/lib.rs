@@ -53,6 +53,7 @@
 //! ```
 
 mod bundle;
+mod descent;
 mod error;
 mod estimator;
 mod features;
@@ -71,8 +72,10 @@ mod progress;
 mod refresh;
 mod requirements;
 mod scores;
+mod softmax;
 mod verdict;
 
+pub use descent::{Descent, MiniBatches, Training};
 pub use error::{LearnError, MissingKeys};
 pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
@@ -94,4 +97,5 @@ pub use progress::Progress;
 pub use refresh::{Refresh, RefreshLevels};
 pub use requirements::Requirements;
 pub use scores::EncryptedScores;
+pub use softmax::SoftmaxRegression;
 pub use verdict::{EncryptedVerdicts, Verdict};

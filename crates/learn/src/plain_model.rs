@@ -90,6 +90,10 @@ pub struct RangeReport {
     pub largest: Vec<f64>,
     /// Half the length of the interval around zero.
     pub interval: f64,
+    /// The largest |weight|, momentum included; zero for estimators that refresh no weights.
+    pub weight: f64,
+    /// How large a weight may become.
+    pub weight_bound: f64,
 }
 
 impl RangeReport {
@@ -98,17 +102,24 @@ impl RangeReport {
         Self {
             largest: Vec::new(),
             interval: f64::INFINITY,
+            weight: 0.0,
+            weight_bound: f64::INFINITY,
         }
     }
 
     /// Whether training stays within the interval.
     ///
     /// # Errors
-    /// [`LearnError::OutOfRange`] names the first iteration that leaves it.
+    /// [`LearnError::OutOfRange`] names the first iteration that leaves it,
+    /// [`LearnError::WeightOutOfRange`] tells of weights that become too large.
     pub fn check(&self) -> Result<(), LearnError> {
         // A NaN, from an overflow, is outside as well.
         let leaves = |&largest: &f64| largest.is_nan() || largest > self.interval;
         match self.largest.iter().position(leaves) {
+            None if self.weight > self.weight_bound => Err(LearnError::WeightOutOfRange {
+                largest: self.weight,
+                bound: self.weight_bound,
+            }),
             None => Ok(()),
             Some(i) => Err(LearnError::OutOfRange {
                 iteration: i + 2,
@@ -141,9 +152,19 @@ mod tests {
         let report = |largest: &[f64]| RangeReport {
             largest: largest.to_vec(),
             interval: 8.0,
+            weight: 2.0,
+            weight_bound: 4.0,
         };
         assert!(report(&[1.0, 8.0]).check().is_ok());
         assert!(RangeReport::none().check().is_ok());
+        let heavy = RangeReport {
+            weight: 4.5,
+            ..report(&[1.0])
+        };
+        assert!(matches!(
+            heavy.check(),
+            Err(LearnError::WeightOutOfRange { .. })
+        ));
         for bad in [8.1, f64::NAN, f64::INFINITY] {
             assert!(matches!(
                 report(&[1.0, bad]).check(),

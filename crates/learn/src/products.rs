@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext};
 
 use crate::error::LearnError;
-use crate::labels::Labels;
+use crate::labels::{EncryptedLabels, Labels};
 use crate::layout::{self, Layout};
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
@@ -113,6 +113,48 @@ impl Products<'_> {
         })
     }
 
+    /// `factor` times the labels of many classes as column vectors, for each class one ciphertext
+    /// a row of blocks: from one level above `level`.
+    ///
+    /// The labels of class h lie in every column h mod P. They are moved to the first column, one
+    /// rotation by 1 from class to class, and from there to all others.
+    pub fn label_columns(
+        &self,
+        labels: &EncryptedLabels,
+        factor: f64,
+        level: usize,
+    ) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
+        let layout = self.layout();
+        let (rows, classes) = (layout.grid_rows(), labels.classes());
+        let chunks = EncryptedLabels::ciphertexts_per_row(layout, classes);
+        let moved = labels
+            .vectors()
+            .par_iter()
+            .enumerate()
+            .map(|(i, vector)| {
+                let first = i % chunks * layout.block_cols();
+                let in_chunk = (classes - first).min(layout.block_cols());
+                let mut moved = vec![self.evaluator.lower_to(vector, level + 1)?];
+                for column in 1..in_chunk {
+                    moved.push(self.evaluator.rotate(&moved[column - 1], 1)?);
+                }
+                Ok(moved)
+            })
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        let columns = self.twice_in_pairs(
+            rows * classes,
+            layout.replication_rotations().count(),
+            |index| {
+                let (class, row) = (index / rows, index % rows);
+                let (chunk, column) = (class / layout.block_cols(), class % layout.block_cols());
+                Ok(moved[row * chunks + chunk][column].clone())
+            },
+            |column| self.replicate_first_column(column, factor / 2.0),
+            "copying labels",
+        )?;
+        Ok(columns.chunks(rows).map(<[_]>::to_vec).collect())
+    }
+
     /// The products of blocks and weights in one row of blocks, not yet summed over features.
     fn row_products(
         &self,
@@ -190,12 +232,8 @@ impl Products<'_> {
         Ok(sums.into_iter().flatten().collect())
     }
 
-    /// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by
-    /// it costs neither level nor precision.
     pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        let i = vec![Complex64::I; self.layout().slots()];
-        let i = self.encoder.encode_complex_at(&i, vector.level(), 1.0)?;
-        Ok(self.evaluator.mul_plain(vector, &i)?)
+        times_i(self.evaluator, self.encoder, vector)
     }
 
     /// Adds up ciphertexts of one shape; there is at least one.
@@ -259,4 +297,16 @@ impl Products<'_> {
         let shifted = self.sum_over_features(&column)?;
         Ok(evaluator.rotate(&shifted, layout.replication_shift())?)
     }
+}
+
+/// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by it
+/// costs neither level nor precision.
+pub(crate) fn times_i(
+    evaluator: &Evaluator,
+    encoder: &Encoder,
+    vector: &Ciphertext,
+) -> Result<Ciphertext, LearnError> {
+    let i = vec![Complex64::I; vector.parameters().slots()];
+    let i = encoder.encode_complex_at(&i, vector.level(), 1.0)?;
+    Ok(evaluator.mul_plain(vector, &i)?)
 }

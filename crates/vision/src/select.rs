@@ -8,6 +8,7 @@ const OTHERS: u64 = 1 << 32;
 const STRATA: u64 = 2 << 32;
 const TRAIN_ORDER: u64 = 3 << 32;
 const TEST_ORDER: u64 = 4 << 32;
+const ORDER: u64 = 5 << 32;
 
 /// A data set in two disjoint parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,14 @@ pub struct Split {
 }
 
 impl DataSet {
+    /// The same samples in an order that follows from `seed`. Mini-batches are cut from it, so that each has samples
+    /// of every class.
+    pub fn shuffled(&self, seed: u64) -> DataSet {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        shuffle(&mut order, &mut stream(seed, ORDER));
+        self.select(&order)
+    }
+
     /// The class `positive` (label 1) against all others together (label 0).
     ///
     /// With `balanced`, only as many others as there are positives are kept, chosen by `seed` uniformly from all

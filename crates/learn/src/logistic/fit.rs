@@ -22,11 +22,12 @@ pub(super) fn fit(
     labels: &Labels,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
-    two_classes("logistic regression", labels.classes())?;
+    two_classes(super::NAME, labels.classes())?;
     let needs = estimator.requirements(matrix.layout(), labels.task());
     let start = check_fit(&needs, evaluator, encoder, matrix, labels)?;
     let layout = matrix.layout();
     let samples = layout.rows();
+    estimator.check_whole(layout)?;
     let steps = steps(&estimator.config().steps, estimator.config().iterations);
 
     let first = layout.transposed_times_key_switches();
@@ -148,7 +149,7 @@ fn twice_curvature(
 }
 
 /// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.
-fn evaluate(
+pub(crate) fn evaluate(
     products: &Products<'_>,
     t: &Ciphertext,
     lower: &[f64],

@@ -14,11 +14,11 @@
 mod fit;
 mod nesterov;
 mod sigmoid;
-mod simulate;
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Encoder, Evaluator};
 
+use crate::descent::{self, Descent, MiniBatches};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -30,11 +30,15 @@ use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 
+pub(crate) use fit::evaluate;
 pub use nesterov::StepSchedule;
+pub(crate) use nesterov::{Step, steps};
 pub use sigmoid::{Sigmoid, SigmoidDegree};
 
-/// Most iterations of a training; levels run out long before.
-pub const MAX_ITERATIONS: usize = 64;
+/// Most iterations of a training; without refreshes levels run out long before.
+pub const MAX_ITERATIONS: usize = 1 << 16;
+
+const NAME: &str = "logistic regression";
 
 /// Settings as one writes them; [`LogisticRegression::new`] checks them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +54,10 @@ pub struct LogisticRegressionConfig {
     pub interval: f64,
     /// The learning rates.
     pub steps: StepSchedule,
+    /// Mini-batches, for a [`Training`](crate::Training) in steps; without them every iteration
+    /// reads all samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<MiniBatches>,
 }
 
 impl Default for LogisticRegressionConfig {
@@ -60,6 +68,7 @@ impl Default for LogisticRegressionConfig {
             degree: SigmoidDegree::Three,
             interval: 8.0,
             steps: StepSchedule::Constant(1.0),
+            batches: None,
         }
     }
 }
@@ -93,8 +102,11 @@ impl LogisticRegression {
             return Err(LearnError::Config {
                 what: "the number of iterations",
                 found: config.iterations as f64,
-                allowed: "1 to 64",
+                allowed: "1 to 65536",
             });
+        }
+        if let Some(batches) = &config.batches {
+            batches.check()?;
         }
         config.steps.check(config.iterations)?;
         Ok(Self {
@@ -111,6 +123,25 @@ impl LogisticRegression {
     /// The polynomial that stands for the sigmoid.
     pub fn sigmoid(&self) -> &Sigmoid {
         &self.sigmoid
+    }
+
+    /// Whether all samples may be fitted to at once.
+    pub(crate) fn check_whole(&self, layout: &Layout) -> Result<(), LearnError> {
+        match self.config.batches {
+            Some(batches) if layout.rows() > batches.rows => Err(LearnError::Layout {
+                what: "the number of samples to fit to at once",
+                found: layout.rows(),
+                allowed: "that of a mini-batch, so train in steps",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The method, to be run in steps, in mini-batches if there are any.
+    pub fn descent(&self) -> Descent {
+        let schedule = (&self.config.steps, self.config.iterations);
+        let batches = self.config.batches.unwrap_or_default();
+        Descent::new(NAME, &self.sigmoid, schedule, batches, false)
     }
 
     /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
@@ -147,7 +178,12 @@ impl Estimator for LogisticRegression {
         features: &Features<'_>,
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError> {
-        simulate::simulate(self, features, labels)
+        descent::simulate(
+            &self.descent(),
+            features,
+            labels,
+            self.config.batches.is_some(),
+        )
     }
 
     fn fit(
@@ -177,7 +213,7 @@ mod tests {
             )
         };
         assert!(refused(|c| c.iterations = 0));
-        assert!(refused(|c| c.iterations = 65));
+        assert!(refused(|c| c.iterations = MAX_ITERATIONS + 1));
         assert!(refused(|c| c.interval = 0.5));
         assert!(refused(|c| c.interval = f64::NAN));
         assert!(refused(|c| c.interval = f64::INFINITY));

@@ -54,7 +54,7 @@ impl StepSchedule {
 
 /// The learning rate eta and the momentum mu of one iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     pub rate: f64,
     pub momentum: f64,
 }
@@ -62,7 +62,7 @@ pub(super) struct Step {
 /// The steps of so many iterations. mu_k = (t_k - 1) / t_(k+1) with t_1 = 1 and
 /// t_(k+1) = (1 + sqrt(1 + 4 t_k^2)) / 2 (Nesterov, 1983). The last iteration ends in w and not in
 /// v, so it has no momentum.
-pub(super) fn steps(schedule: &StepSchedule, iterations: usize) -> Vec<Step> {
+pub(crate) fn steps(schedule: &StepSchedule, iterations: usize) -> Vec<Step> {
     let mut t: f64 = 1.0;
     (1..=iterations)
         .map(|k| {

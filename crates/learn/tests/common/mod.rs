@@ -23,6 +23,10 @@ impl World {
         Self::with_plan(&parameters, &needs.key_plan(&parameters))
     }
 
+    pub fn with_parameters(parameters: Parameters, needs: &Requirements) -> Self {
+        Self::with_plan(&parameters, &needs.key_plan(&parameters))
+    }
+
     pub fn with_plan(parameters: &Parameters, plan: &KeyPlan) -> Self {
         let secret = SecretKey::generate(parameters).unwrap();
         let mut generator = KeyGenerator::new(&secret).unwrap();
@@ -143,6 +147,38 @@ impl Data {
 
     pub fn features(&self) -> Features<'_> {
         Features::new(&self.values, self.cols).unwrap()
+    }
+
+    /// Gaussian clouds around as many centres as there are classes.
+    pub fn classes(rows: usize, cols: usize, classes: usize, seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut values = Vec::with_capacity(rows * cols);
+        let mut labels = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            let label = (random.uniform() * classes as f64) as usize;
+            labels.push(label as u8);
+            for col in 0..cols - 1 {
+                let mean = (0.7 * ((label + 1) * (col + 1).pow(2)) as f64).sin();
+                values.push(mean + 0.4 * random.gaussian());
+            }
+            values.push(1.0);
+        }
+        Self {
+            values,
+            cols,
+            labels: ClassLabels::of_classes(labels, classes).unwrap(),
+        }
+    }
+
+    /// Up to `rows` samples from `first` on.
+    pub fn part(&self, first: usize, rows: usize) -> Self {
+        let end = (first + rows).min(self.labels.len());
+        let labels = self.labels.as_slice()[first..end].to_vec();
+        Self {
+            values: self.values[first * self.cols..end * self.cols].to_vec(),
+            cols: self.cols,
+            labels: ClassLabels::of_classes(labels, self.labels.classes()).unwrap(),
+        }
     }
 
     /// The first samples.

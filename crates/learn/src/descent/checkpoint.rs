@@ -1,0 +1,153 @@
+//! A training that was interrupted goes on from its last iteration, to the same weights bit for
+//! bit: no step is random, and the encrypted state is stored as it is.
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+
+use super::terms::Iterates;
+use super::{Descent, Refresh, Training};
+use crate::error::{LearnError, check_equal};
+use crate::labels::{Task, outputs};
+use crate::layout::Layout;
+use crate::matrix::check_vectors;
+
+/// What the ciphertexts of a checkpoint do not say.
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// Of everything that the training depends on.
+    inputs: [u8; 32],
+    iteration: u32,
+    /// Whether the first ciphertext is the refreshed weights, from which v and w are unpacked.
+    packed: bool,
+    /// The coefficients of the terms in v and w, the unpacked two among them.
+    v: Vec<f64>,
+    w: Vec<f64>,
+}
+
+impl<'a> Training<'a> {
+    /// The kind of bundle that holds the state of a training.
+    pub const KIND: &'static str = "training-state";
+
+    /// All that it takes to go on: the weights after the last refresh, packed, and the gradients
+    /// since then. `inputs` is a hash of whatever the result depends on besides: settings, keys,
+    /// data.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    pub fn checkpoint(&self, inputs: [u8; 32]) -> Result<Bundle<'static>, LearnError> {
+        let terms: Vec<_> = self.iterates.terms().collect();
+        let state = State {
+            inputs,
+            iteration: self.iteration as u32,
+            packed: self.packed.is_some(),
+            v: terms.iter().map(|&(_, v, _)| v).collect(),
+            w: terms.iter().map(|&(_, _, w)| w).collect(),
+        };
+        let unpacked = self.unpacked_terms();
+        let gradients = terms.iter().skip(unpacked).flat_map(|&(term, ..)| term);
+        let ciphertexts: Vec<_> = self.packed.iter().chain(gradients).cloned().collect();
+        let bytes = postcard::to_allocvec(&state).map_err(|_| malformed())?;
+        let parameters = self.evaluator.parameters();
+        Ok(Bundle::new(parameters, Self::KIND, bytes, ciphertexts)?)
+    }
+
+    /// Goes on from a checkpoint of a training with the same `inputs` and the same arguments.
+    ///
+    /// # Errors
+    /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is no
+    /// checkpoint, or as [`new`](Self::new).
+    #[allow(clippy::too_many_arguments)] // Those of `new`, and two.
+    pub fn resume(
+        descent: Descent,
+        evaluator: &'a Evaluator,
+        encoder: &'a Encoder,
+        layout: &Layout,
+        task: Task,
+        refresh: Option<&'a dyn Refresh>,
+        inputs: [u8; 32],
+        bundle: Bundle<'_>,
+    ) -> Result<Self, LearnError> {
+        let mut training = Self::new(descent, evaluator, encoder, layout, task, refresh)?;
+        let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
+        let state: State = match postcard::take_from_bytes(&metadata) {
+            Ok((state, [])) => state,
+            _ => return Err(malformed()),
+        };
+        if state.inputs != inputs {
+            return Err(LearnError::OtherInputs);
+        }
+        let iteration = state.iteration as usize;
+        let terms = state.v.len();
+        let finite = state.v.iter().chain(&state.w).all(|c| c.is_finite());
+        // Coefficients are of standardised steps; a momentum is below 1.
+        let fits = iteration <= training.descent.iterations()
+            && terms == state.w.len()
+            && finite
+            && (terms == 0 || state.v[terms - 1] == 1.0 || (terms == 2 && state.packed));
+        if !fits {
+            return Err(malformed());
+        }
+        training.iteration = iteration;
+        if state.packed {
+            if ciphertexts.is_empty() {
+                return Err(malformed());
+            }
+            let packed = ciphertexts.remove(0);
+            check_vectors("a training state", std::slice::from_ref(&packed))?;
+            check_equal(
+                "the level of a training state",
+                training.top + 1,
+                packed.level(),
+            )?;
+            training.packed = Some(packed);
+        }
+        let unpacked = training.unpacked_terms();
+        let count = outputs(task.classes) * training.layout.grid_cols();
+        let gradients = terms.checked_sub(unpacked).ok_or_else(malformed)?;
+        check_equal(
+            "ciphertexts of a training state",
+            gradients * count,
+            ciphertexts.len(),
+        )?;
+        training.iterates = match (&training.packed, training.chunks) {
+            (Some(packed), Some(chunks)) => {
+                let bound = training.descent.batches.weight_bound;
+                chunks.unpack(evaluator, encoder, packed, bound)?
+            }
+            (None, _) => Iterates::zero(),
+            _ => return Err(malformed()),
+        };
+        for gradient in ciphertexts.chunks_exact(count) {
+            check_gradient(&training, gradient)?;
+            training.iterates.push(gradient.to_vec());
+        }
+        training.iterates.set_coefficients(state.v, state.w);
+        Ok(training)
+    }
+
+    /// Terms that come from the packed weights.
+    fn unpacked_terms(&self) -> usize {
+        if self.packed.is_some() { 2 } else { 0 }
+    }
+}
+
+/// A gradient lies below everything before it, and not below what a model needs.
+fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<(), LearnError> {
+    check_vectors("a training state", gradient)?;
+    if gradient[0].parameters() != training.evaluator.parameters() {
+        return Err(LearnError::Parameters("the training state"));
+    }
+    let above = training.iterates.level().unwrap_or(training.top);
+    match gradient[0].level() < above {
+        true => Ok(()),
+        false => Err(malformed()),
+    }
+}
+
+fn malformed() -> LearnError {
+    LearnError::Malformed {
+        what: "a training state",
+        reason: "its parts do not fit together",
+    }
+}

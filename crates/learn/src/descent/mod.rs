@@ -1,0 +1,225 @@
+//! Gradient descent in mini-batches, with as many iterations as one likes.
+//!
+//! An iteration reads one mini-batch, in the order of the batches and from the first again after
+//! the last. When the levels of the weights are used up they are refreshed, all together in one
+//! ciphertext; the data never are. So data need only the levels between two refreshes.
+
+mod checkpoint;
+mod packed;
+mod simulate;
+mod terms;
+mod training;
+
+use std::collections::BTreeSet;
+
+use crate::error::LearnError;
+use crate::labels::{LabelKind, Task, outputs};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::logistic::{Sigmoid, Step, StepSchedule, steps};
+use crate::requirements::Requirements;
+
+use crate::refresh::{Refresh, RefreshLevels};
+use packed::Chunks;
+pub(crate) use simulate::simulate;
+pub use training::Training;
+
+/// Mini-batches of a training.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MiniBatches {
+    /// Samples of a mini-batch; the last one may have fewer.
+    pub rows: usize,
+    /// No weight becomes larger than this in magnitude: 2^-10 to 2^10. Weights are refreshed as
+    /// multiples of it. [`RangeReport`](crate::RangeReport) tells the largest.
+    pub weight_bound: f64,
+}
+
+impl Default for MiniBatches {
+    /// 1024 samples, weights up to 4.
+    fn default() -> Self {
+        Self {
+            rows: 1024,
+            weight_bound: 4.0,
+        }
+    }
+}
+
+impl MiniBatches {
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        let refuse = |what, found, allowed| {
+            Err(LearnError::Config {
+                what,
+                found,
+                allowed,
+            })
+        };
+        let bound = self.weight_bound;
+        if self.rows == 0 {
+            return refuse("the number of samples of a mini-batch", 0.0, "at least 1");
+        }
+        if !(2f64.powi(-10)..=2f64.powi(10)).contains(&bound) {
+            return refuse("the largest weight", bound, "2^-10 to 2^10");
+        }
+        Ok(())
+    }
+}
+
+/// A gradient method, checked and ready to be run by [`Training`] or in the clear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Descent {
+    /// For messages.
+    pub(crate) what: &'static str,
+    pub(crate) sigmoid: Sigmoid,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) batches: MiniBatches,
+    /// Whether there may be more than two classes.
+    pub(crate) many_classes: bool,
+}
+
+impl Descent {
+    pub(crate) fn new(
+        what: &'static str,
+        sigmoid: &Sigmoid,
+        (schedule, iterations): (&StepSchedule, usize),
+        batches: MiniBatches,
+        many_classes: bool,
+    ) -> Self {
+        Self {
+            what,
+            sigmoid: sigmoid.clone(),
+            steps: steps(schedule, iterations),
+            batches,
+            many_classes,
+        }
+    }
+
+    /// The number of iterations.
+    pub fn iterations(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The mini-batch that an iteration reads, counted from 0 like the iterations, if there are so
+    /// many.
+    pub fn batch_of(&self, iteration: usize, batches: usize) -> usize {
+        iteration % batches.max(1)
+    }
+
+    /// Samples of each mini-batch.
+    pub fn batch_rows(&self) -> usize {
+        self.batches.rows
+    }
+
+    /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
+    /// and X^T g.
+    fn iteration_levels(&self) -> usize {
+        3 + self.sigmoid.levels()
+    }
+
+    /// What training on batches in this layout needs, and a model that can classify: with a
+    /// refresh the levels of its output, without one all that the iterations use up and
+    /// [`LinearModel::LEVEL`]. The keys of the refresh itself come on top.
+    ///
+    /// # Errors
+    /// [`LearnError::LevelExhausted`] if there are too few levels between two refreshes for an
+    /// iteration, [`LearnError::Layout`] if the weights do not fit into a ciphertext.
+    pub fn requirements(
+        &self,
+        layout: &Layout,
+        task: Task,
+        refresh: Option<RefreshLevels>,
+    ) -> Result<Requirements, LearnError> {
+        let mut needs = self.levelled(layout, task);
+        needs.levels += LinearModel::LEVEL;
+        if let Some(levels) = refresh {
+            let chunks = self.chunks(layout, task.classes)?;
+            needs.rotations.extend(chunks.rotations());
+            needs.levels = levels.output;
+            let needed = 1 + self.floor(levels, task.classes) + self.iteration_levels();
+            if needs.levels < needed {
+                return Err(LearnError::LevelExhausted {
+                    what: "an iteration between two refreshes",
+                    needed,
+                    available: needs.levels,
+                });
+            }
+        }
+        Ok(needs)
+    }
+
+    /// The level at which batches and their labels are to be encrypted. With a refresh it is one
+    /// below the output, since unpacking takes one.
+    ///
+    /// # Errors
+    /// As [`requirements`](Self::requirements).
+    pub fn batch_level(
+        &self,
+        layout: &Layout,
+        task: Task,
+        refresh: Option<RefreshLevels>,
+    ) -> Result<usize, LearnError> {
+        let levels = self.requirements(layout, task, refresh)?.levels;
+        Ok(levels - usize::from(refresh.is_some()))
+    }
+
+    /// Without refreshes.
+    pub(crate) fn levelled(&self, layout: &Layout, task: Task) -> Requirements {
+        let mut rotations: BTreeSet<_> = layout
+            .sample_rotations()
+            .chain(layout.replication_rotations())
+            .collect();
+        let encrypted = usize::from(task.labels == LabelKind::Encrypted);
+        let scaling = usize::from(outputs(task.classes) > 1);
+        if encrypted + scaling == 2 {
+            rotations.insert(1);
+        }
+        Requirements {
+            levels: 1 + encrypted + self.iteration_levels() * (self.iterations() - 1) + scaling,
+            rotations,
+            relinearization: true,
+            conjugation: true,
+        }
+    }
+
+    /// Slots after which the refreshed vector repeats: a power of two, at least 64 as the
+    /// transforms of a bootstrapping want it, up to the number of slots.
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if the weights do not fit into a ciphertext.
+    pub fn packed_slots(&self, layout: &Layout, classes: usize) -> Result<usize, LearnError> {
+        Ok(self.chunks(layout, classes)?.period().max(64))
+    }
+
+    /// Iterations from one refresh to the next.
+    pub fn iterations_between(&self, levels: RefreshLevels, classes: usize) -> usize {
+        let usable = (levels.output.saturating_sub(1)).saturating_sub(self.floor(levels, classes));
+        usable / self.iteration_levels()
+    }
+
+    /// How often weights are refreshed.
+    pub fn refreshes(&self, levels: RefreshLevels, classes: usize) -> usize {
+        // The first iteration takes one level only.
+        let usable = (levels.output.saturating_sub(2)).saturating_sub(self.floor(levels, classes));
+        let first = 1 + usable / self.iteration_levels();
+        let rest = self.iterations().saturating_sub(first);
+        rest.div_ceil(self.iterations_between(levels, classes).max(1))
+    }
+
+    /// The level that an iteration must leave: enough to refresh, or to be a model.
+    fn floor(&self, levels: RefreshLevels, classes: usize) -> usize {
+        let scaling = usize::from(outputs(classes) > 1);
+        (levels.input + 1).max(LinearModel::LEVEL + scaling)
+    }
+
+    fn chunks(&self, layout: &Layout, classes: usize) -> Result<Chunks, LearnError> {
+        let count = outputs(classes) * layout.grid_cols();
+        Chunks::new(count, layout.block_cols(), layout.slots())
+    }
+
+    pub(crate) fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
+        match self.many_classes {
+            true => crate::labels::check_classes(classes),
+            false => crate::labels::two_classes(self.what, classes),
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! Training under encryption, one iteration at a time.
+
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+
+use super::packed::Chunks;
+use super::terms::Iterates;
+use super::{Descent, Refresh};
+use crate::error::{LearnError, check_equal};
+use crate::labels::{LabelKind, Labels, Task, outputs};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::logistic::evaluate;
+use crate::matrix::EncryptedMatrix;
+use crate::packing;
+use crate::products::Products;
+use crate::progress::{Counter, Listener};
+
+/// A refresh takes about as long as so many key switches of an iteration.
+const REFRESH_COST: usize = 100;
+
+/// A training that is going on. Whoever holds it gives it the mini-batches, one for each
+/// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
+/// stop.
+///
+/// ```no_run
+/// # use tapetum_ckks::*; use tapetum_learn::*;
+/// # fn read_batch(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
+/// # fn run(descent: Descent, evaluator: &Evaluator, encoder: &Encoder, layout: Layout,
+/// #     refresh: &dyn Refresh) -> Result<LinearModel, LearnError> {
+/// let task = Task::two_classes(LabelKind::Clear);
+/// let batches = 12;
+/// let mut training = Training::new(descent, evaluator, encoder, &layout, task, Some(refresh))?;
+/// while let Some(batch) = training.next_batch(batches) {
+///     let (features, labels) = read_batch(batch);
+///     training.step(&features, &labels, &mut |_| ())?;
+/// }
+/// training.model()
+/// # }
+/// ```
+pub struct Training<'a> {
+    pub(super) descent: Descent,
+    pub(super) evaluator: &'a Evaluator,
+    pub(super) encoder: &'a Encoder,
+    refresh: Option<&'a dyn Refresh>,
+    pub(super) task: Task,
+    /// Of a batch, whatever its number of rows.
+    pub(super) layout: Layout,
+    /// The level of batches.
+    pub(super) top: usize,
+    pub(super) chunks: Option<Chunks>,
+    pub(super) iteration: usize,
+    /// The last refreshed weights, from which the first terms of the iterates were unpacked.
+    pub(super) packed: Option<Ciphertext>,
+    pub(super) iterates: Iterates,
+}
+
+impl<'a> Training<'a> {
+    /// A training from zero for batches in the shape of `layout`, of which the number of rows does
+    /// not matter.
+    ///
+    /// # Errors
+    /// [`LearnError`] if keys are missing, or levels do not suffice.
+    pub fn new(
+        descent: Descent,
+        evaluator: &'a Evaluator,
+        encoder: &'a Encoder,
+        layout: &Layout,
+        task: Task,
+        refresh: Option<&'a dyn Refresh>,
+    ) -> Result<Self, LearnError> {
+        let levels = refresh.map(Refresh::levels);
+        let needs = descent.requirements(layout, task, levels)?;
+        let available = evaluator.parameters().max_level();
+        needs.start_level("training", available, 0, evaluator)?;
+        let top = descent.batch_level(layout, task, levels)?;
+        Self::at_level(descent, (evaluator, encoder), layout, task, refresh, top)
+    }
+
+    /// A training that begins at this level.
+    pub(crate) fn at_level(
+        descent: Descent,
+        (evaluator, encoder): (&'a Evaluator, &'a Encoder),
+        layout: &Layout,
+        task: Task,
+        refresh: Option<&'a dyn Refresh>,
+        top: usize,
+    ) -> Result<Self, LearnError> {
+        if encoder.parameters() != evaluator.parameters() {
+            return Err(LearnError::Parameters("the encoder"));
+        }
+        descent.check_classes(task.classes)?;
+        let chunks = match refresh {
+            Some(_) => Some(descent.chunks(layout, task.classes)?),
+            None => None,
+        };
+        Ok(Self {
+            top,
+            chunks,
+            descent,
+            evaluator,
+            encoder,
+            refresh,
+            task,
+            layout: *layout,
+            iteration: 0,
+            packed: None,
+            iterates: Iterates::zero(),
+        })
+    }
+
+    /// The method.
+    pub fn descent(&self) -> &Descent {
+        &self.descent
+    }
+
+    /// How many iterations are done.
+    pub fn iteration(&self) -> usize {
+        self.iteration
+    }
+
+    /// The batch that the next iteration reads, if there are so many; none when all iterations are
+    /// done.
+    pub fn next_batch(&self, batches: usize) -> Option<usize> {
+        let more = self.iteration < self.descent.iterations();
+        more.then(|| self.descent.batch_of(self.iteration, batches))
+    }
+
+    /// Does one iteration, after a refresh if it takes one.
+    ///
+    /// # Errors
+    /// [`LearnError`], before any work starts, if all iterations are done or the batch does not
+    /// fit.
+    pub fn step(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<(), LearnError> {
+        let Some(&step) = self.descent.steps.get(self.iteration) else {
+            return Err(LearnError::Empty("iterations left"));
+        };
+        self.check_batch(features, labels)?;
+        let refreshing = self.needs_refresh();
+        let refresh_cost = match self.chunks {
+            Some(chunks) if refreshing => REFRESH_COST + chunks.unpack_key_switches(),
+            _ => 0,
+        };
+        let cost = self.iteration_key_switches(features.layout(), self.iterates.is_zero());
+        let counter = Counter::new(refresh_cost + cost, progress);
+        if refreshing {
+            self.refresh()?;
+            counter.add(refresh_cost, "refreshing weights");
+        }
+        let products = Products {
+            evaluator: self.evaluator,
+            encoder: self.encoder,
+            matrix: features,
+            counter: &counter,
+        };
+        let unit = Iterates::newest_coefficient(step, features.layout().rows());
+        let gradient = if self.iterates.is_zero() {
+            let level = match labels {
+                Labels::Clear(_) => self.top,
+                Labels::Encrypted(labels) => self.top.min(labels.level() - 1),
+            };
+            let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
+            self.for_each_head(|head| match &columns {
+                Columns::Clear(columns) => {
+                    products.twice_transposed_times_plain(&columns[head], level)
+                }
+                Columns::Encrypted(columns) => products.twice_transposed_times(&columns[head]),
+            })?
+        } else {
+            let v = self.iterates.v(self.evaluator)?;
+            let level = v[0].level() - 2 - self.descent.sigmoid.levels();
+            let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
+            let polynomial = self.descent.sigmoid.monic(-unit / 2.0);
+            self.for_each_head(|head| {
+                let cols = self.layout.grid_cols();
+                let v = &v[head * cols..][..cols];
+                let scaled = products.twice_times(v, polynomial.scale / 2.0)?;
+                let residual = scaled
+                    .par_iter()
+                    .enumerate()
+                    .map(|(i, t)| {
+                        let value = evaluate(&products, t, &polynomial.lower)?;
+                        let relinearizations = polynomial.lower.len() + 1;
+                        counter.add(relinearizations, "evaluating the sigmoid");
+                        columns.add_to(&products, &value, head, i)
+                    })
+                    .collect::<Result<Vec<_>, LearnError>>()?;
+                products.twice_transposed_times(&residual)
+            })?
+        };
+        self.iterates.advance(step, gradient);
+        self.iteration += 1;
+        Ok(())
+    }
+
+    /// The weights as they are now, as a model: a snapshot, or the result. It is encrypted like
+    /// all else, so the owner can look at it and say whether to stop.
+    ///
+    /// # Errors
+    /// [`LearnError`] before the first iteration, or if there is no level left to scale by.
+    pub fn model(&self) -> Result<LinearModel, LearnError> {
+        let (evaluator, classes) = (self.evaluator, self.task.classes);
+        let level = self
+            .iterates
+            .level()
+            .ok_or(LearnError::Empty("iterations that are done"))?;
+        let spend = |spent: usize| {
+            level.checked_sub(spent).ok_or(LearnError::LevelExhausted {
+                what: "a snapshot",
+                needed: spent,
+                available: level,
+            })
+        };
+        let weights = if outputs(classes) == 1 {
+            let spent = usize::from(!self.iterates.w_is_v());
+            let target = spend(spent)?.min(LinearModel::LEVEL);
+            self.iterates.w(evaluator, target)?
+        } else {
+            self.in_rows(spend(1)?.min(LinearModel::LEVEL))?
+        };
+        let (features, width) = (self.layout.cols(), self.layout.block_cols());
+        LinearModel::from_ciphertexts(features, width, classes, weights, None)
+    }
+
+    /// The weights of all classes, row by row as a model has them: one sum of products with masks
+    /// for each column of blocks, which hold the coefficients too.
+    fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
+        let (evaluator, encoder) = (self.evaluator, self.encoder);
+        let heads = outputs(self.task.classes);
+        (0..self.layout.grid_cols())
+            .into_par_iter()
+            .map(|j| {
+                let mut parts = Vec::new();
+                for (term, _, w) in self.iterates.terms().filter(|&(_, _, w)| w != 0.0) {
+                    for head in 0..heads {
+                        let mask = packing::class_mask(&self.layout, heads, head, w);
+                        let index = head * self.layout.grid_cols() + j;
+                        parts.push((
+                            evaluator.lower_to(&term[index], level + 1)?,
+                            encoder.encode(&mask, level + 1)?,
+                        ));
+                    }
+                }
+                let pairs: Vec<_> = parts.iter().map(|(term, mask)| (term, mask)).collect();
+                Ok(evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?)
+            })
+            .collect()
+    }
+
+    /// Whether the levels do not suffice for the next iteration and what comes after it.
+    fn needs_refresh(&self) -> bool {
+        let (Some(refresh), Some(level)) = (self.refresh, self.iterates.level()) else {
+            return false;
+        };
+        let floor = self.descent.floor(refresh.levels(), self.task.classes);
+        level < floor + self.descent.iteration_levels()
+    }
+
+    fn refresh(&mut self) -> Result<(), LearnError> {
+        let (Some(refresh), Some(chunks)) = (self.refresh, self.chunks) else {
+            return Ok(());
+        };
+        let bound = self.descent.batches.weight_bound;
+        let packed = chunks.pack(self.evaluator, self.encoder, &self.iterates, 1.0 / bound)?;
+        // Their memory is better used.
+        self.iterates = Iterates::zero();
+        let packed = refresh.refresh(self.evaluator, &packed)?;
+        self.iterates = chunks.unpack(self.evaluator, self.encoder, &packed, bound)?;
+        self.packed = Some(packed);
+        Ok(())
+    }
+
+    fn for_each_head(
+        &self,
+        gradient: impl Fn(usize) -> Result<Vec<Ciphertext>, LearnError>,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        let heads = (0..outputs(self.task.classes)).map(gradient);
+        Ok(heads.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// `factor` times what the sigmoid less 1/2 is compared with: y - 1/2 for each class.
+    fn label_columns(
+        &self,
+        products: &Products<'_>,
+        labels: &Labels,
+        factor: f64,
+        level: usize,
+    ) -> Result<Columns, LearnError> {
+        let heads = outputs(self.task.classes);
+        let centre = if heads > 1 { 0.5 } else { 0.0 };
+        Ok(match labels {
+            Labels::Clear(labels) => {
+                let mut targets = labels.targets();
+                for y in targets.iter_mut().flatten() {
+                    *y = factor * (*y - centre);
+                }
+                Columns::Clear(targets)
+            }
+            Labels::Encrypted(labels) => {
+                let columns = match heads {
+                    1 => vec![
+                        labels
+                            .vectors()
+                            .iter()
+                            .map(|vector| self.evaluator.lower_scaled(vector, level, factor))
+                            .collect::<Result<_, _>>()?,
+                    ],
+                    _ => products.label_columns(labels, factor, level)?,
+                };
+                let shift = -factor * centre;
+                let shifted = |column: &Ciphertext| self.evaluator.add_scalar(column, shift);
+                let columns = columns
+                    .iter()
+                    .map(|column: &Vec<Ciphertext>| column.iter().map(shifted).collect());
+                Columns::Encrypted(columns.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// Key switches of all iterations that are to come, without refreshes.
+    pub(crate) fn remaining_key_switches(&self, layout: &Layout) -> usize {
+        (self.iteration..self.descent.iterations())
+            .map(|iteration| self.iteration_key_switches(layout, iteration == 0))
+            .sum()
+    }
+
+    fn iteration_key_switches(&self, layout: &Layout, first: bool) -> usize {
+        let transposed = layout.transposed_times_key_switches();
+        let head = match first {
+            true => transposed,
+            false => {
+                let sigmoid = layout.grid_rows() * self.descent.sigmoid.levels();
+                transposed + sigmoid + layout.times_key_switches()
+            }
+        };
+        let heads = outputs(self.task.classes);
+        let labels = match self.task.labels {
+            LabelKind::Encrypted if heads > 1 => layout.label_key_switches(heads),
+            _ => 0,
+        };
+        heads * head + labels
+    }
+
+    fn check_batch(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<(), LearnError> {
+        let layout = features.layout();
+        if features.parameters() != self.evaluator.parameters() {
+            return Err(LearnError::Parameters("the encrypted matrix"));
+        }
+        check_equal("features of a batch", self.layout.cols(), layout.cols())?;
+        check_equal(
+            "columns of a block of a batch",
+            self.layout.block_cols(),
+            layout.block_cols(),
+        )?;
+        check_equal("classes of a batch", self.task.classes, labels.classes())?;
+        let exhausted = |what, needed, available| match available < needed {
+            true => Err(LearnError::LevelExhausted {
+                what,
+                needed,
+                available,
+            }),
+            false => Ok(()),
+        };
+        exhausted("training on a batch", self.top, features.level())?;
+        match labels {
+            Labels::Clear(labels) => check_equal("labels of a batch", layout.rows(), labels.len()),
+            Labels::Encrypted(labels) => {
+                if labels.parameters() != self.evaluator.parameters() {
+                    return Err(LearnError::Parameters("the set of encrypted labels"));
+                }
+                if self.task.labels != LabelKind::Encrypted {
+                    return Err(LearnError::Malformed {
+                        what: "the set of labels",
+                        reason: "it is encrypted, but the training was begun for clear labels",
+                    });
+                }
+                if labels.layout() != layout {
+                    return Err(LearnError::Malformed {
+                        what: "the set of encrypted labels",
+                        reason: "it was made for features in another layout",
+                    });
+                }
+                exhausted("training with encrypted labels", self.top, labels.level())
+            }
+        }
+    }
+}
+
+/// Columns of labels, for each class one ciphertext a row of blocks, or all in the clear.
+enum Columns {
+    Clear(Vec<Vec<f64>>),
+    Encrypted(Vec<Vec<Ciphertext>>),
+}
+
+impl Columns {
+    /// Adds the part of class `head` that belongs to row `i` of the grid.
+    fn add_to(
+        &self,
+        products: &Products<'_>,
+        value: &Ciphertext,
+        head: usize,
+        i: usize,
+    ) -> Result<Ciphertext, LearnError> {
+        Ok(match self {
+            Self::Clear(columns) => {
+                let slots = packing::replicated_column(&columns[head], products.layout(), i);
+                let column = products.encoder.encode(&slots, value.level())?;
+                products.evaluator.add_plain(value, &column)?
+            }
+            Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,
+        })
+    }
+}

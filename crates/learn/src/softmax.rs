@@ -1,0 +1,104 @@
+//! Regression for many classes, trained by the sigmoid of each class's score.
+
+use tapetum_ckks::{Encoder, Evaluator};
+
+use crate::descent::{self, Descent, Training};
+use crate::error::LearnError;
+use crate::estimator::{Estimator, check_fit};
+use crate::features::Features;
+use crate::labels::{ClassLabels, Labels, Task};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
+use crate::matrix::EncryptedMatrix;
+use crate::plain_model::Simulation;
+use crate::progress::Listener;
+use crate::requirements::Requirements;
+
+const NAME: &str = "softmax regression";
+
+/// Softmax regression for any number of classes, with the gradient X^T (y_k - sigma(z_k)) for the
+/// scores z_k of class k, where the softmax would have exp(z_k) / sum exp(z_j) in place of the
+/// sigmoid: each class is told from the rest, in passes over the data that all classes share.
+///
+/// The softmax itself takes about 20 levels an iteration (Lee et al., HETAL, 2023, section 4), this
+/// 5 or 6, and no maximum, exponential and division of encrypted numbers. `docs/learning.md`
+/// compares accuracies. The model is the same, scores of which the largest decides, but scores are
+/// not logarithms of probabilities that add up to 1.
+///
+/// Settings are those of [`LogisticRegression`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoftmaxRegression {
+    logistic: LogisticRegression,
+}
+
+impl SoftmaxRegression {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] names the setting that is out of range.
+    pub fn new(config: LogisticRegressionConfig) -> Result<Self, LearnError> {
+        let logistic = LogisticRegression::new(config)?;
+        Ok(Self { logistic })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &LogisticRegressionConfig {
+        self.logistic.config()
+    }
+
+    /// The method, to be run in steps, in mini-batches if there are any.
+    pub fn descent(&self) -> Descent {
+        Descent {
+            what: NAME,
+            many_classes: true,
+            ..self.logistic.descent()
+        }
+    }
+}
+
+impl Estimator for SoftmaxRegression {
+    /// 1 + 5 (K - 1) levels for K iterations with a sigmoid of degree 3, 1 + 6 (K - 1) at degree
+    /// 5; one more for encrypted labels, and one for more than two classes.
+    fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
+        self.descent().levelled(layout, task)
+    }
+
+    fn simulate(
+        &self,
+        features: &Features<'_>,
+        labels: &ClassLabels,
+    ) -> Result<Simulation, LearnError> {
+        let in_batches = self.config().batches.is_some();
+        descent::simulate(&self.descent(), features, labels, in_batches)
+    }
+
+    fn fit(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<LinearModel, LearnError> {
+        self.logistic.check_whole(features.layout())?;
+        let (layout, task) = (features.layout(), labels.task());
+        let needs = self.requirements(layout, task);
+        let start = check_fit(&needs, evaluator, encoder, features, labels)?;
+        let context = (evaluator, encoder);
+        let mut training = Training::at_level(self.descent(), context, layout, task, None, start)?;
+        let total = training.remaining_key_switches(layout);
+        let mut before = 0;
+        while training.next_batch(1).is_some() {
+            let mut last = 0;
+            training.step(features, labels, &mut |mut p| {
+                last = p.total;
+                p.done += before;
+                p.total = total;
+                progress(p);
+            })?;
+            before += last;
+        }
+        training.model()
+    }
+}

@@ -132,6 +132,12 @@ pub struct Kind {
     /// regularise [default: 6]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
+    /// Train in mini-batches of so many samples, read from the file one after the other.
+    #[arg(long, value_name = "ROWS")]
+    pub batch: Option<usize>,
+    /// Gradient steps on mini-batches; weights are bootstrapped if it takes that [default: 32]
+    #[arg(long, value_name = "N", requires = "batch")]
+    pub iterations: Option<usize>,
 }
 
 /// What the demo uses: 245 columns with the intercept, few steps to a good accuracy.
@@ -270,8 +276,11 @@ pub enum LabelsAre {
 Example:
   tapetum train --server server --data server/train.enc --out server/model.enc
 
-Settings of the training are those of `keygen`. The command refuses to run where it finds a secret
-key.")]
+  tapetum train --server server --data server/train.enc --out server/model.enc \\
+      --checkpoint server/state.enc --resume --snapshot server/now.enc
+
+Settings of the training are those of `keygen`. Training in mini-batches reads the data while it goes,
+so they may be larger than memory. The command refuses to run where it finds a secret key.")]
 pub struct Train {
     /// The server's directory.
     #[arg(long, value_name = "DIR")]
@@ -282,6 +291,19 @@ pub struct Train {
     /// The encrypted model to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// With mini-batches: keep the state of the training here, after every iteration.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint, if there is one.
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// With mini-batches: write the model as it is after every iteration here, encrypted, for the
+    /// owner to look at.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// With mini-batches: end after so many iterations, because the owner says so.
+    #[arg(long, value_name = "N")]
+    pub until: Option<usize>,
 }
 
 /// Arguments of `classify`.

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels};
+use tapetum_learn::{
+    ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels, Layout, Progress,
+};
 use tapetum_vision::{DataSet, Pipeline};
 
 use crate::args::{Encrypt, LabelsAre};
 use crate::data::Samples;
 use crate::failure::Failure;
-use crate::files::{self, Pending};
+use crate::files::{self, Pending, Readers};
 use crate::index::Index;
 use crate::progress::Steps;
 use crate::roles::FEATURES;
@@ -52,7 +54,17 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
     }
     files::check_target(&args.out)?;
     let step = steps.begin("reading samples");
-    let samples = data::read(args, sender.plan.feature_spec()?.wants_colour())?;
+    let samples = match data::read(args, sender.plan.feature_spec()?.wants_colour())? {
+        // Every mini-batch gets its share of each class. A split is in such an order already.
+        Samples::Labelled(data)
+            if sender.plan.batch_rows()?.is_some()
+                && args.split.is_none()
+                && args.labels != Some(LabelsAre::Withheld) =>
+        {
+            Samples::Labelled(data.shuffled(args.parts.seed))
+        }
+        samples => samples,
+    };
     step.finish();
     let labels_are = labels_are(args.labels, &samples)?;
     encrypt(&sender, &samples, labels_are, args.refit, &args.out, steps)
@@ -94,63 +106,107 @@ pub fn encrypt(
     step.finish();
 
     let features = Features::new(table.values(), table.cols())?;
-    let (plan, encoder, encryptor) = (&sender.plan, &sender.encoder, &sender.encryptor);
-    let (layout, level) = match training {
-        Some(_) => plan.training_shape(features.rows(), encoder.parameters())?,
-        None => plan.sample_shape(features.rows(), encoder.parameters())?,
-    };
-    let step = steps.begin(&format!("encrypting {} samples", features.rows()));
-    let with_labels = training.is_some() && labels_are == LabelsAre::Encrypted;
-    let label_units = if with_labels { layout.grid_rows() } else { 0 };
-    let total = label_units + layout.blocks();
-    // Before the matrix, because it may find the labels wanting.
     let labels = match training {
+        Some(data) => Some(ClassLabels::new(truths(data))?),
         None => None,
-        Some(data) => {
-            let labels = ClassLabels::new(truths(data))?;
-            Some(match labels_are {
-                LabelsAre::Clear => Labels::Clear(labels),
-                _ => Labels::Encrypted(EncryptedLabels::encrypt(
-                    &labels,
-                    layout,
-                    level,
-                    encoder,
-                    encryptor,
-                    &mut |p| step.advance(p.done, total),
-                )?),
-            })
-        }
     };
-    let matrix =
-        EncryptedMatrix::encrypt(&features, layout, level, encoder, encryptor, &mut |p| {
-            step.advance(label_units + p.done, total);
-        })?;
+    let parameters = sender.encoder.parameters();
+    // Whatever is not for training in mini-batches is one batch.
+    let rows = features.rows();
+    let batch = match (training, sender.plan.batch_rows()?) {
+        (Some(_), Some(batch)) => batch,
+        _ => rows,
+    };
+    let mut batches = Vec::new();
+    for first in (0..rows).step_by(batch) {
+        let rows = first..(first + batch).min(rows);
+        let (layout, level) = match training {
+            Some(_) => sender.plan.training_shape(rows.len(), parameters)?,
+            None => sender.plan.sample_shape(rows.len(), parameters)?,
+        };
+        batches.push((rows, layout, level));
+    }
+    let label_units = |layout: &Layout| match (training, labels_are) {
+        (Some(_), LabelsAre::Encrypted) => layout.grid_rows(),
+        _ => 0,
+    };
+    let units = batches
+        .iter()
+        .map(|(_, layout, _)| label_units(layout) + layout.blocks());
+    let total = units.sum();
 
+    let step = steps.begin(&format!("encrypting {rows} samples"));
     // All files are written before the first takes its name: they belong together.
-    step.last("writing");
     let index = index_path(&sender.dir, out);
     let pending_index = Index::new(samples, pipeline.class_names())?.write(&index)?;
     let pending_pipeline = is_new
         .then(|| sender.write_pipeline(&pipeline))
         .transpose()?;
-    let pending_out = training_set::write(out, &matrix, labels.as_ref())?;
+    let mut done = 0;
+    let pending_out = Pending::write_while(out, Readers::Default, |file| {
+        for (rows, layout, level) in batches {
+            let labels = match &labels {
+                None => None,
+                Some(labels) => {
+                    let mut advance = |p: Progress| step.advance(done + p.done, total);
+                    let labels = labels.part(rows.clone())?;
+                    Some(sender.encrypt_labels(labels, labels_are, layout, level, &mut advance)?)
+                }
+            };
+            done += label_units(&layout);
+            let matrix = EncryptedMatrix::encrypt(
+                &features.part(rows),
+                layout,
+                level,
+                &sender.encoder,
+                &sender.encryptor,
+                &mut |p| step.advance(done + p.done, total),
+            )?;
+            done += layout.blocks();
+            training_set::write(file, &matrix, labels.as_ref())?;
+        }
+        Ok(())
+    })?;
     pending_pipeline.map(Pending::commit).transpose()?;
     pending_index.commit()?;
     let bytes = pending_out.commit()?;
     step.finish();
     Ok(Encrypted {
-        samples: features.rows(),
+        samples: rows,
         columns: features.cols(),
         ciphertexts: total,
         bytes,
-        bytes_per_sample: bytes / features.rows() as u64,
-        labels: match &labels {
-            None => "withheld",
-            Some(Labels::Clear(_)) => "clear",
-            Some(Labels::Encrypted(_)) => "encrypted",
+        bytes_per_sample: bytes / rows as u64,
+        labels: match (training, labels_are) {
+            (None, _) => "withheld",
+            (Some(_), LabelsAre::Clear) => "clear",
+            (Some(_), _) => "encrypted",
         },
         index,
     })
+}
+
+impl Sender {
+    fn encrypt_labels(
+        &self,
+        labels: ClassLabels,
+        labels_are: LabelsAre,
+        layout: Layout,
+        level: usize,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Labels> {
+        Ok(match labels_are {
+            LabelsAre::Clear => Labels::Clear(labels),
+            _ => Labels::Encrypted(EncryptedLabels::encrypt(
+                &labels,
+                layout,
+                level,
+                &self.encoder,
+                &self.encryptor,
+                progress,
+            )?),
+        })
+    }
 }
 
 /// The pipeline that was fitted before, or one that is fitted to training data now.

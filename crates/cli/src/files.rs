@@ -40,21 +40,34 @@ impl Pending {
         readers: Readers,
         write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
     ) -> Result<Self> {
+        Self::write_while(path, readers, |file| {
+            write(file).with_context(|| cannot_write(path))
+        })
+    }
+
+    /// The same where what is written is computed meanwhile, which may fail as well.
+    pub fn write_while(
+        path: &Path,
+        readers: Readers,
+        write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
+    ) -> Result<Self> {
         check_target(path)?;
-        let attempt = || -> io::Result<Self> {
-            let mut file = temporary(readers, parent(path))?;
-            let mut writer = BufWriter::with_capacity(BUFFER, file.as_file_mut());
-            write(&mut writer)?;
-            writer.flush()?;
-            drop(writer);
+        let cannot = || cannot_write(path);
+        let mut file = temporary(readers, parent(path)).with_context(cannot)?;
+        let mut writer = BufWriter::with_capacity(BUFFER, file.as_file_mut());
+        write(&mut writer)?;
+        writer.flush().with_context(cannot)?;
+        drop(writer);
+        let finish = || -> io::Result<u64> {
             file.as_file().sync_all()?;
-            Ok(Self {
-                len: file.as_file().metadata()?.len(),
-                file,
-                path: path.to_owned(),
-            })
+            Ok(file.as_file().metadata()?.len())
         };
-        attempt().with_context(|| cannot_write(path))
+        let len = finish().with_context(cannot)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            len,
+        })
     }
 
     /// Gives the file its name, which replaces an existing file. Returns the number of bytes.

@@ -75,7 +75,7 @@ pub fn make(
 ) -> Result<Made> {
     check_directories(owner, contributor, server)?;
     let parameters = plan.parameters()?;
-    let key_plan = plan.requirements(&parameters)?.key_plan(&parameters);
+    let key_plan = plan.keys(&parameters)?;
     let step = steps.begin(&format!("making {} evaluation keys", key_plan.len()));
     let secret = SecretKey::generate(&parameters)?;
     let mut generator = KeyGenerator::new(&secret)?;

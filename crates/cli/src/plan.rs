@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{Parameters, ParametersLiteral};
+use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, ParametersLiteral, Preset, SlotKind};
 use tapetum_learn::{
-    Estimator, FisherDiscriminant, LabelKind, Layout, LeastSquaresConfig, LinearMeans, LinearModel,
-    LinearRegression, LogisticRegression, LogisticRegressionConfig, Requirements, StepSchedule,
-    Task, Verdict,
+    Descent, Estimator, FisherDiscriminant, LabelKind, Layout, LeastSquaresConfig, LinearMeans,
+    LinearModel, LinearRegression, LogisticRegression, LogisticRegressionConfig, MiniBatches,
+    RefreshLevels, Requirements, SigmoidDegree, StepSchedule, Task, Verdict,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -21,6 +21,10 @@ pub const FILE: &str = "plan.json";
 const VERSION: u32 = 1;
 /// Bits of a level: the error of scores stays near 2^-15.
 const LOG_SCALE: u32 = 40;
+/// The largest ring for training in mini-batches without bootstrapping.
+const MAX_LOG_N: u32 = 16;
+/// Iterations on mini-batches unless something else is said.
+const DEFAULT_ITERATIONS: usize = 32;
 
 /// The agreement, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +77,17 @@ impl Learner {
 
     /// An algorithm with settings from the command line.
     fn of_kind(kind: &Kind) -> Result<Self> {
-        let mut learner = Self::by_name(kind.learner);
+        let mut learner = match (kind.learner, kind.batch) {
+            (LearnerName::Logistic, Some(rows)) => {
+                let iterations = kind.iterations.unwrap_or(DEFAULT_ITERATIONS);
+                Self::Logistic(mini_batches(rows, iterations))
+            }
+            (_, Some(_)) => {
+                let message = "--batch is for gradient steps, so for --learner logistic";
+                return Err(Failure::Input(message.to_owned()).into());
+            }
+            (name, None) => Self::by_name(name),
+        };
         match &mut learner {
             Self::Fisher(config) | Self::Ridge(config) => {
                 config.steps = kind.steps.unwrap_or(config.steps);
@@ -102,11 +116,26 @@ impl Learner {
         })
     }
 
+    /// The method to be run in steps, if training is in mini-batches.
+    pub fn descent(&self) -> Result<Option<Descent>> {
+        Ok(match self {
+            Self::Logistic(config) if config.batches.is_some() => {
+                Some(LogisticRegression::new(config.clone())?.descent())
+            }
+            _ => None,
+        })
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
         match self {
             Self::Logistic(config) => {
-                format!("logistic regression with {} iterations", config.iterations)
+                let batches = match config.batches {
+                    Some(batches) => format!(" on mini-batches of {}", batches.rows),
+                    None => String::new(),
+                };
+                let iterations = config.iterations;
+                format!("logistic regression with {iterations} iterations{batches}")
             }
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {
@@ -145,7 +174,64 @@ fn logistic() -> LogisticRegressionConfig {
     }
 }
 
+/// Mini-batches on features whose largest eigenvalue is 1: Nesterov's steps that begin at 6 and
+/// get shorter, and a wide interval, because scores grow with the iterations.
+fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig {
+    LogisticRegressionConfig {
+        iterations,
+        degree: SigmoidDegree::Five,
+        interval: 16.0,
+        steps: StepSchedule::InverseTime(12.0),
+        batches: Some(MiniBatches {
+            rows,
+            ..MiniBatches::default()
+        }),
+    }
+}
+
 impl Plan {
+    /// The plan for training in mini-batches: the smallest parameters with the levels for all
+    /// iterations or, if there are none, those that bootstrap.
+    fn in_batches(
+        learner: Learner,
+        descent: &Descent,
+        features: String,
+        side: usize,
+        columns: usize,
+    ) -> Result<Self> {
+        let task = Task::two_classes(LabelKind::Encrypted);
+        let rows = descent.batch_rows();
+        let mut slots = 1 << 13;
+        let (block_cols, levels, parameters) = loop {
+            let layout = Layout::for_training(rows, columns, slots)?;
+            let levels = descent.requirements(&layout, task, None)?.levels;
+            let literal = ParametersLiteral::for_levels(levels, LOG_SCALE);
+            match literal.filter(|literal| literal.log_n <= MAX_LOG_N) {
+                Some(literal) if 1 << (literal.log_n - 1) == slots => {
+                    break (layout.block_cols(), levels, literal);
+                }
+                Some(literal) => slots = 1 << (literal.log_n - 1),
+                None => {
+                    let parameters = Parameters::preset(Preset::N16Bootstrapping);
+                    let layout = Layout::for_training(rows, columns, parameters.slots())?;
+                    let levels = parameters.message_level();
+                    break (layout.block_cols(), levels, parameters.literal().clone());
+                }
+            }
+        };
+        Ok(Self {
+            version: VERSION,
+            learner,
+            features,
+            side,
+            columns,
+            block_cols,
+            verdicts: None,
+            levels,
+            parameters,
+        })
+    }
+
     /// The plan for samples of `columns` features of which about `rows` are to be trained on: the
     /// smallest secure parameters with the levels that this takes.
     fn new(
@@ -156,6 +242,14 @@ impl Plan {
         rows: usize,
         verdicts: Option<Verdict>,
     ) -> Result<Self> {
+        if let Some(descent) = learner.descent()? {
+            if verdicts.is_some() {
+                let message = "verdicts under encryption are not offered with --batch: the owner \
+                               gets scores";
+                return Err(Failure::Input(message.to_owned()).into());
+            }
+            return Self::in_batches(learner, &descent, features, side, columns);
+        }
         // A larger ring has more slots, and more slots may take more levels to sum over: once
         // around settles it, as the levels hardly depend on the layout.
         let mut slots = 1 << 13;
@@ -325,7 +419,71 @@ impl Plan {
     pub fn training_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
-        Ok((layout, self.levels))
+        let level = match self.learner.descent()? {
+            Some(descent) => {
+                let task = Task::two_classes(LabelKind::Encrypted);
+                let refresh = self.refresh_levels(&descent, parameters)?;
+                descent.batch_level(&layout, task, refresh)?
+            }
+            None => self.levels,
+        };
+        Ok((layout, level))
+    }
+
+    /// Samples of a mini-batch, if training is in mini-batches.
+    pub fn batch_rows(&self) -> Result<Option<usize>> {
+        let descent = self.learner.descent()?;
+        Ok(descent.map(|descent| descent.batch_rows()))
+    }
+
+    /// How weights are bootstrapped, if they are.
+    pub fn bootstrapping(&self, parameters: &Parameters) -> Result<Option<BootstrappingPlan>> {
+        Ok(match self.learner.descent()? {
+            Some(descent) if self.parameters.bootstrapping.is_some() => {
+                Some(self.bootstrapping_of(&descent, parameters)?)
+            }
+            _ => None,
+        })
+    }
+
+    fn bootstrapping_of(
+        &self,
+        descent: &Descent,
+        parameters: &Parameters,
+    ) -> Result<BootstrappingPlan> {
+        let layout = self.batch_layout(parameters)?;
+        let slots = descent.packed_slots(&layout, 2)?;
+        Ok(BootstrappingPlan::new(parameters, slots, SlotKind::Real)?)
+    }
+
+    fn refresh_levels(
+        &self,
+        descent: &Descent,
+        parameters: &Parameters,
+    ) -> Result<Option<RefreshLevels>> {
+        if self.parameters.bootstrapping.is_none() {
+            return Ok(None);
+        }
+        let plan = self.bootstrapping_of(descent, parameters)?;
+        Ok(Some(RefreshLevels {
+            input: plan.input_level(),
+            output: plan.output_level(),
+        }))
+    }
+
+    /// The blocks of samples to train on, whatever their number.
+    pub fn batch_layout(&self, parameters: &Parameters) -> Result<Layout> {
+        let block_rows = parameters.slots() / self.block_cols.max(1);
+        Ok(Layout::new(1, self.columns, block_rows, self.block_cols)?)
+    }
+
+    /// All evaluation keys.
+    pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
+        let keys = self.requirements(parameters)?.key_plan(parameters);
+        Ok(match self.bootstrapping(parameters)? {
+            Some(plan) => keys.join(&plan.keys()),
+            None => keys,
+        })
     }
 
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
@@ -338,8 +496,15 @@ impl Plan {
 
     /// Levels and keys of training and classification together.
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
-        let (layout, _) = self.training_shape(1, parameters)?;
-        requirements(&self.learner, &layout, self.verdicts.as_ref())
+        let layout = self.batch_layout(parameters)?;
+        let Some(descent) = self.learner.descent()? else {
+            return requirements(&self.learner, &layout, self.verdicts.as_ref());
+        };
+        let task = Task::two_classes(LabelKind::Encrypted);
+        let refresh = self.refresh_levels(&descent, parameters)?;
+        let mut needs = descent.requirements(&layout, task, refresh)?;
+        needs.rotations.extend(classification(&layout)?.rotations);
+        Ok(needs)
     }
 }
 

@@ -86,13 +86,6 @@ impl Step {
         Ok(BufReader::with_capacity(files::BUFFER, counted))
     }
 
-    /// All units are finished; what follows cannot be counted.
-    pub fn last(&self, what: &str) {
-        self.bar.unset_length();
-        self.bar.set_style(style(SPINNER));
-        self.bar.set_message(format!("{}: {what}", self.what));
-    }
-
     /// Ends the step and says how long it took.
     pub fn finish(self) {
         let seconds = self.started.elapsed().as_secs_f64();

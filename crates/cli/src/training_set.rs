@@ -1,8 +1,9 @@
 //! The file that a sender gives to the server: an encrypted matrix and, for training, its labels.
 //!
-//! Two objects follow each other: the matrix, then encrypted labels, or clear ones as bytes.
+//! Two objects follow each other: the matrix, then encrypted labels, or clear ones as bytes. For
+//! training in mini-batches a file has as many such pairs as there are mini-batches.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,33 +12,29 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Labels};
 
 use crate::failure::Failure;
-use crate::files::{self, Pending, Readers};
+use crate::files;
 use crate::progress::Step;
 
 const CLEAR_LABELS: &str = "clear-labels";
 
 /// Writes samples and, if any, their labels.
-pub fn write(path: &Path, matrix: &EncryptedMatrix, labels: Option<&Labels>) -> Result<Pending> {
-    let matrix_bundle = matrix.to_bundle()?;
-    let labels_bundle = match labels {
-        None => None,
-        Some(Labels::Encrypted(labels)) => Some(labels.to_bundle()?),
+pub fn write(
+    file: &mut impl Write,
+    matrix: &EncryptedMatrix,
+    labels: Option<&Labels>,
+) -> Result<()> {
+    matrix.to_bundle()?.write(&mut *file)?;
+    match labels {
+        None => (),
+        Some(Labels::Encrypted(labels)) => labels.to_bundle()?.write(file)?,
         Some(Labels::Clear(labels)) => {
             // The number of classes, less one to fit into a byte, and the labels.
             let mut bytes = vec![(labels.classes() - 1) as u8];
             bytes.extend(labels.as_slice());
-            Some(Bundle::new(
-                matrix.parameters(),
-                CLEAR_LABELS,
-                bytes,
-                vec![],
-            )?)
+            Bundle::new(matrix.parameters(), CLEAR_LABELS, bytes, vec![])?.write(file)?;
         }
-    };
-    Pending::write(path, Readers::Default, |file| {
-        matrix_bundle.write(&mut *file)?;
-        labels_bundle.map_or(Ok(()), |bundle| bundle.write(file))
-    })
+    }
+    Ok(())
 }
 
 /// Reads samples to be classified; labels that follow are left alone.
@@ -66,20 +63,28 @@ pub fn read(
     let mut rest = first.as_slice().chain(rest);
     let bundle = Bundle::read(parameters, &mut rest).with_context(unusable)?;
     files::check_end(rest, path)?;
-    let labels = if bundle.kind() == CLEAR_LABELS {
-        let (bytes, _) = bundle.into_contents(CLEAR_LABELS)?;
-        let (&last, labels) = bytes
-            .split_first()
-            .ok_or_else(|| Failure::Input(format!("{} holds no labels", path.display())))?;
-        let classes = usize::from(last) + 1;
-        Labels::Clear(ClassLabels::of_classes(labels.to_vec(), classes).with_context(unusable)?)
-    } else {
-        Labels::Encrypted(EncryptedLabels::from_bundle(bundle).with_context(unusable)?)
-    };
+    let labels = labels_from(bundle, path)?;
     Ok((matrix, labels))
 }
 
-fn matrix_from(
+/// The labels in a bundle, encrypted or not.
+pub fn labels_from(bundle: Bundle<'_>, path: &Path) -> Result<Labels> {
+    let unusable = || format!("cannot use {}", path.display());
+    if bundle.kind() != CLEAR_LABELS {
+        let labels = EncryptedLabels::from_bundle(bundle).with_context(unusable)?;
+        return Ok(Labels::Encrypted(labels));
+    }
+    let (bytes, _) = bundle.into_contents(CLEAR_LABELS)?;
+    let (&last, labels) = bytes
+        .split_first()
+        .ok_or_else(|| Failure::Input(format!("{} holds no labels", path.display())))?;
+    let classes = usize::from(last) + 1;
+    let labels = ClassLabels::of_classes(labels.to_vec(), classes).with_context(unusable)?;
+    Ok(Labels::Clear(labels))
+}
+
+/// Samples from the next object of a file.
+pub fn matrix_from(
     file: &mut impl Read,
     path: &Path,
     parameters: &Parameters,

@@ -80,6 +80,8 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         features: None,
         side: SIDE,
         steps: None,
+        batch: None,
+        iterations: None,
     };
     let mut plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
     if args.argmax {
@@ -114,6 +116,10 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
             server: places.server.clone(),
             data: places.train.clone(),
             out: places.model.clone(),
+            checkpoint: None,
+            resume: false,
+            snapshot: None,
+            until: None,
         },
         steps,
     )?;

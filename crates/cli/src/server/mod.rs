@@ -1,7 +1,9 @@
 //! The server's side. Nothing here can name a secret key, and its commands do not run where they
 //! find one.
 
+mod batches;
 pub mod classify;
+mod descent;
 pub mod train;
 
 use std::collections::HashSet;

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Server, refuse_secret_key};
+use super::{Server, descent, refuse_secret_key};
 use crate::args::Train;
+use crate::failure::Failure;
 use crate::progress::Steps;
 use crate::{files, training_set};
 
@@ -21,6 +22,12 @@ pub struct Trained {
     pub level: usize,
     /// Bytes of the model.
     pub bytes: u64,
+    /// Iterations that were done in all, if training was in mini-batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
+    /// The iteration that it went on from, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<usize>,
 }
 
 /// Trains a model on the samples of a file.
@@ -28,6 +35,14 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     refuse_secret_key(&args.data)?;
     files::check_target(&args.out)?;
     let server = Server::open(&args.server, steps)?;
+    if let Some(descent) = server.plan.learner.descent()? {
+        return descent::run(args, &server, descent, steps);
+    }
+    if args.checkpoint.is_some() || args.snapshot.is_some() || args.until.is_some() {
+        let message = "--checkpoint, --snapshot and --until are for training in mini-batches: make \
+                       keys with `tapetum keygen --batch`";
+        return Err(Failure::Input(message.to_owned()).into());
+    }
     let step = steps.begin("reading encrypted samples");
     let (matrix, labels) = training_set::read(&args.data, server.parameters(), &step)?;
     step.finish();
@@ -51,5 +66,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
         labels_encrypted: matches!(labels, tapetum_learn::Labels::Encrypted(_)),
         level: model.level(),
         bytes,
+        iterations: None,
+        resumed_from: None,
     })
 }

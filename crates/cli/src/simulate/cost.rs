@@ -55,7 +55,7 @@ impl Cost {
     /// The cost of training on `train` samples and classifying `test`.
     pub fn of(plan: &Plan, train: usize, test: usize) -> Result<Self> {
         let parameters = plan.parameters()?;
-        let keys = plan.requirements(&parameters)?.key_plan(&parameters);
+        let keys = plan.keys(&parameters)?;
         let secret = SecretKey::generate(&parameters)?;
         let public = KeyGenerator::new(&secret)?.public_key()?;
         let scale = Scale {

@@ -1,0 +1,153 @@
+//! Training in mini-batches: the data stream by, and what is reached is kept after every iteration.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tapetum_ckks::Bootstrapper;
+use tapetum_ckks::wire::Bundle;
+use tapetum_learn::{Descent, LabelKind, Labels, LinearModel, Refresh, Task, Training};
+
+use super::batches::{BatchFile, checksum_of};
+use super::train::Trained;
+use super::{Server, refuse_secret_key};
+use crate::args::Train;
+use crate::failure::Failure;
+use crate::files;
+use crate::progress::Steps;
+use crate::roles::EVALUATION_KEYS;
+
+/// Units of progress of an iteration.
+const UNITS: usize = 1000;
+
+/// Trains on the mini-batches of a file.
+pub fn run(args: &Train, server: &Server, descent: Descent, steps: Steps) -> Result<Trained> {
+    for target in args.checkpoint.iter().chain(&args.snapshot) {
+        files::check_target(target)?;
+    }
+    let parameters = server.parameters();
+    let data = BatchFile::open(&args.data, parameters)?;
+    let (first, labels) = data.read(0)?;
+    let samples_of_first = first.layout().rows();
+    drop(first);
+    let labels_encrypted = matches!(labels, Labels::Encrypted(_));
+    let inputs = inputs(args, server, &data)?;
+
+    let bootstrapper = match server.plan.bootstrapping(parameters)? {
+        Some(plan) => {
+            let step = steps.begin("preparing to bootstrap");
+            let bootstrapper = Bootstrapper::new(&server.encoder, &plan)?;
+            step.finish();
+            Some(bootstrapper)
+        }
+        None => None,
+    };
+    let refresh = bootstrapper.as_ref().map(|b| b as &dyn Refresh);
+    let layout = server.plan.batch_layout(parameters)?;
+    let task = Task {
+        classes: labels.classes(),
+        labels: match labels_encrypted {
+            true => LabelKind::Encrypted,
+            false => LabelKind::Clear,
+        },
+    };
+    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let mut training = match kept(args)? {
+        Some(path) => {
+            refuse_secret_key(path)?;
+            let unusable = || format!("cannot resume from {}", path.display());
+            let mut file = files::open(path)?;
+            let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
+            files::check_end(file, path)?;
+            let (start, context) = ((descent, layout, task), (evaluator, encoder));
+            resume(start, context, refresh, inputs, bundle).with_context(unusable)?
+        }
+        None => Training::new(descent, evaluator, encoder, &layout, task, refresh)?,
+    };
+    let resumed_from = args.resume.then_some(training.iteration());
+
+    let (batches, iterations) = (data.len(), training.descent().iterations());
+    let until = args.until.unwrap_or(iterations).min(iterations);
+    let what = format!("training, {until} iterations on {batches} mini-batches");
+    let step = steps.begin(&what);
+    let begin = training.iteration();
+    if begin < until {
+        let order: Vec<_> = (begin..until)
+            .map(|iteration| training.descent().batch_of(iteration, batches))
+            .collect();
+        data.stream(order.into_iter(), |matrix, labels| {
+            let done = (training.iteration() - begin) * UNITS;
+            training.step(matrix, labels, &mut |p| {
+                let part = p.done * UNITS / p.total.max(1);
+                step.advance(done + part, (until - begin) * UNITS);
+            })?;
+            if let Some(path) = &args.checkpoint {
+                let state = training.checkpoint(inputs)?;
+                files::write_atomically(path, |file| state.write(file))?;
+            }
+            if let Some(path) = &args.snapshot {
+                write_model(&training.model()?, path)?;
+            }
+            Ok(training.iteration() < until)
+        })?;
+    }
+    let model = training.model()?;
+    let bytes = write_model(&model, &args.out)?;
+    step.finish();
+    Ok(Trained {
+        learner: server.plan.learner.describe(),
+        // All batches but the last have as many.
+        samples: match batches {
+            1 => samples_of_first,
+            _ => (batches - 1) * samples_of_first + data.read(batches - 1)?.0.layout().rows(),
+        },
+        labels_encrypted,
+        level: model.level(),
+        bytes,
+        iterations: Some(training.iteration()),
+        resumed_from,
+    })
+}
+
+/// The checkpoint to go on from.
+fn kept(args: &Train) -> Result<Option<&Path>> {
+    let Some(path) = &args.checkpoint else {
+        return Ok(None);
+    };
+    match (args.resume, path.exists()) {
+        (true, true) => Ok(Some(path)),
+        (false, true) => {
+            let message = format!(
+                "{} is there already: go on from it with --resume, or remove it to begin anew",
+                path.display()
+            );
+            Err(Failure::Input(message).into())
+        }
+        (_, false) => Ok(None),
+    }
+}
+
+fn resume<'a>(
+    (descent, layout, task): (Descent, tapetum_learn::Layout, Task),
+    (evaluator, encoder): (&'a tapetum_ckks::Evaluator, &'a tapetum_ckks::Encoder),
+    refresh: Option<&'a dyn Refresh>,
+    inputs: [u8; 32],
+    bundle: Bundle<'_>,
+) -> Result<Training<'a>> {
+    Ok(Training::resume(
+        descent, evaluator, encoder, &layout, task, refresh, inputs, bundle,
+    )?)
+}
+
+/// A hash of all that the weights depend on: plan, keys and data.
+fn inputs(args: &Train, server: &Server, data: &BatchFile) -> Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&serde_json::to_vec(&server.plan)?);
+    hasher.update(&checksum_of(&args.server.join(EVALUATION_KEYS))?);
+    hasher.update(&data.checksum());
+    Ok(*hasher.finalize().as_bytes())
+}
+
+fn write_model(model: &LinearModel, path: &Path) -> Result<u64> {
+    let bundle = model.to_bundle()?;
+    files::write_atomically(path, |file| bundle.write(file))
+}

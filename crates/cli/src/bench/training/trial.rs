@@ -66,6 +66,10 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
             server: server.clone(),
             data: train_file.clone(),
             out: model.clone(),
+            checkpoint: None,
+            resume: false,
+            snapshot: None,
+            until: None,
         };
         server::train::run(&args, steps)
     })?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_learn::{
     ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels, Layout, Progress,
@@ -163,7 +163,8 @@ pub fn encrypt(
                 &mut |p| step.advance(done + p.done, total),
             )?;
             done += layout.blocks();
-            training_set::write(file, &matrix, labels.as_ref())?;
+            training_set::write(file, &matrix, labels.as_ref())
+                .with_context(|| files::cannot_write(out))?;
         }
         Ok(())
     })?;

@@ -45,7 +45,8 @@ impl Pending {
         })
     }
 
-    /// The same where what is written is computed meanwhile, which may fail as well.
+    /// The same where what is written is computed meanwhile, which may fail as well. So `write` says
+    /// itself, by [`cannot_write`], what failed when writing did.
     pub fn write_while(
         path: &Path,
         readers: Readers,
@@ -120,7 +121,7 @@ pub fn check_target(path: &Path) -> Result<()> {
     attempt().with_context(|| cannot_write(path))
 }
 
-fn cannot_write(path: &Path) -> String {
+pub fn cannot_write(path: &Path) -> String {
     format!(
         "cannot write {} (is there room, and may you write there?)",
         path.display()

@@ -121,6 +121,7 @@ pub fn check_target(path: &Path) -> Result<()> {
     attempt().with_context(|| cannot_write(path))
 }
 
+/// What to say when writing there has failed.
 pub fn cannot_write(path: &Path) -> String {
     format!(
         "cannot write {} (is there room, and may you write there?)",

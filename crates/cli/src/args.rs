@@ -121,8 +121,8 @@ pub struct Kind {
     /// The training algorithm.
     #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
     pub learner: LearnerName,
-    /// What is taken from an image: pixels:N, dct:K, hog:CELL, hog-blocks:CELL, onnx:FILE:LAYER or
-    /// tflite:FILE:LAYER, joined by +; or table, for rows of numbers [default: hog:7+dct:10]
+    /// What is taken from an image: pixels:N, dct:K, hog:CELL, hog-blocks:CELL, joined by +; or
+    /// table, for rows of numbers [default: hog:7+dct:10]
     #[arg(long)]
     pub features: Option<String>,
     /// Images are resized to this many pixels along each side first.

@@ -16,6 +16,17 @@ pub enum EncryptionError {
     /// Key and plaintext have different parameters.
     #[error("the plaintext belongs to other parameters than the key")]
     Parameters,
+    /// The public key does not reach up to the level of the plaintext.
+    #[error(
+        "the plaintext is at level {level}, but a public key encrypts up to level {highest}: those \
+         above are bootstrapping's own; encode at level {highest} or below"
+    )]
+    Level {
+        /// The level of the plaintext.
+        level: usize,
+        /// The highest level of messages.
+        highest: usize,
+    },
     /// The operating system gave no randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
@@ -55,7 +66,8 @@ impl Encryptor {
     /// one.
     ///
     /// # Errors
-    /// [`EncryptionError`] if the parameters differ or there is no randomness.
+    /// [`EncryptionError`] if the parameters differ, the level is above that of messages (with a
+    /// public key), or there is no randomness.
     pub fn encrypt(&self, plaintext: &Plaintext) -> Result<Ciphertext, EncryptionError> {
         self.encrypt_with(plaintext, &mut SecretRng::from_os()?)
     }
@@ -64,7 +76,8 @@ impl Encryptor {
     /// encryptions from the same state.
     ///
     /// # Errors
-    /// [`EncryptionError::Parameters`] if the parameters differ.
+    /// [`EncryptionError::Parameters`] if the parameters differ, [`EncryptionError::Level`] with a
+    /// public key above the level of messages.
     pub fn encrypt_with(
         &self,
         plaintext: &Plaintext,
@@ -73,10 +86,16 @@ impl Encryptor {
         if plaintext.parameters() != self.parameters() {
             return Err(EncryptionError::Parameters);
         }
-        Ok(match &self.0 {
-            Key::Secret(key) => with_secret_key(key, plaintext, rng),
-            Key::Public(key) => with_public_key(key, plaintext, rng),
-        })
+        match &self.0 {
+            Key::Secret(key) => Ok(with_secret_key(key, plaintext, rng)),
+            Key::Public(key) => {
+                let (level, highest) = (plaintext.level(), self.parameters().message_level());
+                if level > highest {
+                    return Err(EncryptionError::Level { level, highest });
+                }
+                Ok(with_public_key(key, plaintext, rng))
+            }
+        }
     }
 }
 

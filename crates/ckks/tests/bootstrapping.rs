@@ -182,6 +182,21 @@ fn what_cannot_be_refreshed_is_refused() {
 }
 
 #[test]
+fn a_public_key_encrypts_up_to_the_level_of_messages() {
+    let Server { scheme, .. } = server();
+    let public = Encryptor::with_public_key(&scheme.public);
+    let at = |level| scheme.encoder.encode(&[0.5; 4], level).unwrap();
+    assert_eq!(public.encrypt(&at(4)).unwrap().level(), 4);
+    assert_eq!(
+        public.encrypt(&at(5)).unwrap_err(),
+        EncryptionError::Level {
+            level: 5,
+            highest: 4
+        }
+    );
+}
+
+#[test]
 fn plans_that_make_no_sense_are_refused() {
     let parameters = Parameters::new(literal()).unwrap();
     for slots in [0, 1, 2, 3, 1 << 15] {

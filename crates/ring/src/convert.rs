@@ -85,7 +85,7 @@ impl BaseConverter {
     /// If the polynomial does not live in [`from`](Self::from).
     pub fn convert(&self, poly: &Poly<Coefficient>) -> Poly<Coefficient> {
         assert_eq!(*poly.basis(), self.from, "polynomial of another basis");
-        let scaled = self.scale(|i| poly.limb(i));
+        let scaled = self.scale(|i, row| row.copy_from_slice(poly.limb(i)));
         let n = self.to.degree();
         let mut data = Buffer::any(self.to.len() * n);
         for_each_group(&mut data, n, |range, limbs| {
@@ -95,9 +95,17 @@ impl BaseConverter {
         Poly::from_data(&self.to, data)
     }
 
-    /// The half of a conversion that all target primes share; `limb(i)` are the coefficients
-    /// modulo q_i.
-    pub(crate) fn scale<'a>(&self, limb: impl Fn(usize) -> &'a [Residue] + Sync) -> Scaled {
+    /// The half of a conversion that all target primes share, of a polynomial in evaluation form;
+    /// `limb(i)` are its values modulo q_i.
+    pub(crate) fn scale_values<'a>(&self, limb: impl Fn(usize) -> &'a [Residue] + Sync) -> Scaled {
+        self.scale(|i, row| {
+            row.copy_from_slice(limb(i));
+            self.from.table(i).inverse(row);
+        })
+    }
+
+    /// The same where `write(i, row)` writes the coefficients modulo q_i.
+    fn scale(&self, write: impl Fn(usize, &mut [Residue]) + Sync) -> Scaled {
         let n = self.from.degree();
         let k = self.from.len();
         let rows = if k > 1 { k + 1 } else { 1 };
@@ -105,7 +113,7 @@ impl BaseConverter {
         let (scaled, quotients) = data.split_at_mut(k * (n + PADDING));
         for_each_limb(scaled, n + PADDING, |i, row| {
             let row = &mut row[..n];
-            row.copy_from_slice(limb(i));
+            write(i, row);
             let (modulus, factor) = (self.from.modulus(i), self.cofactor_inverses[i]);
             simd::scale_assign(Kernel::selected(), modulus, row, factor);
         });

@@ -149,12 +149,11 @@ impl Decomposer {
     /// What all limbs of a digit have in common, for each digit.
     fn scaled(&self, poly: &Poly<Evaluation>) -> Vec<Scaled> {
         assert_eq!(*poly.basis(), self.q, "polynomial of another basis");
-        let coefficients = poly.to_coefficients();
         self.digits
             .par_iter()
             .map(|digit| {
                 let first = digit.primes.start;
-                digit.converter.scale(|i| coefficients.limb(first + i))
+                digit.converter.scale_values(|i| poly.limb(first + i))
             })
             .collect()
     }

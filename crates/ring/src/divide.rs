@@ -66,10 +66,10 @@ impl Divider {
     /// If the polynomial lives in another basis.
     pub fn divide(&self, poly: Poly<Evaluation>) -> Poly<Evaluation> {
         assert_eq!(*poly.basis(), self.whole, "polynomial of another basis");
-        let remainder = poly.restricted(self.converter.from()).into_coefficients();
-        let scaled = self.converter.scale(|i| remainder.limb(i));
+        let stays = self.kept().len();
+        let scaled = self.converter.scale_values(|i| poly.limb(stays + i));
         let mut quotient = poly;
-        quotient.truncate(self.kept().len());
+        quotient.truncate(stays);
         let n = self.whole.degree();
         quotient.for_each_group(|range, limbs| {
             let mut remainders = Buffer::any(range.len() * (n + PADDING));

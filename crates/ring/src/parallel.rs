@@ -10,6 +10,12 @@ use crate::buffer::Buffer;
 /// Below this many residues a task is not worth handing to another thread.
 const MIN_RESIDUES: usize = 1 << 14;
 
+/// How many limbs of so many residues make a task: no more than are worth it, so that a thread that
+/// starts late or is held up leaves only so much to wait for.
+fn task(residues: usize) -> usize {
+    (MIN_RESIDUES / residues).max(1)
+}
+
 /// Calls `work(i, limb)` for every limb of `degree` residues, in parallel where it pays.
 pub(crate) fn for_each_limb(
     data: &mut [Residue],
@@ -22,7 +28,8 @@ pub(crate) fn for_each_limb(
             .for_each(|(i, limb)| work(i, limb));
     } else {
         data.par_chunks_exact_mut(degree)
-            .with_min_len((MIN_RESIDUES / degree).max(1))
+            .with_min_len(task(degree))
+            .with_max_len(task(degree))
             .enumerate()
             .for_each(|(i, limb)| work(i, limb));
     }
@@ -54,6 +61,7 @@ pub(crate) fn for_each_group(
         .collect();
     parts
         .into_par_iter()
+        .with_max_len(1)
         .for_each(|(range, part)| work(range, part));
 }
 
@@ -76,6 +84,7 @@ pub(crate) fn for_each_group_pair(
         .collect();
     parts
         .into_par_iter()
+        .with_max_len(1)
         .for_each(|(range, x, y)| work(range, x, y));
 }
 
@@ -97,7 +106,8 @@ pub(crate) fn for_each_limb_of_three(
     if parallel {
         limbs
             .par_iter_mut()
-            .with_min_len((MIN_RESIDUES / 3 / degree).max(1))
+            .with_min_len(task(3 * degree))
+            .with_max_len(task(3 * degree))
             .enumerate()
             .for_each(work);
     } else {
@@ -118,7 +128,8 @@ pub(crate) fn for_each_limb_pair(
     } else {
         a.par_chunks_exact_mut(degree)
             .zip(b.par_chunks_exact_mut(degree))
-            .with_min_len((MIN_RESIDUES / 2 / degree).max(1))
+            .with_min_len(task(2 * degree))
+            .with_max_len(task(2 * degree))
             .enumerate()
             .for_each(|(i, (a, b))| work(i, a, b));
     }

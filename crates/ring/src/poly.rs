@@ -264,14 +264,6 @@ impl Poly<Coefficient> {
 }
 
 impl Poly<Evaluation> {
-    /// A copy in coefficient form, made limb by limb.
-    pub(crate) fn to_coefficients(&self) -> Poly<Coefficient> {
-        Poly::from_limbs_with(&self.basis, |i, limb| {
-            limb.copy_from_slice(self.limb(i));
-            self.basis.table(i).inverse(limb);
-        })
-    }
-
     /// To coefficient form.
     pub fn into_coefficients(mut self) -> Poly<Coefficient> {
         let basis = self.basis.clone();

@@ -74,9 +74,13 @@ impl Evaluator {
         }
         let [k0, k1] = self.switch_square(a)?;
         let divider = self.parameters().mod_down(a.level());
-        let [mut k0, mut k1] = divider.divide_pair([k0, k1]);
-        k0.add_assign(&a.parts()[0]);
-        k1.add_assign(&a.parts()[1]);
+        // Each half in one task: nobody waits between division and addition.
+        let finish = |k: Poly<Evaluation>, part: &Poly<Evaluation>| {
+            let mut k = divider.divide(k);
+            k.add_assign(part);
+            k
+        };
+        let (k0, k1) = rayon::join(|| finish(k0, &a.parts()[0]), || finish(k1, &a.parts()[1]));
         Ok(Ciphertext::new(self.parameters(), vec![k0, k1], a.scale()))
     }
 

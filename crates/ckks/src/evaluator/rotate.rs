@@ -135,13 +135,18 @@ impl Evaluator {
     fn finish_automorphism(
         &self,
         a: &Ciphertext,
-        raised: [Poly<Evaluation>; 2],
+        [k0, k1]: [Poly<Evaluation>; 2],
         key: &GaloisKey,
     ) -> Ciphertext {
-        let parameters = self.parameters();
-        let [mut k0, k1] = parameters.mod_down(a.level()).divide_pair(raised);
-        k0.add_assign(&a.parts()[0]);
-        let parts = [k0, k1].map(|part| key.automorphism().apply(&part));
-        Ciphertext::new(parameters, parts.into(), a.scale())
+        let (divider, sigma) = (self.parameters().mod_down(a.level()), key.automorphism());
+        let (c0, c1) = rayon::join(
+            || {
+                let mut sum = divider.divide(k0);
+                sum.add_assign(&a.parts()[0]);
+                sigma.apply(&sum)
+            },
+            || sigma.apply(&divider.divide(k1)),
+        );
+        Ciphertext::new(self.parameters(), vec![c0, c1], a.scale())
     }
 }

@@ -111,9 +111,9 @@ pub fn encrypt(
         None => None,
     };
     let parameters = sender.encoder.parameters();
-    // Whatever is not for training in mini-batches is one batch.
+    // What is not read part by part is one part.
     let rows = features.rows();
-    let batch = match (training, sender.plan.batch_rows()?) {
+    let batch = match (training, sender.plan.part_rows(parameters)?) {
         (Some(_), Some(batch)) => batch,
         _ => rows,
     };

@@ -21,8 +21,12 @@ pub const FILE: &str = "plan.json";
 const VERSION: u32 = 1;
 /// Bits of a level: the error of scores stays near 2^-15.
 const LOG_SCALE: u32 = 40;
+/// Bits of a level where that makes a smaller ring do, at errors of scores near 2^-11.
+const SMALL_LOG_SCALE: u32 = 36;
 /// The largest ring for training in mini-batches without bootstrapping.
 const MAX_LOG_N: u32 = 16;
+/// Rows of blocks that training by sums reads at a time.
+const BLOCKS_OF_A_PART: usize = 16;
 /// Iterations on mini-batches unless something else is said.
 const DEFAULT_ITERATIONS: usize = 32;
 
@@ -126,6 +130,14 @@ impl Learner {
         })
     }
 
+    /// The method to be given its samples part by part, if it adds them up.
+    pub fn regression(&self) -> Result<Option<LinearRegression>> {
+        Ok(match self {
+            Self::Ridge(config) => Some(LinearRegression::new(*config)?),
+            _ => None,
+        })
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
         match self {
@@ -176,7 +188,7 @@ fn logistic() -> LogisticRegressionConfig {
 
 /// Mini-batches on features whose largest eigenvalue is 1: Nesterov's steps that begin at 6 and
 /// get shorter, and a wide interval, because scores grow with the iterations.
-fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig {
+pub fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig {
     LogisticRegressionConfig {
         iterations,
         degree: SigmoidDegree::Five,
@@ -256,7 +268,7 @@ impl Plan {
         loop {
             let layout = learner.layout(rows, columns, slots)?;
             let levels = requirements(&learner, &layout, verdicts.as_ref())?.levels;
-            let literal = ParametersLiteral::for_levels(levels, LOG_SCALE).ok_or_else(|| {
+            let literal = smallest(levels).ok_or_else(|| {
                 Failure::Input(format!(
                     "{} takes {levels} levels, more than any parameters have",
                     learner.describe()
@@ -436,6 +448,17 @@ impl Plan {
         Ok(descent.map(|descent| descent.batch_rows()))
     }
 
+    /// Samples of a part of a training file, if training reads it part by part: a mini-batch, or
+    /// some blocks that are added to sums.
+    pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>> {
+        Ok(match self.learner {
+            Learner::Ridge(_) => {
+                Some(BLOCKS_OF_A_PART * parameters.slots() / self.block_cols.max(1))
+            }
+            _ => self.batch_rows()?,
+        })
+    }
+
     /// How weights are bootstrapped, if they are.
     pub fn bootstrapping(&self, parameters: &Parameters) -> Result<Option<BootstrappingPlan>> {
         Ok(match self.learner.descent()? {
@@ -479,7 +502,16 @@ impl Plan {
 
     /// All evaluation keys.
     pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
-        let keys = self.requirements(parameters)?.key_plan(parameters);
+        let mut needs = self.requirements(parameters)?;
+        if let Some(regression) = self.learner.regression()? {
+            // It would do without, but slower.
+            let layout = self.batch_layout(parameters)?;
+            let task = Task::two_classes(LabelKind::Encrypted);
+            needs
+                .rotations
+                .extend(regression.sample_rotations(&layout, task)?);
+        }
+        let keys = needs.key_plan(parameters);
         Ok(match self.bootstrapping(parameters)? {
             Some(plan) => keys.join(&plan.keys()),
             None => keys,
@@ -506,6 +538,15 @@ impl Plan {
         needs.rotations.extend(classification(&layout)?.rotations);
         Ok(needs)
     }
+}
+
+/// The parameters of the smallest ring with so many levels, and as precise as they can be in it.
+fn smallest(levels: usize) -> Option<ParametersLiteral> {
+    let scales = [LOG_SCALE, SMALL_LOG_SCALE];
+    let literals = scales.map(|scale| ParametersLiteral::for_levels(levels, scale));
+    let literals = literals.into_iter().flatten();
+    // The first of equals.
+    literals.min_by_key(|literal| literal.log_n)
 }
 
 /// For training with encrypted labels, which needs most, and any classification.

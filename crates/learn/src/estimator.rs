@@ -2,7 +2,7 @@
 
 use tapetum_ckks::{Encoder, Evaluator};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, check_equal};
 use crate::features::Features;
 use crate::labels::{ClassLabels, Labels, Task};
 use crate::layout::Layout;
@@ -56,6 +56,20 @@ pub(crate) fn check_fit(
     features: &EncryptedMatrix,
     labels: &Labels,
 ) -> Result<usize, LearnError> {
+    let available = check_inputs(evaluator, encoder, features, labels)?;
+    if let Labels::Clear(labels) = labels {
+        labels.check_trainable(features.layout().rows())?;
+    }
+    needs.start_level("training", available, available, evaluator)
+}
+
+/// Checks that samples and labels fit together, and says at which level both are.
+pub(crate) fn check_inputs(
+    evaluator: &Evaluator,
+    encoder: &Encoder,
+    features: &EncryptedMatrix,
+    labels: &Labels,
+) -> Result<usize, LearnError> {
     let parameters = evaluator.parameters();
     if encoder.parameters() != parameters {
         return Err(LearnError::Parameters("the encoder"));
@@ -63,9 +77,11 @@ pub(crate) fn check_fit(
     if features.parameters() != parameters {
         return Err(LearnError::Parameters("the encrypted matrix"));
     }
-    let mut available = features.level();
     match labels {
-        Labels::Clear(labels) => labels.check_trainable(features.layout().rows())?,
+        Labels::Clear(labels) => {
+            check_equal("labels", features.layout().rows(), labels.len())?;
+            Ok(features.level())
+        }
         Labels::Encrypted(labels) => {
             if labels.parameters() != parameters {
                 return Err(LearnError::Parameters("the set of encrypted labels"));
@@ -76,8 +92,7 @@ pub(crate) fn check_fit(
                     reason: "it was made for features in another layout",
                 });
             }
-            available = available.min(labels.level());
+            Ok(features.level().min(labels.level()))
         }
     }
-    needs.start_level("training", available, available, evaluator)
 }

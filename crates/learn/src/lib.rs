@@ -73,6 +73,7 @@ mod refresh;
 mod requirements;
 mod scores;
 mod softmax;
+mod vectors;
 mod verdict;
 
 pub use descent::{Descent, MiniBatches, Training};
@@ -82,7 +83,7 @@ pub use features::{Features, MAX_FEATURE};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
 pub use least_squares::{
-    FisherDiscriminant, LeastSquaresConfig, LinearRegression, SufficientStatistics,
+    Accumulation, FisherDiscriminant, LeastSquaresConfig, LinearRegression, SufficientStatistics,
 };
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;

@@ -208,12 +208,7 @@ impl LinearModel {
 
         let cost = 1 + layout.feature_rotations().count();
         let counter = Counter::new(layout.grid_rows() * turns * cost, progress);
-        let products = Products {
-            evaluator,
-            encoder,
-            matrix: samples,
-            counter: &counter,
-        };
+        let products = Products::new(evaluator, encoder, samples, &counter);
         let columns = (0..layout.grid_rows() * turns)
             .into_par_iter()
             .map(|index| {

@@ -1,30 +1,49 @@
 //! Products of an encrypted matrix with vectors: the server's linear algebra.
-//!
-//! There are two kinds of vectors. A *weight vector* has one number a feature: one ciphertext a
-//! column of blocks, equal in all rows. A *column vector* has one number a sample: one ciphertext
-//! a row of blocks, equal in all columns.
+
+use std::ops::Deref;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext};
+use tapetum_ckks::{Ciphertext, Encoder, Evaluator, Plaintext};
 
 use crate::error::LearnError;
-use crate::labels::{EncryptedLabels, Labels};
-use crate::layout::{self, Layout};
+use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::progress::Counter;
+use crate::vectors::Vectors;
 
 /// An encrypted matrix, and what the server computes with.
 pub(crate) struct Products<'a> {
-    pub evaluator: &'a Evaluator,
-    pub encoder: &'a Encoder,
     pub matrix: &'a EncryptedMatrix,
-    pub counter: &'a Counter<'a>,
+    vectors: Vectors<'a>,
 }
 
-impl Products<'_> {
-    pub fn layout(&self) -> &Layout {
-        self.matrix.layout()
+/// Whatever vectors can do without the matrix.
+impl<'a> Deref for Products<'a> {
+    type Target = Vectors<'a>;
+
+    fn deref(&self) -> &Vectors<'a> {
+        &self.vectors
+    }
+}
+
+impl<'a> Products<'a> {
+    pub fn new(
+        evaluator: &'a Evaluator,
+        encoder: &'a Encoder,
+        matrix: &'a EncryptedMatrix,
+        counter: &'a Counter<'a>,
+    ) -> Self {
+        let layout = matrix.layout();
+        Self {
+            matrix,
+            vectors: Vectors {
+                evaluator,
+                encoder,
+                layout,
+                counter,
+            },
+        }
     }
 
     /// X w for the samples of one row of blocks, in the first column; the other columns hold
@@ -44,8 +63,8 @@ impl Products<'_> {
         factor: f64,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         self.twice_in_pairs(
-            self.layout().grid_rows(),
-            self.layout().row_rotations(),
+            self.layout.grid_rows(),
+            self.layout.row_rotations(),
             |i| self.row_products(i, weights),
             |products| self.replicate_first_column(&self.sum_over_features(products)?, factor),
             "scoring samples",
@@ -70,10 +89,10 @@ impl Products<'_> {
         vector: &[f64],
         level: usize,
     ) -> Result<Vec<Ciphertext>, LearnError> {
-        let vector: Vec<Plaintext> = (0..self.layout().grid_rows())
+        let vector: Vec<Plaintext> = (0..self.layout.grid_rows())
             .into_par_iter()
             .map(|i| {
-                let slots = packing::replicated_column(vector, self.layout(), i);
+                let slots = packing::replicated_column(vector, self.layout, i);
                 self.encoder.encode(&slots, level)
             })
             .collect::<Result<_, _>>()?;
@@ -113,48 +132,6 @@ impl Products<'_> {
         })
     }
 
-    /// `factor` times the labels of many classes as column vectors, for each class one ciphertext
-    /// a row of blocks: from one level above `level`.
-    ///
-    /// The labels of class h lie in every column h mod P. They are moved to the first column, one
-    /// rotation by 1 from class to class, and from there to all others.
-    pub fn label_columns(
-        &self,
-        labels: &EncryptedLabels,
-        factor: f64,
-        level: usize,
-    ) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
-        let layout = self.layout();
-        let (rows, classes) = (layout.grid_rows(), labels.classes());
-        let chunks = EncryptedLabels::ciphertexts_per_row(layout, classes);
-        let moved = labels
-            .vectors()
-            .par_iter()
-            .enumerate()
-            .map(|(i, vector)| {
-                let first = i % chunks * layout.block_cols();
-                let in_chunk = (classes - first).min(layout.block_cols());
-                let mut moved = vec![self.evaluator.lower_to(vector, level + 1)?];
-                for column in 1..in_chunk {
-                    moved.push(self.evaluator.rotate(&moved[column - 1], 1)?);
-                }
-                Ok(moved)
-            })
-            .collect::<Result<Vec<_>, LearnError>>()?;
-        let columns = self.twice_in_pairs(
-            rows * classes,
-            layout.replication_rotations().count(),
-            |index| {
-                let (class, row) = (index / rows, index % rows);
-                let (chunk, column) = (class / layout.block_cols(), class % layout.block_cols());
-                Ok(moved[row * chunks + chunk][column].clone())
-            },
-            |column| self.replicate_first_column(column, factor / 2.0),
-            "copying labels",
-        )?;
-        Ok(columns.chunks(rows).map(<[_]>::to_vec).collect())
-    }
-
     /// The products of blocks and weights in one row of blocks, not yet summed over features.
     fn row_products(
         &self,
@@ -174,8 +151,8 @@ impl Products<'_> {
         summand: impl Fn(&[&Ciphertext]) -> Result<Ciphertext, LearnError> + Sync,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         self.twice_in_pairs(
-            self.layout().grid_cols(),
-            self.layout().column_rotations(),
+            self.layout.grid_cols(),
+            self.layout.column_rotations(),
             |j| {
                 let blocks = self.matrix.column_at(self.evaluator, j, level)?;
                 let blocks: Vec<_> = blocks.iter().map(AsRef::as_ref).collect();
@@ -185,128 +162,4 @@ impl Products<'_> {
             "summing over samples",
         )
     }
-
-    /// 2 `sum`(`summand`(i)) for i = 0, ..., `count` - 1.
-    ///
-    /// The summands are real and `sum`, which takes `rotations` key switches, is linear with real
-    /// coefficients. So it runs once for two summands u and v, on u + i v; with w for what comes
-    /// out, the results are w + conj(w) and i (conj(w) - w), at the price of one conjugation.
-    /// Halving them would take a level, but the callers have public factors to hide it in.
-    pub fn twice_in_pairs(
-        &self,
-        count: usize,
-        rotations: usize,
-        summand: impl Fn(usize) -> Result<Ciphertext, LearnError> + Sync,
-        sum: impl Fn(&Ciphertext) -> Result<Ciphertext, LearnError> + Sync,
-        what: &'static str,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
-        let evaluator = self.evaluator;
-        let together = if layout::pairing_pays(rotations) {
-            2
-        } else {
-            1
-        };
-        let sums = (0..count.div_ceil(together))
-            .into_par_iter()
-            .map(|pair| {
-                let (first, second) = (together * pair, together * pair + 1);
-                let sums = if together == 1 || second == count {
-                    let sum = sum(&summand(first)?)?;
-                    vec![evaluator.add(&sum, &sum)?]
-                } else {
-                    let mut both = summand(first)?;
-                    evaluator.add_assign(&mut both, &self.times_i(&summand(second)?)?)?;
-                    let both = sum(&both)?;
-                    let conjugate = evaluator.conjugate(&both)?;
-                    let difference = evaluator.sub(&conjugate, &both)?;
-                    vec![
-                        evaluator.add(&both, &conjugate)?,
-                        self.times_i(&difference)?,
-                    ]
-                };
-                let cost = layout::paired_key_switches(sums.len(), rotations);
-                self.counter.add(sums.len() + cost, what);
-                Ok(sums)
-            })
-            .collect::<Result<Vec<_>, LearnError>>()?;
-        Ok(sums.into_iter().flatten().collect())
-    }
-
-    pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        times_i(self.evaluator, self.encoder, vector)
-    }
-
-    /// Adds up ciphertexts of one shape; there is at least one.
-    pub fn sum<'c>(
-        &self,
-        terms: impl IntoIterator<Item = &'c Ciphertext>,
-    ) -> Result<Ciphertext, LearnError> {
-        let mut terms = terms.into_iter();
-        let mut sum = terms
-            .next()
-            .ok_or(LearnError::Empty("terms of a sum"))?
-            .clone();
-        for term in terms {
-            self.evaluator.add_assign(&mut sum, term)?;
-        }
-        Ok(sum)
-    }
-
-    /// The product of two vectors or sum of products, one level lower.
-    pub fn relinearized(&self, product: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        Ok(self.evaluator.relinearize_rescale(product)?)
-    }
-
-    /// Over the rows of a block. Cyclic over all slots, so every row gets the sum.
-    pub fn sum_over_samples(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        let layout = self.layout();
-        let stride = layout.block_cols() as i64;
-        Ok(self
-            .evaluator
-            .sum_slots(vector, layout.block_rows(), stride)?)
-    }
-
-    /// Over the columns of a block. The first column gets the sum; what the others get reaches
-    /// into the next row.
-    pub fn sum_over_features(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        Ok(self
-            .evaluator
-            .sum_slots(vector, self.layout().block_cols(), 1)?)
-    }
-
-    /// The first column times `factor`, in all columns: one level lower.
-    ///
-    /// Once everything else is masked, the sums over `block_cols` slots to the left give every
-    /// slot the one first column within reach: that of the next row, except in the first column
-    /// itself. A rotation by `block_cols` - 1 to the right puts that straight. So this takes one
-    /// key beyond those of [`sum_over_features`](Self::sum_over_features), where rotations to the
-    /// right would take as many again.
-    fn replicate_first_column(
-        &self,
-        vector: &Ciphertext,
-        factor: f64,
-    ) -> Result<Ciphertext, LearnError> {
-        let layout = self.layout();
-        let evaluator = self.evaluator;
-        if layout.block_cols() == 1 {
-            return Ok(evaluator.lower_scaled(vector, vector.level() - 1, factor)?);
-        }
-        let mask = packing::first_column(factor, layout);
-        let mask = self.encoder.encode(&mask, vector.level())?;
-        let column = evaluator.rescale(&evaluator.mul_plain(vector, &mask)?)?;
-        let shifted = self.sum_over_features(&column)?;
-        Ok(evaluator.rotate(&shifted, layout.replication_shift())?)
-    }
-}
-
-/// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by it
-/// costs neither level nor precision.
-pub(crate) fn times_i(
-    evaluator: &Evaluator,
-    encoder: &Encoder,
-    vector: &Ciphertext,
-) -> Result<Ciphertext, LearnError> {
-    let i = vec![Complex64::I; vector.parameters().slots()];
-    let i = encoder.encode_complex_at(&i, vector.level(), 1.0)?;
-    Ok(evaluator.mul_plain(vector, &i)?)
 }

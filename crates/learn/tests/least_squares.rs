@@ -169,6 +169,79 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
     }
 }
 
+/// The model of samples that come in parts is that of all of them.
+#[test]
+fn samples_can_come_in_parts() {
+    let ridge = LinearRegression::new(config(2)).unwrap();
+    let data = Data::clouds(1500, 6, 3, 9);
+    let slots = Parameters::preset(Preset::N14).slots();
+    let layout = Layout::for_least_squares(1500, 6, 3, slots).unwrap();
+    for kind in [LabelKind::Encrypted, LabelKind::Clear] {
+        let task = Task {
+            classes: 3,
+            labels: kind,
+        };
+        let needs = ridge
+            .requirements(&layout, task)
+            .then(LinearModel::requirements(&layout, layout.block_cols(), 3).unwrap());
+        let world = World::new(Preset::N14, &needs);
+        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+        let part = |first, rows, kind| {
+            let data = data.part(first, rows);
+            let (height, width) = (layout.block_rows(), layout.block_cols());
+            let layout = Layout::new(rows, 6, height, width).unwrap();
+            let matrix = world.encrypt(&data, layout, needs.levels);
+            let labels = match kind {
+                LabelKind::Clear => Labels::Clear(data.labels.clone()),
+                LabelKind::Encrypted => world.encrypt_labels(&data, layout, needs.levels),
+            };
+            (matrix, labels)
+        };
+        let new = || Accumulation::new(&ridge, evaluator, encoder, &layout, task, None).unwrap();
+        let mut training = new();
+        // One of them is a single sample, so of a single class.
+        for (first, rows) in [(900, 600), (0, 899), (899, 1)] {
+            let (matrix, labels) = part(first, rows, kind);
+            let mut last = None;
+            training
+                .add(&matrix, &labels, &mut |p| last = Some(p))
+                .unwrap();
+            assert!(last.is_some_and(|p: Progress| p.done == p.total));
+        }
+        assert_eq!(training.samples(), 1500);
+        let mut last = None;
+        let model = training.finish(&mut |p| last = Some(p)).unwrap();
+        assert!(last.is_some_and(|p: Progress| p.done == p.total));
+        let twin = ridge
+            .simulate(&data.features(), &data.labels)
+            .unwrap()
+            .model;
+        let found = world.decrypt_model(&model);
+        assert_close("weights", &found.weights, &twin.weights, BOUND);
+
+        assert!(matches!(
+            new().finish(&mut |_| ()),
+            Err(LearnError::Empty(_))
+        ));
+        let other = match kind {
+            LabelKind::Clear => LabelKind::Encrypted,
+            LabelKind::Encrypted => LabelKind::Clear,
+        };
+        let (matrix, labels) = part(0, 1, other);
+        let error = new().add(&matrix, &labels, &mut |_| ()).unwrap_err();
+        assert!(matches!(error, LearnError::Malformed { .. }));
+        if kind == LabelKind::Clear {
+            let (matrix, labels) = part(0, 1, kind);
+            let mut training = new();
+            training.add(&matrix, &labels, &mut |_| ()).unwrap();
+            assert!(matches!(
+                training.finish(&mut |_| ()),
+                Err(LearnError::OneClass(0))
+            ));
+        }
+    }
+}
+
 /// Three contributors; then one of them leaves.
 #[test]
 fn contributors_add_up_and_can_be_removed() {

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tapetum_ckks::Bootstrapper;
 use tapetum_ckks::wire::Bundle;
-use tapetum_learn::{Descent, LabelKind, Labels, LinearModel, Refresh, Task, Training};
+use tapetum_learn::{Descent, LabelKind, Labels, Refresh, Task, Training};
 
 use super::batches::{BatchFile, checksum_of};
-use super::train::Trained;
+use super::train::{self, Trained};
 use super::{Server, refuse_secret_key};
 use crate::args::Train;
 use crate::failure::Failure;
@@ -85,13 +85,13 @@ pub fn run(args: &Train, server: &Server, descent: Descent, steps: Steps) -> Res
                 files::write_atomically(path, |file| state.write(file))?;
             }
             if let Some(path) = &args.snapshot {
-                write_model(&training.model()?, path)?;
+                train::write(&training.model()?, path)?;
             }
             Ok(training.iteration() < until)
         })?;
     }
     let model = training.model()?;
-    let bytes = write_model(&model, &args.out)?;
+    let bytes = train::write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
         learner: server.plan.learner.describe(),
@@ -145,9 +145,4 @@ fn inputs(args: &Train, server: &Server, data: &BatchFile) -> Result<[u8; 32]> {
     hasher.update(&checksum_of(&args.server.join(EVALUATION_KEYS))?);
     hasher.update(&data.checksum());
     Ok(*hasher.finalize().as_bytes())
-}
-
-fn write_model(model: &LinearModel, path: &Path) -> Result<u64> {
-    let bundle = model.to_bundle()?;
-    files::write_atomically(path, |file| bundle.write(file))
 }

@@ -4,6 +4,7 @@
 mod batches;
 pub mod classify;
 mod descent;
+mod sums;
 pub mod train;
 
 use std::collections::HashSet;

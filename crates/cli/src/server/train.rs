@@ -1,9 +1,12 @@
 //! Training on ciphertexts.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::Serialize;
+use tapetum_learn::LinearModel;
 
-use super::{Server, descent, refuse_secret_key};
+use super::{Server, descent, refuse_secret_key, sums};
 use crate::args::Train;
 use crate::failure::Failure;
 use crate::progress::Steps;
@@ -43,6 +46,9 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
                        keys with `tapetum keygen --batch`";
         return Err(Failure::Input(message.to_owned()).into());
     }
+    if let Some(regression) = server.plan.learner.regression()? {
+        return sums::run(args, &server, &regression, steps);
+    }
     let step = steps.begin("reading encrypted samples");
     let (matrix, labels) = training_set::read(&args.data, server.parameters(), &step)?;
     step.finish();
@@ -57,8 +63,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
         &labels,
         &mut |p| step.advance(p.done, p.total),
     )?;
-    let bundle = model.to_bundle()?;
-    let bytes = files::write_atomically(&args.out, |file| bundle.write(file))?;
+    let bytes = write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
         learner: server.plan.learner.describe(),
@@ -69,4 +74,10 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
         iterations: None,
         resumed_from: None,
     })
+}
+
+/// Writes an encrypted model.
+pub fn write(model: &LinearModel, path: &Path) -> Result<u64> {
+    let bundle = model.to_bundle()?;
+    files::write_atomically(path, |file| bundle.write(file))
 }

@@ -11,7 +11,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 use super::terms::Iterates;
 use crate::error::LearnError;
 use crate::layout::log2;
-use crate::products::times_i;
+use crate::vectors::times_i;
 
 /// How the weights lie in the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

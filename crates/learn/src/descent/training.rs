@@ -152,12 +152,7 @@ impl<'a> Training<'a> {
             self.refresh()?;
             counter.add(refresh_cost, "refreshing weights");
         }
-        let products = Products {
-            evaluator: self.evaluator,
-            encoder: self.encoder,
-            matrix: features,
-            counter: &counter,
-        };
+        let products = Products::new(self.evaluator, self.encoder, features, &counter);
         let unit = Iterates::newest_coefficient(step, features.layout().rows());
         let gradient = if self.iterates.is_zero() {
             let level = match labels {
@@ -408,7 +403,7 @@ impl Columns {
     ) -> Result<Ciphertext, LearnError> {
         Ok(match self {
             Self::Clear(columns) => {
-                let slots = packing::replicated_column(&columns[head], products.layout(), i);
+                let slots = packing::replicated_column(&columns[head], products.layout, i);
                 let column = products.encoder.encode(&slots, value.level())?;
                 products.evaluator.add_plain(value, &column)?
             }

@@ -1,19 +1,29 @@
 //! Fisher's discriminant.
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
+use super::fit::Solver;
+use super::gram::Sums;
 use super::shape::Bands;
 use super::{LeastSquaresConfig, fit, simulate};
 use crate::error::LearnError;
-use crate::estimator::Estimator;
+use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
 use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
+use crate::linear_means::{ClassMeans, negated_dot, prior};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
-use crate::progress::Listener;
+use crate::products::Products;
+use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+
+/// What a score is multiplied by.
+enum Prior {
+    Clear(f64),
+    Encrypted(Ciphertext),
+}
 
 /// Fisher's linear discriminant of two classes, free of divisions (Graepel, Lauter, Naehrig, ML
 /// Confidential, 2012, section 3.2): w = (G/m)^-1 (mu+ - mu-), regularised by the number of steps,
@@ -74,18 +84,54 @@ impl Estimator for FisherDiscriminant {
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
         two_classes("Fisher's discriminant", labels.classes())?;
-        let shape = Bands::new(features.layout(), labels.classes())?;
-        let needs = self.requirements(features.layout(), labels.task());
-        let task = fit::Job {
+        let (layout, task) = (features.layout(), labels.task());
+        let shape = Bands::new(layout, task.classes)?;
+        let solver = Solver {
             config: &self.config,
             shape,
-            needs,
+            needs: self.requirements(layout, task),
             evaluator,
             encoder,
-            matrix: features,
-            labels,
+            layout: *layout,
+            task,
             refresh: None,
         };
-        task.fisher(progress)
+        let level = check_fit(&solver.needs, evaluator, encoder, features, labels)?;
+        let mut sums = Sums::new(shape, None);
+        let of_samples = sums.cost(layout.grid_rows()) + solver.cost(sums.count(), 1);
+        let of_labels = 2 * layout.transposed_times_key_switches();
+        let counter = Counter::new(of_samples + of_labels, progress);
+        let products = Products::new(evaluator, encoder, features, &counter);
+        sums.add(&products, None, level)?;
+        let (matrix, _) = solver.matrix(&products, sums)?;
+        let (means, prior) = match labels {
+            Labels::Clear(labels) => {
+                let means = ClassMeans::in_clear(&products, labels, level, 1.0)?;
+                (means, Prior::Clear(prior(labels)))
+            }
+            Labels::Encrypted(labels) => {
+                let (means, prior) = ClassMeans::encrypted(&products, labels, level)?;
+                (means, Prior::Encrypted(prior))
+            }
+        };
+        let difference = evaluator.lower_to(&means.difference[0], level - 2)?;
+        let solutions = matrix.apply(&self.config.polynomial(), &[difference], || {
+            counter.add(solver.step_cost(), "solving");
+        })?;
+        let solution = solutions.first().ok_or(LearnError::Empty("solutions"))?;
+
+        let below = solution.vector.level() - 1;
+        let times = |x: f64| evaluator.lower_scaled(&solution.vector, below, solution.factor * x);
+        let direction = times(1.0)?;
+        let weights = match prior {
+            Prior::Clear(prior) => times(prior)?,
+            Prior::Encrypted(prior) => {
+                let prior = evaluator.lower_to(&prior, below)?;
+                products.relinearized(&evaluator.mul(&prior, &direction)?)?
+            }
+        };
+        let sum = evaluator.lower_to(&means.sum[0], below)?;
+        let offset = negated_dot(&products, &[direction], &[sum])?;
+        solver.model(weights, Some(offset))
     }
 }

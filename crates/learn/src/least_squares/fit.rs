@@ -1,31 +1,22 @@
-//! Training under encryption.
+//! Training under encryption: what the estimators have in common.
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::LeastSquaresConfig;
-use super::gram::{masked, statistics};
+use super::gram::{Statistics, Sums, masked};
 use super::refreshed::{REFRESH_COST, Row, refreshed};
 use super::shape::Bands;
 use super::solve::{Matrix, Scaled};
 use crate::error::LearnError;
-use crate::estimator::check_fit;
-use crate::labels::{Labels, Task, outputs};
+use crate::labels::Task;
 use crate::layout::{Layout, paired_key_switches};
-use crate::linear_means::{ClassMeans, negated_dot, prior};
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::packing;
-use crate::products::Products;
-use crate::progress::{Counter, Listener};
+use crate::progress::Counter;
 use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
-
-/// What a score of Fisher's discriminant is multiplied by.
-enum Prior {
-    Clear(f64),
-    Encrypted(Ciphertext),
-}
+use crate::vectors::Vectors;
 
 /// For `more` levels than the solution takes.
 pub(super) fn requirements(
@@ -73,139 +64,68 @@ pub(super) fn sample_requirements(
     })
 }
 
-/// All that training takes.
-pub(super) struct Job<'a> {
+/// All that training takes but the samples.
+pub(super) struct Solver<'a> {
     pub config: &'a LeastSquaresConfig,
     pub shape: Bands,
     pub needs: Requirements,
     pub evaluator: &'a Evaluator,
     pub encoder: &'a Encoder,
-    pub matrix: &'a EncryptedMatrix,
-    pub labels: &'a Labels,
+    /// Of all samples or some of them: the number of rows does not matter.
+    pub layout: Layout,
+    pub task: Task,
     pub refresh: Option<&'a dyn Refresh>,
 }
 
-impl Job<'_> {
-    pub fn regression(&self, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
-        let level = self.start()?;
-        let outputs = outputs(self.labels.classes());
-        let layout = self.matrix.layout();
-        let labels = match (self.labels, outputs) {
-            (Labels::Encrypted(_), 2..) => summing(layout, 2 * outputs.next_power_of_two()),
-            _ => outputs * layout.transposed_times_key_switches(),
+impl<'a> Solver<'a> {
+    /// The level to start at with samples and labels at level `available`.
+    pub fn start_level(&self, available: usize) -> Result<usize, LearnError> {
+        let Some(refresh) = self.refresh else {
+            return self
+                .needs
+                .start_level("training", available, available, self.evaluator);
         };
-        let counter = Counter::new(self.cost(outputs, labels), progress);
-        let products = self.products(&counter);
-        let (matrix, moments) = self.matrix(&products, Some(self.labels), level)?;
-        let vectors = in_pairs(&products, moments)?;
-        let coefficients = self.config.polynomial();
-        let solutions = matrix.apply(&coefficients, &vectors, || {
-            counter.add(self.step_cost(), "solving");
-        })?;
-        let weights = in_rows(&products, &solutions, outputs)?;
-        self.model(weights, None)
-    }
-
-    pub fn fisher(&self, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
-        let level = self.start()?;
-        let labels = 2 * self.matrix.layout().transposed_times_key_switches();
-        let counter = Counter::new(self.cost(1, labels), progress);
-        let products = self.products(&counter);
-        let (matrix, _) = self.matrix(&products, None, level)?;
-        let evaluator = self.evaluator;
-        let (means, prior) = match self.labels {
-            Labels::Clear(labels) => {
-                let means = ClassMeans::in_clear(&products, labels, level, 1.0)?;
-                (means, Prior::Clear(prior(labels)))
-            }
-            Labels::Encrypted(labels) => {
-                let (means, prior) = ClassMeans::encrypted(&products, labels, level)?;
-                (means, Prior::Encrypted(prior))
-            }
+        let levels = refresh.levels();
+        // What is refreshed, and what the steps take of it.
+        let solution = Requirements {
+            levels: self.config.steps + 1 + LinearModel::LEVEL,
+            ..self.needs.clone()
         };
-        let difference = evaluator.lower_to(&means.difference[0], level - 2)?;
-        let coefficients = self.config.polynomial();
-        let solutions = matrix.apply(&coefficients, &[difference], || {
-            counter.add(self.step_cost(), "solving");
-        })?;
-        let solution = solutions.first().ok_or(LearnError::Empty("solutions"))?;
-
-        let below = solution.vector.level() - 1;
-        let times = |x: f64| evaluator.lower_scaled(&solution.vector, below, solution.factor * x);
-        let direction = times(1.0)?;
-        let weights = match prior {
-            Prior::Clear(prior) => times(prior)?,
-            Prior::Encrypted(prior) => {
-                let prior = evaluator.lower_to(&prior, below)?;
-                products.relinearized(&evaluator.mul(&prior, &direction)?)?
-            }
-        };
-        let sum = evaluator.lower_to(&means.sum[0], below)?;
-        let offset = negated_dot(&products, &[direction], &[sum])?;
-        self.model(weights, Some(offset))
-    }
-
-    fn start(&self) -> Result<usize, LearnError> {
-        if let Some(refresh) = self.refresh {
-            let levels = refresh.levels();
-            // What is refreshed, and what the steps take of it.
-            let after = self.config.steps + 1 + LinearModel::LEVEL;
-            let needs = Requirements {
-                levels: after,
-                ..self.needs.clone()
-            };
-            needs.start_level(
-                "the steps of the solution",
-                levels.output,
-                0,
-                self.evaluator,
-            )?;
-            let needs = sample_requirements(self.matrix.layout(), self.labels.task(), levels)?;
-            let level = needs.levels;
-            check_fit(
-                &needs,
-                self.evaluator,
-                self.encoder,
-                self.matrix,
-                self.labels,
-            )?;
-            return Ok(level);
-        }
-        check_fit(
-            &self.needs,
+        solution.start_level(
+            "the steps of the solution",
+            levels.output,
+            0,
             self.evaluator,
-            self.encoder,
-            self.matrix,
-            self.labels,
-        )
+        )?;
+        let needs = sample_requirements(&self.layout, self.task, levels)?;
+        needs.start_level("training", available, available, self.evaluator)?;
+        Ok(needs.levels)
     }
 
-    fn products<'b>(&'b self, counter: &'b Counter<'b>) -> Products<'b> {
-        Products {
+    pub fn vectors<'b>(&'b self, counter: &'b Counter<'b>) -> Vectors<'b> {
+        Vectors {
             evaluator: self.evaluator,
             encoder: self.encoder,
-            matrix: self.matrix,
+            layout: &self.layout,
             counter,
         }
     }
 
     /// The matrix of the system, and the moments of the labels: two levels below the samples, or
     /// refreshed, at the level that the rest takes.
-    fn matrix(
+    pub fn matrix(
         &self,
-        products: &Products<'_>,
-        labels: Option<&Labels>,
-        level: usize,
-    ) -> Result<(Matrix<'_>, Vec<Ciphertext>), LearnError> {
+        vectors: &Vectors<'_>,
+        sums: Sums,
+    ) -> Result<(Matrix<'a>, Vec<Ciphertext>), LearnError> {
         let bound = self.config.largest_eigenvalue;
         let Some(refresh) = self.refresh else {
-            let factor = 4.0 / bound;
-            let (bands, moments) = statistics(products, &self.shape, labels, level, factor)?;
+            let Statistics { bands, moments } = sums.statistics(vectors, 4.0 / bound)?;
             return Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments));
         };
         // Entries of the matrix are at most its largest eigenvalue, moments its root, as labels
         // are at most 1.
-        let (bands, moments) = statistics(products, &self.shape, labels, level, 1.0 / bound)?;
+        let Statistics { bands, moments } = sums.statistics(vectors, 1.0 / bound)?;
         let bands = bands.into_iter().map(|vector| Row {
             vector,
             magnitude: 1.0,
@@ -218,37 +138,30 @@ impl Job<'_> {
         });
         let rows: Vec<_> = bands.chain(moments).collect();
         let target = self.config.steps + LinearModel::LEVEL;
-        let mut bands = refreshed(products, &rows, refresh, target)?;
+        let mut bands = refreshed(vectors, &rows, refresh, target)?;
         let moments = bands.split_off(self.shape.count());
         Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments))
     }
 
-    fn model(
+    pub fn model(
         &self,
         weights: Ciphertext,
         offset: Option<Ciphertext>,
     ) -> Result<LinearModel, LearnError> {
-        let layout = self.matrix.layout();
-        LinearModel::from_ciphertexts(
-            layout.cols(),
-            layout.block_cols(),
-            self.labels.classes(),
-            vec![weights],
-            offset,
-        )
+        let (features, width) = (self.layout.cols(), self.layout.block_cols());
+        LinearModel::from_ciphertexts(features, width, self.task.classes, vec![weights], offset)
     }
 }
 
 /// Units of progress are key switches.
-impl Job<'_> {
-    fn step_cost(&self) -> usize {
+impl Solver<'_> {
+    pub fn step_cost(&self) -> usize {
         3 * (self.shape.babies + self.shape.giants)
     }
 
-    /// `labels` is what their moments take.
-    fn cost(&self, outputs: usize, labels: usize) -> usize {
-        let layout = self.matrix.layout();
-        let (babies, giants) = self.shape.sample_steps();
+    /// What comes after the products of samples, so many vectors of which are summed.
+    pub fn cost(&self, summed: usize, outputs: usize) -> usize {
+        let layout = &self.layout;
         let steps = outputs.div_ceil(2) * (self.config.steps - 1);
         let refreshes = match self.refresh {
             None => 0,
@@ -258,32 +171,20 @@ impl Job<'_> {
                 rows.div_ceil(layout.block_rows()) * REFRESH_COST + rows + unpacking
             }
         };
-        refreshes
-            + layout.grid_rows() * (babies.len() + giants.len())
-            + summing(layout, self.shape.count())
-            + labels
-            + steps * self.step_cost()
+        let summing = summed + paired_key_switches(summed, layout.column_rotations());
+        summing + refreshes + steps * self.step_cost()
     }
-}
-
-/// Key switches that relinearise so many sums and sum them over the rows of a block.
-///
-/// The bands come before the labels, so the last band may be paired with the first of them.
-fn summing(layout: &Layout, vectors: usize) -> usize {
-    vectors + paired_key_switches(vectors, layout.column_rotations())
 }
 
 /// Two real vectors as one complex one, since the matrix is real: half the work.
 pub(super) fn in_pairs(
-    products: &Products<'_>,
+    with: &Vectors<'_>,
     vectors: Vec<Ciphertext>,
 ) -> Result<Vec<Ciphertext>, LearnError> {
     vectors
         .chunks(2)
         .map(|pair| match pair {
-            [real, imaginary] => Ok(products
-                .evaluator
-                .add(real, &products.times_i(imaginary)?)?),
+            [real, imaginary] => Ok(with.evaluator.add(real, &with.times_i(imaginary)?)?),
             _ => Ok(pair[0].clone()),
         })
         .collect()
@@ -292,11 +193,11 @@ pub(super) fn in_pairs(
 /// Weight vectors, two an output and times their factor, in the rows that a model has for them:
 /// one level lower.
 pub(super) fn in_rows(
-    products: &Products<'_>,
+    with: &Vectors<'_>,
     solutions: &[Scaled],
     outputs: usize,
 ) -> Result<Ciphertext, LearnError> {
-    let evaluator = products.evaluator;
+    let evaluator = with.evaluator;
     let factor = solutions.first().map_or(1.0, |solution| solution.factor);
     if outputs == 1 {
         let vector = &solutions[0].vector;
@@ -306,11 +207,11 @@ pub(super) fn in_rows(
         .par_iter()
         .map(|Scaled { vector, .. }| {
             let conjugate = evaluator.conjugate(vector)?;
-            let imaginary = products.times_i(&evaluator.sub(&conjugate, vector)?)?;
+            let imaginary = with.times_i(&evaluator.sub(&conjugate, vector)?)?;
             Ok([evaluator.add(vector, &conjugate)?, imaginary])
         })
         .collect::<Result<Vec<_>, LearnError>>()?;
-    let layout = products.layout();
+    let layout = with.layout;
     let twice: Vec<_> = parts
         .iter()
         .flatten()
@@ -321,5 +222,5 @@ pub(super) fn in_rows(
             (vector, mask)
         })
         .collect();
-    masked(products, &twice)
+    masked(with, &twice)
 }

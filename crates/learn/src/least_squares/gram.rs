@@ -14,96 +14,96 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::shape::Bands;
 use crate::error::LearnError;
-use crate::labels::{EncryptedLabels, Labels, outputs};
+use crate::labels::{LabelKind, Labels, Task, outputs};
+use crate::packing;
 use crate::products::Products;
+use crate::vectors::Vectors;
 
 /// Rows of blocks that are multiplied at a time: their rotated copies are in memory together.
 const GRID_ROWS_AT_ONCE: usize = 4;
 
-/// The bands of `factor` G / m and, if asked for, X^T y / m for each output, from samples at
-/// `level`: two levels below. All rows are equal.
-pub(super) fn statistics(
-    products: &Products<'_>,
-    shape: &Bands,
-    labels: Option<&Labels>,
-    level: usize,
-    factor: f64,
-) -> Result<(Vec<Ciphertext>, Vec<Ciphertext>), LearnError> {
-    let encrypted = match labels {
-        Some(Labels::Encrypted(labels)) if outputs(labels.classes()) > 1 => Some(labels),
-        _ => None,
-    };
-    let sums = Sums::over(products, shape, encrypted, level)?;
-    let both: Vec<_> = sums.gram.iter().chain(&sums.labels).collect();
-    let mut twice = products.twice_in_pairs(
-        both.len(),
-        products.layout().column_rotations(),
-        |i| products.relinearized(both[i]),
-        |sum| products.sum_over_samples(sum),
-        "summing over samples",
-    )?;
-    let of_labels = twice.split_off(shape.count());
-
-    let half = 0.5 / products.layout().rows() as f64;
-    let bands = twice
-        .par_iter()
-        .enumerate()
-        .map(|(k, band)| {
-            let mask = shape.mask(k, factor * half, products.layout().slots());
-            masked(products, &[(band, mask)])
-        })
-        .collect::<Result<_, _>>()?;
-    let moments = match (labels, encrypted) {
-        (None, _) => Vec::new(),
-        (_, Some(labels)) => of_classes(products, shape, labels, &of_labels, half)?,
-        (Some(Labels::Clear(labels)), _) => labels
-            .targets()
-            .iter()
-            .map(|column| {
-                let twice = products.twice_transposed_times_plain(column, level)?;
-                scaled(products.evaluator, &twice[0], half)
-            })
-            .collect::<Result<_, _>>()?,
-        (Some(Labels::Encrypted(labels)), None) => {
-            let column = labels.column_at(products.evaluator, level)?;
-            let twice = products.twice_transposed_times(&column)?;
-            vec![scaled(products.evaluator, &twice[0], half)?]
-        }
-    };
-    Ok((bands, moments))
+/// Sums of products over all blocks so far, not yet summed over the rows of a block. Their number
+/// does not depend on that of the samples, which can come part by part.
+pub(super) struct Sums {
+    shape: Bands,
+    /// What there is to learn from labels, if they take part.
+    task: Option<Task>,
+    /// Of degree 2, one for each band.
+    gram: Vec<Option<Ciphertext>>,
+    /// With encrypted labels of degree 2, of the samples rotated by b with the labels and, if there
+    /// are several outputs, with those of the next row, for each b. With clear ones of degree 1,
+    /// for each output, not rescaled.
+    labels: Vec<Option<Ciphertext>>,
+    samples: usize,
 }
 
-/// Sums of products over all blocks, of degree 2, not yet summed over the rows of a block.
-struct Sums {
-    /// One for each band.
-    gram: Vec<Ciphertext>,
-    /// Of the samples rotated by b with the labels, and with those of the next row, for each b.
-    labels: Vec<Ciphertext>,
+/// The bands of `factor` G / m and, if labels take part, X^T y / m for each output. All rows are
+/// equal.
+pub(super) struct Statistics {
+    pub bands: Vec<Ciphertext>,
+    pub moments: Vec<Ciphertext>,
 }
 
 impl Sums {
-    fn over(
-        products: &Products<'_>,
-        shape: &Bands,
-        labels: Option<&EncryptedLabels>,
-        level: usize,
-    ) -> Result<Self, LearnError> {
-        let evaluator = products.evaluator;
-        let classes = labels.map_or(0, |labels| outputs(labels.classes()).next_power_of_two());
-        let labels = labels
-            .map(|labels| labels.vectors_at(evaluator, level))
-            .transpose()?;
-        let (babies, giants) = shape.sample_steps();
-        let row = shape.width as i64;
-        // A product is (which of the left, which of the right): babies times giants, then labels.
-        let mut pairs: Vec<_> = (0..shape.count()).map(|k| shape.steps(k)).collect();
-        if labels.is_some() {
-            let beyond = giants.len();
-            let turns = 0..classes;
-            pairs.extend(turns.flat_map(|b| [(b, beyond), (b, beyond + 1)]));
+    /// Of no samples.
+    pub fn new(shape: Bands, task: Option<Task>) -> Self {
+        let labels = match task {
+            None => 0,
+            Some(task) => match (task.labels, outputs(task.classes)) {
+                (LabelKind::Encrypted, 2..) => 2 * period(task.classes),
+                (_, outputs) => outputs,
+            },
+        };
+        Self {
+            shape,
+            task,
+            gram: vec![None; shape.count()],
+            labels: vec![None; labels],
+            samples: 0,
         }
-        let mut sums: Vec<Option<Ciphertext>> = vec![None; pairs.len()];
-        let grid_rows = products.layout().grid_rows();
+    }
+
+    /// The number of samples so far.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The number of vectors that are to be relinearised and summed over samples.
+    pub fn count(&self) -> usize {
+        self.gram.len() + self.labels.len()
+    }
+
+    /// Units of progress of adding samples in so many rows of blocks.
+    pub fn cost(&self, grid_rows: usize) -> usize {
+        grid_rows * (self.shape.babies + self.shape.giants)
+    }
+
+    /// Adds samples, brought down to `level`.
+    pub fn add(
+        &mut self,
+        products: &Products<'_>,
+        labels: Option<&Labels>,
+        level: usize,
+    ) -> Result<(), LearnError> {
+        let evaluator = products.evaluator;
+        let encrypted = match labels {
+            Some(Labels::Encrypted(labels)) => Some(labels.vectors_at(evaluator, level)?),
+            _ => None,
+        };
+        let (babies, giants) = self.shape.sample_steps();
+        let (row, several) = (self.shape.width as i64, self.labels.len() > 1);
+        // A product is (which of the left, which of the right): babies times giants, then labels.
+        let mut pairs: Vec<_> = (0..self.shape.count())
+            .map(|k| self.shape.steps(k))
+            .collect();
+        if encrypted.is_some() {
+            let beyond = giants.len();
+            match several {
+                false => pairs.push((0, beyond)),
+                true => pairs.extend((0..self.labels.len()).map(|i| (i / 2, beyond + i % 2))),
+            }
+        }
+        let grid_rows = products.layout.grid_rows();
         let blocks = products.matrix.column_at(evaluator, 0, level)?;
         for first in (0..grid_rows).step_by(GRID_ROWS_AT_ONCE) {
             let rotated = (first..grid_rows.min(first + GRID_ROWS_AT_ONCE))
@@ -111,45 +111,117 @@ impl Sums {
                 .map(|i| {
                     let left = rotations(evaluator, &blocks[i], &babies)?;
                     let mut right = rotations(evaluator, &blocks[i], &giants)?;
-                    if let Some(labels) = &labels {
+                    if let Some(labels) = &encrypted {
                         right.push(labels[i].clone());
-                        right.push(evaluator.rotate(&labels[i], row)?);
+                        if several {
+                            right.push(evaluator.rotate(&labels[i], row)?);
+                        }
                     }
                     Ok((left, right))
                 })
                 .collect::<Result<Vec<_>, LearnError>>()?;
-            sums.par_iter_mut()
-                .zip(&pairs)
-                .try_for_each(|(sum, &(left, right))| {
-                    let terms: Vec<_> = rotated.iter().map(|r| (&r.0[left], &r.1[right])).collect();
-                    let product = evaluator.inner_product(&terms)?;
-                    match sum {
-                        None => *sum = Some(product),
-                        Some(sum) => evaluator.add_assign(sum, &product)?,
-                    }
-                    Ok::<_, LearnError>(())
-                })?;
-            let passed = rotated.len() * (babies.len() + giants.len());
-            products.counter.add(passed, "multiplying samples");
+            let sums = self.gram.iter_mut().chain(&mut self.labels);
+            let sums: Vec<_> = sums.zip(&pairs).collect();
+            sums.into_par_iter().try_for_each(|(sum, &(left, right))| {
+                let terms: Vec<_> = rotated.iter().map(|r| (&r.0[left], &r.1[right])).collect();
+                add_to(evaluator, sum, evaluator.inner_product(&terms)?)
+            })?;
+            products
+                .counter
+                .add(self.cost(rotated.len()), "multiplying samples");
         }
-        let mut gram: Vec<_> = sums.into_iter().flatten().collect();
-        let labels = gram.split_off(shape.count());
-        Ok(Self { gram, labels })
+        if let Some(Labels::Clear(labels)) = labels {
+            for (sum, column) in self.labels.iter_mut().zip(labels.targets()) {
+                let column = (0..grid_rows)
+                    .into_par_iter()
+                    .map(|i| {
+                        let slots = packing::replicated_column(&column, products.layout, i);
+                        Ok(products.encoder.encode(&slots, level)?)
+                    })
+                    .collect::<Result<Vec<_>, LearnError>>()?;
+                let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(&column).collect();
+                add_to(evaluator, sum, evaluator.mul_plain_sum(&pairs)?)?;
+            }
+        }
+        self.samples += products.layout.rows();
+        Ok(())
     }
+
+    /// What the sums say of all samples, two levels below them.
+    pub fn statistics(self, vectors: &Vectors<'_>, factor: f64) -> Result<Statistics, LearnError> {
+        let Self { shape, task, .. } = self;
+        let half = 0.5 / self.samples as f64;
+        let both: Vec<_> = self.gram.into_iter().chain(self.labels).collect();
+        let mut twice = vectors.twice_in_pairs(
+            both.len(),
+            vectors.layout.column_rotations(),
+            |i| {
+                let sum = both[i].as_ref().ok_or(LearnError::Empty("samples"))?;
+                match sum.degree() {
+                    1 => Ok(vectors.evaluator.rescale(sum)?),
+                    _ => vectors.relinearized(sum),
+                }
+            },
+            |sum| vectors.sum_over_samples(sum),
+            "summing over samples",
+        )?;
+        // They are larger than what comes next.
+        drop(both);
+        let of_labels = twice.split_off(shape.count());
+        let bands = twice
+            .par_iter()
+            .enumerate()
+            .map(|(k, band)| {
+                let mask = shape.mask(k, factor * half, vectors.layout.slots());
+                masked(vectors, &[(band, mask)])
+            })
+            .collect::<Result<_, _>>()?;
+        let moments = match task {
+            Some(Task {
+                classes,
+                labels: LabelKind::Encrypted,
+            }) if outputs(classes) > 1 => of_classes(vectors, &shape, classes, &of_labels, half)?,
+            _ => of_labels
+                .iter()
+                .map(|twice| {
+                    let below = twice.level() - 1;
+                    Ok(vectors.evaluator.lower_scaled(twice, below, half)?)
+                })
+                .collect::<Result<_, LearnError>>()?,
+        };
+        Ok(Statistics { bands, moments })
+    }
+}
+
+fn add_to(
+    evaluator: &Evaluator,
+    sum: &mut Option<Ciphertext>,
+    term: Ciphertext,
+) -> Result<(), LearnError> {
+    match sum {
+        None => *sum = Some(term),
+        Some(sum) => evaluator.add_assign(sum, &term)?,
+    }
+    Ok(())
+}
+
+/// Columns after which the labels of so many classes begin anew.
+fn period(classes: usize) -> usize {
+    outputs(classes).next_power_of_two()
 }
 
 /// The moments of one-hot labels from the sums over samples T_b and T'_b (with the labels of the
 /// next row), in turn. Column j of T_b has feature j + b and class j mod P; where j + b is beyond the
 /// row, it is a feature of the next row, and column j of T'_b the one to take.
 fn of_classes(
-    products: &Products<'_>,
+    vectors: &Vectors<'_>,
     shape: &Bands,
-    labels: &EncryptedLabels,
+    classes: usize,
     turned: &[Ciphertext],
     factor: f64,
 ) -> Result<Vec<Ciphertext>, LearnError> {
-    let period = outputs(labels.classes()).next_power_of_two();
-    let slots = products.layout().slots();
+    let period = period(classes);
+    let slots = vectors.layout.slots();
     let mask = |class: usize, columns: std::ops::Range<usize>| -> Vec<f64> {
         (0..slots)
             .map(|slot| slot % shape.width)
@@ -159,7 +231,7 @@ fn of_classes(
             })
             .collect()
     };
-    (0..outputs(labels.classes()))
+    (0..outputs(classes))
         .into_par_iter()
         .map(|class| {
             // Horner's rule for the rotations back by b.
@@ -168,12 +240,12 @@ fn of_classes(
                 let inside = mask(class, 0..shape.features.saturating_sub(b));
                 let beyond = mask(class, shape.width - b..shape.width);
                 let terms = [(&turned[2 * b], inside), (&turned[2 * b + 1], beyond)];
-                let term = masked(products, &terms)?;
+                let term = masked(vectors, &terms)?;
                 moment = Some(match moment {
                     None => term,
                     Some(moment) => {
-                        let back = products.evaluator.rotate(&moment, -1)?;
-                        products.evaluator.add(&back, &term)?
+                        let back = vectors.evaluator.rotate(&moment, -1)?;
+                        vectors.evaluator.add(&back, &term)?
                     }
                 });
             }
@@ -184,24 +256,20 @@ fn of_classes(
 
 /// The sum of masked vectors, one level lower.
 pub(super) fn masked(
-    products: &Products<'_>,
+    vectors: &Vectors<'_>,
     terms: &[(&Ciphertext, Vec<f64>)],
 ) -> Result<Ciphertext, LearnError> {
     let masks = terms
         .iter()
-        .map(|(vector, mask)| products.encoder.encode(mask, vector.level()))
+        .map(|(vector, mask)| vectors.encoder.encode(mask, vector.level()))
         .collect::<Result<Vec<_>, _>>()?;
     let pairs: Vec<_> = terms
         .iter()
         .map(|(vector, _)| *vector)
         .zip(&masks)
         .collect();
-    let sum = products.evaluator.mul_plain_sum(&pairs)?;
-    Ok(products.evaluator.rescale(&sum)?)
-}
-
-fn scaled(evaluator: &Evaluator, vector: &Ciphertext, by: f64) -> Result<Ciphertext, LearnError> {
-    Ok(evaluator.lower_scaled(vector, vector.level() - 1, by)?)
+    let sum = vectors.evaluator.mul_plain_sum(&pairs)?;
+    Ok(vectors.evaluator.rescale(&sum)?)
 }
 
 /// A vector rotated by each of these multiples of one step, the first of which is zero: all at

@@ -9,6 +9,7 @@
 //! * [`LinearRegression`]: the weights are the solution, for two classes or many.
 //! * [`FisherDiscriminant`]: two classes, with the threshold in the middle of the class means.
 
+mod accumulation;
 mod chebyshev;
 mod fisher;
 mod fit;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 
+pub use accumulation::Accumulation;
 pub use fisher::FisherDiscriminant;
 pub use regression::LinearRegression;
 pub use statistics::SufficientStatistics;

@@ -9,8 +9,8 @@ use tapetum_ckks::Ciphertext;
 use super::gram::masked;
 use crate::error::LearnError;
 use crate::layout::Layout;
-use crate::products::Products;
 use crate::refresh::Refresh;
+use crate::vectors::Vectors;
 
 /// A vector that is the same in every row.
 pub(super) struct Row {
@@ -24,13 +24,13 @@ pub(super) struct Row {
 /// Refreshes vectors that are equal in all rows: one row of each goes into a ciphertext, so that
 /// few are refreshed. They come back at `level` or below.
 pub(super) fn refreshed(
-    products: &Products<'_>,
+    vectors: &Vectors<'_>,
     rows: &[Row],
     refresh: &dyn Refresh,
     level: usize,
 ) -> Result<Vec<Ciphertext>, LearnError> {
-    let evaluator = products.evaluator;
-    let layout = products.layout();
+    let evaluator = vectors.evaluator;
+    let layout = vectors.layout;
     let fresh = rows
         .chunks(layout.block_rows())
         .map(|rows| {
@@ -39,34 +39,34 @@ pub(super) fn refreshed(
                 .enumerate()
                 .map(|(r, row)| (&row.vector, row_mask(layout, r, 1.0 / row.magnitude)))
                 .collect();
-            let packed = masked(products, &terms)?;
+            let packed = masked(vectors, &terms)?;
             let fresh = refresh.refresh(evaluator, &packed)?;
-            products.counter.add(REFRESH_COST, "refreshing");
+            vectors.counter.add(REFRESH_COST, "refreshing");
             let target = fresh.level().min(level + 1);
             Ok(evaluator.lower_to(&fresh, target)?)
         })
         .collect::<Result<Vec<_>, LearnError>>()?;
-    unpacked(products, &fresh, rows.len(), |i| {
+    unpacked(vectors, &fresh, rows.len(), |i| {
         rows[i].factor * rows[i].magnitude
     })
 }
 
 /// Rows that lie below each other, each times `factor` of it and in all rows, one level lower.
 pub(super) fn unpacked(
-    products: &Products<'_>,
+    vectors: &Vectors<'_>,
     packed: &[Ciphertext],
     count: usize,
     factor: impl Fn(usize) -> f64 + Sync,
 ) -> Result<Vec<Ciphertext>, LearnError> {
-    let layout = products.layout();
-    products.twice_in_pairs(
+    let layout = vectors.layout;
+    vectors.twice_in_pairs(
         count,
         layout.column_rotations(),
         |i| {
             let (packed, r) = (&packed[i / layout.block_rows()], i % layout.block_rows());
-            masked(products, &[(packed, row_mask(layout, r, factor(i) / 2.0))])
+            masked(vectors, &[(packed, row_mask(layout, r, factor(i) / 2.0))])
         },
-        |row| products.sum_over_samples(row),
+        |row| vectors.sum_over_samples(row),
         "unpacking",
     )
 }

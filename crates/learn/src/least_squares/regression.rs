@@ -3,7 +3,7 @@
 use tapetum_ckks::{Encoder, Evaluator, KeyPlan, Parameters};
 
 use super::shape::Bands;
-use super::{LeastSquaresConfig, fit, simulate};
+use super::{Accumulation, LeastSquaresConfig, fit, simulate};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -105,27 +105,37 @@ impl LinearRegression {
         refresh: &dyn Refresh,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LinearModel, LearnError> {
-        self.job(evaluator, encoder, features, labels, Some(refresh))?
-            .regression(progress)
-    }
-
-    fn job<'a>(
-        &'a self,
-        evaluator: &'a Evaluator,
-        encoder: &'a Encoder,
-        features: &'a EncryptedMatrix,
-        labels: &'a Labels,
-        refresh: Option<&'a dyn Refresh>,
-    ) -> Result<fit::Job<'a>, LearnError> {
-        Ok(fit::Job {
-            config: &self.config,
-            shape: Bands::new(features.layout(), labels.classes())?,
-            needs: self.requirements(features.layout(), labels.task()),
+        self.fit_whole(
             evaluator,
             encoder,
-            matrix: features,
+            features,
             labels,
-            refresh,
+            Some(refresh),
+            progress,
+        )
+    }
+
+    /// All samples as one part.
+    fn fit_whole(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        refresh: Option<&dyn Refresh>,
+        progress: &mut Listener<'_>,
+    ) -> Result<LinearModel, LearnError> {
+        let (layout, task) = (features.layout(), labels.task());
+        let mut training = Accumulation::new(self, evaluator, encoder, layout, task, refresh)?;
+        let first = training.part_cost(layout);
+        let total = first + training.solution_cost();
+        training.add(features, labels, &mut |p| progress(Progress { total, ..p }))?;
+        training.finish(&mut |p| {
+            progress(Progress {
+                done: first + p.done,
+                total,
+                ..p
+            });
         })
     }
 }
@@ -153,7 +163,6 @@ impl Estimator for LinearRegression {
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        self.job(evaluator, encoder, features, labels, None)?
-            .regression(progress)
+        self.fit_whole(evaluator, encoder, features, labels, None, progress)
     }
 }

@@ -14,9 +14,9 @@ use crate::labels::{ClassLabels, Task, outputs};
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
-use crate::products::Products;
 use crate::progress::{Counter, Listener, Progress};
 use crate::requirements::Requirements;
+use crate::vectors::Vectors;
 
 /// The Gram matrix and the moments of the labels of one contributor's samples, summed in the clear
 /// and encrypted: a few ciphertexts, whatever the number of samples.
@@ -215,10 +215,10 @@ fn solve(
     let unpacking = rows + paired_key_switches(rows, layout.column_rotations());
     let steps = outputs.div_ceil(2) * (config.steps - 1);
     let counter = Counter::new(unpacking + steps * step_cost, progress);
-    let products = Products {
+    let vectors = Vectors {
         evaluator,
         encoder,
-        matrix: sums,
+        layout,
         counter: &counter,
     };
 
@@ -228,17 +228,17 @@ fn solve(
         .iter()
         .map(|block| evaluator.lower_to(block, level))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut bands = unpacked(&products, &packed, rows, |i| match i < shape.count() {
+    let mut bands = unpacked(&vectors, &packed, rows, |i| match i < shape.count() {
         true => share * 4.0 / config.largest_eigenvalue,
         false => share,
     })?;
     let moments = bands.split_off(shape.count());
     let matrix = Matrix::new(evaluator, shape, bands)?;
-    let vectors = in_pairs(&products, moments)?;
-    let solutions = matrix.apply(&config.polynomial(), &vectors, || {
+    let pairs = in_pairs(&vectors, moments)?;
+    let solutions = matrix.apply(&config.polynomial(), &pairs, || {
         counter.add(step_cost, "solving");
     })?;
-    let weights = in_rows(&products, &solutions, outputs)?;
+    let weights = in_rows(&vectors, &solutions, outputs)?;
     let width = layout.block_cols();
     LinearModel::from_ciphertexts(*features, width, *classes, vec![weights], None)
 }

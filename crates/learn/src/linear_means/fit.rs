@@ -34,12 +34,7 @@ pub(super) fn fit(
     }
     let layout = matrix.layout();
     let counter = Counter::new(2 * layout.transposed_times_key_switches(), progress);
-    let products = Products {
-        evaluator,
-        encoder,
-        matrix,
-        counter: &counter,
-    };
+    let products = Products::new(evaluator, encoder, matrix, &counter);
     let (weights, offset) = match labels {
         Labels::Clear(labels) => {
             // The prior hides in the plaintexts: -D . S = -(prior D) . (S / prior).
@@ -111,7 +106,7 @@ impl ClassMeans {
         level: usize,
     ) -> Result<(Self, Ciphertext), LearnError> {
         let evaluator = products.evaluator;
-        let samples = products.layout().rows() as f64;
+        let samples = products.layout.rows() as f64;
         let (one_down, two_down) = (level - 1, level - 2);
 
         // One level down: a, 2 m h, and multiples of t, which is in every slot.

@@ -34,12 +34,7 @@ pub(super) fn fit(
     let sigmoids = layout.grid_rows() * estimator.sigmoid().levels();
     let others = layout.times_key_switches() + sigmoids + first;
     let counter = Counter::new(first + others * (steps.len() - 1), progress);
-    let products = Products {
-        evaluator,
-        encoder,
-        matrix,
-        counter: &counter,
-    };
+    let products = Products::new(evaluator, encoder, matrix, &counter);
 
     let mut terms = vec![Term {
         weights: products.twice_label_moment(labels, start)?,

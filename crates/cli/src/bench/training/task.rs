@@ -8,7 +8,7 @@ use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig, StepSchedule};
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
 use crate::args::TABLE_FEATURES;
-use crate::plan::Learner;
+use crate::plan::{Learner, mini_batches};
 
 /// Pixels along each side of an image.
 const SIDE: usize = 28;
@@ -63,7 +63,7 @@ impl TaskName {
 
     /// The ways in which it is learned, on data sets below `dir`.
     pub fn trials(self, dir: &Path) -> Vec<Trial> {
-        use Learner::{Fisher, LinearMeans};
+        use Learner::{Fisher, LinearMeans, Logistic, Ridge};
         let (collection, classes) = match self {
             Self::Wdbc => (Collection::Wdbc, ["benign", "malignant"]),
             Self::Mnist3v8 => (Collection::Mnist, ["3", "8"]),
@@ -81,9 +81,12 @@ impl TaskName {
         match self {
             Self::Wdbc => vec![
                 trial(LinearMeans, TABLE_FEATURES),
-                trial(Fisher(steps(6)), TABLE_FEATURES),
+                trial(Fisher(steps(4)), TABLE_FEATURES),
             ],
-            Self::Mnist3v8 => vec![trial(Fisher(steps(6)), "dct:14")],
+            Self::Mnist3v8 => vec![
+                trial(Ridge(steps(3)), "dct:14"),
+                trial(Logistic(mini_batches(1024, 32)), "pixels:14"),
+            ],
             Self::Pets => vec![trial(
                 logistic([12.0, 8.0, 32.0]),
                 &photograph_features(dir),

@@ -1,0 +1,64 @@
+//! Training that adds up its samples: they stream by, and sums of a fixed size remain.
+
+use anyhow::{Context, Result};
+use tapetum_learn::{Accumulation, LabelKind, LinearRegression};
+
+use super::Server;
+use super::batches::BatchFile;
+use super::train::{self, Trained};
+use crate::args::Train;
+use crate::progress::Steps;
+
+/// Units of progress of a part of the file.
+const UNITS: usize = 1000;
+
+/// Trains on the parts of a file.
+pub fn run(
+    args: &Train,
+    server: &Server,
+    regression: &LinearRegression,
+    steps: Steps,
+) -> Result<Trained> {
+    let data = BatchFile::open(&args.data, server.parameters())?;
+    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let step = steps.begin(&format!("adding up {} parts of samples", data.len()));
+    let mut training: Option<Accumulation<'_>> = None;
+    let (mut parts, mut labels_encrypted) = (0, false);
+    data.stream(0..data.len(), |matrix, labels| {
+        let training = match &mut training {
+            Some(training) => training,
+            None => training.insert(Accumulation::new(
+                regression,
+                evaluator,
+                encoder,
+                matrix.layout(),
+                labels.task(),
+                None,
+            )?),
+        };
+        labels_encrypted = labels.kind() == LabelKind::Encrypted;
+        training.add(matrix, labels, &mut |p| {
+            let part = p.done * UNITS / p.total.max(1);
+            step.advance(parts * UNITS + part, data.len() * UNITS);
+        })?;
+        parts += 1;
+        Ok(true)
+    })?;
+    step.finish();
+
+    let training = training.context("a file without parts")?;
+    let samples = training.samples();
+    let step = steps.begin(&format!("training on the sums of {samples} samples"));
+    let model = training.finish(&mut |p| step.advance(p.done, p.total))?;
+    let bytes = train::write(&model, &args.out)?;
+    step.finish();
+    Ok(Trained {
+        learner: server.plan.learner.describe(),
+        samples,
+        labels_encrypted,
+        level: model.level(),
+        bytes,
+        iterations: None,
+        resumed_from: None,
+    })
+}

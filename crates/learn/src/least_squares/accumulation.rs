@@ -1,0 +1,174 @@
+//! Linear regression on samples that come part by part.
+
+use std::collections::BTreeSet;
+
+use tapetum_ckks::{Encoder, Evaluator};
+
+use super::LinearRegression;
+use super::fit::{Solver, in_pairs, in_rows};
+use super::gram::Sums;
+use super::shape::Bands;
+use crate::error::{LearnError, check_equal};
+use crate::estimator::{Estimator, check_inputs};
+use crate::labels::{Labels, Task, outputs};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::products::Products;
+use crate::progress::{Counter, Listener};
+use crate::refresh::Refresh;
+
+/// A linear regression that is given its samples in parts, so that one part at a time is in memory,
+/// and beside it sums whose size does not depend on the number of samples.
+///
+/// Parts may have any number of samples each and come in any order, from one contributor or from
+/// several. The model is that of all samples together.
+///
+/// ```no_run
+/// # use tapetum_ckks::*; use tapetum_learn::*;
+/// # fn read_part(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
+/// # fn run(regression: LinearRegression, evaluator: &Evaluator, encoder: &Encoder,
+/// #     layout: Layout, task: Task) -> Result<LinearModel, LearnError> {
+/// let mut training =
+///     Accumulation::new(&regression, evaluator, encoder, &layout, task, None)?;
+/// for part in 0..10 {
+///     let (features, labels) = read_part(part);
+///     training.add(&features, &labels, &mut |_| ())?;
+/// }
+/// training.finish(&mut |_| ())
+/// # }
+/// ```
+pub struct Accumulation<'a> {
+    solver: Solver<'a>,
+    sums: Sums,
+    /// That of the first part.
+    level: Option<usize>,
+    /// The classes in labels that are not encrypted.
+    seen: BTreeSet<u8>,
+}
+
+impl<'a> Accumulation<'a> {
+    /// A training for samples in the blocks of `layout`, of which the number of rows does not
+    /// matter. With a refresh it is [`LinearRegression::fit_refreshed`], otherwise
+    /// [`LinearRegression::fit`](Estimator::fit).
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
+    pub fn new(
+        regression: &'a LinearRegression,
+        evaluator: &'a Evaluator,
+        encoder: &'a Encoder,
+        layout: &Layout,
+        task: Task,
+        refresh: Option<&'a dyn Refresh>,
+    ) -> Result<Self, LearnError> {
+        let shape = Bands::new(layout, task.classes)?;
+        Ok(Self {
+            solver: Solver {
+                config: regression.config(),
+                shape,
+                needs: regression.requirements(layout, task),
+                evaluator,
+                encoder,
+                layout: *layout,
+                task,
+                refresh,
+            },
+            sums: Sums::new(shape, Some(task)),
+            level: None,
+            seen: BTreeSet::new(),
+        })
+    }
+
+    /// The number of samples so far.
+    pub fn samples(&self) -> usize {
+        self.sums.samples()
+    }
+
+    /// Adds samples with their labels.
+    ///
+    /// # Errors
+    /// [`LearnError`], before any work starts, if labels and features do not fit together or to
+    /// the parts before, levels do not suffice, or a key is missing.
+    pub fn add(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<(), LearnError> {
+        let level = self.check(features, labels)?;
+        let counter = Counter::new(self.part_cost(features.layout()), progress);
+        let solver = &self.solver;
+        let products = Products::new(solver.evaluator, solver.encoder, features, &counter);
+        self.sums.add(&products, Some(labels), level)?;
+        self.level = Some(level);
+        if let Labels::Clear(labels) = labels {
+            self.seen.extend(labels.as_slice());
+        }
+        Ok(())
+    }
+
+    /// Solves the system that the samples make.
+    ///
+    /// # Errors
+    /// [`LearnError`] if there are no samples, or clear labels are all the same.
+    pub fn finish(self, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+        if self.level.is_none() {
+            return Err(LearnError::Empty("samples"));
+        }
+        if let (1, Some(&class)) = (self.seen.len(), self.seen.first()) {
+            return Err(LearnError::OneClass(class.into()));
+        }
+        let counter = Counter::new(self.solution_cost(), progress);
+        let Self { solver, sums, .. } = self;
+        let vectors = solver.vectors(&counter);
+        let (matrix, moments) = solver.matrix(&vectors, sums)?;
+        let pairs = in_pairs(&vectors, moments)?;
+        let solutions = matrix.apply(&solver.config.polynomial(), &pairs, || {
+            counter.add(solver.step_cost(), "solving");
+        })?;
+        let weights = in_rows(&vectors, &solutions, outputs(solver.task.classes))?;
+        solver.model(weights, None)
+    }
+
+    /// Units of progress of [`add`](Self::add).
+    pub(super) fn part_cost(&self, layout: &Layout) -> usize {
+        self.sums.cost(layout.grid_rows())
+    }
+
+    /// Units of progress of [`finish`](Self::finish).
+    pub(super) fn solution_cost(&self) -> usize {
+        let outputs = outputs(self.solver.task.classes);
+        self.solver.cost(self.sums.count(), outputs)
+    }
+
+    /// Whether a part fits, and at which level to add it.
+    fn check(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<usize, LearnError> {
+        let (ours, theirs) = (&self.solver.layout, features.layout());
+        check_equal("features of a part", ours.cols(), theirs.cols())?;
+        let (width, found) = (ours.block_cols(), theirs.block_cols());
+        check_equal("columns of a block of a part", width, found)?;
+        check_equal(
+            "classes of a part",
+            self.solver.task.classes,
+            labels.classes(),
+        )?;
+        if labels.kind() != self.solver.task.labels {
+            return Err(LearnError::Malformed {
+                what: "the set of labels",
+                reason: "some parts have encrypted labels, and some have clear ones",
+            });
+        }
+        let (evaluator, encoder) = (self.solver.evaluator, self.solver.encoder);
+        let available = check_inputs(evaluator, encoder, features, labels)?;
+        match self.level {
+            None => self.solver.start_level(available),
+            Some(level) if available < level => Err(LearnError::LevelExhausted {
+                what: "adding a part",
+                needed: level,
+                available,
+            }),
+            Some(level) => Ok(level),
+        }
+    }
+}

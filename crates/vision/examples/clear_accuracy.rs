@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p tapetum-vision --example clear_accuracy -- DIR [SET...]` reads the sets below DIR (see
 //! `Collection::load`) and prints held-out accuracy of ridge regression (one-hot targets, the largest output wins).
+//! With `--features onnx`, photographs also go through the backbone that `tapetum bench training` takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tapetum_vision::{Collection, DataSet, Features, Limits, Pipeline, PipelineOptions, Split};
 
@@ -21,20 +22,30 @@ fn main() -> ExitCode {
         if !wanted.is_empty() && !wanted.iter().any(|name| name == set.name()) {
             continue;
         }
-        match set.load(&dir, &Limits::default()) {
-            Ok(split) => table(set, &split),
+        let limits = Limits {
+            colour: set == Collection::Pets,
+            ..Limits::default()
+        };
+        match set.load(&dir, &limits) {
+            Ok(split) => table(set, &split, &dir),
             Err(error) => println!("{set}: skipped: {error}"),
         }
     }
     ExitCode::SUCCESS
 }
 
-fn table(set: Collection, split: &Split) {
-    let specs: &[&str] = match set {
-        Collection::Wdbc => &["table"],
-        _ => &["pixels:14", "dct:14", "hog:7", "hog-blocks:7+dct:14"],
+fn table(set: Collection, split: &Split, dir: &Path) {
+    let mut specs: Vec<String> = match set {
+        Collection::Wdbc => vec!["table".to_owned()],
+        _ => ["pixels:14", "dct:14", "hog:7", "hog-blocks:7+dct:14"]
+            .map(str::to_owned)
+            .to_vec(),
     };
-    for spec in specs {
+    let backbone = dir.join("models/mobilenet_v1_0.25_128_quant.tflite");
+    if set == Collection::Pets && tapetum_vision::HAS_BACKBONES && backbone.exists() {
+        specs.push(format!("tflite:{}?signed", backbone.display()));
+    }
+    for spec in &specs {
         let options = PipelineOptions::default();
         let fitted = spec
             .parse()

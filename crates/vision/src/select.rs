@@ -67,6 +67,21 @@ impl DataSet {
             .relabel(names, |label| usize::from(label == class)))
     }
 
+    /// The same samples with their labels among these classes, in this order. Some may have no sample.
+    pub fn among(&self, class_names: &[String]) -> Result<DataSet, Error> {
+        let places = self.class_names().iter().map(|name| {
+            let place = class_names.iter().position(|class| class == name);
+            place.ok_or_else(|| Error::UnknownClass {
+                name: name.clone(),
+                known: class_names.to_vec(),
+            })
+        });
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        Ok(self
+            .clone()
+            .relabel(class_names.to_vec(), |label| places[label]))
+    }
+
     /// The samples of two classes alone: `negative` (label 0) and `positive` (label 1).
     pub fn pair(&self, negative: &str, positive: &str) -> Result<DataSet, Error> {
         let classes = [self.class(negative)?, self.class(positive)?];

@@ -38,6 +38,21 @@ fn ids(data: &DataSet) -> Vec<usize> {
 }
 
 #[test]
+fn labels_take_their_places_among_all_classes() {
+    let some = numbered(&[2, 1]);
+    let names = ["class1", "class7", "class0"].map(str::to_owned);
+    let all = some.among(&names).unwrap();
+    assert_eq!(
+        (all.labels(), all.class_names()),
+        ([2, 2, 0].as_slice(), names.as_slice())
+    );
+    assert_eq!(ids(&all), [0, 1, 2]);
+    assert!(
+        matches!(some.among(&names[..2]), Err(Error::UnknownClass { name, .. }) if name == "class0")
+    );
+}
+
+#[test]
 fn repeats_go_and_the_first_stays() {
     let image = |w, h, p: &[u8]| GreyImage::new(w, h, p.to_vec()).unwrap();
     let images = vec![

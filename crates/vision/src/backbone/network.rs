@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tract_onnx::data_resolver::ModelDataResolver;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::anyhow;
 
 /// Numbers in a tensor between two layers: an image of 1024 x 1024 in 64 channels.

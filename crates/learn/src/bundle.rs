@@ -23,8 +23,14 @@ impl EncryptedMatrix {
     /// The matrix as a bundle, without a copy.
     ///
     /// # Errors
-    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    /// [`LearnError::Malformed`] for stacked matrices, [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
     pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+        if self.samples() != self.layout().rows() {
+            return Err(LearnError::Malformed {
+                what: Self::KIND,
+                reason: "matrices that were stacked are written one by one",
+            });
+        }
         write(self.parameters(), Self::KIND, self.layout(), self.blocks())
     }
 

@@ -11,11 +11,15 @@ use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::work::Work;
 
 /// A training algorithm that runs on encrypted samples.
 pub trait Estimator {
     /// Levels and keys that [`fit`](Self::fit) needs.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements;
+
+    /// What [`fit`](Self::fit) will have to do; nothing where it would refuse.
+    fn work(&self, layout: &Layout, task: Task) -> Work;
 
     /// The plaintext twin of [`fit`](Self::fit): the same steps with the same polynomials and
     /// constants, in `f64`.

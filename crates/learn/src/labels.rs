@@ -28,6 +28,9 @@ pub const MAX_CLASSES: usize = 256;
 pub struct ClassLabels {
     classes: usize,
     labels: Vec<u8>,
+    /// How many of class 0 are of rows without a sample, in stacked labels. What is said of a row of
+    /// zeros does not matter to any product with it.
+    vacant: usize,
 }
 
 impl ClassLabels {
@@ -55,7 +58,11 @@ impl ClassLabels {
                 allowed: "less than the number of classes",
             });
         }
-        Ok(Self { classes, labels })
+        Ok(Self {
+            classes,
+            labels,
+            vacant: 0,
+        })
     }
 
     /// The labels of the samples `rows`.
@@ -83,10 +90,16 @@ impl ClassLabels {
         self.labels.len()
     }
 
+    /// The number of samples, without rows that hold none.
+    pub(crate) fn samples(&self) -> usize {
+        self.len() - self.vacant
+    }
+
     /// The number of samples of a class.
     pub fn count(&self, class: usize) -> usize {
         let is = |&&label: &&u8| usize::from(label) == class;
-        self.labels.iter().filter(is).count()
+        let vacant = if class == 0 { self.vacant } else { 0 };
+        self.labels.iter().filter(is).count() - vacant
     }
 
     /// One number a sample for each output of a model. Of two classes there is one, y - 1/2: 1/2
@@ -115,10 +128,11 @@ impl ClassLabels {
     /// Whether there is something to learn.
     pub(crate) fn check_trainable(&self, samples: usize) -> Result<(), LearnError> {
         check_equal("labels", samples, self.len())?;
-        let first = self.labels[0];
-        match self.labels.iter().any(|&label| label != first) {
+        // The first label is that of a sample.
+        let first = self.labels[0].into();
+        match self.count(first) < self.samples() {
             true => Ok(()),
-            false => Err(LearnError::OneClass(first.into())),
+            false => Err(LearnError::OneClass(first)),
         }
     }
 }
@@ -300,6 +314,55 @@ pub enum Labels {
 }
 
 impl Labels {
+    /// The labels of matrices of several contributors, as
+    /// [`EncryptedMatrix::stack`](crate::EncryptedMatrix::stack) stacks these: `layouts` are theirs.
+    ///
+    /// # Errors
+    /// [`LearnError`] if labels are not those of the layouts, some are in the clear and others are not,
+    /// or they have different numbers of classes, parameters or levels.
+    pub fn stack(parts: Vec<Self>, layouts: &[Layout]) -> Result<Self, LearnError> {
+        check_equal("sets of labels", layouts.len(), parts.len())?;
+        let layout = Layout::stacked(layouts)?;
+        let classes = parts.first().ok_or(LearnError::Empty("labels"))?.classes();
+        let (mut clear, mut vectors) = (Vec::new(), Vec::new());
+        let mut samples = 0;
+        for (part, layout) in parts.into_iter().zip(layouts) {
+            check_equal("classes of stacked labels", classes, part.classes())?;
+            match part {
+                Self::Clear(labels) => {
+                    check_equal("labels", layout.rows(), labels.len())?;
+                    clear.push(labels.labels);
+                }
+                Self::Encrypted(labels) => {
+                    check_equal("labels", layout.rows(), labels.layout.rows())?;
+                    vectors.extend(labels.vectors);
+                }
+            }
+            samples += layout.rows();
+        }
+        match (clear.is_empty(), vectors.is_empty()) {
+            (true, false) => Ok(Self::Encrypted(EncryptedLabels::from_vectors(
+                layout, classes, vectors,
+            )?)),
+            (false, true) => {
+                let mut labels = Vec::with_capacity(layout.rows());
+                for part in clear {
+                    labels.resize(labels.len().next_multiple_of(layout.block_rows()), 0);
+                    labels.extend(part);
+                }
+                let vacant = labels.len() - samples;
+                Ok(Self::Clear(ClassLabels {
+                    vacant,
+                    ..ClassLabels::of_classes(labels, classes)?
+                }))
+            }
+            _ => Err(LearnError::Malformed {
+                what: "the set of labels of several contributors",
+                reason: "some are encrypted and others in the clear",
+            }),
+        }
+    }
+
     /// Which of the two it is.
     pub fn kind(&self) -> LabelKind {
         match self {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, check_equal};
 use crate::labels::outputs;
 
 /// Most samples of a matrix.
@@ -188,6 +188,19 @@ impl Layout {
         model_block_cols: usize,
     ) -> Result<Self, LearnError> {
         Self::cheapest(rows, cols, slots, model_block_cols, Self::blocks)
+    }
+
+    /// The layout of matrices below each other, each of which begins with a row of blocks of its own.
+    pub(crate) fn stacked(parts: &[Self]) -> Result<Self, LearnError> {
+        let (last, others) = parts.split_last().ok_or(LearnError::Empty("matrices"))?;
+        let mut rows = last.rows;
+        for part in others {
+            check_equal("features of stacked matrices", last.cols, part.cols)?;
+            check_equal("rows of a block", last.block_rows, part.block_rows)?;
+            check_equal("columns of a block", last.block_cols, part.block_cols)?;
+            rows += part.grid_rows() * part.block_rows;
+        }
+        Self::new(rows, last.cols, last.block_rows, last.block_cols)
     }
 
     /// Among the block widths from `narrowest` to what holds all features, the cheapest; the

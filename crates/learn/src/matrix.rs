@@ -16,6 +16,8 @@ use crate::progress::{Counter, Listener};
 pub struct EncryptedMatrix {
     layout: Layout,
     blocks: Vec<Ciphertext>,
+    /// Rows that are samples: all, unless matrices were stacked.
+    samples: usize,
 }
 
 impl EncryptedMatrix {
@@ -53,7 +55,7 @@ impl EncryptedMatrix {
                 Ok(block)
             })
             .collect::<Result<_, LearnError>>()?;
-        Ok(Self { layout, blocks })
+        Ok(Self::of(layout, blocks))
     }
 
     /// A matrix from its blocks, row after row of the grid.
@@ -66,7 +68,38 @@ impl EncryptedMatrix {
         check_vectors("an encrypted matrix", &blocks)?;
         let slots = blocks[0].parameters().slots();
         check_equal("slots of a block", slots, layout.slots())?;
-        Ok(Self { layout, blocks })
+        Ok(Self::of(layout, blocks))
+    }
+
+    fn of(layout: Layout, blocks: Vec<Ciphertext>) -> Self {
+        Self {
+            samples: layout.rows(),
+            layout,
+            blocks,
+        }
+    }
+
+    /// Matrices of several contributors below each other, to be trained on. Each begins with a row of
+    /// blocks of its own, so there are rows without a sample, which are zero, where the one above does
+    /// not fill its blocks; [`Labels::stack`](crate::Labels::stack) does the same for labels.
+    ///
+    /// # Errors
+    /// [`LearnError`] without a matrix, or if they are of different parameters, levels, numbers of
+    /// features or blocks.
+    pub fn stack(parts: Vec<Self>) -> Result<Self, LearnError> {
+        let layouts: Vec<_> = parts.iter().map(|part| part.layout).collect();
+        let layout = Layout::stacked(&layouts)?;
+        let samples = parts.iter().map(|part| part.samples).sum();
+        let blocks = parts.into_iter().flat_map(|part| part.blocks).collect();
+        Ok(Self {
+            samples,
+            ..Self::from_blocks(layout, blocks)?
+        })
+    }
+
+    /// The number of samples: of rows, unless matrices were stacked.
+    pub fn samples(&self) -> usize {
+        self.samples
     }
 
     /// How the matrix lies in the slots.

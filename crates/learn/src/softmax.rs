@@ -14,6 +14,7 @@ use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::work::Work;
 
 const NAME: &str = "softmax regression";
 
@@ -64,6 +65,10 @@ impl Estimator for SoftmaxRegression {
         self.descent().levelled(layout, task)
     }
 
+    fn work(&self, layout: &Layout, task: Task) -> Work {
+        Work::key_switches(self.descent().key_switches(layout, task))
+    }
+
     fn simulate(
         &self,
         features: &Features<'_>,
@@ -87,7 +92,7 @@ impl Estimator for SoftmaxRegression {
         let start = check_fit(&needs, evaluator, encoder, features, labels)?;
         let context = (evaluator, encoder);
         let mut training = Training::at_level(self.descent(), context, layout, task, None, start)?;
-        let total = training.remaining_key_switches(layout);
+        let total = self.work(layout, task).key_switches;
         let mut before = 0;
         while training.next_batch(1).is_some() {
             let mut last = 0;

@@ -81,6 +81,59 @@ fn every_layout_gives_the_scores_of_the_clear_model() {
     }
 }
 
+#[test]
+fn a_plain_model_scores_encrypted_samples_in_every_layout() {
+    let data = Data::gaussians(600, 11, 4);
+    for (outputs, layout) in [
+        (1, Layout::for_samples(600, 11, 4096, 1).unwrap()),
+        (1, Layout::for_samples(1, 11, 4096, 1).unwrap()),
+        (3, Layout::new(600, 11, 4096, 1).unwrap()),
+        (10, Layout::new(600, 11, 512, 8).unwrap()),
+        // More columns of scores than columns in a block.
+        (7, Layout::new(600, 11, 2048, 2).unwrap()),
+    ] {
+        let needs = PlainModel::key_requirements(&layout);
+        assert!(!needs.relinearization && needs.levels == PlainModel::KEY_LEVEL);
+        let world = World::new(Preset::N13, &needs);
+        let model = plain_model(outputs, 11);
+        let data = data.part(0, layout.rows());
+        let samples = world.encrypt(&data, layout, PlainModel::SAMPLE_LEVEL);
+        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+        let score = |model: &PlainModel, samples| {
+            model.score_encrypted(evaluator, encoder, samples, &mut |_| ())
+        };
+        let scores = score(&model, &samples).unwrap();
+        assert_eq!(
+            (scores.outputs(), scores.ciphertexts()[0].level()),
+            (outputs, 0)
+        );
+        let expected = model.decision_function(&data.features()).unwrap();
+        assert_close("scores", &world.decrypt(&scores), &expected, BOUND);
+        only_scores_are_left(&world, &scores, &expected);
+
+        let low = world.encrypt(&data, layout, PlainModel::KEY_LEVEL);
+        assert!(matches!(
+            score(&model, &low),
+            Err(LearnError::LevelExhausted { .. })
+        ));
+        let other = plain_model(outputs, 12);
+        assert!(matches!(
+            score(&other, &samples),
+            Err(LearnError::Shape { .. })
+        ));
+    }
+    let layout = Layout::for_samples(1, 11, 4096, 1).unwrap();
+    let world = World::new(Preset::N13, &Requirements::default());
+    let samples = world.encrypt(&data.part(0, 1), layout, PlainModel::SAMPLE_LEVEL);
+    let model = plain_model(1, 11);
+    let found = model.score_encrypted(&world.evaluator, &world.encoder, &samples, &mut |_| ());
+    assert!(matches!(found, Err(LearnError::MissingKeys(_))));
+    let samples = world.encrypt(&data.part(0, 8), Layout::new(8, 11, 4, 1024).unwrap(), 2);
+    let found =
+        plain_model(7, 11).score_encrypted(&world.evaluator, &world.encoder, &samples, &mut |_| ());
+    assert!(matches!(found, Err(LearnError::Layout { found: 7, .. })));
+}
+
 /// Every slot that holds anything holds a score.
 fn only_scores_are_left(world: &World, scores: &EncryptedScores, expected: &[f64]) {
     let slots: Vec<f64> = scores

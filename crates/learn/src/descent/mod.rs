@@ -24,6 +24,9 @@ use packed::Chunks;
 pub(crate) use simulate::simulate;
 pub use training::Training;
 
+/// A refresh takes about as long as so many key switches of an iteration.
+pub(crate) const REFRESH_COST: usize = 100;
+
 /// Mini-batches of a training.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +206,31 @@ impl Descent {
         let first = 1 + usable / self.iteration_levels();
         let rest = self.iterations().saturating_sub(first);
         rest.div_ceil(self.iterations_between(levels, classes).max(1))
+    }
+
+    /// Key switches of all iterations on batches in this layout, without refreshes. A refresh takes
+    /// about as long as 100.
+    pub fn key_switches(&self, layout: &Layout, task: Task) -> usize {
+        (0..self.iterations())
+            .map(|iteration| self.iteration_key_switches(layout, task, iteration == 0))
+            .sum()
+    }
+
+    pub(crate) fn iteration_key_switches(&self, layout: &Layout, task: Task, first: bool) -> usize {
+        let transposed = layout.transposed_times_key_switches();
+        let head = match first {
+            true => transposed,
+            false => {
+                let sigmoid = layout.grid_rows() * self.sigmoid.levels();
+                transposed + sigmoid + layout.times_key_switches()
+            }
+        };
+        let heads = outputs(task.classes);
+        let labels = match task.labels {
+            LabelKind::Encrypted if heads > 1 => layout.label_key_switches(heads),
+            _ => 0,
+        };
+        heads * head + labels
     }
 
     /// The level that an iteration must leave: enough to refresh, or to be a model.

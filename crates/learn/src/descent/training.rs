@@ -5,7 +5,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::packed::Chunks;
 use super::terms::Iterates;
-use super::{Descent, Refresh};
+use super::{Descent, REFRESH_COST, Refresh};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::layout::Layout;
@@ -15,9 +15,6 @@ use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
-
-/// A refresh takes about as long as so many key switches of an iteration.
-const REFRESH_COST: usize = 100;
 
 /// A training that is going on. Whoever holds it gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
@@ -146,14 +143,15 @@ impl<'a> Training<'a> {
             Some(chunks) if refreshing => REFRESH_COST + chunks.unpack_key_switches(),
             _ => 0,
         };
-        let cost = self.iteration_key_switches(features.layout(), self.iterates.is_zero());
+        let is_first = self.iterates.is_zero();
+        let cost = (self.descent).iteration_key_switches(features.layout(), self.task, is_first);
         let counter = Counter::new(refresh_cost + cost, progress);
         if refreshing {
             self.refresh()?;
             counter.add(refresh_cost, "refreshing weights");
         }
         let products = Products::new(self.evaluator, self.encoder, features, &counter);
-        let unit = Iterates::newest_coefficient(step, features.layout().rows());
+        let unit = Iterates::newest_coefficient(step, features.samples());
         let gradient = if self.iterates.is_zero() {
             let level = match labels {
                 Labels::Clear(_) => self.top,
@@ -315,30 +313,6 @@ impl<'a> Training<'a> {
                 Columns::Encrypted(columns.collect::<Result<_, _>>()?)
             }
         })
-    }
-
-    /// Key switches of all iterations that are to come, without refreshes.
-    pub(crate) fn remaining_key_switches(&self, layout: &Layout) -> usize {
-        (self.iteration..self.descent.iterations())
-            .map(|iteration| self.iteration_key_switches(layout, iteration == 0))
-            .sum()
-    }
-
-    fn iteration_key_switches(&self, layout: &Layout, first: bool) -> usize {
-        let transposed = layout.transposed_times_key_switches();
-        let head = match first {
-            true => transposed,
-            false => {
-                let sigmoid = layout.grid_rows() * self.descent.sigmoid.levels();
-                transposed + sigmoid + layout.times_key_switches()
-            }
-        };
-        let heads = outputs(self.task.classes);
-        let labels = match self.task.labels {
-            LabelKind::Encrypted if heads > 1 => layout.label_key_switches(heads),
-            _ => 0,
-        };
-        heads * head + labels
     }
 
     fn check_batch(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<(), LearnError> {

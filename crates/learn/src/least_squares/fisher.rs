@@ -18,6 +18,7 @@ use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::work::{Moments, Work};
 
 /// What a score is multiplied by.
 enum Prior {
@@ -65,6 +66,10 @@ impl Estimator for FisherDiscriminant {
         let mut needs = fit::requirements(&self.config, layout, task, more);
         needs.rotations.extend(layout.feature_rotations());
         needs
+    }
+
+    fn work(&self, layout: &Layout, task: Task) -> Work {
+        Work::least_squares(layout, task, Moments::ClassMeans, self.config.steps)
     }
 
     fn simulate(

@@ -143,7 +143,7 @@ impl Sums {
                 add_to(evaluator, sum, evaluator.mul_plain_sum(&pairs)?)?;
             }
         }
-        self.samples += products.layout.rows();
+        self.samples += products.matrix.samples();
         Ok(())
     }
 

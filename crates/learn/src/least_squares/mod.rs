@@ -28,6 +28,7 @@ use crate::error::LearnError;
 pub use accumulation::Accumulation;
 pub use fisher::FisherDiscriminant;
 pub use regression::LinearRegression;
+pub(crate) use shape::Bands;
 pub use statistics::SufficientStatistics;
 
 /// Most steps of the solution.

@@ -15,6 +15,7 @@ use crate::plain_model::Simulation;
 use crate::progress::{Listener, Progress};
 use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
+use crate::work::{Moments, Work};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more. The number of steps takes the place of a ridge.
@@ -145,6 +146,10 @@ impl Estimator for LinearRegression {
     /// square root of the number of features, in both directions.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
         fit::requirements(&self.config, layout, task, 0)
+    }
+
+    fn work(&self, layout: &Layout, task: Task) -> Work {
+        Work::least_squares(layout, task, Moments::Outputs, self.config.steps)
     }
 
     fn simulate(

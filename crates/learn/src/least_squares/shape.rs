@@ -12,7 +12,7 @@ use crate::layout::Layout;
 /// k = b + g B and B = `babies`. It is the product of the samples rotated by b to the left and by
 /// g B to the right, summed over the samples. Together the bands are the upper half of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bands {
+pub(crate) struct Bands {
     pub features: usize,
     pub width: usize,
     pub babies: usize,

@@ -69,7 +69,7 @@ pub(crate) struct ClassMeans {
 
 /// 2 (1/4 - t^2), twice the product of the shares of the classes.
 pub(crate) fn prior(labels: &ClassLabels) -> f64 {
-    let samples = labels.len() as f64;
+    let samples = labels.samples() as f64;
     2.0 * labels.count(0) as f64 * labels.count(1) as f64 / (samples * samples)
 }
 
@@ -83,7 +83,7 @@ impl ClassMeans {
         level: usize,
         factor: f64,
     ) -> Result<Self, LearnError> {
-        let (samples, positives) = (labels.len() as f64, labels.count(1) as f64);
+        let (samples, positives) = (labels.samples() as f64, labels.count(1) as f64);
         let negatives = samples - positives;
         let t = (positives - negatives) / (2.0 * samples);
         let half_sum = prior(labels) / factor / 2.0;
@@ -106,7 +106,7 @@ impl ClassMeans {
         level: usize,
     ) -> Result<(Self, Ciphertext), LearnError> {
         let evaluator = products.evaluator;
-        let samples = products.layout.rows() as f64;
+        let samples = products.matrix.samples() as f64;
         let (one_down, two_down) = (level - 1, level - 2);
 
         // One level down: a, 2 m h, and multiples of t, which is in every slot.

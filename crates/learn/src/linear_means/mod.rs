@@ -36,6 +36,7 @@ use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::work::Work;
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
 /// level below the features and its offset two, with encrypted labels three below both.
@@ -59,6 +60,10 @@ impl Estimator for LinearMeans {
             relinearization: true,
             conjugation: true,
         }
+    }
+
+    fn work(&self, layout: &Layout, _: Task) -> Work {
+        Work::key_switches(2 * layout.transposed_times_key_switches())
     }
 
     fn simulate(

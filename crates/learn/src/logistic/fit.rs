@@ -26,14 +26,12 @@ pub(super) fn fit(
     let needs = estimator.requirements(matrix.layout(), labels.task());
     let start = check_fit(&needs, evaluator, encoder, matrix, labels)?;
     let layout = matrix.layout();
-    let samples = layout.rows();
+    let samples = matrix.samples();
     estimator.check_whole(layout)?;
     let steps = steps(&estimator.config().steps, estimator.config().iterations);
 
-    let first = layout.transposed_times_key_switches();
-    let sigmoids = layout.grid_rows() * estimator.sigmoid().levels();
-    let others = layout.times_key_switches() + sigmoids + first;
-    let counter = Counter::new(first + others * (steps.len() - 1), progress);
+    let work = estimator.work(layout, labels.task());
+    let counter = Counter::new(work.key_switches, progress);
     let products = Products::new(evaluator, encoder, matrix, &counter);
 
     let mut terms = vec![Term {

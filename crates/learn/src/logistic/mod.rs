@@ -29,6 +29,7 @@ use crate::matrix::EncryptedMatrix;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::work::Work;
 
 pub(crate) use fit::evaluate;
 pub use nesterov::StepSchedule;
@@ -171,6 +172,13 @@ impl Estimator for LogisticRegression {
             // Whatever the number of samples is: keys are made before it is known.
             conjugation: true,
         }
+    }
+
+    fn work(&self, layout: &Layout, _: Task) -> Work {
+        let first = layout.transposed_times_key_switches();
+        let sigmoids = layout.grid_rows() * self.sigmoid.levels();
+        let others = layout.times_key_switches() + sigmoids + first;
+        Work::key_switches(first + others * (self.config.iterations - 1))
     }
 
     fn simulate(

@@ -71,6 +71,8 @@ impl World {
         assert!(seen.windows(2).all(|p| p[0].done < p[1].done));
         let last = seen.last().unwrap();
         assert_eq!(last.done, last.total);
+        let work = estimator.work(matrix.layout(), labels.task());
+        assert_eq!(last.total, work.key_switches);
         model
     }
 

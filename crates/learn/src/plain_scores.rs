@@ -1,0 +1,176 @@
+//! A plain model on encrypted samples: a provider's model, a client's images.
+
+use rayon::prelude::*;
+use tapetum_ckks::{Encoder, Evaluator};
+
+use crate::error::{LearnError, check_equal};
+use crate::labels::{check_classes, outputs};
+use crate::layout::Layout;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::packing;
+use crate::plain_model::PlainModel;
+use crate::progress::{Counter, Listener};
+use crate::requirements::Requirements;
+use crate::scores::{EncryptedScores, pack};
+
+impl PlainModel {
+    /// The level at which samples for a plain model should be encrypted.
+    pub const SAMPLE_LEVEL: usize = LinearModel::SAMPLE_LEVEL;
+
+    /// The level that keys must serve: products with a plain model need none.
+    pub const KEY_LEVEL: usize = Self::SAMPLE_LEVEL - 1;
+
+    /// How many classes it tells apart.
+    pub fn classes(&self) -> usize {
+        self.outputs().max(2)
+    }
+
+    /// The number of features of a sample.
+    pub fn features(&self) -> usize {
+        self.weights.len() / self.outputs().max(1)
+    }
+
+    /// The keys that [`score_encrypted`](Self::score_encrypted) takes for samples in this layout:
+    /// rotations by powers of two below the width of a block. Nothing is relinearised.
+    pub fn key_requirements(samples: &Layout) -> Requirements {
+        Requirements {
+            levels: Self::KEY_LEVEL,
+            rotations: samples.feature_rotations().collect(),
+            relinearization: false,
+            conjugation: false,
+        }
+    }
+
+    /// The encrypted scores of samples, as
+    /// [`LinearModel::decision_function`] gives them for an encrypted model, at level 0 with every
+    /// slot that is no score masked to zero. Blocks may be of any width with a row for each class.
+    ///
+    /// Two products with plaintexts and log2(`block_cols`) rotations at level 1 for each row of
+    /// blocks; for more than two classes as often as there are classes, rounded up to a power of
+    /// two.
+    ///
+    /// Whoever decrypts learns the scores, from enough of which the model follows. What noise is left
+    /// in them depends on the weights as well, so this is no protection of the model.
+    ///
+    /// # Errors
+    /// [`LearnError`], before any work starts, if the samples do not fit the model, are at too low a
+    /// level, or a key is missing.
+    pub fn score_encrypted(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        samples: &EncryptedMatrix,
+        progress: &mut Listener<'_>,
+    ) -> Result<EncryptedScores, LearnError> {
+        self.check(evaluator, encoder, samples)?;
+        let layout = samples.layout();
+        let heads = outputs(self.classes());
+        // In turn k a row gets the score of the class k rows below, as with an encrypted model.
+        let turns = heads.next_power_of_two();
+        let weights = (0..turns * layout.grid_cols())
+            .into_par_iter()
+            .map(|i| {
+                let (turn, col) = (i / layout.grid_cols(), i % layout.grid_cols());
+                let slots = self.weights_in_slots(layout, turn, col);
+                Ok(encoder.encode(&slots, Self::SAMPLE_LEVEL)?)
+            })
+            .collect::<Result<Vec<_>, LearnError>>()?;
+
+        let cost = 1 + layout.feature_rotations().count();
+        let counter = Counter::new(layout.grid_rows() * turns * cost, progress);
+        let columns = (0..layout.grid_rows() * turns)
+            .into_par_iter()
+            .map(|index| {
+                let (i, turn) = (index / turns, index % turns);
+                let blocks = samples.row_at(evaluator, i, Self::SAMPLE_LEVEL)?;
+                let weights = &weights[turn * layout.grid_cols()..][..layout.grid_cols()];
+                let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
+                let product = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
+                // The first column gets the sum; others reach into the next row and are masked.
+                let sums = evaluator.sum_slots(&product, layout.block_cols(), 1)?;
+                let mask = packing::score_mask(layout, i, heads, turn);
+                let offsets: Vec<_> = mask
+                    .iter()
+                    .enumerate()
+                    .map(|(slot, &shown)| match shown {
+                        0.0 => 0.0,
+                        _ => self.offsets[(slot / layout.block_cols() + turn) % turns],
+                    })
+                    .collect();
+                let mask = encoder.encode(&mask, sums.level())?;
+                let scores = evaluator.rescale(&evaluator.mul_plain(&sums, &mask)?)?;
+                let offsets = encoder.encode(&offsets, scores.level())?;
+                counter.add(cost, "scoring");
+                Ok(evaluator.add_plain(&scores, &offsets)?)
+            })
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        pack(evaluator, *layout, self.classes(), &columns)
+    }
+
+    /// In row r the weights of class (r + `turn`) mod P for one column of blocks, zero if there is no
+    /// such class.
+    fn weights_in_slots(&self, layout: &Layout, turn: usize, grid_col: usize) -> Vec<f64> {
+        let (cols, heads) = (self.features(), self.outputs());
+        let period = heads.next_power_of_two();
+        let first = grid_col * layout.block_cols();
+        let width = layout.block_cols().min(cols - first);
+        let mut slots = vec![0.0; layout.slots()];
+        for (r, row) in slots.chunks_exact_mut(layout.block_cols()).enumerate() {
+            let class = (r + turn) % period;
+            if class < heads {
+                row[..width].copy_from_slice(&self.weights[class * cols + first..][..width]);
+            }
+        }
+        slots
+    }
+
+    fn check(
+        &self,
+        evaluator: &Evaluator,
+        encoder: &Encoder,
+        samples: &EncryptedMatrix,
+    ) -> Result<(), LearnError> {
+        let parameters = evaluator.parameters();
+        if encoder.parameters() != parameters {
+            return Err(LearnError::Parameters("the encoder"));
+        }
+        if samples.parameters() != parameters {
+            return Err(LearnError::Parameters("the encrypted matrix"));
+        }
+        if self.outputs() == 0 {
+            return Err(LearnError::Empty("offsets of the model"));
+        }
+        check_classes(self.classes())?;
+        let layout = samples.layout();
+        check_equal(
+            "weights of the model",
+            self.features() * self.outputs(),
+            self.weights.len(),
+        )?;
+        check_equal("features of the samples", self.features(), layout.cols())?;
+        if outputs(self.classes()) != self.outputs() {
+            return Err(LearnError::Malformed {
+                what: "the model",
+                reason: "of two classes there is one score",
+            });
+        }
+        if self.outputs().next_power_of_two() > layout.block_rows() {
+            return Err(LearnError::Layout {
+                what: "the number of classes",
+                found: self.classes(),
+                allowed: "at most the number of rows of a block",
+            });
+        }
+        if samples.level() < Self::SAMPLE_LEVEL {
+            return Err(LearnError::LevelExhausted {
+                what: "classifying samples",
+                needed: Self::SAMPLE_LEVEL,
+                available: samples.level(),
+            });
+        }
+        let needs = Self::key_requirements(layout);
+        needs.start_level("classifying", Self::KEY_LEVEL, 0, evaluator)?;
+        Ok(())
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line, as data.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -36,6 +37,22 @@ Exit codes:
 
 Start with:  tapetum demo";
 
+/// `train --simulate` is `simulate`: nothing is read that is encrypted, so it takes the arguments of
+/// that command.
+pub fn with_simulation(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<_> = args.collect();
+    // Options of all commands may stand before the command.
+    let command = (1..args.len()).find(|&i| !args[i].to_string_lossy().starts_with('-'));
+    if let Some(command) = command
+        && args[command] == "train"
+        && let Some(flag) = args.iter().position(|arg| arg == "--simulate")
+    {
+        args.remove(flag);
+        args[command] = "simulate".into();
+    }
+    args
+}
+
 /// One command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -66,9 +83,12 @@ Examples:
   tapetum simulate --images animal-shapes --positive cat --balanced \\
       --train-count 1536 --test-count 448
   tapetum simulate --images wdbc.csv --positive M --learner linear-means --out clear.csv
+  tapetum simulate --images animal-shapes --classes 10 --learner ridge --plots pictures
+  tapetum simulate --images pictures/ --export provider
 
 Nothing is encrypted and no key is needed. The same steps with the same polynomials run on plain
-numbers, so the verdicts are those that encryption will give. --out writes them as `decrypt` does.")]
+numbers, so the verdicts are those that encryption will give. --out writes them as `decrypt` does.
+Times are estimated from how fast this machine computes now.")]
 pub struct Simulate {
     #[command(flatten)]
     pub source: Source,
@@ -79,6 +99,13 @@ pub struct Simulate {
     /// Write the verdicts on the held-out part to this CSV file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Draw learning curve and confusion matrix, as SVG files in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+    /// Write what was learned to this folder: model.json for a server that classifies with a plain
+    /// model, features.json for its clients.
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<PathBuf>,
 }
 
 /// Arguments of `keygen`.
@@ -87,8 +114,10 @@ pub struct Simulate {
 Examples:
   tapetum keygen --owner owner --contributor contributor --server server
   tapetum keygen --owner owner --server server --learner linear-means --like wdbc.csv
+  tapetum keygen --owner client --server server --classify-only provider/features.json
 
-The secret key is written to the owner's directory alone. Hand over the other directories. Keys that
+The last line makes keys of a few megabytes, for the pictures of a client and the plain model of a
+provider. The secret key is written to the owner's directory alone. Hand over the other directories. Keys that
 exist are never replaced.")]
 pub struct Keygen {
     /// The owner's directory: the secret and the public key.
@@ -113,6 +142,12 @@ pub struct Keygen {
     /// Take features and number of samples from this labelled CSV or NPZ table.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "features"])]
     pub like: Option<PathBuf>,
+    /// Make only the keys to classify with a plain model, whose features.json this is.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "learner", "features", "side", "steps", "batch", "iterations", "classes", "rows", "columns",
+        "like",
+    ])]
+    pub classify_only: Option<PathBuf>,
 }
 
 /// What is trained, and on which features.
@@ -121,6 +156,10 @@ pub struct Kind {
     /// The training algorithm.
     #[arg(long, value_enum, default_value_t = LearnerName::Logistic)]
     pub learner: LearnerName,
+    /// How many classes are told apart. Of two, one label is recognised among all others; of more,
+    /// each label is a class.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub classes: usize,
     /// What is taken from an image: pixels:N, dct:K, hog:CELL, hog-blocks:CELL, joined by +; or
     /// table, for rows of numbers [default: hog:7+dct:10]
     #[arg(long)]
@@ -158,6 +197,8 @@ pub enum LearnerName {
     Fisher,
     /// Linear regression on the labels: as Fisher's discriminant.
     Ridge,
+    /// Softmax regression: logistic regression of each class against the rest.
+    Softmax,
 }
 
 /// Which images, and how they are read.
@@ -230,6 +271,9 @@ pub struct Encrypt {
     /// The file to write, to be given to the server.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// By which name the server knows whose samples these are [default: owner or contributor]
+    #[arg(long, value_name = "NAME", value_parser = contributor_name)]
+    pub name: Option<String>,
     /// How labels travel [default: encrypted if there are any]
     #[arg(long, value_enum)]
     pub labels: Option<LabelsAre>,
@@ -245,6 +289,14 @@ pub struct Encrypt {
     /// that of the plan is refused.
     #[arg(long, value_name = "FILE")]
     pub backbone: Option<PathBuf>,
+}
+
+/// A name that can be shown and typed: 1 to 64 characters, none of them for control.
+fn contributor_name(text: &str) -> Result<String, String> {
+    match (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("a name has 1 to 64 characters, all on one line".to_owned()),
+    }
 }
 
 /// Who encrypts.
@@ -276,18 +328,29 @@ pub enum LabelsAre {
 Example:
   tapetum train --server server --data server/train.enc --out server/model.enc
 
+  tapetum train --server server --data anne.enc --data bert.enc --out model.enc
+  tapetum train --server server --data anne.enc --data bert.enc --without anne --out model.enc
+
   tapetum train --server server --data server/train.enc --out server/model.enc \\
       --checkpoint server/state.enc --resume --snapshot server/now.enc
 
+  tapetum train --simulate --images pictures/ --positive cats --plots pictures-of-it
+
+With --simulate nothing is encrypted yet: it predicts accuracy, ranges, levels, time, memory and bytes
+from pictures in the clear, takes the arguments of `tapetum simulate`, and is the same.
 Settings of the training are those of `keygen`. Training in mini-batches reads the data while it goes,
 so they may be larger than memory. The command refuses to run where it finds a secret key.")]
 pub struct Train {
     /// The server's directory.
     #[arg(long, value_name = "DIR")]
     pub server: PathBuf,
-    /// Encrypted samples with their labels.
-    #[arg(long, value_name = "FILE")]
-    pub data: PathBuf,
+    /// Encrypted samples with their labels; several times for those of several contributors, in any
+    /// order.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Leave out the samples of this contributor, as if they had never been there.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// The encrypted model to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -304,14 +367,57 @@ pub struct Train {
     /// With mini-batches: end after so many iterations, because the owner says so.
     #[arg(long, value_name = "N")]
     pub until: Option<usize>,
+    /// Keep no more than so much of the evaluation keys in memory, such as 500MB or 2GB, and expand
+    /// the others from their file whenever they are used [default: all of them]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub key_memory: Option<u64>,
+}
+
+impl Train {
+    /// With nothing but what is needed.
+    pub fn new(server: &Path, data: &Path, out: &Path) -> Self {
+        Self {
+            server: server.to_owned(),
+            data: vec![data.to_owned()],
+            without: Vec::new(),
+            out: out.to_owned(),
+            checkpoint: None,
+            resume: false,
+            snapshot: None,
+            until: None,
+            key_memory: None,
+        }
+    }
+}
+
+/// A number of bytes with a unit.
+fn memory_size(text: &str) -> Result<u64, String> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic());
+    let (number, unit) = text.split_at(unit_at.unwrap_or(text.len()));
+    let unit = match unit {
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1048576.0,
+        "GiB" => 1073741824.0,
+        _ => {
+            return Err("a size is a number with kB, MB, GB, KiB, MiB or GiB behind it".to_owned());
+        }
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if (0.0..=1e9).contains(&number) => Ok((number * unit) as u64),
+        _ => Err(format!("{number:?} is no number of bytes")),
+    }
 }
 
 /// Arguments of `classify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   tapetum classify --server server --model server/model.enc --data server/new.enc \\
       --out server/scores.enc
+  tapetum classify --server server --model provider/model.json --data new.enc --out scores.enc
 
 Scores leave the server encrypted, with everything else in their ciphertexts masked to zero. The
 command refuses to run where it finds a secret key.")]
@@ -319,7 +425,7 @@ pub struct Classify {
     /// The server's directory.
     #[arg(long, value_name = "DIR")]
     pub server: PathBuf,
-    /// The encrypted model.
+    /// The encrypted model, or a plain one as `simulate --export` and `decrypt` write it.
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
     /// Encrypted samples.
@@ -328,6 +434,9 @@ pub struct Classify {
     /// The encrypted scores to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Keep no more than so much of the evaluation keys in memory [default: all of them]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    pub key_memory: Option<u64>,
 }
 
 /// Arguments of `decrypt`.
@@ -336,22 +445,26 @@ pub struct Classify {
 Examples:
   tapetum decrypt --owner owner scores.enc
   tapetum decrypt --owner owner scores.enc --index contributor/new.index.csv --out verdicts.csv
+  tapetum decrypt --owner owner model.enc --out model.json
 
-Scores are for the owner's eyes: with their full precision they may tell about the secret key.
+Of an encrypted model the weights are written. Scores are for the owner's eyes: with their full precision they may tell about the secret key.
 --labels-only leaves them out of what is printed and written.")]
 pub struct Decrypt {
     /// The owner's directory.
     #[arg(long, value_name = "DIR")]
     pub owner: PathBuf,
-    /// The encrypted scores.
-    #[arg(value_name = "SCORES")]
+    /// The encrypted scores, or an encrypted model.
+    #[arg(value_name = "FILE")]
     pub scores: PathBuf,
     /// The index that `encrypt` wrote: names of the samples and, if known, their labels.
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
-    /// Write the verdicts to this CSV file.
+    /// Write the verdicts to this CSV file, or the weights to this JSON file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Draw the confusion matrix, as an SVG file in this folder.
+    #[arg(long, value_name = "DIR", requires = "index")]
+    pub plots: Option<PathBuf>,
     /// Tell the verdicts but not the scores: to be given to others.
     #[arg(long)]
     pub labels_only: bool,
@@ -398,4 +511,40 @@ pub struct Demo {
     /// The seed that chooses and splits the images.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn training_can_be_simulated_by_either_name() {
+        let with =
+            |line: &str| -> Vec<OsString> { with_simulation(line.split(' ').map(OsString::from)) };
+        let words = |line: &str| -> Vec<OsString> { line.split(' ').map(OsString::from).collect() };
+        for (line, same) in [
+            (
+                "tapetum train --simulate --images a",
+                "tapetum simulate --images a",
+            ),
+            (
+                "tapetum --json train --images a --simulate",
+                "tapetum --json simulate --images a",
+            ),
+            ("tapetum train --server s", "tapetum train --server s"),
+            ("tapetum encrypt --simulate", "tapetum encrypt --simulate"),
+            ("tapetum", "tapetum"),
+        ] {
+            assert_eq!(with(line), words(same), "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(memory_size("2GB"), Ok(2_000_000_000));
+        assert_eq!(memory_size("1.5 MiB"), Ok(1_572_864));
+        for bad in ["", "2", "GB", "-1GB", "2gb", "nanGB", "1e99GB", "2 GB 3"] {
+            assert!(memory_size(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -21,11 +21,20 @@ pub enum Samples {
     Unlabelled(Unlabeled),
 }
 
+/// Into which classes samples are told apart.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// How many there are.
+    pub classes: usize,
+    /// Their names, if there was training data before.
+    pub fitted: Option<&'a [String]>,
+}
+
 /// What is to be encrypted: all that `--images` and its companions name, or one part of it.
 /// `colour` says whether colours are kept.
-pub fn read(args: &Encrypt, colour: bool) -> Result<Samples> {
+pub fn read(args: &Encrypt, colour: bool, wanted: Wanted<'_>) -> Result<Samples> {
     let data = match read_all(&args.source, colour)? {
-        Samples::Labelled(data) => two_classes(data, &args.source, args.parts.seed)?,
+        Samples::Labelled(data) => classes(data, &args.source, args.parts.seed, wanted)?,
         samples @ Samples::Unlabelled(_) => {
             let of_labels = [
                 (args.split.is_some(), "--split"),
@@ -60,10 +69,12 @@ pub fn read_split(args: &Simulate, colour: bool) -> Result<Split> {
     let Samples::Labelled(data) = read_all(&args.source, colour)? else {
         return Err(without_labels("simulate", &args.source));
     };
-    split(
-        &two_classes(data, &args.source, args.parts.seed)?,
-        &args.parts,
-    )
+    let wanted = Wanted {
+        classes: args.kind.classes,
+        fitted: None,
+    };
+    let data = classes(data, &args.source, args.parts.seed, wanted)?;
+    split(&data, &args.parts)
 }
 
 fn split(data: &DataSet, parts: &Parts) -> Result<Split> {
@@ -73,17 +84,42 @@ fn split(data: &DataSet, parts: &Parts) -> Result<Split> {
     })
 }
 
-/// One label against the rest, without repeats.
-fn two_classes(data: DataSet, source: &Source, seed: u64) -> Result<DataSet> {
+/// Without repeats: one label against the rest or, if more than two classes are wanted, each label
+/// as a class.
+fn classes(data: DataSet, source: &Source, seed: u64, wanted: Wanted<'_>) -> Result<DataSet> {
     let data = match source.keep_repeats {
         true => data,
         false => data.without_repeats().0,
     };
-    let positive = match &source.positive {
-        Some(name) => name.as_str(),
-        None => data.default_positive()?,
+    if wanted.classes > 2 {
+        return many_classes(data, source, wanted);
+    }
+    let positive = match (&source.positive, wanted.fitted) {
+        (Some(name), _) => name.as_str(),
+        // What was positive before is so again.
+        (None, Some([_, positive])) if data.class_names().contains(positive) => positive,
+        (None, _) => data.default_positive()?,
     };
     Ok(data.one_vs_rest(positive, source.balanced, seed)?)
+}
+
+fn many_classes(data: DataSet, source: &Source, wanted: Wanted<'_>) -> Result<DataSet> {
+    if source.positive.is_some() || source.balanced {
+        return Err(input(
+            "--positive and --balanced are for two classes, but --classes says that each label is \
+             one",
+        ));
+    }
+    match wanted.fitted {
+        // A contributor may have samples of some classes only.
+        Some(names) => Ok(data.among(names)?),
+        None if data.class_names().len() == wanted.classes => Ok(data),
+        None => Err(input(&format!(
+            "these data have {} labels, but {} classes are to be told apart: say so with --classes",
+            data.class_names().len(),
+            wanted.classes
+        ))),
+    }
 }
 
 fn without_labels(what: &str, source: &Source) -> anyhow::Error {

@@ -1,52 +1,117 @@
 //! The owner's last command: scores to verdicts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tapetum_ckks::wire::Bundle;
+use serde::Serialize;
+use tapetum_ckks::wire::{Bundle, Header, inspect};
 use tapetum_ckks::{Decryptor, Encoder};
-use tapetum_learn::{EncryptedScores, EncryptedVerdicts};
+use tapetum_learn::{EncryptedScores, EncryptedVerdicts, LinearModel};
 
 use crate::args::Decrypt;
 use crate::failure::Failure;
-use crate::files;
 use crate::index::Index;
 use crate::progress::Steps;
 use crate::roles::FEATURES;
 use crate::roles::owner::Owner;
 use crate::verdicts::Verdicts;
+use crate::{files, model_file, plots};
 
 /// Scores are real: imaginary parts are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;
 
-/// Decrypts scores and says what they mean.
-pub fn run(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
+/// What was decrypted.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Decrypted {
+    /// Scores, and what they mean.
+    Verdicts(Verdicts),
+    /// A model.
+    Model(Weights),
+}
+
+/// A model that was written down.
+#[derive(Debug, Serialize)]
+pub struct Weights {
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// Features of a sample.
+    pub features: usize,
+    /// Where the weights are.
+    pub out: PathBuf,
+}
+
+/// Decrypts scores and says what they mean, or a model.
+pub fn run(args: &Decrypt, steps: Steps) -> Result<Decrypted> {
     if let Some(out) = &args.out {
         files::check_target(out)?;
     }
+    let path = &args.scores;
+    let is_model = |header| matches!(header, Header::Bundle(b) if b.kind == LinearModel::KIND);
+    if inspect(files::open(path)?).is_ok_and(|summary| is_model(summary.header)) {
+        return Ok(Decrypted::Model(model(args, steps)?));
+    }
+    Ok(Decrypted::Verdicts(verdicts(args, steps)?))
+}
+
+fn model(args: &Decrypt, steps: Steps) -> Result<Weights> {
+    let path = &args.scores;
+    let Some(out) = &args.out else {
+        let message = format!(
+            "{} is a model: say with --out where its weights are to be written",
+            path.display()
+        );
+        return Err(Failure::Input(message).into());
+    };
+    let step = steps.begin("decrypting a model");
+    let owner = Owner::open(&args.owner)?;
+    let parameters = owner.secret.parameters();
+    let unusable = || format!("cannot use {}", path.display());
+    let mut file = files::open(path)?;
+    let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
+    files::check_end(file, path)?;
+    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    let classes = trained_classes(&args.owner, model.classes());
+    let plain = model.decrypt(&Decryptor::new(&owner.secret), &Encoder::new(parameters))?;
+    model_file::write(out, &plain, &classes)?;
+    step.finish();
+    Ok(Weights {
+        classes,
+        features: model.features(),
+        out: out.clone(),
+    })
+}
+
+fn verdicts(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
     let index = args.index.as_deref().map(Index::read).transpose()?;
     let step = steps.begin("decrypting scores");
     let answer = answer(&args.owner, &args.scores)?;
     let scores = answer.scores()?;
     step.finish();
+    let samples = answer.encrypted.layout().rows();
     if let Some(index) = &index
-        && index.entries.len() != scores.len()
+        && (index.entries.len(), index.classes.len()) != (samples, answer.classes())
     {
         let message = format!(
-            "the index has {} samples, but there are {} scores: it belongs to another file",
+            "the index has {} samples of {} classes, but there are {samples} scores of {}: it \
+             belongs to another file",
             index.entries.len(),
-            scores.len()
+            index.classes.len(),
+            answer.classes()
         );
         return Err(Failure::Input(message).into());
     }
     let classes = match &index {
         Some(index) => index.classes.clone(),
-        None => trained_classes(&args.owner),
+        None => trained_classes(&args.owner, answer.classes()),
     };
     let entries = index.as_ref().map(|index| index.entries.as_slice());
-    let mut found = Verdicts::new(&scores, &classes, entries);
+    let mut found = Verdicts::new(&scores, &classes, entries)?;
     if args.labels_only || answer.is_verdicts {
         found = found.without_scores();
+    }
+    if let Some(dir) = &args.plots {
+        found.plots = plots::write(dir, &found, None)?;
     }
     if let Some(out) = &args.out {
         found.write(out)?;
@@ -64,8 +129,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.encrypted.classes()
+    }
+
     /// One number for each sample, in their order: positive for the positive class. Of verdicts, 1/2 or
-    /// -1/2 is left.
+    /// -1/2 is left. Of more than two classes there is one for each.
     pub fn scores(&self) -> Result<Vec<f64>> {
         let middle = if self.is_verdicts { 0.5 } else { 0.0 };
         let scores = self.encrypted.decode(&self.slots)?;
@@ -124,12 +194,13 @@ pub fn answer(owner: &Path, path: &Path) -> Result<Answer> {
 }
 
 /// The classes that training data had, if they were fitted here.
-fn trained_classes(owner: &Path) -> [String; 2] {
+fn trained_classes(owner: &Path, count: usize) -> Vec<String> {
     let pipeline = files::read_text(&owner.join(FEATURES))
         .ok()
         .and_then(|text| tapetum_vision::Pipeline::from_json(&text).ok());
     match pipeline.as_ref().map(tapetum_vision::Pipeline::class_names) {
-        Some([negative, positive]) => [negative.clone(), positive.clone()],
-        _ => ["negative".to_owned(), "positive".to_owned()],
+        Some(names) if names.len() == count => names.to_vec(),
+        _ if count == 2 => ["negative", "positive"].map(str::to_owned).to_vec(),
+        _ => (0..count).map(|class| format!("class {class}")).collect(),
     }
 }

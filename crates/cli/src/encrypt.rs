@@ -10,14 +10,15 @@ use tapetum_learn::{
 use tapetum_vision::{DataSet, Pipeline};
 
 use crate::args::{Encrypt, LabelsAre};
-use crate::data::Samples;
+use crate::data::{Samples, Wanted};
 use crate::failure::Failure;
 use crate::files::{self, Pending, Readers};
 use crate::index::Index;
+use crate::plan::{Learner, Plan};
 use crate::progress::Steps;
 use crate::roles::FEATURES;
 use crate::roles::sender::Sender;
-use crate::twin::truths;
+use crate::twin::class_labels;
 use crate::{data, training_set};
 
 /// What was encrypted.
@@ -52,9 +53,20 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
     if let Some(path) = &args.backbone {
         sender.use_backbone(path)?;
     }
+    if let Some(name) = &args.name {
+        sender.name.clone_from(name);
+    }
     files::check_target(&args.out)?;
     let step = steps.begin("reading samples");
-    let samples = match data::read(args, sender.plan.feature_spec()?.wants_colour())? {
+    let fitted = match args.refit {
+        true => None,
+        false => sender.pipeline()?,
+    };
+    let wanted = Wanted {
+        classes: sender.plan.classes,
+        fitted: fitted.as_ref().map(Pipeline::class_names),
+    };
+    let samples = match data::read(args, sender.plan.feature_spec()?.wants_colour(), wanted)? {
         // Every mini-batch gets its share of each class. A split is in such an order already.
         Samples::Labelled(data)
             if sender.plan.batch_rows()?.is_some()
@@ -66,12 +78,22 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
         samples => samples,
     };
     step.finish();
-    let labels_are = labels_are(args.labels, &samples)?;
+    let labels_are = labels_are(args.labels, &samples, &sender.plan)?;
     encrypt(&sender, &samples, labels_are, args.refit, &args.out, steps)
 }
 
 /// Encrypted if there are any, unless told otherwise.
-fn labels_are(wanted: Option<LabelsAre>, samples: &Samples) -> Result<LabelsAre> {
+fn labels_are(wanted: Option<LabelsAre>, samples: &Samples, plan: &Plan) -> Result<LabelsAre> {
+    if plan.learner == Learner::ClassifyOnly {
+        return match wanted {
+            None | Some(LabelsAre::Withheld) => Ok(LabelsAre::Withheld),
+            Some(_) => {
+                let message = "these keys are for classification only, so labels stay here: leave \
+                               out --labels";
+                Err(Failure::Input(message.to_owned()).into())
+            }
+        };
+    }
     match (wanted, samples) {
         (Some(wanted), Samples::Labelled(_)) => Ok(wanted),
         (None, Samples::Labelled(_)) => Ok(LabelsAre::Encrypted),
@@ -107,7 +129,7 @@ pub fn encrypt(
 
     let features = Features::new(table.values(), table.cols())?;
     let labels = match training {
-        Some(data) => Some(ClassLabels::new(truths(data))?),
+        Some(data) => Some(class_labels(data)?),
         None => None,
     };
     let parameters = sender.encoder.parameters();
@@ -127,7 +149,7 @@ pub fn encrypt(
         batches.push((rows, layout, level));
     }
     let label_units = |layout: &Layout| match (training, labels_are) {
-        (Some(_), LabelsAre::Encrypted) => layout.grid_rows(),
+        (Some(_), LabelsAre::Encrypted) => sender.plan.label_ciphertexts(layout),
         _ => 0,
     };
     let units = batches
@@ -138,12 +160,16 @@ pub fn encrypt(
     let step = steps.begin(&format!("encrypting {rows} samples"));
     // All files are written before the first takes its name: they belong together.
     let index = index_path(&sender.dir, out);
-    let pending_index = Index::new(samples, pipeline.class_names())?.write(&index)?;
+    let pending_index = Index::new(samples, pipeline.class_names(), &sender.name).write(&index)?;
     let pending_pipeline = is_new
         .then(|| sender.write_pipeline(&pipeline))
         .transpose()?;
     let mut done = 0;
     let pending_out = Pending::write_while(out, Readers::Default, |file| {
+        if labels.is_some() {
+            training_set::write_contributor(file, parameters, &sender.name)
+                .with_context(|| files::cannot_write(out))?;
+        }
         for (rows, layout, level) in batches {
             let labels = match &labels {
                 None => None,
@@ -224,8 +250,8 @@ fn pipeline(sender: &Sender, training: Option<&DataSet>, refit: bool) -> Result<
                  with --positive, withhold labels that are not for training with --labels \
                  withheld, or begin anew with --refit",
                 sender.dir.join(FEATURES).display(),
-                pipeline.class_names().join(" and "),
-                data.class_names().join(" and "),
+                listed(pipeline.class_names()),
+                listed(data.class_names()),
             );
             Err(Failure::Input(message).into())
         }
@@ -245,4 +271,13 @@ fn pipeline(sender: &Sender, training: Option<&DataSet>, refit: bool) -> Result<
 fn index_path(dir: &Path, out: &Path) -> PathBuf {
     let stem = out.file_stem().unwrap_or_default().to_string_lossy();
     dir.join(format!("{stem}.index.csv"))
+}
+
+/// Names for a message, which should not become a page.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names.len() {
+        0..=MOST => names.join(" and "),
+        more => format!("{} and {} more", names[..MOST].join(", "), more - MOST),
+    }
 }

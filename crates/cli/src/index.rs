@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use crate::data::Samples;
 use crate::failure::Failure;
 use crate::files::{self, Pending, Readers};
-use crate::twin::truths;
 
 /// The names of samples, and their labels if known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// The names of the two classes: of label false and of label true.
-    pub classes: [String; 2],
+    /// The names of the classes; of two the second is the positive one.
+    pub classes: Vec<String>,
+    /// Who encrypted the samples, as the server knows it.
+    pub contributor: String,
     /// One for each sample, in order.
     pub entries: Vec<Entry>,
 }
@@ -24,54 +25,46 @@ pub struct Index {
 pub struct Entry {
     /// Where it came from.
     pub source: String,
-    /// Its label, if it has one.
-    pub label: Option<bool>,
+    /// Its class, if it is known.
+    pub label: Option<usize>,
 }
 
-const HEADER: [&str; 5] = ["sample", "source", "label", "negative", "positive"];
+const HEADER: [&str; 5] = ["sample", "source", "label", "contributor", "classes"];
 
 impl Index {
     /// The index of samples; those without labels are to be told apart into the classes `trained`.
-    pub fn new(samples: &Samples, trained: &[String]) -> Result<Self> {
-        let (names, sources, labels) = match samples {
+    pub fn new(samples: &Samples, trained: &[String], contributor: &str) -> Self {
+        let (classes, sources, labels) = match samples {
             Samples::Labelled(data) => {
-                let labels = truths(data).into_iter().map(Some).collect();
+                let labels = data.labels().iter().copied().map(Some).collect();
                 (data.class_names(), data.sources(), labels)
             }
             Samples::Unlabelled(data) => {
                 (trained, data.sources(), vec![None; data.sources().len()])
             }
         };
-        let [negative, positive] = names else {
-            let message = format!("there are {} classes, not two", names.len());
-            return Err(Failure::Input(message).into());
-        };
-        let entry = |(source, label): (&String, Option<bool>)| Entry {
+        let entry = |(source, label): (&String, Option<usize>)| Entry {
             source: source.clone(),
             label,
         };
-        Ok(Self {
-            classes: [negative.clone(), positive.clone()],
+        Self {
+            classes: classes.to_vec(),
+            contributor: contributor.to_owned(),
             entries: sources.iter().zip(labels).map(entry).collect(),
-        })
+        }
     }
 
     /// Writes the index, for the user's eyes only.
     pub fn write(&self, path: &Path) -> Result<Pending> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(HEADER)?;
+        // The classes once, in the first row.
+        let mut classes = serde_json::to_string(&self.classes)?;
         for (i, entry) in self.entries.iter().enumerate() {
-            let label = match entry.label {
-                Some(label) => self.classes[usize::from(label)].as_str(),
-                None => "",
-            };
-            // The classes once, in the first row.
-            let [negative, positive] = match i {
-                0 => self.classes.each_ref().map(String::as_str),
-                _ => ["", ""],
-            };
-            let number = i.to_string();
-            writer.write_record([&number, &entry.source, label, negative, positive])?;
+            let label = entry.label.map_or("", |label| &self.classes[label]);
+            let (number, contributor) = (i.to_string(), &self.contributor);
+            writer.write_record([&number, &entry.source, label, contributor, &classes])?;
+            classes.clear();
         }
         let bytes = writer.into_inner().context("cannot write the index")?;
         Pending::write(path, Readers::User, |file| file.write_all(&bytes))
@@ -87,31 +80,43 @@ impl Index {
         if *header != HEADER[..] {
             return Err(wrong(&format!("the first line is not {}", HEADER.join(","))).into());
         }
-        let mut classes: Option<[String; 2]> = None;
-        let mut entries = Vec::new();
+        let mut found: Option<Self> = None;
         for record in reader.records() {
             // All records have as many fields as the header.
             let record = record.map_err(|e| wrong(&e.to_string()))?;
-            let [source, label, negative, positive] = [1, 2, 3, 4].map(|i| &record[i]);
-            let classes = classes.get_or_insert_with(|| [negative.to_owned(), positive.to_owned()]);
-            if classes.iter().any(String::is_empty) || classes[0] == classes[1] {
-                return Err(wrong("the first sample does not name two classes").into());
+            let [source, label, contributor, classes] = [1, 2, 3, 4].map(|i| &record[i]);
+            if found.is_none() {
+                let classes = serde_json::from_str(classes)
+                    .ok()
+                    .filter(|names: &Vec<String>| are_classes(names));
+                found = Some(Self {
+                    classes: classes
+                        .ok_or_else(|| wrong("the first sample does not name the classes"))?,
+                    contributor: contributor.to_owned(),
+                    entries: Vec::new(),
+                });
             }
+            let Some(index) = &mut found else { continue };
             let label = match label {
                 "" => None,
                 label => {
-                    let class = classes.iter().position(|class| class == label);
-                    Some(class.ok_or_else(|| wrong("a label is none of the two classes"))? == 1)
+                    let class = index.classes.iter().position(|class| class == label);
+                    Some(class.ok_or_else(|| wrong("a label is none of the classes"))?)
                 }
             };
-            entries.push(Entry {
+            index.entries.push(Entry {
                 source: source.to_owned(),
                 label,
             });
         }
-        let classes = classes.ok_or_else(|| wrong("it has no sample"))?;
-        Ok(Self { classes, entries })
+        Ok(found.ok_or_else(|| wrong("it has no sample"))?)
     }
+}
+
+/// Two or more, all different.
+fn are_classes(names: &[String]) -> bool {
+    let is_new = |(i, name): (usize, &String)| !name.is_empty() && !names[..i].contains(name);
+    (2..=tapetum_learn::MAX_CLASSES).contains(&names.len()) && names.iter().enumerate().all(is_new)
 }
 
 #[cfg(test)]
@@ -127,23 +132,29 @@ mod tests {
             label,
         };
         let index = Index {
-            classes: ["not, \"cat\" | dog".to_owned(), "cat".to_owned()],
+            classes: ["not, \"cat\" | dog", "cat", "bird"]
+                .map(str::to_owned)
+                .to_vec(),
+            contributor: "anne".to_owned(),
             entries: vec![
-                entry("a, \"quoted\".png", Some(true)),
+                entry("a, \"quoted\".png", Some(1)),
                 entry("b.png", None),
-                entry("c.png", Some(false)),
+                entry("c.png", Some(0)),
+                entry("d.png", Some(2)),
             ],
         };
         index.write(&path).unwrap().commit().unwrap();
         assert_eq!(Index::read(&path).unwrap(), index);
+        let header = "sample,source,label,contributor,classes\n";
         for bad in [
             "",
             "a,b\n1,2\n",
-            "sample,source,label,negative,positive\n",
-            "sample,source,label,negative,positive\n0,x,,,\n",
-            "sample,source,label,negative,positive\n0,x,,a,a\n",
-            "sample,source,label,negative,positive\n0,x,dog,a,b\n",
-            "sample,source,label,negative,positive\n0,x\n",
+            header,
+            &format!("{header}0,x,,,\n"),
+            &format!("{header}0,x,,,\"[\"\"a\"\",\"\"a\"\"]\"\n"),
+            &format!("{header}0,x,,,\"[\"\"a\"\"]\"\n"),
+            &format!("{header}0,x,dog,,\"[\"\"a\"\",\"\"b\"\"]\"\n"),
+            &format!("{header}0,x\n"),
         ] {
             std::fs::write(&path, bad).unwrap();
             let error = Index::read(&path).unwrap_err();

@@ -10,8 +10,8 @@ use tapetum_ckks::wire::{Header, inspect};
 use crate::failure::Failure;
 use crate::files;
 
-/// Most objects of a file: encrypted samples and their labels are two.
-const MAX_OBJECTS: usize = 16;
+/// Most objects of a file: each mini-batch of encrypted samples has two.
+const MAX_OBJECTS: usize = 1 << 12;
 
 /// What a file says of itself.
 #[derive(Debug, Serialize)]

@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::{KeyGenerator, SecretKey};
-use tapetum_vision::Samples;
+use tapetum_vision::{Pipeline, Samples};
 
 use crate::args::{DEFAULT_FEATURES, DEFAULT_ROWS, Keygen, TABLE_FEATURES};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::roles::{EVALUATION_KEYS, KEYS, PUBLIC_KEY, SECRET_KEY};
+use crate::roles::{EVALUATION_KEYS, FEATURES, KEYS, PUBLIC_KEY, SECRET_KEY};
 use crate::{data, files};
 
 /// What was made.
@@ -35,6 +35,9 @@ pub struct Made {
 
 /// Makes a plan from the arguments, and all keys for it.
 pub fn run(args: &Keygen, steps: Steps) -> Result<Made> {
+    if let Some(path) = &args.classify_only {
+        return classify_only(args, path, steps);
+    }
     let plan = plan(args)?;
     make(
         &plan,
@@ -43,6 +46,20 @@ pub fn run(args: &Keygen, steps: Steps) -> Result<Made> {
         args.server.as_deref(),
         steps,
     )
+}
+
+/// Keys for a plain model, and its features where samples are encrypted.
+fn classify_only(args: &Keygen, path: &Path, steps: Steps) -> Result<Made> {
+    let text = files::read_text(path)?;
+    let pipeline =
+        Pipeline::from_json(&text).with_context(|| format!("cannot use {}", path.display()))?;
+    let plan = Plan::classify_only(&pipeline)?;
+    let (owner, contributor) = (args.owner.as_path(), args.contributor.as_deref());
+    let made = make(&plan, owner, contributor, args.server.as_deref(), steps)?;
+    for dir in [Some(owner), contributor].into_iter().flatten() {
+        files::write_private(&dir.join(FEATURES), text.as_bytes())?;
+    }
+    Ok(made)
 }
 
 fn plan(args: &Keygen) -> Result<Plan> {

@@ -11,8 +11,10 @@ mod files;
 mod index;
 mod inspect;
 mod keygen;
+mod model_file;
 mod output;
 mod plan;
+mod plots;
 mod progress;
 mod report;
 mod roles;
@@ -22,6 +24,7 @@ mod training_set;
 mod twin;
 mod verdicts;
 
+use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -36,7 +39,7 @@ use progress::Steps;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(args::with_simulation(env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };

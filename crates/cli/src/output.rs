@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{Classify, Encrypt, Keygen, Train};
+use crate::decrypt::Decrypted;
 use crate::demo::Outcome;
 use crate::encrypt::Encrypted;
 use crate::inspect::Inspected;
@@ -45,8 +46,9 @@ pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
             found.train_samples,
             found.columns,
             found.test_samples,
-            100.0 * found.verdicts.accuracy.unwrap_or_default()
+            100.0 * found.verdicts.accuracy().unwrap_or_default()
         );
+        text += &metrics(&found.verdicts);
         let ranges = &found.ranges;
         if let Some(interval) = ranges.interval {
             let largest = ranges.largest_z.iter().copied().fold(0.0, f64::max);
@@ -85,8 +87,22 @@ pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
                 bytes(part.bytes_from_contributor)
             );
         }
+        text += &format!(
+            "It will take about {} to encrypt, {} to train and {} to classify on this machine, and \
+             about {} of memory to train.\n",
+            seconds(cost.seconds.encrypt),
+            seconds(cost.seconds.train),
+            seconds(cost.seconds.classify),
+            bytes(cost.training_memory_bytes)
+        );
         if let Some(out) = &found.verdicts.out {
             text += &format!("Verdicts written to {}.\n", out.display());
+        }
+        if let Some(dir) = &found.export {
+            text += &format!(
+                "The model is in {}, with features.json for those who encrypt.\n",
+                dir.display()
+            );
         }
         text
     };
@@ -174,34 +190,66 @@ pub fn classify(args: &Classify, done: &Classified, json: bool) -> Result<()> {
     print(done, text, json)
 }
 
-pub fn decrypt(found: &Verdicts, json: bool) -> Result<()> {
-    let text = || {
-        let mut text = String::new();
-        for v in found.verdicts.iter().take(PRINTED_VERDICTS) {
-            let score = v.score.map_or_else(String::new, |s| format!("{s:>+9.4}"));
-            let mark = match &v.truth {
-                Some(truth) if v.is_right() == Some(false) => format!("   WRONG: {truth}"),
-                _ => String::new(),
-            };
-            text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
-        }
-        if found.verdicts.len() > PRINTED_VERDICTS {
-            let more = found.verdicts.len() - PRINTED_VERDICTS;
-            text += &format!("... and {more} more: use --out FILE or --json to have them all\n");
-        }
-        if let Some(accuracy) = found.accuracy {
-            text += &format!(
-                "{} verdicts, {:.2} % right.\n",
-                found.verdicts.len(),
-                100.0 * accuracy
-            );
-        }
-        if let Some(out) = &found.out {
-            text += &format!("Written to {}.\n", out.display());
-        }
-        text
+pub fn decrypt(found: &Decrypted, json: bool) -> Result<()> {
+    let text = || match found {
+        Decrypted::Verdicts(found) => verdicts(found),
+        Decrypted::Model(weights) => format!(
+            "The weights of {} features for {} classes are in {}.\n\
+             Do not give them to a server that holds anything encrypted with these keys: their last \
+             digits tell about the secret key.\n",
+            weights.features,
+            weights.classes.len(),
+            weights.out.display()
+        ),
     };
     print(found, text, json)
+}
+
+/// What is known beside the accuracy.
+fn metrics(found: &Verdicts) -> String {
+    let Some(metrics) = &found.metrics else {
+        return String::new();
+    };
+    let mut text = format!(
+        "Balanced accuracy {:.2} %",
+        100.0 * metrics.balanced_accuracy
+    );
+    if let Some(area) = metrics.roc_auc {
+        text += &format!(", area under the ROC curve {area:.4}");
+    }
+    text += ".\n";
+    for plot in &found.plots {
+        text += &format!("Drawn: {}\n", plot.display());
+    }
+    text
+}
+
+fn verdicts(found: &Verdicts) -> String {
+    let mut text = String::new();
+    for v in found.verdicts.iter().take(PRINTED_VERDICTS) {
+        let score = v.score.map_or_else(String::new, |s| format!("{s:>+9.4}"));
+        let mark = match &v.truth {
+            Some(truth) if v.is_right() == Some(false) => format!("   WRONG: {truth}"),
+            _ => String::new(),
+        };
+        text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
+    }
+    if found.verdicts.len() > PRINTED_VERDICTS {
+        let more = found.verdicts.len() - PRINTED_VERDICTS;
+        text += &format!("... and {more} more: use --out FILE or --json to have them all\n");
+    }
+    if let Some(accuracy) = found.accuracy() {
+        text += &format!(
+            "{} verdicts, {:.2} % right.\n",
+            found.verdicts.len(),
+            100.0 * accuracy
+        );
+        text += &metrics(found);
+    }
+    if let Some(out) = &found.out {
+        text += &format!("Written to {}.\n", out.display());
+    }
+    text
 }
 
 pub fn inspect(found: &Inspected, json: bool) -> Result<()> {
@@ -267,6 +315,16 @@ fn print(value: &impl Serialize, text: impl FnOnce() -> String, json: bool) -> R
         // Whoever reads has read enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot print the result"),
+    }
+}
+
+/// Seconds that were estimated, for people.
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        ..1.0 => format!("{seconds:.1} s"),
+        ..120.0 => format!("{seconds:.0} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.0} h", seconds / 3600.0),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What owner, contributors and server agree on. It is public: nothing in it is secret.
 
+mod work;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -8,7 +10,8 @@ use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, ParametersLiteral, Pr
 use tapetum_learn::{
     Descent, Estimator, FisherDiscriminant, LabelKind, Layout, LeastSquaresConfig, LinearMeans,
     LinearModel, LinearRegression, LogisticRegression, LogisticRegressionConfig, MiniBatches,
-    RefreshLevels, Requirements, SigmoidDegree, StepSchedule, Task, Verdict,
+    PlainModel, RefreshLevels, Requirements, SigmoidDegree, SoftmaxRegression, StepSchedule, Task,
+    Verdict,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -27,6 +30,8 @@ const SMALL_LOG_SCALE: u32 = 36;
 const MAX_LOG_N: u32 = 16;
 /// Rows of blocks that training by sums reads at a time.
 const BLOCKS_OF_A_PART: usize = 16;
+/// Most classes that are told apart.
+const MAX_CLASSES: usize = tapetum_learn::MAX_CLASSES;
 /// Iterations on mini-batches unless something else is said.
 const DEFAULT_ITERATIONS: usize = 32;
 
@@ -43,6 +48,9 @@ pub struct Plan {
     pub side: usize,
     /// Features of a sample, with the intercept if there is one.
     pub columns: usize,
+    /// The number of classes that are told apart.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
     /// How scores become verdicts before they leave the server, if they are to.
@@ -66,6 +74,40 @@ pub enum Learner {
     Fisher(LeastSquaresConfig),
     /// Linear regression.
     Ridge(LeastSquaresConfig),
+    /// Softmax regression, which tells each class from the rest.
+    Softmax(LogisticRegressionConfig),
+    /// None: the keys are for classification with a plain model.
+    ClassifyOnly,
+}
+
+/// What is taken from samples, and how many classes they are of.
+struct Subject {
+    features: String,
+    side: usize,
+    columns: usize,
+    classes: usize,
+}
+
+impl Subject {
+    /// Training with encrypted labels needs most.
+    fn task(&self) -> Task {
+        task(self.classes)
+    }
+}
+
+fn task(classes: usize) -> Task {
+    Task {
+        classes,
+        labels: LabelKind::Encrypted,
+    }
+}
+
+fn two() -> usize {
+    2
+}
+
+fn is_two(classes: &usize) -> bool {
+    *classes == 2
 }
 
 impl Learner {
@@ -76,18 +118,23 @@ impl Learner {
             LearnerName::LinearMeans => Self::LinearMeans,
             LearnerName::Fisher => Self::Fisher(least_squares()),
             LearnerName::Ridge => Self::Ridge(least_squares()),
+            LearnerName::Softmax => Self::Softmax(logistic()),
         }
     }
 
     /// An algorithm with settings from the command line.
     fn of_kind(kind: &Kind) -> Result<Self> {
-        let mut learner = match (kind.learner, kind.batch) {
-            (LearnerName::Logistic, Some(rows)) => {
-                let iterations = kind.iterations.unwrap_or(DEFAULT_ITERATIONS);
-                Self::Logistic(mini_batches(rows, iterations))
-            }
+        // Of many classes each is told from the rest by a logistic regression of its own.
+        let name = match (kind.learner, kind.classes) {
+            (LearnerName::Logistic, 3..) => LearnerName::Softmax,
+            (name, _) => name,
+        };
+        let batches = |rows| mini_batches(rows, kind.iterations.unwrap_or(DEFAULT_ITERATIONS));
+        let mut learner = match (name, kind.batch) {
+            (LearnerName::Logistic, Some(rows)) => Self::Logistic(batches(rows)),
+            (LearnerName::Softmax, Some(rows)) => Self::Softmax(batches(rows)),
             (_, Some(_)) => {
-                let message = "--batch is for gradient steps, so for --learner logistic";
+                let message = "--batch is for gradient steps, so for --learner logistic or softmax";
                 return Err(Failure::Input(message.to_owned()).into());
             }
             (name, None) => Self::by_name(name),
@@ -107,7 +154,7 @@ impl Learner {
 
     /// Whether a constant feature is appended, for want of an intercept of its own.
     pub fn wants_intercept(&self) -> bool {
-        matches!(self, Self::Logistic(_) | Self::Ridge(_))
+        matches!(self, Self::Logistic(_) | Self::Ridge(_) | Self::Softmax(_))
     }
 
     /// The algorithm itself.
@@ -117,6 +164,12 @@ impl Learner {
             Self::LinearMeans => Box::new(LinearMeans),
             Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
             Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
+            Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
+            Self::ClassifyOnly => {
+                let message = "these keys are for classification only: make keys without \
+                               --classify-only to train";
+                return Err(Failure::Role(message.to_owned()).into());
+            }
         })
     }
 
@@ -125,6 +178,9 @@ impl Learner {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
                 Some(LogisticRegression::new(config.clone())?.descent())
+            }
+            Self::Softmax(config) if config.batches.is_some() => {
+                Some(SoftmaxRegression::new(config.clone())?.descent())
             }
             _ => None,
         })
@@ -138,17 +194,48 @@ impl Learner {
         })
     }
 
+    /// What its steps are called and how many there are, if it has any.
+    pub fn steps(&self) -> Option<(&'static str, usize)> {
+        match self {
+            Self::Logistic(config) | Self::Softmax(config) => {
+                Some(("iterations", config.iterations))
+            }
+            Self::Fisher(config) | Self::Ridge(config) => {
+                Some(("steps of the solution", config.steps))
+            }
+            Self::LinearMeans | Self::ClassifyOnly => None,
+        }
+    }
+
+    /// The same with no more than so many of its steps.
+    pub fn after(&self, steps: usize) -> Self {
+        let mut learner = self.clone();
+        match &mut learner {
+            Self::Logistic(config) | Self::Softmax(config) => {
+                config.iterations = config.iterations.min(steps);
+                if let StepSchedule::Listed(rates) = &mut config.steps {
+                    rates.truncate(steps);
+                }
+            }
+            Self::Fisher(config) | Self::Ridge(config) => config.steps = config.steps.min(steps),
+            Self::LinearMeans | Self::ClassifyOnly => (),
+        }
+        learner
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
+        let steps = |config: &LogisticRegressionConfig| {
+            let batches = match config.batches {
+                Some(batches) => format!(" on mini-batches of {}", batches.rows),
+                None => String::new(),
+            };
+            format!("{} iterations{batches}", config.iterations)
+        };
         match self {
-            Self::Logistic(config) => {
-                let batches = match config.batches {
-                    Some(batches) => format!(" on mini-batches of {}", batches.rows),
-                    None => String::new(),
-                };
-                let iterations = config.iterations;
-                format!("logistic regression with {iterations} iterations{batches}")
-            }
+            Self::Logistic(config) => format!("logistic regression with {}", steps(config)),
+            Self::Softmax(config) => format!("softmax regression with {}", steps(config)),
+            Self::ClassifyOnly => "classification".to_owned(),
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {
                 format!("Fisher's discriminant with {} steps", config.steps)
@@ -158,11 +245,32 @@ impl Learner {
     }
 
     /// The layout of samples to train on.
-    fn layout(&self, rows: usize, columns: usize, slots: usize) -> Result<Layout> {
+    fn layout(&self, rows: usize, subject: &Subject, slots: usize) -> Result<Layout> {
+        let (columns, classes) = (subject.columns, subject.classes);
         Ok(match self {
-            Self::Logistic(_) | Self::LinearMeans => Layout::for_training(rows, columns, slots)?,
-            Self::Fisher(_) | Self::Ridge(_) => Layout::for_least_squares(rows, columns, 2, slots)?,
+            Self::Logistic(_) | Self::LinearMeans | Self::Softmax(_) => {
+                Layout::for_training(rows, columns, slots)?
+            }
+            Self::Fisher(_) | Self::Ridge(_) => {
+                Layout::for_least_squares(rows, columns, classes, slots)?
+            }
+            // Plain weights lie in blocks of any width.
+            Self::ClassifyOnly => Layout::new(rows, columns, slots, 1)?,
         })
+    }
+
+    /// Refuses before there are keys what training would refuse.
+    fn check_classes(&self, classes: usize) -> Result<()> {
+        let many = matches!(self, Self::Ridge(_) | Self::Softmax(_) | Self::ClassifyOnly);
+        if (2..=MAX_CLASSES).contains(&classes) && (classes == 2 || many) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} does not tell {classes} classes apart: two by any learner, up to {MAX_CLASSES} by \
+             --learner softmax or ridge",
+            self.describe()
+        );
+        Err(Failure::Input(message).into())
     }
 }
 
@@ -204,14 +312,8 @@ pub fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig 
 impl Plan {
     /// The plan for training in mini-batches: the smallest parameters with the levels for all
     /// iterations or, if there are none, those that bootstrap.
-    fn in_batches(
-        learner: Learner,
-        descent: &Descent,
-        features: String,
-        side: usize,
-        columns: usize,
-    ) -> Result<Self> {
-        let task = Task::two_classes(LabelKind::Encrypted);
+    fn in_batches(learner: Learner, descent: &Descent, subject: Subject) -> Result<Self> {
+        let (task, columns) = (subject.task(), subject.columns);
         let rows = descent.batch_rows();
         let mut slots = 1 << 13;
         let (block_cols, levels, parameters) = loop {
@@ -231,43 +333,33 @@ impl Plan {
                 }
             }
         };
-        Ok(Self {
-            version: VERSION,
-            learner,
-            features,
-            side,
-            columns,
-            block_cols,
-            verdicts: None,
-            levels,
-            parameters,
-        })
+        Ok(subject.plan(learner, block_cols, levels, parameters))
     }
 
     /// The plan for samples of `columns` features of which about `rows` are to be trained on: the
     /// smallest secure parameters with the levels that this takes.
     fn new(
         learner: Learner,
-        features: String,
-        side: usize,
-        columns: usize,
+        subject: Subject,
         rows: usize,
         verdicts: Option<Verdict>,
     ) -> Result<Self> {
+        learner.check_classes(subject.classes)?;
         if let Some(descent) = learner.descent()? {
             if verdicts.is_some() {
                 let message = "verdicts under encryption are not offered with --batch: the owner \
                                gets scores";
                 return Err(Failure::Input(message.to_owned()).into());
             }
-            return Self::in_batches(learner, &descent, features, side, columns);
+            return Self::in_batches(learner, &descent, subject);
         }
         // A larger ring has more slots, and more slots may take more levels to sum over: once
         // around settles it, as the levels hardly depend on the layout.
         let mut slots = 1 << 13;
         loop {
-            let layout = learner.layout(rows, columns, slots)?;
-            let levels = requirements(&learner, &layout, verdicts.as_ref())?.levels;
+            let layout = learner.layout(rows, &subject, slots)?;
+            let levels =
+                requirements(&learner, &layout, subject.classes, verdicts.as_ref())?.levels;
             let literal = smallest(levels).ok_or_else(|| {
                 Failure::Input(format!(
                     "{} takes {levels} levels, more than any parameters have",
@@ -276,16 +368,10 @@ impl Plan {
             })?;
             let found = 1usize << (literal.log_n - 1);
             if found == slots {
+                let block_cols = layout.block_cols();
                 return Ok(Self {
-                    version: VERSION,
-                    learner,
-                    features,
-                    side,
-                    columns,
-                    block_cols: layout.block_cols(),
                     verdicts,
-                    levels,
-                    parameters: literal,
+                    ..subject.plan(learner, block_cols, levels, literal)
                 });
             }
             slots = found;
@@ -300,7 +386,18 @@ impl Plan {
         rows: usize,
     ) -> Result<Self> {
         let learner = Learner::of_kind(kind)?;
-        Self::for_learner(learner, features, kind.side, columns, rows)
+        Self::for_learner(learner, features, kind.side, columns, rows, kind.classes)
+    }
+
+    /// The plan to classify what this pipeline makes of samples, with a plain model.
+    pub fn classify_only(pipeline: &Pipeline) -> Result<Self> {
+        let subject = Subject {
+            features: pipeline.spec().to_string(),
+            side: pipeline.side(),
+            columns: pipeline.columns(),
+            classes: pipeline.class_names().len(),
+        };
+        Self::new(Learner::ClassifyOnly, subject, 1, None)
     }
 
     /// The same for an algorithm with settings of its own.
@@ -310,6 +407,7 @@ impl Plan {
         side: usize,
         columns: Option<usize>,
         rows: usize,
+        classes: usize,
     ) -> Result<Self> {
         let spec = features.parse::<FeatureSpec>()?.pinned()?;
         let columns = match (spec.is_table(), columns) {
@@ -327,19 +425,24 @@ impl Plan {
             }
         };
         let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
-        Self::new(learner, spec.to_string(), side, columns, rows, None)
+        let subject = Subject {
+            features: spec.to_string(),
+            side,
+            columns,
+            classes,
+        };
+        Self::new(learner, subject, rows, None)
     }
 
     /// The same, but verdicts leave the server, and no scores.
     pub fn with_verdicts(self, rows: usize, verdict: Verdict) -> Result<Self> {
-        let Self {
-            learner,
-            features,
-            side,
-            columns,
-            ..
-        } = self;
-        Self::new(learner, features, side, columns, rows, Some(verdict))
+        let subject = Subject {
+            features: self.features,
+            side: self.side,
+            columns: self.columns,
+            classes: self.classes,
+        };
+        Self::new(self.learner, subject, rows, Some(verdict))
     }
 
     /// Reads the plan of a role's directory.
@@ -363,6 +466,7 @@ impl Plan {
 
     /// Whether the parts of the plan fit together: somebody may have changed it.
     fn check(&self) -> Result<()> {
+        self.learner.check_classes(self.classes)?;
         let parameters = self.parameters()?;
         let levels = self.requirements(&parameters)?.levels;
         if self.levels < levels || self.levels > parameters.max_level() {
@@ -397,6 +501,15 @@ impl Plan {
 
     /// The pipeline from samples to features, fitted to training data.
     pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
+        let classes = data.class_names().len();
+        if classes != self.classes {
+            let message = format!(
+                "these data have {classes} classes, but the keys were made for {}: make keys with \
+                 --classes {classes}",
+                self.classes
+            );
+            return Err(Failure::Input(message).into());
+        }
         let spec = self.feature_spec()?;
         let options = PipelineOptions {
             side: self.side,
@@ -433,9 +546,8 @@ impl Plan {
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
         let level = match self.learner.descent()? {
             Some(descent) => {
-                let task = Task::two_classes(LabelKind::Encrypted);
                 let refresh = self.refresh_levels(&descent, parameters)?;
-                descent.batch_level(&layout, task, refresh)?
+                descent.batch_level(&layout, task(self.classes), refresh)?
             }
             None => self.levels,
         };
@@ -475,7 +587,7 @@ impl Plan {
         parameters: &Parameters,
     ) -> Result<BootstrappingPlan> {
         let layout = self.batch_layout(parameters)?;
-        let slots = descent.packed_slots(&layout, 2)?;
+        let slots = descent.packed_slots(&layout, self.classes)?;
         Ok(BootstrappingPlan::new(parameters, slots, SlotKind::Real)?)
     }
 
@@ -506,10 +618,12 @@ impl Plan {
         if let Some(regression) = self.learner.regression()? {
             // It would do without, but slower.
             let layout = self.batch_layout(parameters)?;
-            let task = Task::two_classes(LabelKind::Encrypted);
             needs
                 .rotations
-                .extend(regression.sample_rotations(&layout, task)?);
+                .extend(regression.sample_rotations(&layout, task(self.classes))?);
+        }
+        if matches!(self.learner, Learner::ClassifyOnly) {
+            needs.levels = PlainModel::KEY_LEVEL;
         }
         let keys = needs.key_plan(parameters);
         Ok(match self.bootstrapping(parameters)? {
@@ -521,7 +635,7 @@ impl Plan {
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let slots = parameters.slots();
-        let layout = Layout::for_samples(rows, self.columns, slots, self.block_cols)?;
+        let layout = samples_layout(rows, self.columns, slots, self.block_cols, self.classes)?;
         let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
         Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
     }
@@ -530,12 +644,13 @@ impl Plan {
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
         let layout = self.batch_layout(parameters)?;
         let Some(descent) = self.learner.descent()? else {
-            return requirements(&self.learner, &layout, self.verdicts.as_ref());
+            let verdicts = self.verdicts.as_ref();
+            return requirements(&self.learner, &layout, self.classes, verdicts);
         };
-        let task = Task::two_classes(LabelKind::Encrypted);
         let refresh = self.refresh_levels(&descent, parameters)?;
-        let mut needs = descent.requirements(&layout, task, refresh)?;
-        needs.rotations.extend(classification(&layout)?.rotations);
+        let mut needs = descent.requirements(&layout, task(self.classes), refresh)?;
+        let classification = classification(&layout, self.classes)?;
+        needs.rotations.extend(classification.rotations);
         Ok(needs)
     }
 }
@@ -549,21 +664,80 @@ fn smallest(levels: usize) -> Option<ParametersLiteral> {
     literals.min_by_key(|literal| literal.log_n)
 }
 
+impl Subject {
+    fn plan(
+        self,
+        learner: Learner,
+        block_cols: usize,
+        levels: usize,
+        parameters: ParametersLiteral,
+    ) -> Plan {
+        Plan {
+            version: VERSION,
+            learner,
+            features: self.features,
+            side: self.side,
+            columns: self.columns,
+            classes: self.classes,
+            block_cols,
+            verdicts: None,
+            levels,
+            parameters,
+        }
+    }
+}
+
 /// For training with encrypted labels, which needs most, and any classification.
 fn requirements(
     learner: &Learner,
     layout: &Layout,
+    classes: usize,
     verdicts: Option<&Verdict>,
 ) -> Result<Requirements> {
-    let training = learner
-        .estimator()?
-        .requirements(layout, Task::two_classes(LabelKind::Encrypted));
+    if matches!(learner, Learner::ClassifyOnly) {
+        let single = single(layout, classes)?;
+        return Ok(Requirements {
+            levels: PlainModel::SAMPLE_LEVEL,
+            ..PlainModel::key_requirements(&single)
+        });
+    }
+    let training = learner.estimator()?.requirements(layout, task(classes));
     let verdicts = verdicts.map(Verdict::requirements).unwrap_or_default();
-    Ok(training.then(classification(layout)?).then(verdicts))
+    Ok(training
+        .then(classification(layout, classes)?)
+        .then(verdicts))
 }
 
 /// For single samples, whose blocks are the widest and need the most.
-fn classification(layout: &Layout) -> Result<Requirements> {
-    let single = Layout::for_samples(1, layout.cols(), layout.slots(), layout.block_cols())?;
-    Ok(LinearModel::requirements(&single, layout.block_cols(), 2)?)
+fn classification(layout: &Layout, classes: usize) -> Result<Requirements> {
+    let single = single(layout, classes)?;
+    Ok(LinearModel::requirements(
+        &single,
+        layout.block_cols(),
+        classes,
+    )?)
+}
+
+fn single(layout: &Layout, classes: usize) -> Result<Layout> {
+    let (cols, slots, block_cols) = (layout.cols(), layout.slots(), layout.block_cols());
+    samples_layout(1, cols, slots, block_cols, classes)
+}
+
+/// The layout of samples to be classified: of many classes a block has a row for each.
+fn samples_layout(
+    rows: usize,
+    columns: usize,
+    slots: usize,
+    block_cols: usize,
+    classes: usize,
+) -> Result<Layout> {
+    let layout = Layout::for_samples(rows, columns, slots, block_cols)?;
+    let block_rows = match classes {
+        2 => 1,
+        many => many.next_power_of_two().min(slots),
+    };
+    Ok(match layout.block_rows() >= block_rows {
+        true => layout,
+        false => Layout::new(rows, columns, block_rows, slots / block_rows)?,
+    })
 }

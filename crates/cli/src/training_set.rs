@@ -1,7 +1,9 @@
 //! The file that a sender gives to the server: an encrypted matrix and, for training, its labels.
 //!
-//! Two objects follow each other: the matrix, then encrypted labels, or clear ones as bytes. For
-//! training in mini-batches a file has as many such pairs as there are mini-batches.
+//! A training file begins with the name of its contributor. Then two objects follow each other: the
+//! matrix, and encrypted labels, or clear ones as bytes. For training in mini-batches a file has as
+//! many such pairs as there are mini-batches. Files may be appended to each other. Samples to be
+//! classified are a matrix alone.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -12,10 +14,37 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Labels};
 
 use crate::failure::Failure;
-use crate::files;
 use crate::progress::Step;
 
 const CLEAR_LABELS: &str = "clear-labels";
+
+/// The kind of bundle that says whose samples follow.
+pub const CONTRIBUTION: &str = "contribution";
+/// Most bytes of a contributor's name: 64 characters.
+const MAX_NAME: usize = 256;
+
+/// Writes whose samples follow.
+pub fn write_contributor(file: &mut impl Write, parameters: &Parameters, name: &str) -> Result<()> {
+    Ok(Bundle::new(parameters, CONTRIBUTION, name.as_bytes(), vec![])?.write(file)?)
+}
+
+/// Reads whose samples follow.
+pub fn contributor_from(
+    file: &mut impl Read,
+    path: &Path,
+    parameters: &Parameters,
+) -> Result<String> {
+    let unusable = || format!("cannot use {}", path.display());
+    let bundle = Bundle::read(parameters, file).with_context(unusable)?;
+    let (name, _) = bundle.into_contents(CONTRIBUTION).with_context(unusable)?;
+    match String::from_utf8(name) {
+        Ok(name) if name.len() <= MAX_NAME && !name.chars().any(char::is_control) => Ok(name),
+        _ => {
+            let message = format!("{} has a contributor without a proper name", path.display());
+            Err(Failure::Input(message).into())
+        }
+    }
+}
 
 /// Writes samples and, if any, their labels.
 pub fn write(
@@ -39,32 +68,13 @@ pub fn write(
 
 /// Reads samples to be classified; labels that follow are left alone.
 pub fn read_matrix(path: &Path, parameters: &Parameters, step: &Step) -> Result<EncryptedMatrix> {
-    matrix_from(&mut step.open(path)?, path, parameters)
-}
-
-/// Reads samples and labels to train with.
-pub fn read(
-    path: &Path,
-    parameters: &Parameters,
-    step: &Step,
-) -> Result<(EncryptedMatrix, Labels)> {
-    let mut rest = step.open(path)?;
     let unusable = || format!("cannot use {}", path.display());
-    let matrix = matrix_from(&mut rest, path, parameters)?;
-    let mut first = [0];
-    if rest.read(&mut first).with_context(unusable)? == 0 {
-        let message = format!(
-            "{} holds samples without labels: training needs labels, so encrypt labelled data \
-             with --labels encrypted or --labels clear",
-            path.display()
-        );
-        return Err(Failure::Input(message).into());
+    let mut file = step.open(path)?;
+    let mut bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
+    if bundle.kind() == CONTRIBUTION {
+        bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
     }
-    let mut rest = first.as_slice().chain(rest);
-    let bundle = Bundle::read(parameters, &mut rest).with_context(unusable)?;
-    files::check_end(rest, path)?;
-    let labels = labels_from(bundle, path)?;
-    Ok((matrix, labels))
+    EncryptedMatrix::from_bundle(bundle).with_context(unusable)
 }
 
 /// The labels in a bundle, encrypted or not.

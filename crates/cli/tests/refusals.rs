@@ -136,13 +136,15 @@ fn damaged_foreign_and_missing_files() {
     );
     let key = "train --server server --data server/evaluation.keys --out model.enc";
     fails(dir, key, ROLE, &["evaluation.keys", "evaluation keys"]);
-    let scores = "decrypt --owner owner model.enc --out verdicts.csv";
+    let scores = "decrypt --owner owner new.enc --out verdicts.csv";
     fails(
         dir,
         scores,
         ROLE,
-        &["model.enc", "linear-model", "encrypted-scores"],
+        &["new.enc", "encrypted-matrix", "encrypted-scores"],
     );
+    let model = "decrypt --owner owner model.enc";
+    fails(dir, model, INPUT, &["model.enc is a model", "--out"]);
     fails(
         dir,
         "inspect cells.csv",
@@ -192,7 +194,7 @@ fn damaged_foreign_and_missing_files() {
     );
     fs::write(
         dir.join("one.csv"),
-        "sample,source,label,negative,positive\n0,a,,b,c\n",
+        "sample,source,label,contributor,classes\n0,a,,,\"[\"\"b\"\",\"\"c\"\"]\"\n",
     )
     .unwrap();
     let one = "decrypt --owner owner scores.enc --index one.csv";

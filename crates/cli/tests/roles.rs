@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Random, column, run, same_verdicts, table, tapetum};
+use common::{Random, column, figures_agree, run, same_verdicts, table, tapetum};
 use image::{GrayImage, ImageFormat, Luma};
 
 /// Runs what the server does while the owner's directory is not there.
@@ -31,6 +31,18 @@ fn a_table_with_encrypted_and_with_clear_labels() {
         &format!("simulate {data} --learner linear-means --out clear.csv"),
     );
     assert!(simulated["accuracy"].as_f64().unwrap() > 0.8);
+    let of_training = run(
+        dir,
+        &format!("train --simulate {data} --learner linear-means"),
+    );
+    assert_eq!(of_training["confusion"], simulated["confusion"]);
+    for step in ["encrypt", "train", "classify"] {
+        assert!(
+            simulated["cost"]["seconds"][step].as_f64().unwrap() > 0.0,
+            "{step}"
+        );
+    }
+    let memory = simulated["cost"]["training_memory_bytes"].as_u64().unwrap();
 
     let keys = run(
         dir,
@@ -38,6 +50,8 @@ fn a_table_with_encrypted_and_with_clear_labels() {
          --like cells.csv",
     );
     assert_eq!(keys["security_bits"], 128);
+    // Expanded keys take more than their file, and samples come on top.
+    assert!(memory > keys["evaluation_keys"].as_u64().unwrap() && memory < 4_000_000_000);
     for (labels, sender) in [("encrypted", "owner"), ("clear", "contributor")] {
         let sent = run(
             dir,
@@ -81,7 +95,23 @@ fn a_table_with_encrypted_and_with_clear_labels() {
         );
         assert_eq!(found["accuracy"], simulated["accuracy"]);
         same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
+        figures_agree(&found, &simulated);
     }
+
+    // The owner reads the model, and it classifies as the encrypted one does.
+    run(
+        dir,
+        "decrypt --owner owner server/model.enc --out model.json",
+    );
+    run(
+        dir,
+        "classify --server server --model model.json --data server/test.enc --out plain.enc",
+    );
+    run(
+        dir,
+        "decrypt --owner owner plain.enc --index contributor/test.index.csv --out plain.csv",
+    );
+    same_verdicts(&dir.join("plain.csv"), &dir.join("clear.csv"), 1e-3);
 
     // Nothing private is with the server, and what is private only its owner may read.
     let names: Vec<_> = fs::read_dir(dir.join("server"))
@@ -108,6 +138,7 @@ fn a_table_with_encrypted_and_with_clear_labels() {
         "decrypt --owner owner server/scores.enc --labels-only --out others.csv",
     );
     assert!(others["verdicts"][0].get("score").is_none());
+    assert!(others.get("roc_auc").is_none_or(serde_json::Value::is_null));
     assert!(
         column(&dir.join("others.csv"), "score")
             .iter()
@@ -120,8 +151,9 @@ fn a_table_with_encrypted_and_with_clear_labels() {
 
     // A file says what it is without a key.
     let inspected = run(dir, "inspect server/train.enc");
-    assert_eq!(inspected["objects"][0]["holds"], "encrypted-matrix");
-    assert_eq!(inspected["objects"][1]["holds"], "clear-labels");
+    assert_eq!(inspected["objects"][0]["holds"], "contribution");
+    assert_eq!(inspected["objects"][1]["holds"], "encrypted-matrix");
+    assert_eq!(inspected["objects"][2]["holds"], "clear-labels");
     for (file, holds) in [
         ("owner/secret.key", "secret key"),
         ("contributor/public.key", "public key"),

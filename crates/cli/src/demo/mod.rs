@@ -77,6 +77,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let split = images(args.seed)?;
     let kind = Kind {
         learner: args.learner,
+        classes: 2,
         features: None,
         side: SIDE,
         steps: None,
@@ -112,15 +113,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let encrypt_train_seconds = clock.lap();
 
     let trained = server::train::run(
-        &Train {
-            server: places.server.clone(),
-            data: places.train.clone(),
-            out: places.model.clone(),
-            checkpoint: None,
-            resume: false,
-            snapshot: None,
-            until: None,
-        },
+        &Train::new(&places.server, &places.train, &places.model),
         steps,
     )?;
     let train_seconds = clock.lap();
@@ -146,6 +139,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
             model: places.model.clone(),
             data: places.test.clone(),
             out: places.scores.clone(),
+            key_memory: None,
         },
         steps,
     )?;

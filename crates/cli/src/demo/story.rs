@@ -83,8 +83,8 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
             features: outcome.features.clone(),
             columns: ran.plan.columns,
             iterations: match &ran.plan.learner {
-                Learner::Logistic(config) => config.iterations,
-                Learner::LinearMeans | Learner::Fisher(_) | Learner::Ridge(_) => 1,
+                Learner::Logistic(config) | Learner::Softmax(config) => config.iterations,
+                _ => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,
         },

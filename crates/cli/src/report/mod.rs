@@ -4,6 +4,8 @@
 //! inline SVG, and there is no script: the page reads the same from a disk, from a server and on paper.
 //! All text goes through `maud`, which escapes it.
 
+mod axis;
+mod charts;
 mod costs;
 mod data;
 mod format;
@@ -14,6 +16,7 @@ mod results;
 mod roles;
 mod story;
 
+pub use charts::{CurvePoint, confusion_matrix, learning_curve};
 pub use data::{
     DemoReport, Example, ModelSummary, Outcome, ParameterSummary, Role, Sizes, Step, VerdictSummary,
 };

@@ -2,21 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::axis::{Axis, BOTTOM, DRAWABLE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, px, upright_title};
 use super::data::{DemoReport, Outcome};
 use super::format::{count, scientific, short, superscript};
 
 /// Most points drawn; above it every k-th outcome is.
 const MOST_POINTS: usize = 1500;
-
-/// Spans that have an axis of their own: beyond, ticks would lose their digits.
-const DRAWABLE: std::ops::Range<f64> = 1e-290..1e290;
-
-const WIDTH: f64 = 440.0;
-const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 58.0;
-const RIGHT: f64 = 428.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 336.0;
 
 /// Encrypted score against clear score: agreement is the diagonal.
 pub fn scores(report: &DemoReport) -> Markup {
@@ -95,67 +86,6 @@ pub fn differences(report: &DemoReport) -> Markup {
     }
 }
 
-/// A range of values and where they lie in the figure.
-struct Axis {
-    low: f64,
-    high: f64,
-    step: f64,
-}
-
-impl Axis {
-    /// Covers zero and all finite values, out to whole ticks.
-    fn around(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values
-            .filter(|value| value.is_finite())
-            .fold((0.0, 0.0), |(low, high): (f64, f64), value| {
-                (low.min(value), high.max(value))
-            });
-        let span = high - low;
-        if !DRAWABLE.contains(&span) {
-            return Self {
-                low: -1.0,
-                high: 1.0,
-                step: 0.5,
-            };
-        }
-        let rough = span / 5.0;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .into_iter()
-            .map(|factor| factor * power)
-            .find(|step| *step >= rough)
-            .unwrap_or(rough);
-        Self {
-            low: (low / step).floor() * step,
-            high: (high / step).ceil() * step,
-            step,
-        }
-    }
-
-    fn part(&self, value: f64) -> f64 {
-        (value - self.low) / (self.high - self.low)
-    }
-
-    fn across(&self, value: f64) -> f64 {
-        LEFT + self.part(value) * (RIGHT - LEFT)
-    }
-
-    fn up(&self, value: f64) -> f64 {
-        BOTTOM - self.part(value) * (BOTTOM - TOP)
-    }
-
-    /// Values and labels of the ticks.
-    fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
-        let first = (self.low / self.step).round() as i64;
-        let last = (self.high / self.step).round() as i64;
-        let decimals = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
-        (first..=last).map(move |index| {
-            let value = index as f64 * self.step;
-            (value, format!("{value:.decimals$}").replace('-', "−"))
-        })
-    }
-}
-
 /// Grid, tick labels, and the threshold at zero with what lies on either side of it.
 fn frame(across: &Axis, up: &Axis, report: &DemoReport) -> Markup {
     let [first, second] = &report.classes;
@@ -179,15 +109,6 @@ fn frame(across: &Axis, up: &Axis, report: &DemoReport) -> Markup {
             text x=((LEFT + RIGHT) / 2.0) y=(BOTTOM + 40.0) text-anchor="middle" { "score in the clear" }
             text x=(LEFT) y=(BOTTOM + 58.0) { "← " (short(second)) }
             text x=(RIGHT) y=(BOTTOM + 58.0) text-anchor="end" { (short(first)) " →" }
-        }
-    }
-}
-
-fn upright_title(title: &str) -> Markup {
-    let middle = (TOP + BOTTOM) / 2.0;
-    html! {
-        g.axis-title {
-            text x="0" y="0" text-anchor="middle" transform={ "translate(15 " (middle) ") rotate(-90)" } { (title) }
         }
     }
 }
@@ -236,39 +157,9 @@ fn points(outcomes: &[Outcome]) -> Vec<&Outcome> {
     outcomes.iter().step_by(every).collect()
 }
 
-/// A coordinate to a tenth of a unit.
-fn px(coordinate: f64) -> String {
-    format!("{coordinate:.1}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn axes_cover_their_values_with_few_ticks() {
-        for values in [
-            vec![-2.31, 4.7],
-            vec![3.0],
-            vec![-1e-9, -3e-9],
-            vec![1e12, -5e11],
-            vec![0.0],
-            vec![f64::NAN, f64::INFINITY, 2.0],
-            vec![f64::MAX, -f64::MAX],
-            vec![5e-324],
-            vec![],
-        ] {
-            let axis = Axis::around(values.iter().copied());
-            let ticks = axis.ticks().count();
-            assert!((2..=12).contains(&ticks), "{values:?}: {ticks} ticks");
-            assert!(axis.low <= 0.0 && 0.0 <= axis.high);
-            for value in values {
-                if value.is_finite() && value.abs() < 1e300 {
-                    assert!((-1e-9..=1.0 + 1e-9).contains(&axis.part(value)), "{value}");
-                }
-            }
-        }
-    }
 
     #[test]
     fn many_outcomes_are_thinned() {

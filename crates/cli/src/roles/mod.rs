@@ -9,6 +9,8 @@
 //! | `features.json`: how features are standardised | yes | yes | never |
 //! | `*.index.csv`: what was encrypted, with labels | yes | yes | never |
 //!
+//! A server that classifies with a plain model may have that anywhere.
+//!
 //! `keygen` writes the first four and never replaces a key; `encrypt` writes the others.
 
 pub mod owner;

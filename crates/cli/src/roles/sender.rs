@@ -23,6 +23,8 @@ pub struct Sender {
     pub encryptor: Encryptor,
     /// The encoder that belongs to it.
     pub encoder: Encoder,
+    /// By which name the server knows it.
+    pub name: String,
     /// Where the backbone's file is, if not where the plan says.
     backbone: Option<PathBuf>,
 }
@@ -31,7 +33,8 @@ impl Sender {
     /// The owner encrypts: ciphertexts carry seeds and are half as large.
     pub fn owner(dir: &Path) -> Result<Self> {
         let Owner { dir, plan, secret } = Owner::open(dir)?;
-        Ok(Self::new(dir, plan, Encryptor::with_secret_key(&secret)))
+        let encryptor = Encryptor::with_secret_key(&secret);
+        Ok(Self::new(dir, plan, encryptor, "owner"))
     }
 
     /// A contributor encrypts.
@@ -43,11 +46,12 @@ impl Sender {
             .with_context(|| format!("cannot use {}", path.display()))?;
         plan.check_key(key.parameters(), &path)?;
         let encryptor = Encryptor::with_public_key(&key);
-        Ok(Self::new(dir.to_owned(), plan, encryptor))
+        Ok(Self::new(dir.to_owned(), plan, encryptor, "contributor"))
     }
 
-    fn new(dir: PathBuf, plan: Plan, encryptor: Encryptor) -> Self {
+    fn new(dir: PathBuf, plan: Plan, encryptor: Encryptor, name: &str) -> Self {
         Self {
+            name: name.to_owned(),
             encoder: Encoder::new(encryptor.parameters()),
             dir,
             plan,

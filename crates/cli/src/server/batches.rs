@@ -1,4 +1,4 @@
-//! Mini-batches from a file that need not fit into memory.
+//! Encrypted samples of one contributor or several, in files that need not fit into memory.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -8,98 +8,120 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use tapetum_ckks::Parameters;
-use tapetum_ckks::wire::{Bundle, inspect};
+use tapetum_ckks::wire::{Bundle, Header, inspect};
 use tapetum_learn::{EncryptedMatrix, Labels};
 
+use super::refuse_secret_key;
 use crate::failure::Failure;
 use crate::files;
-use crate::training_set::{labels_from, matrix_from};
+use crate::training_set::{CONTRIBUTION, contributor_from, labels_from, matrix_from};
 
-/// Most mini-batches of a file.
+/// Most batches of all files.
 const MAX_BATCHES: usize = 1 << 20;
 /// Bytes of the checksum at the end of each object.
 const CHECKSUM_LEN: u64 = 32;
+/// Whose samples they are where a file does not say.
+const UNNAMED: &str = "unnamed";
 
-/// Where each mini-batch of a file begins.
-pub struct BatchFile {
-    path: PathBuf,
+/// Where each batch of the files begins: a matrix and its labels.
+///
+/// Contributions are in the order of their contributors' names, and of their checksums for the same
+/// name. So it does not matter in which order files are named or were appended to each other, and
+/// without one of them all is as if it had never been there, bit for bit.
+pub struct Batches {
     parameters: Parameters,
-    begins: Vec<u64>,
-    checksum: [u8; 32],
+    classes: usize,
+    batches: Vec<Batch>,
 }
 
-impl BatchFile {
-    /// Finds the mini-batches of a file: pairs of a matrix and its labels. Only the front and the
-    /// checksum of each are read.
-    pub fn open(path: &Path, parameters: &Parameters) -> Result<Self> {
-        let mut file = files::open(path)?;
-        let bytes = files::size(path)?;
-        let unusable = || format!("cannot use {}", path.display());
-        let mut hasher = blake3::Hasher::new();
-        let (mut begins, mut at) = (Vec::new(), 0);
-        while at < bytes {
-            if begins.len() == MAX_BATCHES {
-                return Err(wrong(path, "has more mini-batches than can be").into());
-            }
-            begins.push(at);
-            // A matrix, and labels.
-            for _ in 0..2 {
-                if at == bytes {
-                    return Err(wrong(
-                        path,
-                        "holds samples without labels: training needs labels, so encrypt labelled \
-                         data with --labels encrypted or --labels clear",
-                    )
-                    .into());
-                }
-                file.seek(SeekFrom::Start(at)).with_context(unusable)?;
-                let len = inspect(&mut file).with_context(unusable)?.file_len;
-                at = at
-                    .checked_add(len)
-                    .filter(|&end| end <= bytes)
-                    .ok_or_else(|| wrong(path, "is truncated"))?;
-                let mut checksum = [0; CHECKSUM_LEN as usize];
-                file.seek(SeekFrom::Start(at - CHECKSUM_LEN))
-                    .and_then(|_| file.read_exact(&mut checksum))
-                    .with_context(unusable)?;
-                hasher.update(&checksum);
+/// A matrix and its labels.
+struct Batch {
+    path: PathBuf,
+    begin: u64,
+    contributor: String,
+    /// Of matrix and labels.
+    checksums: [[u8; 32]; 2],
+    /// Of the first batch of the contribution, and the place of this one in it.
+    place: ([u8; 32], usize),
+}
+
+impl Batches {
+    /// Finds the batches of files, but for those of the contributors `without`. Only the front and the
+    /// checksum of each object are read.
+    pub fn open(
+        paths: &[PathBuf],
+        without: &[String],
+        parameters: &Parameters,
+        classes: usize,
+    ) -> Result<Self> {
+        let mut batches = Vec::new();
+        for path in paths {
+            refuse_secret_key(path)?;
+            find(path, parameters, &mut batches)?;
+        }
+        for name in without {
+            if batches.iter().all(|batch| batch.contributor != *name) {
+                let message = format!(
+                    "--without {name}: there are samples of {} only",
+                    names(&batches).join(", ")
+                );
+                return Err(Failure::Input(message).into());
             }
         }
-        if begins.is_empty() {
-            return Err(wrong(path, "is empty").into());
+        batches.retain(|batch| !without.contains(&batch.contributor));
+        if batches.is_empty() {
+            return Err(Failure::Input("no samples are left to train on".to_owned()).into());
         }
+        batches.sort_by(|a, b| (&a.contributor, a.place).cmp(&(&b.contributor, b.place)));
         Ok(Self {
-            path: path.to_owned(),
             parameters: parameters.clone(),
-            begins,
-            checksum: *hasher.finalize().as_bytes(),
+            classes,
+            batches,
         })
     }
 
-    /// The number of mini-batches.
+    /// The number of batches.
     pub fn len(&self) -> usize {
-        self.begins.len()
+        self.batches.len()
+    }
+
+    /// Whose samples they are, in order.
+    pub fn contributors(&self) -> Vec<String> {
+        names(&self.batches)
     }
 
     /// A hash of the checksums of all objects.
     pub fn checksum(&self) -> [u8; 32] {
-        self.checksum
+        let mut hasher = blake3::Hasher::new();
+        for checksum in self.batches.iter().flat_map(|batch| batch.checksums) {
+            hasher.update(&checksum);
+        }
+        *hasher.finalize().as_bytes()
     }
 
-    /// Reads one mini-batch, and checks all of it.
+    /// Reads one batch, and checks all of it.
     pub fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels)> {
-        let path = &self.path;
+        let Batch { path, begin, .. } = &self.batches[batch];
         let unusable = || format!("cannot use {}", path.display());
         let mut file = files::open(path)?;
-        file.seek(SeekFrom::Start(self.begins[batch]))
-            .with_context(unusable)?;
+        file.seek(SeekFrom::Start(*begin)).with_context(unusable)?;
         let matrix = matrix_from(&mut file, path, &self.parameters)?;
         let labels = Bundle::read(&self.parameters, &mut file).with_context(unusable)?;
-        Ok((matrix, labels_from(labels, path)?))
+        let labels = labels_from(labels, path)?;
+        if labels.classes() != self.classes {
+            let message = format!(
+                "{} has labels of {} classes, but the keys were made for {}",
+                path.display(),
+                labels.classes(),
+                self.classes
+            );
+            return Err(Failure::Input(message).into());
+        }
+        Ok((matrix, labels))
     }
 
-    /// Calls `each` with mini-batches in this order, while the next one is being read: no more
-    /// than two are in memory. `each` says whether to go on.
+    /// Calls `each` with batches in this order, while the next one is being read: no more than two
+    /// are in memory. `each` says whether to go on.
     pub fn stream(
         &self,
         order: impl Iterator<Item = usize> + Send,
@@ -125,6 +147,103 @@ impl BatchFile {
             }
             Ok(())
         })
+    }
+}
+
+/// The contributors of batches that are in order.
+fn names(batches: &[Batch]) -> Vec<String> {
+    let mut names: Vec<_> = batches.iter().map(|b| b.contributor.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Adds the batches of a file.
+fn find(path: &Path, parameters: &Parameters, batches: &mut Vec<Batch>) -> Result<()> {
+    let mut objects = Objects {
+        file: files::open(path)?,
+        path,
+        at: 0,
+        bytes: files::size(path)?,
+    };
+    if objects.bytes == 0 {
+        return Err(wrong(path, "is empty").into());
+    }
+    let mut contributor = UNNAMED.to_owned();
+    let mut first: Option<([u8; 32], usize)> = None;
+    while objects.at < objects.bytes {
+        let begin = objects.at;
+        let object = objects.next()?;
+        if object.is_contribution {
+            contributor = contributor_from(&mut objects.read_at(begin)?, path, parameters)?;
+            first = None;
+            continue;
+        }
+        if batches.len() == MAX_BATCHES {
+            return Err(wrong(path, "has more batches than can be").into());
+        }
+        if objects.at == objects.bytes {
+            // If it is no matrix at all, that is what is wrong.
+            matrix_from(&mut objects.read_at(begin)?, path, parameters)?;
+            return Err(wrong(
+                path,
+                "holds samples without labels: training needs labels, so encrypt labelled data \
+                 with --labels encrypted or --labels clear",
+            )
+            .into());
+        }
+        let labels = objects.next()?;
+        let (start, number) = *first.get_or_insert((object.checksum, 0));
+        first = Some((start, number + 1));
+        batches.push(Batch {
+            path: path.to_owned(),
+            begin,
+            contributor: contributor.clone(),
+            checksums: [object.checksum, labels.checksum],
+            place: (start, number),
+        });
+    }
+    Ok(())
+}
+
+/// The objects of a file, one after the other.
+struct Objects<'a> {
+    file: std::io::BufReader<File>,
+    path: &'a Path,
+    at: u64,
+    bytes: u64,
+}
+
+struct Object {
+    is_contribution: bool,
+    checksum: [u8; 32],
+}
+
+impl Objects<'_> {
+    fn next(&mut self) -> Result<Object> {
+        let begin = self.at;
+        let summary = inspect(self.read_at(begin)?).with_context(|| match begin {
+            0 => format!("cannot use {}", self.path.display()),
+            _ => format!("{} goes on where it should end", self.path.display()),
+        })?;
+        let end = begin
+            .checked_add(summary.file_len)
+            .filter(|&end| end <= self.bytes && summary.file_len >= CHECKSUM_LEN)
+            .ok_or_else(|| wrong(self.path, "is truncated"))?;
+        let mut checksum = [0; CHECKSUM_LEN as usize];
+        let read = self.read_at(end - CHECKSUM_LEN)?.read_exact(&mut checksum);
+        read.with_context(|| format!("cannot use {}", self.path.display()))?;
+        self.at = end;
+        Ok(Object {
+            is_contribution: matches!(&summary.header, Header::Bundle(b) if b.kind == CONTRIBUTION),
+            checksum,
+        })
+    }
+
+    fn read_at(&mut self, at: u64) -> Result<&mut std::io::BufReader<File>> {
+        let found = self.file.seek(SeekFrom::Start(at));
+        found.with_context(|| format!("cannot use {}", self.path.display()))?;
+        Ok(&mut self.file)
     }
 }
 

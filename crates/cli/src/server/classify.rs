@@ -1,14 +1,17 @@
-//! Classifying ciphertexts with an encrypted model.
+//! Classifying ciphertexts with an encrypted model, or with a plain one.
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
-use tapetum_learn::LinearModel;
+use tapetum_learn::{EncryptedMatrix, LinearModel, PlainModel, Progress};
 
 use super::{Server, refuse_secret_key};
 use crate::args::Classify;
-use crate::progress::Steps;
-use crate::{files, training_set};
+use crate::failure::Failure;
+use crate::progress::{Step, Steps};
+use crate::{files, model_file, training_set};
 
 /// What was classified.
 #[derive(Debug, Serialize)]
@@ -19,38 +22,70 @@ pub struct Classified {
     pub bytes: u64,
 }
 
+/// What is classified with.
+enum Model {
+    Encrypted(LinearModel),
+    Plain(PlainModel),
+}
+
 /// Classifies the samples of a file.
 pub fn run(args: &Classify, steps: Steps) -> Result<Classified> {
     for path in [&args.model, &args.data] {
         refuse_secret_key(path)?;
     }
     files::check_target(&args.out)?;
-    let server = Server::open(&args.server, steps)?;
+    let server = Server::open(&args.server, args.key_memory, steps)?;
     let step = steps.begin("reading model and samples");
-    let unusable = || format!("cannot use {}", args.model.display());
-    let mut file = step.open(&args.model)?;
-    let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
-    files::check_end(file, &args.model)?;
-    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    let model = read_model(&args.model, &server, &step)?;
     let matrix = training_set::read_matrix(&args.data, server.parameters(), &step)?;
     step.finish();
 
     let samples = matrix.layout().rows();
     let step = steps.begin(&format!("classifying {samples} encrypted samples"));
-    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
-    let mut progress = |p: tapetum_learn::Progress| step.advance(p.done, p.total);
-    let bytes = match &server.plan.verdicts {
-        None => {
-            let scores = model.decision_function(evaluator, encoder, &matrix, &mut progress)?;
-            let bundle = scores.to_bundle()?;
-            files::write_atomically(&args.out, |file| bundle.write(file))?
-        }
-        Some(verdict) => {
-            let verdicts = model.verdicts(verdict, evaluator, encoder, &matrix, &mut progress)?;
-            let bundle = verdicts.to_bundle()?;
-            files::write_atomically(&args.out, |file| bundle.write(file))?
-        }
-    };
+    let bytes = classify(&server, &model, &matrix, &args.out, &mut |p| {
+        step.advance(p.done, p.total);
+    })?;
     step.finish();
     Ok(Classified { samples, bytes })
+}
+
+fn read_model(path: &Path, server: &Server, step: &Step) -> Result<Model> {
+    if model_file::is_one(path)? {
+        if server.plan.verdicts.is_some() {
+            let message = "a plain model gives scores, but the plan is that only verdicts leave the \
+                           server";
+            return Err(Failure::Role(message.to_owned()).into());
+        }
+        return Ok(Model::Plain(model_file::read(path)?));
+    }
+    let unusable = || format!("cannot use {}", path.display());
+    let mut file = step.open(path)?;
+    let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
+    files::check_end(file, path)?;
+    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    Ok(Model::Encrypted(model))
+}
+
+/// Writes the answer, and returns its size.
+fn classify(
+    server: &Server,
+    model: &Model,
+    matrix: &EncryptedMatrix,
+    out: &Path,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<u64> {
+    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let scores = match (model, &server.plan.verdicts) {
+        (Model::Encrypted(model), Some(verdict)) => {
+            let verdicts = model.verdicts(verdict, evaluator, encoder, matrix, progress)?;
+            let bundle = verdicts.to_bundle()?;
+            return files::write_atomically(out, |file| bundle.write(file));
+        }
+        (Model::Encrypted(model), None) => {
+            model.decision_function(evaluator, encoder, matrix, progress)?
+        }
+        (Model::Plain(model), _) => model.score_encrypted(evaluator, encoder, matrix, progress)?,
+    };
+    let bundle = scores.to_bundle()?;
+    files::write_atomically(out, |file| bundle.write(file))
 }

@@ -1,5 +1,7 @@
 //! Training in mini-batches: the data stream by, and what is reached is kept after every iteration.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -7,7 +9,7 @@ use tapetum_ckks::Bootstrapper;
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::{Descent, LabelKind, Labels, Refresh, Task, Training};
 
-use super::batches::{BatchFile, checksum_of};
+use super::batches::{Batches, checksum_of};
 use super::train::{self, Trained};
 use super::{Server, refuse_secret_key};
 use crate::args::Train;
@@ -19,18 +21,21 @@ use crate::roles::EVALUATION_KEYS;
 /// Units of progress of an iteration.
 const UNITS: usize = 1000;
 
-/// Trains on the mini-batches of a file.
-pub fn run(args: &Train, server: &Server, descent: Descent, steps: Steps) -> Result<Trained> {
+/// Trains on mini-batches.
+pub fn run(
+    args: &Train,
+    server: &Server,
+    data: &Batches,
+    descent: Descent,
+    steps: Steps,
+) -> Result<Trained> {
     for target in args.checkpoint.iter().chain(&args.snapshot) {
         files::check_target(target)?;
     }
     let parameters = server.parameters();
-    let data = BatchFile::open(&args.data, parameters)?;
-    let (first, labels) = data.read(0)?;
-    let samples_of_first = first.layout().rows();
-    drop(first);
+    let labels = data.read(0)?.1;
     let labels_encrypted = matches!(labels, Labels::Encrypted(_));
-    let inputs = inputs(args, server, &data)?;
+    let inputs = inputs(args, server, data)?;
 
     let bootstrapper = match server.plan.bootstrapping(parameters)? {
         Some(plan) => {
@@ -70,11 +75,13 @@ pub fn run(args: &Train, server: &Server, descent: Descent, steps: Steps) -> Res
     let what = format!("training, {until} iterations on {batches} mini-batches");
     let step = steps.begin(&what);
     let begin = training.iteration();
+    let mut rows_of = BTreeMap::new();
     if begin < until {
         let order: Vec<_> = (begin..until)
             .map(|iteration| training.descent().batch_of(iteration, batches))
             .collect();
-        data.stream(order.into_iter(), |matrix, labels| {
+        data.stream(order.clone().into_iter(), |matrix, labels| {
+            rows_of.insert(order[training.iteration() - begin], matrix.layout().rows());
             let done = (training.iteration() - begin) * UNITS;
             training.step(matrix, labels, &mut |p| {
                 let part = p.done * UNITS / p.total.max(1);
@@ -90,16 +97,20 @@ pub fn run(args: &Train, server: &Server, descent: Descent, steps: Steps) -> Res
             Ok(training.iteration() < until)
         })?;
     }
+    for iteration in 0..begin.min(until) {
+        // Those that were read before the training was resumed.
+        let batch = training.descent().batch_of(iteration, batches);
+        if let Entry::Vacant(rows) = rows_of.entry(batch) {
+            rows.insert(data.read(batch)?.0.layout().rows());
+        }
+    }
     let model = training.model()?;
     let bytes = train::write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
         learner: server.plan.learner.describe(),
-        // All batches but the last have as many.
-        samples: match batches {
-            1 => samples_of_first,
-            _ => (batches - 1) * samples_of_first + data.read(batches - 1)?.0.layout().rows(),
-        },
+        samples: rows_of.values().sum(),
+        contributors: data.contributors(),
         labels_encrypted,
         level: model.level(),
         bytes,
@@ -139,7 +150,7 @@ fn resume<'a>(
 }
 
 /// A hash of all that the weights depend on: plan, keys and data.
-fn inputs(args: &Train, server: &Server, data: &BatchFile) -> Result<[u8; 32]> {
+fn inputs(args: &Train, server: &Server, data: &Batches) -> Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&serde_json::to_vec(&server.plan)?);
     hasher.update(&checksum_of(&args.server.join(EVALUATION_KEYS))?);

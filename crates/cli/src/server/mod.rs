@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, Parameters};
+use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, MemoryBudget, Parameters};
 
 use crate::failure::Failure;
 use crate::files;
@@ -34,14 +34,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens a directory that `keygen` made, unless there is a secret key anywhere in it.
-    pub fn open(dir: &Path, steps: Steps) -> Result<Self> {
+    /// Opens a directory that `keygen` made, unless there is a secret key anywhere in it. Keys stay in
+    /// their file until they are used; of those that were, `key_memory` bytes stay in memory, or all.
+    pub fn open(dir: &Path, key_memory: Option<u64>, steps: Steps) -> Result<Self> {
         refuse_secret_keys(dir)?;
         let plan = Plan::read(dir)?;
         let advice = "ask the owner for this directory as `tapetum keygen` made it";
         let path = files::existing(dir, EVALUATION_KEYS, advice)?;
-        let step = steps.begin("loading evaluation keys");
-        let keys = EvaluationKeys::read(step.open(&path)?)
+        let step = steps.begin("checking evaluation keys");
+        let budget = key_memory.map_or(MemoryBudget::UNLIMITED, MemoryBudget::bytes);
+        let keys = EvaluationKeys::open(&path, budget)
             .with_context(|| format!("cannot use {}", path.display()))?;
         plan.check_key(keys.parameters(), &path)?;
         step.finish();
@@ -101,4 +103,36 @@ pub(crate) fn refuse_secret_key(path: &Path) -> Result<()> {
         return Err(Failure::Role(message).into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keygen;
+    use crate::plan::Learner;
+    use crate::roles::PUBLIC_KEY;
+    use tapetum_ckks::{Encryptor, PublicKey};
+
+    #[test]
+    fn keys_stay_in_their_file_within_the_budget() {
+        let temporary = tempfile::tempdir().unwrap();
+        let [owner, server] = ["owner", "server"].map(|name| temporary.path().join(name));
+        let plan = Plan::for_learner(Learner::LinearMeans, "table", 28, Some(5), 20, 2).unwrap();
+        let steps = Steps::new(true);
+        keygen::make(&plan, &owner, None, Some(&server), steps).unwrap();
+        let public = PublicKey::read(files::open(&owner.join(PUBLIC_KEY)).unwrap()).unwrap();
+        let held_after_use = |key_memory: Option<u64>| {
+            let server = Server::open(&server, key_memory, steps).unwrap();
+            let held = || server.evaluator.keys().memory_bytes();
+            assert_eq!(held(), 0);
+            let ones = server.encoder.encode(&[1.0], 1).unwrap();
+            let ones = Encryptor::with_public_key(&public).encrypt(&ones).unwrap();
+            server.evaluator.rotate(&ones, 1).unwrap();
+            held()
+        };
+        let key = held_after_use(None);
+        assert!(key > 0);
+        assert_eq!(held_after_use(Some(key)), key);
+        assert_eq!(held_after_use(Some(key - 1)), 0);
+    }
 }

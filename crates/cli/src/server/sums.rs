@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use tapetum_learn::{Accumulation, LabelKind, LinearRegression};
 
 use super::Server;
-use super::batches::BatchFile;
+use super::batches::Batches;
 use super::train::{self, Trained};
 use crate::args::Train;
 use crate::progress::Steps;
@@ -12,14 +12,14 @@ use crate::progress::Steps;
 /// Units of progress of a part of the file.
 const UNITS: usize = 1000;
 
-/// Trains on the parts of a file.
+/// Trains on the parts of files.
 pub fn run(
     args: &Train,
     server: &Server,
+    data: &Batches,
     regression: &LinearRegression,
     steps: Steps,
 ) -> Result<Trained> {
-    let data = BatchFile::open(&args.data, server.parameters())?;
     let (evaluator, encoder) = (&server.evaluator, &server.encoder);
     let step = steps.begin(&format!("adding up {} parts of samples", data.len()));
     let mut training: Option<Accumulation<'_>> = None;
@@ -55,6 +55,7 @@ pub fn run(
     Ok(Trained {
         learner: server.plan.learner.describe(),
         samples,
+        contributors: data.contributors(),
         labels_encrypted,
         level: model.level(),
         bytes,

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
-use tapetum_learn::LinearModel;
+use tapetum_learn::{EncryptedMatrix, Labels, LinearModel};
 
-use super::{Server, descent, refuse_secret_key, sums};
+use super::batches::Batches;
+use super::{Server, descent, sums};
 use crate::args::Train;
 use crate::failure::Failure;
+use crate::files;
 use crate::progress::Steps;
-use crate::{files, training_set};
 
 /// What was trained.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,8 @@ pub struct Trained {
     pub learner: String,
     /// On how many samples.
     pub samples: usize,
+    /// Whose samples these are.
+    pub contributors: Vec<String>,
     /// Whether the server saw the labels.
     pub labels_encrypted: bool,
     /// The level that is left to the model.
@@ -33,13 +36,15 @@ pub struct Trained {
     pub resumed_from: Option<usize>,
 }
 
-/// Trains a model on the samples of a file.
+/// Trains a model on the samples of one contributor or several.
 pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
-    refuse_secret_key(&args.data)?;
     files::check_target(&args.out)?;
-    let server = Server::open(&args.server, steps)?;
+    let server = Server::open(&args.server, args.key_memory, steps)?;
+    let estimator = server.plan.learner.estimator()?;
+    let (parameters, classes) = (server.parameters(), server.plan.classes);
+    let data = Batches::open(&args.data, &args.without, parameters, classes)?;
     if let Some(descent) = server.plan.learner.descent()? {
-        return descent::run(args, &server, descent, steps);
+        return descent::run(args, &server, &data, descent, steps);
     }
     if args.checkpoint.is_some() || args.snapshot.is_some() || args.until.is_some() {
         let message = "--checkpoint, --snapshot and --until are for training in mini-batches: make \
@@ -47,15 +52,23 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
         return Err(Failure::Input(message.to_owned()).into());
     }
     if let Some(regression) = server.plan.learner.regression()? {
-        return sums::run(args, &server, &regression, steps);
+        return sums::run(args, &server, &data, &regression, steps);
     }
     let step = steps.begin("reading encrypted samples");
-    let (matrix, labels) = training_set::read(&args.data, server.parameters(), &step)?;
+    let (mut matrices, mut labels) = (Vec::new(), Vec::new());
+    for batch in 0..data.len() {
+        step.advance(batch, data.len());
+        let (matrix, of_matrix) = data.read(batch)?;
+        matrices.push(matrix);
+        labels.push(of_matrix);
+    }
+    let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
+    let labels = Labels::stack(labels, &layouts)?;
+    let matrix = EncryptedMatrix::stack(matrices)?;
     step.finish();
 
-    let samples = matrix.layout().rows();
+    let samples = matrix.samples();
     let step = steps.begin(&format!("training on {samples} encrypted samples"));
-    let estimator = server.plan.learner.estimator()?;
     let model = estimator.fit(
         &server.evaluator,
         &server.encoder,
@@ -68,7 +81,8 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     Ok(Trained {
         learner: server.plan.learner.describe(),
         samples,
-        labels_encrypted: matches!(labels, tapetum_learn::Labels::Encrypted(_)),
+        contributors: data.contributors(),
+        labels_encrypted: matches!(labels, Labels::Encrypted(_)),
         level: model.level(),
         bytes,
         iterations: None,

@@ -1,10 +1,14 @@
 //! What encryption costs: sizes are the same whatever is encrypted, so a sample of each kind of
-//! object is made and weighed; a plan of evaluation keys knows its size.
+//! object is made and weighed; a plan of evaluation keys knows its size. Times follow from counts of
+//! operations, one of each kind of which is timed.
+
+use std::time::Instant;
 
 use anyhow::Result;
+use rayon::prelude::*;
 use serde::Serialize;
-use tapetum_ckks::{Encoder, Encryptor, KeyGenerator, SecretKey};
-use tapetum_learn::Layout;
+use tapetum_ckks::{Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey};
+use tapetum_learn::{Layout, Work};
 
 use crate::plan::Plan;
 
@@ -27,6 +31,22 @@ pub struct Cost {
     pub train: Ciphertexts,
     /// The held-out part.
     pub test: Ciphertexts,
+    /// About how long each step will take here.
+    pub seconds: Seconds,
+    /// About how much memory training will take: keys and samples, as far as they are in memory at
+    /// a time, and what is computed with them.
+    pub training_memory_bytes: u64,
+}
+
+/// Seconds on all processors of this machine, estimated from counts and from how fast it is now.
+#[derive(Debug, Serialize)]
+pub struct Seconds {
+    /// Encrypting the training part.
+    pub encrypt: f64,
+    /// Training.
+    pub train: f64,
+    /// Classifying the held-out part.
+    pub classify: f64,
 }
 
 /// Bytes of keys.
@@ -63,9 +83,38 @@ impl Cost {
             owner: Encryptor::with_secret_key(&secret),
             contributor: Encryptor::with_public_key(&public),
         };
-        let training = plan.training_shape(train, &parameters)?;
-        let labels = training.0.grid_rows();
+        let (parts, level) = plan.training_parts(train, &parameters)?;
+        let (_, largest) = parts[0];
+        let of_all = |count: &dyn Fn(&Layout) -> usize| -> usize {
+            parts.iter().map(|(times, part)| times * count(part)).sum()
+        };
+        let whole = Whole {
+            blocks: of_all(&Layout::blocks),
+            labels: of_all(&|part| plan.label_ciphertexts(part)),
+            level,
+        };
+        let samples = plan.sample_shape(test, &parameters)?;
+        let asked = Whole {
+            blocks: samples.0.blocks(),
+            labels: 0,
+            level: samples.1,
+        };
+        let speed = Speed::measure(&secret, &scale, level)?;
+        // Of several parts two are in memory.
+        let read_ahead = parts.iter().map(|(times, _)| times).sum::<usize>().min(2);
+        let of_part = largest.blocks() + plan.label_ciphertexts(&largest);
+        let in_memory = read_ahead * of_part + plan.copies(&largest);
+        let limbs = 2 * (level as u64 + 1);
+        let ciphertext = limbs * RESIDUE * parameters.degree() as u64;
         Ok(Self {
+            seconds: Seconds {
+                encrypt: whole.ciphertexts() as f64 * speed.encryption,
+                train: speed.seconds(plan.training_work(train, &parameters)?),
+                classify: speed.seconds(plan.classification_work(&samples.0)),
+            },
+            training_memory_bytes: keys.memory_bytes(&parameters)?
+                + plan.bootstrapping_memory(&parameters)?
+                + in_memory as u64 * ciphertext,
             log_n: parameters.log_n(),
             log_qp: parameters.log_qp(),
             security_bits: parameters.security().bits(),
@@ -76,10 +125,72 @@ impl Cost {
                 public: len(&public.to_bytes()),
                 evaluation: keys.file_bytes(&parameters)?,
             },
-            train: scale.weigh(training, labels)?,
-            test: scale.weigh(plan.sample_shape(test, &parameters)?, 0)?,
+            train: scale.weigh(whole)?,
+            test: scale.weigh(asked)?,
         })
     }
+}
+
+/// Bytes of a residue in memory.
+const RESIDUE: u64 = 8;
+
+/// A file of samples.
+#[derive(Clone, Copy)]
+struct Whole {
+    blocks: usize,
+    labels: usize,
+    level: usize,
+}
+
+impl Whole {
+    fn ciphertexts(&self) -> usize {
+        self.blocks + self.labels
+    }
+}
+
+/// Seconds of one operation if all processors do the same.
+struct Speed {
+    encryption: f64,
+    key_switch: f64,
+    product: f64,
+}
+
+impl Speed {
+    /// In the middle between fresh samples at `level` and the level of models.
+    fn measure(secret: &SecretKey, scale: &Scale, level: usize) -> Result<Self> {
+        let parameters: &Parameters = secret.parameters();
+        let middle = level.div_ceil(2).max(1);
+        let plan = KeyPlan::new(parameters)
+            .up_to_level(middle)
+            .relinearization();
+        let keys = KeyGenerator::new(secret)?.evaluation_keys(&plan)?;
+        let evaluator = Evaluator::with_keys(keys);
+        let slots = vec![0.5; parameters.slots()];
+        let fresh = scale.encoder.encode(&slots, level)?;
+        let lower = (scale.owner).encrypt(&scale.encoder.encode(&slots, middle)?)?;
+        let product = evaluator.mul(&lower, &lower)?;
+        Ok(Self {
+            encryption: timed(|| Ok(scale.contributor.encrypt(&fresh)?))?,
+            key_switch: timed(|| Ok(evaluator.relinearize(&product)?))?,
+            product: timed(|| Ok(evaluator.mul(&lower, &lower)?))?,
+        })
+    }
+
+    fn seconds(&self, work: Work) -> f64 {
+        work.key_switches as f64 * self.key_switch + work.products as f64 * self.product
+    }
+}
+
+/// Seconds of a call when every processor makes some, after one that fills the caches.
+fn timed<T>(call: impl Fn() -> Result<T> + Sync) -> Result<f64> {
+    const CALLS_OF_EACH: usize = 4;
+    call()?;
+    let calls = CALLS_OF_EACH * rayon::current_num_threads();
+    let started = Instant::now();
+    (0..calls)
+        .into_par_iter()
+        .try_for_each(|_| call().map(drop))?;
+    Ok(started.elapsed().as_secs_f64() / calls as f64)
 }
 
 /// Weighs ciphertexts of both kinds of sender.
@@ -90,10 +201,9 @@ struct Scale {
 }
 
 impl Scale {
-    /// A matrix in this layout at this level, and `more` ciphertexts beside it.
-    fn weigh(&self, (layout, level): (Layout, usize), more: usize) -> Result<Ciphertexts> {
-        let ciphertexts = layout.blocks() + more;
-        let plaintext = self.encoder.encode(&[0.0], level)?;
+    fn weigh(&self, whole: Whole) -> Result<Ciphertexts> {
+        let ciphertexts = whole.ciphertexts();
+        let plaintext = self.encoder.encode(&[0.0], whole.level)?;
         let bytes = |encryptor: &Encryptor| -> Result<u64> {
             Ok(ciphertexts as u64 * len(&encryptor.encrypt(&plaintext)?.to_bytes()))
         };

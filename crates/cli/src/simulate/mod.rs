@@ -3,6 +3,8 @@
 
 mod cost;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde::Serialize;
 use tapetum_learn::{LinearModel, RangeReport};
@@ -15,10 +17,15 @@ use crate::files;
 use crate::index::Index;
 use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::twin::Twin;
+use crate::roles::FEATURES;
+use crate::twin::{Twin, learning_curve};
 use crate::verdicts::Verdicts;
+use crate::{model_file, plots};
 
 pub use cost::Cost;
+
+/// The plain model that `--export` writes.
+const MODEL: &str = "model.json";
 
 /// What encryption will give and cost.
 #[derive(Debug, Serialize)]
@@ -27,8 +34,9 @@ pub struct Simulated {
     pub train_samples: usize,
     /// Samples held out.
     pub test_samples: usize,
-    /// The class that is recognised.
-    pub positive: String,
+    /// The class that is recognised, if there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     /// How the model is trained.
     pub learner: String,
     /// What is taken from a sample.
@@ -39,7 +47,10 @@ pub struct Simulated {
     pub ranges: Ranges,
     /// What encryption will cost.
     pub cost: Cost,
-    /// The verdicts on the held-out part, and the share of right ones.
+    /// Where the model was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<PathBuf>,
+    /// The verdicts on the held-out part, and figures of merit.
     #[serde(flatten)]
     pub verdicts: Verdicts,
 }
@@ -85,12 +96,32 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
     step.finish();
 
     let (train_samples, test_samples) = (split.train.len(), split.test.len());
-    let index = Index::new(&Samples::Labelled(split.test), pipeline.class_names())?;
-    let mut verdicts = Verdicts::new(&twin.scores, &index.classes, Some(&index.entries));
+    let curve = match &args.plots {
+        Some(_) => {
+            let step = steps.begin("training step by step, for the learning curve");
+            let curve = learning_curve(&plan, &pipeline, &split.train, &split.test)?;
+            step.finish();
+            curve
+        }
+        None => None,
+    };
+    let index = Index::new(&Samples::Labelled(split.test), pipeline.class_names(), "");
+    let mut verdicts = Verdicts::new(&twin.scores, &index.classes, Some(&index.entries))?;
     if let Some(out) = &args.out {
         verdicts.write(out)?;
     }
-    let [_, positive] = index.classes;
+    if let Some(dir) = &args.plots {
+        verdicts.plots = plots::write(dir, &verdicts, curve.as_ref())?;
+    }
+    if let Some(dir) = &args.export {
+        files::create_dir(dir)?;
+        model_file::write(&dir.join(MODEL), &twin.model, &index.classes)?;
+        files::write_private(&dir.join(FEATURES), pipeline.to_json()?.as_bytes())?;
+    }
+    let positive = match index.classes.as_slice() {
+        [_, positive] => Some(positive.clone()),
+        _ => None,
+    };
     Ok(Simulated {
         train_samples,
         test_samples,
@@ -109,6 +140,7 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
             report: twin.ranges,
         },
         cost,
+        export: args.export.clone(),
         verdicts,
     })
 }

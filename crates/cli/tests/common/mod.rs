@@ -140,6 +140,18 @@ pub fn column(path: &Path, name: &str) -> Vec<String> {
     records.map(|record| record[at].to_owned()).collect()
 }
 
+/// Checks that two commands found the same figures of merit, and that these are there.
+pub fn figures_agree(a: &Value, b: &Value) {
+    assert_eq!(a["confusion"], b["confusion"]);
+    assert_eq!(a["classes"], b["classes"]);
+    for name in ["accuracy", "balanced_accuracy", "roc_auc"] {
+        let [a, b] = [a, b].map(|found| found[name].as_f64().unwrap());
+        // Noise may change the order of scores that are nearly equal.
+        assert!((a - b).abs() < 2e-3, "{name}: {a} and {b}");
+        assert!((0.2..=1.0).contains(&a), "{name}: {a}");
+    }
+}
+
 /// Checks that two files of verdicts say the same of every row, and that their scores differ by no
 /// more than `bound`.
 pub fn same_verdicts(a: &Path, b: &Path, bound: f64) {

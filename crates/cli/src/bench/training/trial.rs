@@ -40,6 +40,7 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
         trial.side,
         columns,
         split.train.len(),
+        split.train.class_names().len(),
     )?;
     // First, because it tells at once whether values stay in range.
     let step = steps.begin("in the clear, to compare");
@@ -62,15 +63,7 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
         )
     })?;
     let (trained, train_seconds) = timed(|| {
-        let args = Train {
-            server: server.clone(),
-            data: train_file.clone(),
-            out: model.clone(),
-            checkpoint: None,
-            resume: false,
-            snapshot: None,
-            until: None,
-        };
+        let args = Train::new(&server, &train_file, &model);
         server::train::run(&args, steps)
     })?;
     encrypt(
@@ -87,6 +80,7 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
             model: model.clone(),
             data: test_file.clone(),
             out: scores.clone(),
+            key_memory: None,
         };
         server::classify::run(&args, steps)
     })?;

@@ -1,0 +1,43 @@
+//! Charts of a training and of its verdicts, as files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::failure::Failure;
+use crate::files;
+use crate::report::{CurvePoint, confusion_matrix, learning_curve};
+use crate::verdicts::Verdicts;
+
+/// How a training went, step by step.
+pub struct Curve {
+    /// What its steps are called.
+    pub steps_are: &'static str,
+    /// One point at least.
+    pub points: Vec<CurvePoint>,
+}
+
+/// Draws the confusion matrix of verdicts and, if there is one, a learning curve in a folder, which
+/// is made. Returns the files.
+///
+/// # Errors
+/// Without a label there is nothing to be drawn.
+pub fn write(dir: &Path, verdicts: &Verdicts, curve: Option<&Curve>) -> Result<Vec<PathBuf>> {
+    let Some(metrics) = &verdicts.metrics else {
+        let message = "--plots needs labels to compare with, and these samples have none";
+        return Err(Failure::Input(message.to_owned()).into());
+    };
+    files::create_dir(dir)?;
+    let mut drawn = vec![(
+        dir.join("confusion-matrix.svg"),
+        confusion_matrix(&verdicts.classes, &metrics.confusion),
+    )];
+    if let Some(curve) = curve {
+        let svg = learning_curve(&curve.points, curve.steps_are);
+        drawn.push((dir.join("learning-curve.svg"), svg));
+    }
+    for (path, svg) in &drawn {
+        files::write_text(path, svg)?;
+    }
+    Ok(drawn.into_iter().map(|(path, _)| path).collect())
+}

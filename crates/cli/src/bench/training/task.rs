@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig, StepSchedule};
+use tapetum_learn::{
+    LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, SigmoidDegree, StepSchedule,
+};
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
 use crate::args::TABLE_FEATURES;
@@ -23,6 +25,12 @@ pub enum TaskName {
     /// Handwritten digits: 3 or 8.
     #[value(name = "mnist-3v8")]
     Mnist3v8,
+    /// Ten kinds of clothes.
+    #[value(name = "fashion-10")]
+    Fashion10,
+    /// Silhouettes of ten kinds of animals.
+    #[value(name = "animal-shapes-10")]
+    AnimalShapes10,
     /// Cat or dog, from photographs.
     Pets,
     /// Chest X-rays with and without pneumonia.
@@ -35,8 +43,8 @@ pub struct Trial {
     pub task: &'static str,
     /// Where samples come from.
     collection: Collection,
-    /// The labels to be told apart; the second is the positive one.
-    classes: [&'static str; 2],
+    /// The labels to be told apart, the second of which is the positive one; all if there are none.
+    pair: Option<[&'static str; 2]>,
     /// How it is trained.
     pub learner: Learner,
     /// What is taken from a sample.
@@ -56,6 +64,8 @@ impl TaskName {
         match self {
             Self::Wdbc => "wdbc",
             Self::Mnist3v8 => "mnist-3v8",
+            Self::Fashion10 => "fashion-10",
+            Self::AnimalShapes10 => "animal-shapes-10",
             Self::Pets => "pets",
             Self::Pneumonia => "pneumonia",
         }
@@ -63,17 +73,19 @@ impl TaskName {
 
     /// The ways in which it is learned, on data sets below `dir`.
     pub fn trials(self, dir: &Path) -> Vec<Trial> {
-        use Learner::{Fisher, LinearMeans, Logistic, Ridge};
-        let (collection, classes) = match self {
-            Self::Wdbc => (Collection::Wdbc, ["benign", "malignant"]),
-            Self::Mnist3v8 => (Collection::Mnist, ["3", "8"]),
-            Self::Pets => (Collection::Pets, ["dog", "cat"]),
-            Self::Pneumonia => (Collection::Pneumonia, ["normal", "pneumonia"]),
+        use Learner::{Fisher, LinearMeans, Logistic, Ridge, Softmax};
+        let (collection, pair) = match self {
+            Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
+            Self::Mnist3v8 => (Collection::Mnist, Some(["3", "8"])),
+            Self::Fashion10 => (Collection::FashionMnist, None),
+            Self::AnimalShapes10 => (Collection::AnimalShapes, None),
+            Self::Pets => (Collection::Pets, Some(["dog", "cat"])),
+            Self::Pneumonia => (Collection::Pneumonia, Some(["normal", "pneumonia"])),
         };
         let trial = |learner: Learner, features: &str| Trial {
             task: self.as_str(),
             collection,
-            classes,
+            pair,
             learner,
             features: features.to_owned(),
             side: SIDE,
@@ -87,6 +99,15 @@ impl TaskName {
                 trial(Ridge(steps(3)), "dct:14"),
                 trial(Logistic(mini_batches(1024, 32)), "pixels:14"),
             ],
+            Self::Fashion10 => vec![
+                trial(Ridge(steps(7)), "dct:14"),
+                // 5 x 5 cells: with the DCT 251 features, so that a row of 256 slots holds a sample.
+                Trial {
+                    side: 30,
+                    ..trial(Ridge(steps(12)), "hog:6+dct:5")
+                },
+            ],
+            Self::AnimalShapes10 => vec![trial(Softmax(softmax()), "hog:7+pixels:10")],
             Self::Pets => vec![trial(
                 logistic([12.0, 8.0, 32.0]),
                 &photograph_features(dir),
@@ -102,6 +123,20 @@ fn steps(steps: usize) -> LeastSquaresConfig {
     LeastSquaresConfig {
         steps,
         largest_eigenvalue: 1.01,
+    }
+}
+
+/// Nesterov's steps on mini-batches; the interval leaves room beyond the largest score of the twin.
+fn softmax() -> LogisticRegressionConfig {
+    LogisticRegressionConfig {
+        iterations: 20,
+        degree: SigmoidDegree::Five,
+        interval: 16.0,
+        steps: StepSchedule::Constant(16.0),
+        batches: Some(MiniBatches {
+            rows: 1024,
+            weight_bound: 32.0,
+        }),
     }
 }
 
@@ -133,7 +168,9 @@ impl Trial {
             ..Limits::default()
         };
         let split = self.collection.load(dir, &limits)?;
-        let [negative, positive] = self.classes;
+        let Some([negative, positive]) = self.pair else {
+            return Ok(split);
+        };
         Ok(Split {
             train: split.train.pair(negative, positive)?,
             test: split.test.pair(negative, positive)?,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use tapetum_learn::{ClassLabels, Metrics};
+use tapetum_learn::Metrics;
 use tapetum_vision::Samples as VisionSamples;
 
 use super::super::report::peak_rss;
@@ -16,7 +16,7 @@ use crate::encrypt::encrypt;
 use crate::plan::Plan;
 use crate::progress::Steps;
 use crate::roles::sender::Sender;
-use crate::twin::{Twin, truths};
+use crate::twin::{Twin, class_labels};
 use crate::{decrypt, keygen, server};
 
 /// Trains and classifies under encryption, then in the clear.
@@ -87,7 +87,7 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
     let found = decrypt::answer(&owner, &scores)?.scores()?;
     let peak_rss_bytes = peak_rss();
 
-    let truths = ClassLabels::new(truths(&split.test))?;
+    let truths = class_labels(&split.test)?;
     Ok(Row {
         task: trial.task.to_owned(),
         estimator: trained.learner,

@@ -16,6 +16,9 @@ use tapetum_ckks::{
 use tapetum_learn::*;
 use tapetum_vision::{DataSet, Limits, Pipeline, PipelineOptions, Samples, load};
 
+/// Rows of blocks that are encrypted and added up at a time.
+const PART_BLOCKS: usize = 16;
+
 /// The images of some classes, in this order.
 fn images(set: &str, part: &str, classes: &[usize]) -> DataSet {
     let dir = std::env::var_os("TAPETUM_DATA").expect("TAPETUM_DATA says where the images are");
@@ -78,11 +81,25 @@ fn trial(
     let classes = train.labels.classes();
     let slots = world.parameters.slots();
     let layout = Layout::for_least_squares(train.labels.len(), train.cols, classes, slots).unwrap();
-    let (matrix, labels) = timed("encrypt", || {
-        let matrix = world.encrypt(train, layout, level);
-        (matrix, world.encrypt_labels(train, layout, level))
-    });
+    let (height, width) = (layout.block_rows(), layout.block_cols());
+    let task = Task {
+        classes,
+        labels: LabelKind::Encrypted,
+    };
     let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+    let mut training =
+        Accumulation::new(regression, evaluator, encoder, &layout, task, refresh).unwrap();
+    // One part at a time is in memory.
+    timed("encrypt and add up", || {
+        let rows = PART_BLOCKS * height;
+        for first in (0..train.labels.len()).step_by(rows) {
+            let part = train.part(first, rows);
+            let layout = Layout::new(part.labels.len(), part.cols, height, width).unwrap();
+            let matrix = world.encrypt(&part, layout, level);
+            let labels = world.encrypt_labels(&part, layout, level);
+            training.add(&matrix, &labels, &mut |_| ()).unwrap();
+        }
+    });
     let mut last = "";
     let start = Instant::now();
     let mut progress = |p: Progress| {
@@ -91,16 +108,9 @@ fn trial(
             last = p.what;
         }
     };
-    let model = timed("train", || match refresh {
-        None => regression.fit(evaluator, encoder, &matrix, &labels, &mut progress),
-        Some(refresh) => {
-            regression.fit_refreshed(evaluator, encoder, &matrix, &labels, refresh, &mut progress)
-        }
-    });
-    let model = model.unwrap();
-    drop((matrix, labels));
+    let model = timed("solve", || training.finish(&mut progress)).unwrap();
     let rows = test.labels.len();
-    let layout = Layout::new(rows, test.cols, layout.block_rows(), layout.block_cols()).unwrap();
+    let layout = Layout::new(rows, test.cols, height, width).unwrap();
     let samples = world.encrypt(test, layout, LinearModel::SAMPLE_LEVEL);
     let scores = timed("classify", || world.score(&model, &samples));
     let found = accuracy(&classes_of(&world.decrypt(&scores), scores.outputs()), test);
@@ -146,7 +156,7 @@ fn three_against_eight() {
 }
 
 #[test]
-#[ignore = "needs Fashion-MNIST, 16 GB of memory and some minutes"]
+#[ignore = "needs Fashion-MNIST, the memory of bootstrapping and some minutes"]
 fn ten_classes_of_fashion() {
     let data = data("fashion-mnist", "dct:14", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let regression = LinearRegression::new(LeastSquaresConfig {

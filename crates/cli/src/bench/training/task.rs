@@ -108,10 +108,10 @@ impl TaskName {
                 },
             ],
             Self::AnimalShapes10 => vec![trial(Softmax(softmax()), "hog:7+pixels:10")],
-            Self::Pets => vec![trial(
-                logistic([12.0, 8.0, 32.0]),
-                &photograph_features(dir),
-            )],
+            Self::Pets => {
+                let (features, steps) = photographs(dir);
+                vec![trial(logistic(steps), &features)]
+            }
             Self::Pneumonia => vec![trial(logistic([8.0, 8.0, 16.0]), "hog:7+dct:10")],
         }
     }
@@ -151,12 +151,16 @@ fn logistic(lengths: [f64; 3]) -> Learner {
 }
 
 /// The pooled layer of a small public network if its file is there and can be run, else pixels:
-/// shapes alone hardly tell cats from dogs.
-fn photograph_features(dir: &Path) -> String {
+/// shapes alone hardly tell cats from dogs. With steps that keep to the interval of the sigmoid: what is
+/// easily told apart has large scores.
+fn photographs(dir: &Path) -> (String, [f64; 3]) {
     let backbone = dir.join(BACKBONE);
     match tapetum_vision::HAS_BACKBONES && backbone.exists() {
-        true => format!("tflite:{}?signed", backbone.display()),
-        false => "pixels:14".to_owned(),
+        true => (
+            format!("tflite:{}?signed", backbone.display()),
+            [6.0, 4.0, 8.0],
+        ),
+        false => ("pixels:14".to_owned(), [12.0, 8.0, 32.0]),
     }
 }
 

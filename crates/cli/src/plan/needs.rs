@@ -1,0 +1,74 @@
+//! Levels, keys and layouts that training and classification take.
+
+use anyhow::Result;
+use tapetum_ckks::ParametersLiteral;
+use tapetum_learn::{Layout, LinearModel, PlainModel, Requirements, Verdict};
+
+use super::{LOG_SCALE, Learner, task};
+
+/// Bits of a level where that makes a smaller ring do, at errors of scores near 2^-11.
+const SMALL_LOG_SCALE: u32 = 36;
+
+/// The parameters of the smallest ring with so many levels, and as precise as they can be in it.
+pub(super) fn smallest(levels: usize) -> Option<ParametersLiteral> {
+    let scales = [LOG_SCALE, SMALL_LOG_SCALE];
+    let literals = scales.map(|scale| ParametersLiteral::for_levels(levels, scale));
+    let literals = literals.into_iter().flatten();
+    // The first of equals.
+    literals.min_by_key(|literal| literal.log_n)
+}
+
+/// For training with encrypted labels, which needs most, and any classification.
+pub(super) fn requirements(
+    learner: &Learner,
+    layout: &Layout,
+    classes: usize,
+    verdicts: Option<&Verdict>,
+) -> Result<Requirements> {
+    if matches!(learner, Learner::ClassifyOnly) {
+        let single = single(layout, classes)?;
+        return Ok(Requirements {
+            levels: PlainModel::SAMPLE_LEVEL,
+            ..PlainModel::key_requirements(&single)
+        });
+    }
+    let training = learner.estimator()?.requirements(layout, task(classes));
+    let verdicts = verdicts.map(Verdict::requirements).unwrap_or_default();
+    Ok(training
+        .then(classification(layout, classes)?)
+        .then(verdicts))
+}
+
+/// For single samples, whose blocks are the widest and need the most.
+pub(super) fn classification(layout: &Layout, classes: usize) -> Result<Requirements> {
+    let single = single(layout, classes)?;
+    Ok(LinearModel::requirements(
+        &single,
+        layout.block_cols(),
+        classes,
+    )?)
+}
+
+fn single(layout: &Layout, classes: usize) -> Result<Layout> {
+    let (cols, slots, block_cols) = (layout.cols(), layout.slots(), layout.block_cols());
+    samples_layout(1, cols, slots, block_cols, classes)
+}
+
+/// The layout of samples to be classified: of many classes a block has a row for each.
+pub(super) fn samples_layout(
+    rows: usize,
+    columns: usize,
+    slots: usize,
+    block_cols: usize,
+    classes: usize,
+) -> Result<Layout> {
+    let layout = Layout::for_samples(rows, columns, slots, block_cols)?;
+    let block_rows = match classes {
+        2 => 1,
+        many => many.next_power_of_two().min(slots),
+    };
+    Ok(match layout.block_rows() >= block_rows {
+        true => layout,
+        false => Layout::new(rows, columns, block_rows, slots / block_rows)?,
+    })
+}

@@ -11,21 +11,15 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::Bundle;
-use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Labels};
+use tapetum_learn::{Contribution, EncryptedMatrix, Labels};
 
-use crate::failure::Failure;
 use crate::progress::Step;
-
-const CLEAR_LABELS: &str = "clear-labels";
-
-/// The kind of bundle that says whose samples follow.
-pub const CONTRIBUTION: &str = "contribution";
-/// Most bytes of a contributor's name: 64 characters.
-const MAX_NAME: usize = 256;
 
 /// Writes whose samples follow.
 pub fn write_contributor(file: &mut impl Write, parameters: &Parameters, name: &str) -> Result<()> {
-    Ok(Bundle::new(parameters, CONTRIBUTION, name.as_bytes(), vec![])?.write(file)?)
+    Ok(Contribution::new(name)?
+        .to_bundle(parameters)?
+        .write(file)?)
 }
 
 /// Reads whose samples follow.
@@ -36,14 +30,8 @@ pub fn contributor_from(
 ) -> Result<String> {
     let unusable = || format!("cannot use {}", path.display());
     let bundle = Bundle::read(parameters, file).with_context(unusable)?;
-    let (name, _) = bundle.into_contents(CONTRIBUTION).with_context(unusable)?;
-    match String::from_utf8(name) {
-        Ok(name) if name.len() <= MAX_NAME && !name.chars().any(char::is_control) => Ok(name),
-        _ => {
-            let message = format!("{} has a contributor without a proper name", path.display());
-            Err(Failure::Input(message).into())
-        }
-    }
+    let contribution = Contribution::from_bundle(bundle).with_context(unusable)?;
+    Ok(contribution.name().to_owned())
 }
 
 /// Writes samples and, if any, their labels.
@@ -53,15 +41,8 @@ pub fn write(
     labels: Option<&Labels>,
 ) -> Result<()> {
     matrix.to_bundle()?.write(&mut *file)?;
-    match labels {
-        None => (),
-        Some(Labels::Encrypted(labels)) => labels.to_bundle()?.write(file)?,
-        Some(Labels::Clear(labels)) => {
-            // The number of classes, less one to fit into a byte, and the labels.
-            let mut bytes = vec![(labels.classes() - 1) as u8];
-            bytes.extend(labels.as_slice());
-            Bundle::new(matrix.parameters(), CLEAR_LABELS, bytes, vec![])?.write(file)?;
-        }
+    if let Some(labels) = labels {
+        labels.to_bundle(matrix.parameters())?.write(file)?;
     }
     Ok(())
 }
@@ -71,7 +52,7 @@ pub fn read_matrix(path: &Path, parameters: &Parameters, step: &Step) -> Result<
     let unusable = || format!("cannot use {}", path.display());
     let mut file = step.open(path)?;
     let mut bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
-    if bundle.kind() == CONTRIBUTION {
+    if bundle.kind() == Contribution::KIND {
         bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
     }
     EncryptedMatrix::from_bundle(bundle).with_context(unusable)
@@ -79,18 +60,7 @@ pub fn read_matrix(path: &Path, parameters: &Parameters, step: &Step) -> Result<
 
 /// The labels in a bundle, encrypted or not.
 pub fn labels_from(bundle: Bundle<'_>, path: &Path) -> Result<Labels> {
-    let unusable = || format!("cannot use {}", path.display());
-    if bundle.kind() != CLEAR_LABELS {
-        let labels = EncryptedLabels::from_bundle(bundle).with_context(unusable)?;
-        return Ok(Labels::Encrypted(labels));
-    }
-    let (bytes, _) = bundle.into_contents(CLEAR_LABELS)?;
-    let (&last, labels) = bytes
-        .split_first()
-        .ok_or_else(|| Failure::Input(format!("{} holds no labels", path.display())))?;
-    let classes = usize::from(last) + 1;
-    let labels = ClassLabels::of_classes(labels.to_vec(), classes).with_context(unusable)?;
-    Ok(Labels::Clear(labels))
+    Labels::from_bundle(bundle).with_context(|| format!("cannot use {}", path.display()))
 }
 
 /// Samples from the next object of a file.

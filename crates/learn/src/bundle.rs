@@ -9,7 +9,7 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Parameters};
 
 use crate::error::LearnError;
-use crate::labels::EncryptedLabels;
+use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -64,6 +64,109 @@ impl EncryptedLabels {
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
         let (shape, vectors): (ClassShape, _) = read(bundle, Self::KIND)?;
         Self::from_vectors(shape.layout, shape.classes.into(), vectors)
+    }
+}
+
+impl Labels {
+    /// The kind of bundle that holds labels in the clear.
+    pub const CLEAR_KIND: &'static str = "clear-labels";
+
+    /// The labels as a bundle: encrypted ones as [`EncryptedLabels::to_bundle`], clear ones as bytes, the
+    /// number of classes less one in front.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more than a bundle may hold.
+    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>, LearnError> {
+        match self {
+            Self::Encrypted(labels) => labels.to_bundle(),
+            Self::Clear(labels) => {
+                let mut bytes = vec![(labels.classes() - 1) as u8];
+                bytes.extend(labels.as_slice());
+                Ok(Bundle::new(parameters, Self::CLEAR_KIND, bytes, vec![])?)
+            }
+        }
+    }
+
+    /// Labels from a bundle, whichever of both it holds.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        if bundle.kind() != Self::CLEAR_KIND {
+            return Ok(Self::Encrypted(EncryptedLabels::from_bundle(bundle)?));
+        }
+        let (bytes, ciphertexts) = bundle.into_contents(Self::CLEAR_KIND)?;
+        let (&last, labels) = bytes.split_first().ok_or(LearnError::Empty("labels"))?;
+        if !ciphertexts.is_empty() {
+            return Err(malformed(Self::CLEAR_KIND));
+        }
+        let classes = usize::from(last) + 1;
+        Ok(Self::Clear(ClassLabels::of_classes(
+            labels.to_vec(),
+            classes,
+        )?))
+    }
+}
+
+/// Whose samples follow, in a file of training samples. The name is in the clear, and whoever
+/// wrote it is taken at their word.
+///
+/// ```
+/// use tapetum_learn::Contribution;
+///
+/// assert_eq!(Contribution::new("anne")?.name(), "anne");
+/// assert!(Contribution::new("two\nlines").is_err());
+/// # Ok::<(), tapetum_learn::LearnError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contribution(String);
+
+impl Contribution {
+    /// The kind of bundle that holds it.
+    pub const KIND: &'static str = "contribution";
+    /// Most bytes of a name.
+    pub const MAX_NAME: usize = 256;
+
+    /// Of this name, which may be empty.
+    ///
+    /// # Errors
+    /// [`LearnError::Malformed`] if the name is longer than [`MAX_NAME`](Self::MAX_NAME) or has control
+    /// characters.
+    pub fn new(name: impl Into<String>) -> Result<Self, LearnError> {
+        let name = name.into();
+        match name.len() <= Self::MAX_NAME && !name.chars().any(char::is_control) {
+            true => Ok(Self(name)),
+            false => Err(LearnError::Malformed {
+                what: "the contributor",
+                reason: "a name has at most 256 bytes and no control characters",
+            }),
+        }
+    }
+
+    /// The contributor's name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as a bundle, for storage.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] never in practice: names are short.
+    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>, LearnError> {
+        let name = self.0.as_bytes();
+        Ok(Bundle::new(parameters, Self::KIND, name, vec![])?)
+    }
+
+    /// A name from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or no proper name.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (name, ciphertexts) = bundle.into_contents(Self::KIND)?;
+        match String::from_utf8(name) {
+            Ok(name) if ciphertexts.is_empty() => Self::new(name),
+            _ => Err(malformed(Self::KIND)),
+        }
     }
 }
 

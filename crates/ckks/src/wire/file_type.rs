@@ -31,6 +31,11 @@ pub enum FileType {
 }
 
 impl FileType {
+    /// Whether it must stay with its owner: whoever serves others refuses it unread.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::SecretKey)
+    }
+
     /// All types, in the order of their tags.
     pub const ALL: [Self; 9] = [
         Self::Parameters,

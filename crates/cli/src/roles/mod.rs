@@ -19,7 +19,7 @@ pub mod sender;
 use std::path::Path;
 
 use anyhow::Result;
-use tapetum_ckks::wire::{FileType, inspect};
+use tapetum_ckks::wire::inspect;
 
 use crate::files;
 
@@ -37,7 +37,5 @@ pub const FEATURES: &str = "features.json";
 /// Whether a file holds a secret key, be it whole or not, or has the name of one.
 pub fn is_secret_key(path: &Path) -> Result<bool> {
     let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
-    Ok(has_name
-        || inspect(files::open(path)?)
-            .is_ok_and(|summary| summary.file_type == FileType::SecretKey))
+    Ok(has_name || inspect(files::open(path)?).is_ok_and(|summary| summary.file_type.is_secret()))
 }

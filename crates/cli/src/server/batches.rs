@@ -9,12 +9,12 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::{Bundle, Header, inspect};
-use tapetum_learn::{EncryptedMatrix, Labels};
+use tapetum_learn::{Contribution, EncryptedMatrix, Labels};
 
 use super::refuse_secret_key;
 use crate::failure::Failure;
 use crate::files;
-use crate::training_set::{CONTRIBUTION, contributor_from, labels_from, matrix_from};
+use crate::training_set::{contributor_from, labels_from, matrix_from};
 
 /// Most batches of all files.
 const MAX_BATCHES: usize = 1 << 20;
@@ -235,7 +235,7 @@ impl Objects<'_> {
         read.with_context(|| format!("cannot use {}", self.path.display()))?;
         self.at = end;
         Ok(Object {
-            is_contribution: matches!(&summary.header, Header::Bundle(b) if b.kind == CONTRIBUTION),
+            is_contribution: matches!(&summary.header, Header::Bundle(b) if b.kind == Contribution::KIND),
             checksum,
         })
     }

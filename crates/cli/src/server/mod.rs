@@ -63,7 +63,7 @@ impl Server {
 
 /// Looks at every file of a directory and of those below it, whatever its name. Links count as
 /// what they lead to.
-fn refuse_secret_keys(dir: &Path) -> Result<()> {
+pub(crate) fn refuse_secret_keys(dir: &Path) -> Result<()> {
     let mut directories = vec![dir.to_owned()];
     let mut seen = HashSet::new();
     while let Some(dir) = directories.pop() {

@@ -1,0 +1,262 @@
+//! What a server must know to train and to classify, as data that owner and server agree on.
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, SlotKind};
+
+use crate::descent::Descent;
+use crate::error::{LearnError, check_equal};
+use crate::estimator::Estimator;
+use crate::labels::{LabelKind, Labels, Task};
+use crate::layout::Layout;
+use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
+use crate::linear_means::LinearMeans;
+use crate::linear_model::LinearModel;
+use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
+use crate::matrix::EncryptedMatrix;
+use crate::refresh::RefreshLevels;
+use crate::requirements::Requirements;
+use crate::verdict::Verdict;
+
+/// A training algorithm with its settings, as they are written down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Learner {
+    /// [`LogisticRegression`].
+    Logistic(LogisticRegressionConfig),
+    /// [`LinearMeans`].
+    LinearMeans,
+    /// [`FisherDiscriminant`].
+    Fisher(LeastSquaresConfig),
+    /// [`LinearRegression`].
+    Ridge(LeastSquaresConfig),
+}
+
+impl Learner {
+    /// The algorithm itself.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] if a setting is out of range.
+    pub fn estimator(&self) -> Result<Box<dyn Estimator>, LearnError> {
+        Ok(match self {
+            Self::Logistic(config) => Box::new(LogisticRegression::new(config.clone())?),
+            Self::LinearMeans => Box::new(LinearMeans),
+            Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
+            Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
+        })
+    }
+
+    /// The method to be run in steps, if training is in mini-batches.
+    ///
+    /// # Errors
+    /// As [`estimator`](Self::estimator).
+    pub fn descent(&self) -> Result<Option<Descent>, LearnError> {
+        Ok(match self {
+            Self::Logistic(config) if config.batches.is_some() => {
+                Some(LogisticRegression::new(config.clone())?.descent())
+            }
+            _ => None,
+        })
+    }
+
+    /// The method to be given its samples part by part, if it adds them up.
+    ///
+    /// # Errors
+    /// As [`estimator`](Self::estimator).
+    pub fn regression(&self) -> Result<Option<LinearRegression>, LearnError> {
+        Ok(match self {
+            Self::Ridge(config) => Some(LinearRegression::new(*config)?),
+            _ => None,
+        })
+    }
+
+    /// Whether samples come part by part, as many as one likes, so that no more than one part is in
+    /// memory.
+    pub fn streams(&self) -> bool {
+        match self {
+            Self::Logistic(config) => config.batches.is_some(),
+            Self::Ridge(_) => true,
+            Self::LinearMeans | Self::Fisher(_) => false,
+        }
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Logistic(config) => {
+                let batches = match config.batches {
+                    Some(batches) => format!(" on mini-batches of {}", batches.rows),
+                    None => String::new(),
+                };
+                let iterations = config.iterations;
+                format!("logistic regression with {iterations} iterations{batches}")
+            }
+            Self::LinearMeans => "linear means".to_owned(),
+            Self::Fisher(config) => {
+                format!("Fisher's discriminant with {} steps", config.steps)
+            }
+            Self::Ridge(config) => format!("linear regression with {} steps", config.steps),
+        }
+    }
+}
+
+/// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
+/// and it tells nothing of what is in the images.
+///
+/// ```
+/// use tapetum_ckks::{Parameters, Preset};
+/// use tapetum_learn::{Learner, Recipe};
+///
+/// let recipe = Recipe {
+///     learner: Learner::LinearMeans,
+///     columns: 10,
+///     block_cols: 8,
+///     verdicts: None,
+///     levels: 6,
+/// };
+/// recipe.check(&Parameters::preset(Preset::N14))?;
+/// assert!(recipe.check(&Parameters::preset(Preset::N13)).is_err());
+/// # Ok::<(), tapetum_learn::LearnError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// How the model is trained.
+    pub learner: Learner,
+    /// Features of a sample, with the intercept if there is one.
+    pub columns: usize,
+    /// Columns of a block of the encrypted matrix.
+    pub block_cols: usize,
+    /// How scores become verdicts before they leave the server, if they are to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Verdict>,
+    /// The level of training data: what training and classification use up.
+    pub levels: usize,
+}
+
+impl Recipe {
+    /// Whether the parts fit together and to the parameters: somebody else may have written them.
+    ///
+    /// # Errors
+    /// [`LearnError`] that says what does not fit.
+    pub fn check(&self, parameters: &Parameters) -> Result<(), LearnError> {
+        let needed = self.requirements(parameters)?.levels;
+        let exhausted = |what, needed, available| LearnError::LevelExhausted {
+            what,
+            needed,
+            available,
+        };
+        if self.levels < needed {
+            return Err(exhausted("this recipe", needed, self.levels));
+        }
+        if self.levels > parameters.max_level() {
+            let available = parameters.max_level();
+            return Err(exhausted("this recipe", self.levels, available));
+        }
+        Ok(())
+    }
+
+    /// Whether these can be trained on: what is wrong with samples is better said when they come
+    /// than when they are used.
+    ///
+    /// # Errors
+    /// [`LearnError`] that says what does not fit.
+    pub fn check_samples(
+        &self,
+        matrix: &EncryptedMatrix,
+        labels: &Labels,
+    ) -> Result<(), LearnError> {
+        let layout = matrix.layout();
+        check_equal("features of a sample", self.columns, layout.cols())?;
+        check_equal("columns of a block", self.block_cols, layout.block_cols())?;
+        check_equal("classes of the labels", 2, labels.classes())?;
+        match labels {
+            Labels::Clear(labels) => check_equal("labels", layout.rows(), labels.len()),
+            Labels::Encrypted(labels) if labels.parameters() != matrix.parameters() => {
+                Err(LearnError::Parameters("the set of encrypted labels"))
+            }
+            Labels::Encrypted(labels) if labels.layout() != layout => Err(LearnError::Malformed {
+                what: "the set of encrypted labels",
+                reason: "it was made for features in another layout",
+            }),
+            Labels::Encrypted(_) => Ok(()),
+        }
+    }
+
+    /// The blocks of samples to train on, whatever their number.
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if there can be no such blocks.
+    pub fn batch_layout(&self, parameters: &Parameters) -> Result<Layout, LearnError> {
+        let block_rows = parameters.slots() / self.block_cols.max(1);
+        Layout::new(1, self.columns, block_rows, self.block_cols)
+    }
+
+    /// How weights are bootstrapped, if they are.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the weights do not fit.
+    pub fn bootstrapping(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<Option<BootstrappingPlan>, LearnError> {
+        match self.learner.descent()? {
+            Some(descent) if parameters.literal().bootstrapping.is_some() => {
+                let layout = self.batch_layout(parameters)?;
+                let slots = descent.packed_slots(&layout, 2)?;
+                let plan = BootstrappingPlan::new(parameters, slots, SlotKind::Real);
+                Ok(Some(plan.map_err(|_| {
+                    LearnError::Parameters("the bootstrapping of weights")
+                })?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// All evaluation keys.
+    ///
+    /// # Errors
+    /// As [`requirements`](Self::requirements).
+    pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError> {
+        let mut needs = self.requirements(parameters)?;
+        if let Some(regression) = self.learner.regression()? {
+            // It would do without, but slower.
+            let layout = self.batch_layout(parameters)?;
+            let task = Task::two_classes(LabelKind::Encrypted);
+            let rotations = regression.sample_rotations(&layout, task)?;
+            needs.rotations.extend(rotations);
+        }
+        let keys = needs.key_plan(parameters);
+        Ok(match self.bootstrapping(parameters)? {
+            Some(plan) => keys.join(&plan.keys()),
+            None => keys,
+        })
+    }
+
+    /// Levels and keys of training with encrypted labels, which needs most, and of any
+    /// classification.
+    ///
+    /// # Errors
+    /// [`LearnError`] if settings are out of range or shapes cannot be packed.
+    pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements, LearnError> {
+        let layout = self.batch_layout(parameters)?;
+        let task = Task::two_classes(LabelKind::Encrypted);
+        // Single samples have the widest blocks, which need the most rotations.
+        let single = Layout::for_samples(1, self.columns, layout.slots(), self.block_cols)?;
+        let classification = LinearModel::requirements(&single, self.block_cols, 2)?;
+        if let Some(descent) = self.learner.descent()? {
+            let refresh = self.bootstrapping(parameters)?.map(|plan| RefreshLevels {
+                input: plan.input_level(),
+                output: plan.output_level(),
+            });
+            let mut needs = descent.requirements(&layout, task, refresh)?;
+            needs.rotations.extend(classification.rotations);
+            return Ok(needs);
+        }
+        let training = self.learner.estimator()?.requirements(&layout, task);
+        let verdicts = self.verdicts.as_ref().map(Verdict::requirements);
+        Ok(training
+            .then(classification)
+            .then(verdicts.unwrap_or_default()))
+    }
+}

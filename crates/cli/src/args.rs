@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::{Bench, precision_bits};
+use crate::service;
 
 /// Train image classifiers on encrypted images, and classify encrypted images.
 ///
@@ -72,6 +73,16 @@ pub enum Command {
     Inspect(Inspect),
     /// Play all roles on the embedded images and write a report.
     Demo(Demo),
+    /// Serve others over HTTPS: store what they encrypt, train, classify.
+    Serve(service::Serve),
+    /// Work on the jobs of a server, in a process of its own.
+    Worker(service::Worker),
+    /// Anybody: use a server.
+    Remote(service::Remote),
+    /// Operator: make and list the tenants of a server.
+    Tenant(service::Tenant),
+    /// Operator: check the audit log of a server.
+    Audit(service::Audit),
     /// Measure how fast this machine computes.
     Bench(Bench),
 }

@@ -5,6 +5,8 @@ use std::io;
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{DecryptionError, EvaluationError, KeyError, ParametersError};
 use tapetum_learn::LearnError;
+use tapetum_service::Problem;
+use tapetum_service::client::ClientError;
 use thiserror::Error;
 
 /// Errors of the command itself.
@@ -66,7 +68,28 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<EvaluationError>() {
         return Some(COMPUTATION);
     }
+    if let Some(problem) = cause.downcast_ref::<Problem>() {
+        return Some(code_of_problem(problem));
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some(match error {
+            ClientError::Problem(problem) => code_of_problem(problem),
+            ClientError::Settings(_) => INPUT,
+            ClientError::Certificate(_) => ROLE,
+            ClientError::File(_) => FILES,
+            ClientError::Job { .. } => COMPUTATION,
+            _ => UNEXPECTED,
+        });
+    }
     cause.is::<io::Error>().then_some(FILES)
+}
+
+fn code_of_problem(problem: &Problem) -> u8 {
+    match problem.status {
+        401 | 403 | 404 => ROLE,
+        400..500 => INPUT,
+        _ => UNEXPECTED,
+    }
 }
 
 fn code_of_wire(error: &WireError) -> u8 {

@@ -19,6 +19,7 @@ mod progress;
 mod report;
 mod roles;
 mod server;
+mod service;
 mod simulate;
 mod training_set;
 mod twin;
@@ -70,6 +71,11 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Decrypt(args) => output::decrypt(&decrypt::run(args, steps)?, cli.json),
         Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
         Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
+        Command::Serve(args) => service::serve(args, cli.json),
+        Command::Worker(args) => service::worker(args),
+        Command::Remote(args) => service::remote(args, steps, cli.json),
+        Command::Tenant(args) => service::tenant(args, cli.json),
+        Command::Audit(args) => service::audit(args, cli.json),
         Command::Bench(args) => {
             let measured = bench::run(args, steps)?;
             output::bench(&measured, cli.json)?;

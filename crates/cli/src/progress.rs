@@ -76,6 +76,12 @@ impl Step {
         }
     }
 
+    /// So many of so many bytes are through.
+    pub fn advance_bytes(&self, done: u64, total: u64) {
+        self.set_length(total, BYTES);
+        self.bar.set_position(done);
+    }
+
     /// Opens a file whose bytes are the units of this step.
     pub fn open(&self, path: &Path) -> Result<BufReader<impl Read + use<>>> {
         let file = files::open_unbuffered(path)?;

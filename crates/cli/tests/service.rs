@@ -1,0 +1,185 @@
+//! A server, and somebody who does not trust it.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::{files, tapetum, words};
+use serde_json::Value;
+
+/// `tapetum serve` in a process of its own.
+struct Serving {
+    process: Child,
+    said: Value,
+}
+
+impl Serving {
+    fn start(dir: &Path, jobs: &str) -> Self {
+        let line =
+            format!("--json serve --data srv --listen 127.0.0.1:0 --log quiet --jobs {jobs}");
+        let mut process = tapetum(dir)
+            .args(words(&line))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Self { process, said }
+    }
+
+    fn word(&self, name: &str) -> &str {
+        self.said[name].as_str().unwrap()
+    }
+
+    /// Asks it to end, which it does in order.
+    fn end(mut self) {
+        terminate(&self.process);
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+fn terminate(process: &Child) {
+    let killed = Command::new("kill")
+        .arg(process.id().to_string())
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+    }
+}
+
+fn json(command: &mut Command) -> Value {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_demo_with_a_server_and_a_worker_in_between() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    let serving = Serving::start(dir, "0");
+    let token = serving.word("token").to_owned();
+    let line = "worker --data srv --log quiet --lease 5";
+    let mut worker = tapetum(dir).args(words(line)).spawn().unwrap();
+
+    let demo = format!(
+        "--json remote demo --server {} --fingerprint {} --images 300 --learner linear-means --dir play --keep",
+        serving.word("url"),
+        serving.word("fingerprint")
+    );
+    let found = json(tapetum(dir).args(words(&demo)).env("TAPETUM_TOKEN", &token));
+    let number = |name: &str| found[name].as_f64().unwrap();
+    assert_eq!(number("agreement"), 1.0);
+    assert!(number("largest_score_difference") < 1e-2);
+    assert_eq!(number("accuracy_encrypted"), number("accuracy_clear"));
+    assert!(number("accuracy_clear") > 0.6, "{found}");
+
+    // Without the token nothing goes.
+    let refused = tapetum(dir)
+        .args(words(&demo))
+        .env("TAPETUM_TOKEN", "tpt_wrong")
+        .output()
+        .unwrap();
+    assert_eq!(
+        refused.status.code(),
+        Some(4),
+        "{}",
+        String::from_utf8_lossy(&refused.stderr)
+    );
+
+    // A secret key is not even sent.
+    let connection = format!(
+        "--server {} --fingerprint {}",
+        serving.word("url"),
+        serving.word("fingerprint")
+    );
+    let remote = |line: &str| {
+        let (command, rest) = line.split_once(' ').unwrap();
+        let line = format!("--json remote {command} {connection} {rest}");
+        let mut prepared = tapetum(dir);
+        prepared.args(words(&line)).env("TAPETUM_TOKEN", &token);
+        prepared
+    };
+    let refused = remote("append --data-set dat_0 play/owner/secret.key")
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing was sent"));
+
+    // The same, command by command, with a token that can do no more than that.
+    let made = json(&mut remote(
+        "prepare --keys play/outbox --public-key play/owner/public.key",
+    ));
+    let id = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+    let set = id(&made, "data_set");
+    json(&mut remote(&format!(
+        "append --data-set {set} play/outbox/train.enc"
+    )));
+    let trained = json(&mut remote(&format!(
+        "train --data-set {set} --key-set {}",
+        id(&made, "key_set")
+    )));
+    let issued = json(&mut remote("token --scope classify"));
+    let classify = format!(
+        "classify --model {} play/outbox/test.enc --out scores.enc",
+        id(&trained, "model")
+    );
+    json(remote(&classify).env("TAPETUM_TOKEN", id(&issued, "token")));
+    let verdicts = json(tapetum(dir).args(words("--json decrypt --owner play/owner scores.enc")));
+    let before = json(tapetum(dir).args(words(
+        "--json decrypt --owner play/owner play/owner/scores.enc",
+    )));
+    let classes = |found: &Value| {
+        let verdicts = found["verdicts"].as_array().unwrap().iter();
+        verdicts.map(|v| v["class"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(classes(&verdicts), classes(&before));
+    let receipt = json(&mut remote(&format!("delete {set}")));
+    assert_eq!(receipt["files"].as_array().unwrap().len(), 1);
+
+    // The server has nothing of what is the owner's: not the secret key, not the features' statistics,
+    // not the index with names and labels, and no token.
+    let kept = files(&dir.join("srv"));
+    assert!(kept.len() > 5);
+    let secret = fs::read(dir.join("play/owner/secret.key")).unwrap();
+    let statistics = fs::read(dir.join("play/owner/features.json")).unwrap();
+    let index = fs::read(dir.join("play/owner/train.index.csv")).unwrap();
+    // The middle of each, since fronts may be alike.
+    let traces = [secret, statistics, index].map(|bytes| bytes[bytes.len() / 2..][..32].to_vec());
+    for (path, content) in &kept {
+        let Some(content) = content else { continue };
+        for trace in traces.iter().chain([&token.as_bytes().to_vec()]) {
+            let is_in = content.windows(trace.len()).any(|window| window == trace);
+            assert!(!is_in, "{}", path.display());
+        }
+    }
+
+    terminate(&worker);
+    assert!(worker.wait().unwrap().success());
+    serving.end();
+    let verified = json(tapetum(dir).args(words("--json audit verify --data srv")));
+    assert!(verified["records"].as_u64().unwrap() > 8, "{verified}");
+    let listed = json(tapetum(dir).args(words("--json tenant list --data srv")));
+    assert_eq!(listed["tenants"], serde_json::json!(["first"]));
+
+    // A folder with a secret key in it is no server's.
+    fs::copy(dir.join("play/owner/secret.key"), dir.join("srv/mislaid")).unwrap();
+    let refused = tapetum(dir)
+        .args(words("serve --data srv --listen 127.0.0.1:0"))
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(4));
+}

@@ -1,0 +1,176 @@
+//! Classifications.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::jobs::{self, Wait};
+use super::json::{Json, Once, Path, Query, check_name, ok};
+use super::models::ModelDetails;
+use super::objects::{self, Page};
+use super::parameter_sets::{checked, parameters};
+use super::uploads;
+use crate::audit;
+use crate::auth::{Caller, Scope};
+use crate::content;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::jobs::ClassificationRequest;
+use crate::state::App;
+
+const KIND: Kind = Kind::Classification;
+/// The role of the samples of a classification.
+pub const SAMPLES: &str = "samples";
+/// The role of its result.
+pub const SCORES: &str = "scores";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    #[serde(default)]
+    name: String,
+    model: String,
+    upload: String,
+}
+
+/// `POST`: samples to be classified.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Json<Create>,
+) -> Answer<Response> {
+    caller.need(&[Scope::Classify])?;
+    let once = Once::new(&headers, &caller, "classifications", &body.text)?;
+    if let Some(answer) = once.replay(app.database.pool()).await? {
+        return Ok(answer);
+    }
+    let Create {
+        name,
+        model,
+        upload,
+    } = body.value;
+    check_name(&name)?;
+    let details: ModelDetails = objects::find(&app, &caller, Kind::Model, &model)
+        .await?
+        .details()?;
+    let upload = uploads::complete(&app, &caller, &upload).await?;
+    let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
+    let columns = details.recipe.columns;
+    let check = move |path: &_, app: &App| {
+        let matrix = content::samples(path, &parameters, app.caps())?;
+        match matrix.layout().cols() == columns {
+            true => Ok(matrix.layout().rows()),
+            false => Err(Problem::unacceptable(format!(
+                "the samples have {} features, the model has {columns}",
+                matrix.layout().cols()
+            ))),
+        }
+    };
+    let samples = checked(&app, &upload, check).await?;
+
+    let id = KIND.new_id()?;
+    let mut tx = app.database.begin().await?;
+    if let Some(answer) = once.replay(&mut *tx).await? {
+        return Ok(answer);
+    }
+    jobs::check_room(&mut tx, &app, &caller.tenant).await?;
+    let request = ClassificationRequest {
+        model,
+        key_set: details.key_set,
+        parameter_set: details.parameter_set,
+        verdicts: details.recipe.verdicts,
+        samples,
+    };
+    let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
+    let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
+    uploads::adopt(&mut tx, &app, &caller, &upload, &id, SAMPLES).await?;
+    let about = json!({"model": request.model, "samples": samples});
+    audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
+    let location = format!("/v1/classifications/{id}");
+    let answer = once
+        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
+        .await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    uploads::used(&app, &upload);
+    Ok(answer)
+}
+
+/// `GET`: all of the caller's.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer<Response> {
+    jobs::list(&app, &caller, KIND, &page).await
+}
+
+/// `GET`: one, at once or when it is finished.
+pub async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Answer<Response> {
+    jobs::read(&app, &caller, KIND, &id, &wait).await
+}
+
+/// `GET .../content`: the encrypted scores.
+pub async fn content(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let job = jobs::find(&app, &caller, KIND, &id).await?;
+    if !job.state.is_final() {
+        return Err(Problem::conflict("it is not finished: wait for it"));
+    }
+    objects::send(&app, &id, SCORES).await
+}
+
+/// `GET .../events`.
+pub async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    jobs::events(&app, &caller, KIND, &id).await
+}
+
+/// `POST .../cancel`.
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    jobs::cancel(&app, &caller, KIND, &id).await
+}
+
+/// `DELETE`: the classification with its scores.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    let job = jobs::find(&app, &caller, KIND, &id).await?;
+    if !job.state.is_final() {
+        return Err(Problem::conflict(
+            "it is not finished: wait for it, or cancel it",
+        ));
+    }
+    let mut tx = app.database.begin().await?;
+    let removed = objects::remove_files(&mut tx, &id, None).await?;
+    for statement in [
+        "DELETE FROM jobs WHERE id = $1",
+        "DELETE FROM job_inputs WHERE job = $1",
+    ] {
+        sqlx::query(statement).bind(&id).execute(&mut *tx).await?;
+    }
+    let receipt = objects::receipt(&mut tx, &caller, &id, &removed).await?;
+    tx.commit().await?;
+    objects::unlink(&app, removed).await?;
+    ok(&receipt)
+}

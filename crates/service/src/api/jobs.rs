@@ -1,0 +1,226 @@
+//! What trainings and classifications have in common: they wait, run, tell how far they are, and can be
+//! cancelled.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::Row;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::json::ok;
+use super::objects::{List, Page, remove_files, unlink};
+use crate::audit;
+use crate::auth::Caller;
+use crate::db::{Tx, now};
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::jobs::{Job, JobView, State};
+use crate::state::App;
+
+/// How often a job is looked at that may run in another process.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long a request may wait for a job.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// `?wait=SECONDS`: answer when the job is finished, or after so long.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    wait: Option<f64>,
+}
+
+/// A job of the caller: of their tenant for owners, their own otherwise.
+pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Job> {
+    kind.check(id)?;
+    Job::find(app.database.pool(), id)
+        .await?
+        .filter(|job| job.tenant == caller.tenant && job.kind == kind.prefix())
+        .filter(|job| caller.is_owner() || job.token == caller.token)
+        .ok_or_else(|| Problem::not_found(kind.name()))
+}
+
+/// `GET`: one, at once or when it is finished.
+pub async fn read(
+    app: &App,
+    caller: &Caller,
+    kind: Kind,
+    id: &str,
+    wait: &Wait,
+) -> Answer<Response> {
+    let seconds = wait.wait.unwrap_or(0.0);
+    if !(0.0..=MAX_WAIT.as_secs_f64()).contains(&seconds) {
+        let message = format!("wait at most {} seconds", MAX_WAIT.as_secs());
+        return Err(Problem::request(message));
+    }
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    loop {
+        // Begun before the look, so that nothing is missed in between.
+        let changed = app.changed.notified();
+        let job = find(app, caller, kind, id).await?;
+        if job.state.is_final() || Instant::now() >= until {
+            return ok(&job.view()?);
+        }
+        let _ = timeout_at(until.min(Instant::now() + LOOK), changed).await;
+    }
+}
+
+/// `GET`: all of the caller's.
+pub async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer<Response> {
+    let rows = sqlx::query(
+        "SELECT * FROM jobs j WHERE tenant = $1 AND kind = $2 AND token LIKE $3 AND ($4 = '' OR \
+         (created_at, id) > (SELECT p.created_at, p.id FROM jobs p \
+         WHERE p.id = $4 AND p.tenant = $1)) ORDER BY created_at, id LIMIT $5",
+    )
+    .bind(&caller.tenant)
+    .bind(kind.prefix())
+    .bind(caller.sees())
+    .bind(page.after())
+    .bind(page.limit())
+    .fetch_all(app.database.pool())
+    .await?;
+    let view = |row| Job::of(row)?.view();
+    let items = rows.iter().map(view).collect::<Answer<Vec<JobView>>>()?;
+    ok(&List { items })
+}
+
+/// `GET .../events`: how far the job is, as it goes on, until it is finished.
+pub async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+    find(app, caller, kind, id).await?;
+    let permit = app.streams.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::busy("it streams to as many as it can", 5))?;
+    let start = (
+        app.clone(),
+        caller.clone(),
+        id.to_owned(),
+        String::new(),
+        false,
+    );
+    let stream = futures_util::stream::unfold((start, permit), move |(state, permit)| async move {
+        let (app, caller, id, last, ended) = state;
+        if ended {
+            return None;
+        }
+        loop {
+            let changed = app.changed.notified();
+            // A job that was deleted meanwhile has no more to tell.
+            let job = find(&app, &caller, kind, &id).await.ok()?;
+            let text = serde_json::to_string(&job.view().ok()?).ok()?;
+            if text != last {
+                let ended = job.state.is_final();
+                let event = Event::default().event(job.state.name()).data(&text);
+                let state = (app.clone(), caller, id, text, ended);
+                return Some((Ok::<_, Infallible>(event), (state, permit)));
+            }
+            let _ = timeout(LOOK, changed).await;
+        }
+    });
+    Ok(Sse::new(stream)
+        .keep_alive(KeepAlive::default())
+        .into_response())
+}
+
+/// `POST .../cancel`: at once if it waits, soon if it runs.
+pub async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+    find(app, caller, kind, id).await?;
+    let mut tx = app.database.begin().await?;
+    let problem = crate::db::to_store(&Problem::cancelled())?;
+    let waited = sqlx::query(
+        "UPDATE jobs SET state = 'cancelled', cancel = 1, finished_at = $2, problem = $3 \
+         WHERE id = $1 AND state = 'queued'",
+    )
+    .bind(id)
+    .bind(now())
+    .bind(&problem)
+    .execute(&mut *tx)
+    .await?;
+    let runs = sqlx::query("UPDATE jobs SET cancel = 1 WHERE id = $1 AND state = 'running'")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+    let mut removed = Vec::new();
+    if waited.rows_affected() == 1 {
+        removed = remove_files(&mut tx, id, None).await?;
+    }
+    if waited.rows_affected() + runs.rows_affected() > 0 {
+        audit::record(&mut tx, caller.actor(), "cancel", id, &json!({})).await?;
+    }
+    tx.commit().await?;
+    unlink(app, removed).await?;
+    app.changed.notify_waiters();
+    app.wake.notify_waiters();
+    let job = find(app, caller, kind, id).await?;
+    Ok((StatusCode::ACCEPTED, ok(&job.view()?)?).into_response())
+}
+
+/// Refuses if there are too many jobs already.
+pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'queued') AS waiting, \
+         (SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND state IN ('queued', 'running')) AS own",
+    )
+    .bind(tenant)
+    .fetch_one(&mut **tx)
+    .await?;
+    let (waiting, own): (i64, i64) = (row.try_get("waiting")?, row.try_get("own")?);
+    let limits = &app.config.limits;
+    if own >= limits.jobs_of_tenant {
+        return Err(Problem::too_many(
+            format!("{own} jobs of yours are not finished"),
+            5,
+        ));
+    }
+    if waiting >= limits.waiting_jobs {
+        return Err(Problem::busy("too many jobs wait", 10));
+    }
+    Ok(())
+}
+
+/// A new job, and what it needs.
+pub async fn insert(
+    tx: &mut Tx,
+    caller: &Caller,
+    (kind, id): (Kind, &str),
+    name: &str,
+    request: &impl serde::Serialize,
+    inputs: &[&str],
+) -> Answer<Job> {
+    sqlx::query(
+        "INSERT INTO jobs (id, tenant, kind, name, token, request, state, result, problem, done, \
+         total, what, attempts, lease, lease_until, cancel, created_at, started_at, finished_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', '', '', 0, 0, '', 0, '', 0, 0, $7, 0, 0)",
+    )
+    .bind(id)
+    .bind(&caller.tenant)
+    .bind(kind.prefix())
+    .bind(name)
+    .bind(&caller.token)
+    .bind(crate::db::to_store(request)?)
+    .bind(now())
+    .execute(&mut **tx)
+    .await?;
+    for input in inputs {
+        let there: Option<String> =
+            sqlx::query_scalar("SELECT id FROM objects WHERE id = $1 AND tenant = $2")
+                .bind(*input)
+                .bind(&caller.tenant)
+                .fetch_optional(&mut **tx)
+                .await?;
+        if there.is_none() {
+            return Err(Problem::conflict(format!("{input} has been deleted")));
+        }
+        sqlx::query("INSERT INTO job_inputs (job, object) VALUES ($1, $2)")
+            .bind(id)
+            .bind(*input)
+            .execute(&mut **tx)
+            .await?;
+    }
+    let job = Job::find(&mut **tx, id).await?;
+    let job = job.ok_or_else(|| Problem::internal("a job", "it is not there"))?;
+    debug_assert_eq!(job.state, State::Queued);
+    Ok(job)
+}

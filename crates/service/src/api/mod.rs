@@ -1,0 +1,155 @@
+//! The HTTP interface. Every answer that is none is a [`Problem`](crate::error::Problem).
+
+mod classifications;
+mod data_sets;
+mod jobs;
+mod json;
+mod key_sets;
+mod models;
+pub(crate) mod objects;
+mod openapi;
+mod operations;
+mod parameter_sets;
+mod tokens;
+mod training_jobs;
+pub(crate) mod uploads;
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::FutureExt;
+
+use crate::error::Problem;
+use crate::state::App;
+
+pub(crate) use classifications::{SAMPLES, SCORES};
+pub(crate) use data_sets::ROLE as PART;
+pub(crate) use json::CHECKSUM;
+pub(crate) use key_sets::EVALUATION_KEYS;
+pub(crate) use models::{ModelDetails, ROLE as MODEL};
+
+/// Bytes of a JSON document.
+const MAX_JSON: usize = 64 << 10;
+
+/// All addresses.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/v1/whoami", get(operations::whoami))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{id}", axum::routing::delete(tokens::revoke))
+        .route(
+            "/v1/uploads",
+            post(uploads::create).options(uploads::options),
+        )
+        .route(
+            "/v1/uploads/{id}",
+            axum::routing::patch(uploads::append)
+                .head(uploads::head)
+                .delete(uploads::delete)
+                .options(uploads::options),
+        )
+        .route(
+            "/v1/parameter-sets",
+            get(parameter_sets::list).post(parameter_sets::create),
+        )
+        .route(
+            "/v1/parameter-sets/{id}",
+            get(parameter_sets::read).delete(parameter_sets::delete),
+        )
+        .route(
+            "/v1/parameter-sets/{id}/content",
+            get(parameter_sets::content),
+        )
+        .route("/v1/key-sets", get(key_sets::list).post(key_sets::create))
+        .route(
+            "/v1/key-sets/{id}",
+            get(key_sets::read).delete(key_sets::delete),
+        )
+        .route("/v1/key-sets/{id}/public-key", get(key_sets::public_key))
+        .route(
+            "/v1/data-sets",
+            get(data_sets::list).post(data_sets::create),
+        )
+        .route(
+            "/v1/data-sets/{id}",
+            get(data_sets::read).delete(data_sets::delete),
+        )
+        .route(
+            "/v1/data-sets/{id}/parts",
+            get(data_sets::parts).post(data_sets::append),
+        )
+        .route(
+            "/v1/data-sets/{id}/parts/{part}",
+            get(data_sets::part).delete(data_sets::delete_part),
+        )
+        .route(
+            "/v1/training-jobs",
+            get(training_jobs::list).post(training_jobs::create),
+        )
+        .route("/v1/training-jobs/{id}", get(training_jobs::read))
+        .route("/v1/training-jobs/{id}/events", get(training_jobs::events))
+        .route("/v1/training-jobs/{id}/cancel", post(training_jobs::cancel))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{id}", get(models::read).delete(models::delete))
+        .route("/v1/models/{id}/content", get(models::content))
+        .route(
+            "/v1/classifications",
+            get(classifications::list).post(classifications::create),
+        )
+        .route(
+            "/v1/classifications/{id}",
+            get(classifications::read).delete(classifications::delete),
+        )
+        .route(
+            "/v1/classifications/{id}/content",
+            get(classifications::content),
+        )
+        .route(
+            "/v1/classifications/{id}/events",
+            get(classifications::events),
+        )
+        .route(
+            "/v1/classifications/{id}/cancel",
+            post(classifications::cancel),
+        )
+        .route("/openapi.json", get(openapi::document))
+        .route("/health/live", get(operations::live))
+        .route("/health/ready", get(operations::ready))
+        .fallback(async || Problem::not_found("address"))
+        .method_not_allowed_fallback(async || Problem::method())
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+/// Around every request: no more than the server bears, no panic that closes a connection, headers that
+/// keep answers where they belong, and a line in the log.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = std::time::Instant::now();
+    let mut response = match app.requests.try_acquire() {
+        Err(_) => Problem::busy("it serves as many requests as it can", 1).into_response(),
+        Ok(_permit) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => Problem::internal("a handler", "it panicked").into_response(),
+        },
+    };
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    let seconds = started.elapsed().as_secs_f64();
+    app.metrics.request(response.status().as_u16(), seconds);
+    // Tokens travel in headers only, so that a path is safe to log.
+    tracing::info!(%method, path, status = response.status().as_u16(), seconds, "request");
+    response
+}

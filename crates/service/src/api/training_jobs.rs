@@ -1,0 +1,186 @@
+//! Trainings.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::Row;
+
+use super::data_sets::DataSetDetails;
+use super::jobs::{self, Wait};
+use super::json::{Json, Once, Path, Query, check_name};
+use super::objects::{self, Page};
+use crate::audit;
+use crate::auth::{Caller, Scope};
+use crate::content::{KeysDetails, PartDetails};
+use crate::db::stored;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::jobs::TrainingRequest;
+use crate::state::App;
+
+const KIND: Kind = Kind::TrainingJob;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    #[serde(default)]
+    name: String,
+    data_set: String,
+    key_set: String,
+}
+
+/// `POST`: a training on all parts that a data set has now.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Json<Create>,
+) -> Answer<Response> {
+    caller.need(&[Scope::Owner])?;
+    let once = Once::new(&headers, &caller, "training-jobs", &body.text)?;
+    let Create {
+        name,
+        data_set,
+        key_set,
+    } = body.value;
+    check_name(&name)?;
+    if let Some(answer) = once.replay(app.database.pool()).await? {
+        return Ok(answer);
+    }
+    let set: DataSetDetails = objects::find(&app, &caller, Kind::DataSet, &data_set)
+        .await?
+        .details()?;
+    let keys: KeysDetails = objects::find(&app, &caller, Kind::KeySet, &key_set)
+        .await?
+        .details()?;
+    if set.parameter_set != keys.parameter_set {
+        return Err(Problem::unacceptable(
+            "data set and key set belong to different parameter sets",
+        ));
+    }
+    let mut tx = app.database.begin().await?;
+    if let Some(answer) = once.replay(&mut *tx).await? {
+        return Ok(answer);
+    }
+    jobs::check_room(&mut tx, &app, &caller.tenant).await?;
+    let (parts, samples) = parts(&mut tx, &app, &caller, &data_set, &set).await?;
+    let id = KIND.new_id()?;
+    let request = TrainingRequest {
+        data_set,
+        key_set,
+        parameter_set: set.parameter_set,
+        recipe: set.recipe,
+        parts,
+        samples,
+    };
+    let mut inputs = vec![
+        request.data_set.as_str(),
+        request.key_set.as_str(),
+        request.parameter_set.as_str(),
+    ];
+    inputs.extend(request.parts.iter().map(String::as_str));
+    let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
+    let about = json!({
+        "data_set": request.data_set, "parts": request.parts.len(), "learner": request.recipe.learner.describe(),
+    });
+    audit::record(&mut tx, caller.actor(), "train", &id, &about).await?;
+    let location = format!("/v1/training-jobs/{id}");
+    let answer = once
+        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
+        .await?;
+    tx.commit().await?;
+    app.wake.notify_waiters();
+    Ok(answer)
+}
+
+/// The ids of all parts and the number of samples in them, if they can be trained on together.
+async fn parts(
+    tx: &mut crate::db::Tx,
+    app: &App,
+    caller: &Caller,
+    data_set: &str,
+    set: &DataSetDetails,
+) -> Answer<(Vec<String>, usize)> {
+    let rows = sqlx::query(
+        "SELECT o.id AS id, o.details AS details, b.bytes AS bytes FROM objects o \
+         JOIN blobs b ON b.object = o.id \
+         WHERE o.parent = $1 AND o.tenant = $2 ORDER BY o.created_at, o.id",
+    )
+    .bind(data_set)
+    .bind(&caller.tenant)
+    .fetch_all(&mut **tx)
+    .await?;
+    let streams = set.recipe.learner.streams();
+    let (mut ids, mut bytes, mut labels, mut samples) = (Vec::new(), 0, String::new(), 0);
+    for (index, row) in rows.iter().enumerate() {
+        let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
+        let is_last = index + 1 == rows.len();
+        if !streams && !is_last && details.loose_rows > 0 {
+            return Err(Problem::unacceptable(format!(
+                "{} has {} samples, which do not fill the rows of its ciphertexts: only the newest part may be \
+                 such, unless training takes part by part",
+                row.try_get::<String, _>("id")?,
+                details.samples
+            )));
+        }
+        if index > 0 && labels != details.labels {
+            return Err(Problem::unacceptable(
+                "labels must be encrypted in all parts or in none",
+            ));
+        }
+        labels = details.labels;
+        samples += details.samples;
+        bytes += row.try_get::<i64, _>("bytes")?;
+        ids.push(row.try_get("id")?);
+    }
+    if ids.is_empty() {
+        return Err(Problem::unacceptable("the data set has no part yet"));
+    }
+    let most = app.config.limits.bundle_bytes;
+    if !streams && bytes as u64 > most {
+        return Err(Problem::unacceptable(format!(
+            "this training takes all {bytes} bytes into memory, and this server allows {most}: \
+             train in mini-batches"
+        )));
+    }
+    Ok((ids, samples))
+}
+
+/// `GET`: all of them.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer<Response> {
+    jobs::list(&app, &caller, KIND, &page).await
+}
+
+/// `GET`: one.
+pub async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Answer<Response> {
+    jobs::read(&app, &caller, KIND, &id, &wait).await
+}
+
+/// `GET .../events`.
+pub async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    jobs::events(&app, &caller, KIND, &id).await
+}
+
+/// `POST .../cancel`.
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    jobs::cancel(&app, &caller, KIND, &id).await
+}

@@ -1,0 +1,195 @@
+//! Who asks, and what they may do.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use zeroize::Zeroizing;
+
+use crate::audit::Actor;
+use crate::db::{Tx, now};
+use crate::error::{Answer, Problem};
+use crate::id::{Kind, hex, random};
+use crate::state::App;
+
+/// How tokens begin, so that they are recognised where they should not be.
+const TOKEN_PREFIX: &str = "tpt_";
+
+/// What a token may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Everything that is the tenant's.
+    Owner,
+    /// To add parts to data sets.
+    Contributor,
+    /// To classify.
+    Classify,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 3] = [Self::Owner, Self::Contributor, Self::Classify];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Contributor => "contributor",
+            Self::Classify => "classify",
+        }
+    }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// Who sent a request: a token that is valid.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The id of the tenant.
+    pub tenant: String,
+    /// The id of the token.
+    pub token: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Whether the token has this scope; an owner has them all.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.is_owner() || self.scopes.contains(&scope)
+    }
+
+    /// Whether everything of the tenant is theirs.
+    pub fn is_owner(&self) -> bool {
+        self.scopes.contains(&Scope::Owner)
+    }
+
+    /// Refuses unless the token has one of these scopes.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn need(&self, scopes: &[Scope]) -> Answer<()> {
+        if scopes.iter().any(|&scope| self.has(scope)) {
+            return Ok(());
+        }
+        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+        Err(Problem::forbidden(&names.join(" or ")))
+    }
+
+    /// Which tokens' things they see: all of the tenant for owners, their own otherwise. A
+    /// pattern for `LIKE`; ids have no letter that is special there but `_`, which they all have in
+    /// the same place.
+    pub fn sees(&self) -> &str {
+        match self.is_owner() {
+            true => "%",
+            false => &self.token,
+        }
+    }
+
+    /// For the audit log.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor {
+            tenant: &self.tenant,
+            token: &self.token,
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let value = parts.headers.get(header::AUTHORIZATION);
+        let token = value
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .filter(|token| token.starts_with(TOKEN_PREFIX) && token.len() < 100)
+            .ok_or_else(Problem::unauthorized)?;
+        let row = sqlx::query(
+            "SELECT id, tenant, scopes, expires_at, revoked_at FROM tokens WHERE hash = $1",
+        )
+        .bind(hash(token))
+        .fetch_optional(app.database.pool())
+        .await?
+        .ok_or_else(Problem::unauthorized)?;
+        let expires: i64 = row.try_get("expires_at")?;
+        let revoked: i64 = row.try_get("revoked_at")?;
+        if revoked != 0 || (expires != 0 && expires <= now()) {
+            return Err(Problem::unauthorized());
+        }
+        let scopes: String = row.try_get("scopes")?;
+        let caller = Self {
+            tenant: row.try_get("tenant")?,
+            token: row.try_get("id")?,
+            scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),
+        };
+        app.limiter.admit(&caller.token)?;
+        Ok(caller)
+    }
+}
+
+/// What is kept of a token. It has 256 random bits, so that nobody can search for it, and a plain hash
+/// is enough.
+fn hash(token: &str) -> String {
+    hex(&blake3::derive_key(
+        "tapetum service token v1",
+        token.as_bytes(),
+    ))
+}
+
+/// A token that has just been made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewToken {
+    /// Its id.
+    pub id: String,
+    /// The token itself, which is told once and not kept.
+    pub token: String,
+    /// What it is for, in words of whoever made it.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// When it expires, in milliseconds since 1970; 0 never.
+    pub expires_at: i64,
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// Those of the database.
+pub async fn issue(
+    tx: &mut Tx,
+    tenant: &str,
+    name: &str,
+    scopes: &[Scope],
+    expires_at: i64,
+) -> Answer<NewToken> {
+    let secret = Zeroizing::new(random::<32>()?);
+    let token = format!("{TOKEN_PREFIX}{}", hex(secret.as_slice()));
+    let id = Kind::Token.new_id()?;
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    sqlx::query(
+        "INSERT INTO tokens (id, tenant, hash, name, scopes, created_at, expires_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+    )
+    .bind(&id)
+    .bind(tenant)
+    .bind(hash(&token))
+    .bind(name)
+    .bind(names.join(" "))
+    .bind(now())
+    .bind(expires_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(NewToken {
+        id,
+        token,
+        name: name.to_owned(),
+        scopes: scopes.to_vec(),
+        expires_at,
+    })
+}

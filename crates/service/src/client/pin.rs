@@ -1,0 +1,118 @@
+//! Whom to trust: one certificate by its fingerprint, or authorities.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+use super::ClientError;
+use crate::tls::{FINGERPRINT_PREFIX, fingerprint, provider};
+
+/// How a client knows its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// By the fingerprint of the certificate, `sha256:` and 64 hexadecimal digits, that the operator has told.
+    Fingerprint(String),
+    /// By authorities, whose certificates are in this PEM file.
+    Authorities(PathBuf),
+}
+
+impl Trust {
+    /// The settings of connections.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, ClientError> {
+        let refuse = |what: String| ClientError::Settings(what);
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|e| refuse(e.to_string()))?;
+        let mut config = match self {
+            Self::Fingerprint(pinned) => {
+                let pinned = pinned.to_ascii_lowercase();
+                let digits = pinned.strip_prefix(FINGERPRINT_PREFIX).unwrap_or_default();
+                if digits.len() != 64 || !digits.bytes().all(crate::id::is_lower_hex) {
+                    let what = "a fingerprint is `sha256:` and 64 hexadecimal digits";
+                    return Err(refuse(what.to_owned()));
+                }
+                let verifier = Pinned {
+                    pinned,
+                    provider: provider(),
+                };
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier))
+                    .with_no_client_auth()
+            }
+            Self::Authorities(path) => {
+                let unusable =
+                    |e: String| refuse(format!("{} cannot be used: {e}", path.display()));
+                let mut roots = RootCertStore::empty();
+                let found =
+                    CertificateDer::pem_file_iter(path).map_err(|e| unusable(e.to_string()))?;
+                for certificate in found {
+                    let certificate = certificate.map_err(|e| unusable(e.to_string()))?;
+                    roots
+                        .add(certificate)
+                        .map_err(|e| unusable(e.to_string()))?;
+                }
+                builder.with_root_certificates(roots).with_no_client_auth()
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+/// Accepts one certificate, whatever name it has and whoever signed it. That the server holds its
+/// key is checked as always.
+#[derive(Debug)]
+struct Pinned {
+    pinned: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match fingerprint(certificate) == self.pinned {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}

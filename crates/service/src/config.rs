@@ -1,0 +1,131 @@
+//! What an operator can set.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a server is, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder with everything that is kept.
+    pub data: PathBuf,
+    /// The URL of a database; without one it is a file in the folder.
+    pub database: Option<String>,
+    /// The address to listen at; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Names of the server, beside `localhost`, in the certificate that is made on the first start.
+    pub names: Vec<String>,
+    /// A certificate chain and its key as PEM files, instead of that.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Where metrics are to be had, without TLS and token: an address that only the operator reaches.
+    pub metrics: Option<SocketAddr>,
+    /// What callers may ask for.
+    pub limits: Limits,
+    /// Settings of the workers in this process.
+    pub work: Work,
+}
+
+impl Config {
+    /// The usual settings for a folder and an address.
+    pub fn new(data: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            data: data.into(),
+            database: None,
+            listen,
+            names: Vec::new(),
+            certificate: None,
+            metrics: None,
+            limits: Limits::default(),
+            work: Work::default(),
+        }
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}?mode=rwc", self.data.join("service.db").display()),
+        }
+    }
+}
+
+/// What callers may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one upload.
+    pub upload_bytes: u64,
+    /// Bytes of one bundle of ciphertexts, which is in memory as a whole: a mini-batch, or samples.
+    pub bundle_bytes: u64,
+    /// Bytes that a tenant may store, unless something else was said when it was made.
+    pub storage_bytes: u64,
+    /// Uploads of a token that are not finished or not used yet.
+    pub open_uploads: i64,
+    /// How long an upload is kept after its last byte.
+    pub upload_life: Duration,
+    /// How long a request may bring no byte.
+    pub idle: Duration,
+    /// Requests a second of a token, in the long run.
+    pub requests_per_second: f64,
+    /// Requests at once of a token.
+    pub burst: f64,
+    /// Requests that are served at a time.
+    pub concurrent_requests: usize,
+    /// Uploads whose content is checked at a time, each of them in memory.
+    pub concurrent_checks: usize,
+    /// Jobs of a tenant that wait or run.
+    pub jobs_of_tenant: i64,
+    /// Jobs of all tenants that wait.
+    pub waiting_jobs: i64,
+    /// log2 of the largest ring degree.
+    pub log_n: u32,
+    /// How long the answer to a request with an idempotency key is remembered.
+    pub idempotency_life: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            upload_bytes: 8 << 30,
+            bundle_bytes: 1 << 30,
+            storage_bytes: 64 << 30,
+            open_uploads: 64,
+            upload_life: Duration::from_secs(24 * 3600),
+            idle: Duration::from_secs(30),
+            requests_per_second: 200.0,
+            burst: 400.0,
+            concurrent_requests: 256,
+            concurrent_checks: 2,
+            jobs_of_tenant: 64,
+            waiting_jobs: 1024,
+            log_n: 16,
+            idempotency_life: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// How workers work.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Jobs that run at a time; 0 leaves all work to other processes.
+    pub jobs: usize,
+    /// Bytes of expanded evaluation keys in memory, of all jobs together.
+    pub key_memory: u64,
+    /// A job whose worker gives no sign of life for so long goes to another worker.
+    pub lease: Duration,
+    /// How long a worker may be at a job, from where it begins or goes on.
+    pub longest: Duration,
+    /// How often a job is begun before it is given up; progress that is kept starts the count anew.
+    pub attempts: i64,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            key_memory: 4 << 30,
+            lease: Duration::from_secs(20),
+            longest: Duration::from_secs(24 * 3600),
+            attempts: 5,
+        }
+    }
+}

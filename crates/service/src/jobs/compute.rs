@@ -1,0 +1,307 @@
+//! What a job computes. All of it runs on a thread of its own, and knows no request and no tenant.
+
+use std::path::PathBuf;
+
+use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{Bootstrapper, Parameters};
+use tapetum_learn::{
+    Accumulation, Descent, EncryptedLabels, EncryptedMatrix, Labels, Layout, LinearModel,
+    LinearRegression, Progress, Recipe, Refresh, Training, Verdict,
+};
+
+use super::keys::Engine;
+use crate::content::{self, Caps, PartFile};
+use crate::error::{Answer, Problem};
+
+/// Units of progress of an iteration.
+const UNITS: usize = 1000;
+
+/// Who hears how far a computation is, and what it has reached.
+pub trait Observer: Send {
+    /// So much is done. To end a computation from here, unwind with [`Ended`].
+    fn progress(&mut self, done: usize, total: usize, what: &'static str);
+
+    /// Keeps the state of a training.
+    ///
+    /// # Errors
+    /// If it cannot be kept, which ends the training.
+    fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()>;
+}
+
+/// With this an [`Observer`] unwinds: computations have no other way out in the middle, and none of them
+/// leaves anything behind.
+#[derive(Debug)]
+pub struct Ended;
+
+/// What to train on.
+pub struct TrainingInput {
+    /// The files of the parts.
+    pub parts: Vec<PathBuf>,
+    /// A hash of everything that the result depends on.
+    pub inputs: [u8; 32],
+    /// The state that an earlier attempt has reached.
+    pub checkpoint: Option<PathBuf>,
+    /// What objects may be at most.
+    pub caps: Caps,
+}
+
+/// What was trained.
+pub struct Trained {
+    /// The model.
+    pub model: LinearModel,
+    /// Whether labels were encrypted.
+    pub labels: &'static str,
+}
+
+/// Trains by a recipe.
+pub fn train(
+    engine: &Engine,
+    recipe: &Recipe,
+    input: &TrainingInput,
+    observer: &mut dyn Observer,
+) -> Answer<Trained> {
+    let parameters = engine.evaluator.parameters();
+    let parts = input
+        .parts
+        .iter()
+        .map(|path| PartFile::open(path, parameters, input.caps))
+        .collect::<Answer<Vec<_>>>()?;
+    if let Some(descent) = recipe.learner.descent()? {
+        return descend(engine, recipe, descent, &parts, input, observer);
+    }
+    match recipe.learner.regression()? {
+        Some(regression) => add_up(engine, &regression, &parts, observer),
+        None => fit(engine, recipe, &parts, observer),
+    }
+}
+
+/// Samples stream by, and sums of a fixed size remain.
+fn add_up(
+    engine: &Engine,
+    regression: &LinearRegression,
+    parts: &[PartFile],
+    observer: &mut dyn Observer,
+) -> Answer<Trained> {
+    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let batches: usize = parts.iter().map(PartFile::batches).sum();
+    // Solving takes about as long as a batch.
+    let total = (batches + 1) * UNITS;
+    let mut begun: Option<Accumulation<'_>> = None;
+    let (mut done, mut kind) = (0, "clear");
+    for part in parts {
+        for batch in 0..part.batches() {
+            let (matrix, labels) = part.read(batch)?;
+            kind = content::label_kind(&labels);
+            let sums = match &mut begun {
+                Some(sums) => sums,
+                None => begun.insert(Accumulation::new(
+                    regression,
+                    evaluator,
+                    encoder,
+                    matrix.layout(),
+                    labels.task(),
+                    None,
+                )?),
+            };
+            sums.add(&matrix, &labels, &mut |p| {
+                observer.progress(done + p.done * UNITS / p.total.max(1), total, p.what);
+            })?;
+            done += UNITS;
+        }
+    }
+    let sums = begun.ok_or_else(|| Problem::unacceptable("there is nothing to train on"))?;
+    let model = sums.finish(&mut |p| {
+        observer.progress(done + p.done * UNITS / p.total.max(1), total, p.what);
+    })?;
+    Ok(Trained {
+        model,
+        labels: kind,
+    })
+}
+
+fn fit(
+    engine: &Engine,
+    recipe: &Recipe,
+    parts: &[PartFile],
+    observer: &mut dyn Observer,
+) -> Answer<Trained> {
+    let mut stack = Stack::default();
+    for part in parts {
+        for batch in 0..part.batches() {
+            let (matrix, labels) = part.read(batch)?;
+            stack.push(matrix, labels)?;
+        }
+    }
+    let (matrix, labels) = stack.finish()?;
+    let mut listen = |p: Progress| observer.progress(p.done, p.total, p.what);
+    let estimator = recipe.learner.estimator()?;
+    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    Ok(Trained {
+        model: estimator.fit(evaluator, encoder, &matrix, &labels, &mut listen)?,
+        labels: content::label_kind(&labels),
+    })
+}
+
+/// Matrices and labels one upon the other. All but the last fill their rows of blocks.
+#[derive(Default)]
+struct Stack {
+    shape: Option<Layout>,
+    rows: usize,
+    blocks: Vec<tapetum_ckks::Ciphertext>,
+    clear: Vec<u8>,
+    encrypted: Vec<tapetum_ckks::Ciphertext>,
+    classes: usize,
+}
+
+impl Stack {
+    fn push(&mut self, matrix: EncryptedMatrix, labels: Labels) -> Answer<()> {
+        let layout = *matrix.layout();
+        if self
+            .shape
+            .is_some_and(|last| !self.rows.is_multiple_of(last.block_rows()))
+        {
+            let message = "only the newest part may leave rows of its ciphertexts unfilled";
+            return Err(Problem::unacceptable(message));
+        }
+        self.shape = Some(layout);
+        self.rows += layout.rows();
+        self.blocks.extend_from_slice(matrix.blocks());
+        self.classes = labels.classes();
+        match labels {
+            Labels::Clear(labels) => self.clear.extend(labels.as_slice()),
+            Labels::Encrypted(labels) => self.encrypted.extend_from_slice(labels.vectors()),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Answer<(EncryptedMatrix, Labels)> {
+        let empty = || Problem::unacceptable("there is nothing to train on");
+        let shape = self.shape.ok_or_else(empty)?;
+        let (block_rows, block_cols) = (shape.block_rows(), shape.block_cols());
+        let layout = Layout::new(self.rows, shape.cols(), block_rows, block_cols)?;
+        let matrix = EncryptedMatrix::from_blocks(layout, self.blocks)?;
+        let labels = match (self.clear.is_empty(), self.encrypted.is_empty()) {
+            (false, true) => Labels::Clear(tapetum_learn::ClassLabels::of_classes(
+                self.clear,
+                self.classes,
+            )?),
+            (true, false) => Labels::Encrypted(EncryptedLabels::from_vectors(
+                layout,
+                self.classes,
+                self.encrypted,
+            )?),
+            _ => {
+                return Err(Problem::unacceptable(
+                    "labels must be encrypted in all parts or in none",
+                ));
+            }
+        };
+        Ok((matrix, labels))
+    }
+}
+
+fn descend(
+    engine: &Engine,
+    recipe: &Recipe,
+    descent: Descent,
+    parts: &[PartFile],
+    input: &TrainingInput,
+    observer: &mut dyn Observer,
+) -> Answer<Trained> {
+    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let parameters = evaluator.parameters();
+    let batches: Vec<_> = parts
+        .iter()
+        .flat_map(|part| (0..part.batches()).map(move |batch| (part, batch)))
+        .collect();
+    let (first, first_batch) = batches
+        .first()
+        .ok_or_else(|| Problem::unacceptable("there is nothing to train on"))?;
+    let labels = first.read(*first_batch)?.1;
+    let task = labels.task();
+    let kind = content::label_kind(&labels);
+    drop(labels);
+
+    let bootstrapper = bootstrapper(engine, recipe, parameters)?;
+    let refresh = bootstrapper.as_ref().map(|b| b as &dyn Refresh);
+    let layout = recipe.batch_layout(parameters)?;
+    let begin =
+        |descent: Descent| Training::new(descent, evaluator, encoder, &layout, task, refresh);
+    let mut training = match &input.checkpoint {
+        None => begin(descent)?,
+        Some(path) => {
+            let state = Bundle::read(parameters, content::open(path)?)?;
+            let resumed = Training::resume(
+                descent,
+                evaluator,
+                encoder,
+                &layout,
+                task,
+                refresh,
+                input.inputs,
+                state,
+            );
+            resumed?
+        }
+    };
+    let total = training.descent().iterations() * UNITS;
+    while let Some(batch) = training.next_batch(batches.len()) {
+        let (part, index) = batches[batch];
+        let (matrix, labels) = part.read(index)?;
+        let done = training.iteration() * UNITS;
+        training.step(&matrix, &labels, &mut |p| {
+            observer.progress(done + p.done * UNITS / p.total.max(1), total, p.what);
+        })?;
+        observer.checkpoint(&training.checkpoint(input.inputs)?)?;
+    }
+    Ok(Trained {
+        model: training.model()?,
+        labels: kind,
+    })
+}
+
+fn bootstrapper(
+    engine: &Engine,
+    recipe: &Recipe,
+    parameters: &Parameters,
+) -> Answer<Option<Bootstrapper>> {
+    let plan = recipe.bootstrapping(parameters)?;
+    let made = plan.map(|plan| Bootstrapper::new(&engine.encoder, &plan));
+    made.transpose().map_err(Problem::unacceptable)
+}
+
+/// What to classify.
+pub struct ClassificationInput {
+    /// The file of the model.
+    pub model: PathBuf,
+    /// The file of the samples.
+    pub samples: PathBuf,
+    /// How scores become verdicts, if they do.
+    pub verdicts: Option<Verdict>,
+    /// What objects may be at most.
+    pub caps: Caps,
+}
+
+/// Classifies samples, and hands the bundle of scores or verdicts to `keep`.
+pub fn classify<T>(
+    engine: &Engine,
+    input: &ClassificationInput,
+    observer: &mut dyn Observer,
+    keep: impl FnOnce(Bundle<'_>) -> Answer<T>,
+) -> Answer<T> {
+    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let parameters = evaluator.parameters();
+    let model = content::model(&input.model, parameters)?;
+    let samples = content::samples(&input.samples, parameters, input.caps)?;
+    let mut listen = |p: Progress| observer.progress(p.done, p.total, p.what);
+    match &input.verdicts {
+        None => {
+            let scores = model.decision_function(evaluator, encoder, &samples, &mut listen)?;
+            keep(scores.to_bundle()?)
+        }
+        Some(verdict) => {
+            let verdicts = model.verdicts(verdict, evaluator, encoder, &samples, &mut listen)?;
+            keep(verdicts.to_bundle()?)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Evaluation keys in memory, within a budget.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, MemoryBudget};
+
+use crate::error::Answer;
+
+/// What computes with one set of keys.
+pub struct Engine {
+    /// With the keys, which it expands from their file when it uses them.
+    pub evaluator: Evaluator,
+    /// For public constants.
+    pub encoder: Encoder,
+}
+
+/// Engines that were used last. Each expands keys within its share of the budget, and those that
+/// nobody uses are dropped when the others need their memory.
+pub struct KeyCache {
+    budget: u64,
+    share: u64,
+    /// The one that was used last at the end.
+    engines: Mutex<Vec<(String, Arc<Engine>)>>,
+}
+
+impl KeyCache {
+    /// For so many jobs at a time.
+    pub fn new(budget: u64, jobs: usize) -> Self {
+        Self {
+            budget,
+            share: budget / jobs.max(1) as u64,
+            engines: Mutex::default(),
+        }
+    }
+
+    /// The engine of a key set, whose file is at `path`.
+    pub fn engine(&self, key_set: &str, path: &Path) -> Answer<Arc<Engine>> {
+        let lock = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut engines = lock();
+            if let Some(at) = engines.iter().position(|(id, _)| id == key_set) {
+                let found = engines.remove(at);
+                let engine = found.1.clone();
+                engines.push(found);
+                return Ok(engine);
+            }
+            self.make_room(&mut engines);
+        }
+        let keys = EvaluationKeys::open(path, MemoryBudget::bytes(self.share))?;
+        let evaluator = Evaluator::with_keys(keys);
+        let engine = Arc::new(Engine {
+            encoder: Encoder::new(evaluator.parameters()),
+            evaluator,
+        });
+        let mut engines = lock();
+        // Another job may have opened it meanwhile, and two would take twice the memory.
+        if let Some((_, other)) = engines.iter().find(|(id, _)| id == key_set) {
+            return Ok(other.clone());
+        }
+        engines.push((key_set.to_owned(), engine.clone()));
+        Ok(engine)
+    }
+
+    /// Drops idle engines until the new one and those in use have their shares.
+    fn make_room(&self, engines: &mut Vec<(String, Arc<Engine>)>) {
+        let in_use = |engine: &Arc<Engine>| Arc::strong_count(engine) > 1;
+        let reserved = |engines: &[(String, Arc<Engine>)]| {
+            let bytes = |(_, engine): &(String, Arc<Engine>)| match in_use(engine) {
+                true => self.share,
+                false => engine.evaluator.keys().memory_bytes(),
+            };
+            engines.iter().map(bytes).sum::<u64>() + self.share
+        };
+        while reserved(engines) > self.budget {
+            match engines.iter().position(|(_, engine)| !in_use(engine)) {
+                Some(idle) => drop(engines.remove(idle)),
+                None => return,
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyCache")
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}

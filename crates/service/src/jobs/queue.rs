@@ -1,0 +1,249 @@
+//! Claiming, keeping and finishing jobs.
+
+use serde_json::json;
+use sqlx::Row;
+
+use super::{Job, State};
+use crate::api::objects::{StoredFile, remove_files, unlink};
+use crate::api::uploads::insert_blob;
+use crate::audit::{self, Actor};
+use crate::blobs::Written;
+use crate::db::{Tx, now, to_store};
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::state::App;
+
+/// Who works on a job without a token.
+const WORKER: &str = "worker";
+/// The role of the state from which a training goes on.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// A job that this worker holds.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The job.
+    pub job: Job,
+    /// Names the holder, so that nobody else can write for it.
+    pub holder: String,
+}
+
+/// Takes the job that has waited for longest, or one whose worker is dead; only those of one kind, if that is
+/// said. Classifications, which somebody waits for, come before trainings.
+pub async fn claim(app: &App, holder: &str, only: Option<Kind>) -> Answer<Option<Lease>> {
+    let work = &app.config.work;
+    loop {
+        let mut tx = app.database.begin().await?;
+        let row = sqlx::query(
+            "UPDATE jobs SET state = 'running', lease = $1, lease_until = $2, started_at = $3, \
+             attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE kind LIKE $4 AND (state = 'queued' OR \
+             (state = 'running' AND lease_until < $3)) ORDER BY kind, created_at, id LIMIT 1) \
+             RETURNING *",
+        )
+        .bind(holder)
+        .bind(now() + work.lease.as_millis() as i64)
+        .bind(now())
+        .bind(only.map_or("%", Kind::prefix))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let job = Job::of(&row)?;
+        let cancelled = row.try_get::<i64, _>("cancel")? != 0;
+        tx.commit().await?;
+        let lease = Lease {
+            job,
+            holder: holder.to_owned(),
+        };
+        // Its worker died before it could say so, or died too often.
+        let problem = match cancelled {
+            true => Problem::cancelled(),
+            false if lease.job.attempts > work.attempts => Problem::abandoned(work.attempts),
+            false => return Ok(Some(lease)),
+        };
+        fail(app, &lease, &problem).await?;
+    }
+}
+
+/// What a worker learns when it tells that it is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// Go on.
+    GoOn,
+    /// Nobody wants the result any longer.
+    Cancelled,
+    /// Somebody else has the job.
+    Lost,
+}
+
+/// Renews a lease and tells how far the job is.
+pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) -> Answer<Pulse> {
+    let row = sqlx::query(
+        "UPDATE jobs SET lease_until = $1, done = $2, total = $3, what = $4 \
+         WHERE id = $5 AND lease = $6 AND state = 'running' RETURNING cancel",
+    )
+    .bind(now() + app.config.work.lease.as_millis() as i64)
+    .bind(done)
+    .bind(total)
+    .bind(what)
+    .bind(&lease.job.id)
+    .bind(&lease.holder)
+    .fetch_optional(app.database.pool())
+    .await?;
+    app.changed.notify_waiters();
+    Ok(match row {
+        None => Pulse::Lost,
+        Some(row) if row.try_get::<i64, _>("cancel")? != 0 => Pulse::Cancelled,
+        Some(_) => Pulse::GoOn,
+    })
+}
+
+/// Gives a job back that was not finished because the worker ends.
+pub async fn give_back(app: &App, lease: &Lease) -> Answer<()> {
+    sqlx::query(
+        "UPDATE jobs SET state = 'queued', lease = '', attempts = attempts - 1 \
+         WHERE id = $1 AND lease = $2 AND state = 'running'",
+    )
+    .bind(&lease.job.id)
+    .bind(&lease.holder)
+    .execute(app.database.pool())
+    .await?;
+    app.changed.notify_waiters();
+    Ok(())
+}
+
+/// Keeps the state of a training in place of the one before. Since it got further, the attempts count anew.
+pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Answer<Pulse> {
+    let mut tx = app.database.begin().await?;
+    let held = sqlx::query(
+        "UPDATE jobs SET attempts = 1 WHERE id = $1 AND lease = $2 AND state = 'running'",
+    )
+    .bind(&lease.job.id)
+    .bind(&lease.holder)
+    .execute(&mut *tx)
+    .await?;
+    if held.rows_affected() == 0 {
+        return Ok(Pulse::Lost);
+    }
+    let job = &lease.job;
+    let old = remove_files(&mut tx, &job.id, Some(CHECKPOINT)).await?;
+    let (bytes, checksum) = (file.bytes, &file.checksum);
+    insert_blob(
+        &mut tx,
+        blob,
+        &job.tenant,
+        &job.id,
+        CHECKPOINT,
+        bytes,
+        checksum,
+    )
+    .await?;
+    tx.commit().await?;
+    unlink(app, old).await?;
+    Ok(Pulse::GoOn)
+}
+
+/// What a job has made.
+#[derive(Debug)]
+pub struct Made {
+    /// The id of the file, which has been written.
+    pub blob: String,
+    /// The file.
+    pub file: Written,
+    /// Its role.
+    pub role: &'static str,
+    /// The object that it becomes, with its details; without one the file belongs to the job.
+    pub object: Option<(String, serde_json::Value)>,
+}
+
+/// Finishes a job with its result, unless somebody else has it by now.
+pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<()> {
+    let job = &lease.job;
+    let mut tx = app.database.begin().await?;
+    let result = made.object.as_ref().map_or("", |(id, _)| id);
+    if !finish(&mut tx, lease, State::Succeeded, result, "").await? {
+        tx.rollback().await?;
+        // The file has no row, so it goes when files are swept; sooner is better.
+        let _ = app.blobs.remove(&made.blob);
+        // If the job is still this worker's, it was cancelled at the last moment.
+        return fail(app, lease, &Problem::cancelled()).await;
+    }
+    let removed = remove_files(&mut tx, &job.id, None).await?;
+    let owner = made.object.as_ref().map_or(&job.id, |(id, _)| id);
+    if let Some((id, details)) = &made.object {
+        let token = (job.tenant.as_str(), job.token.as_str());
+        let kind = (Kind::Model, id.as_str());
+        crate::api::objects::insert(&mut tx, token, kind, &job.name, "", details).await?;
+    }
+    let (bytes, checksum) = (made.file.bytes, &made.file.checksum);
+    insert_blob(
+        &mut tx,
+        &made.blob,
+        &job.tenant,
+        owner,
+        made.role,
+        bytes,
+        checksum,
+    )
+    .await?;
+    let about = json!({"job": job.id, "role": made.role, "bytes": bytes, "checksum": checksum});
+    audit::record(&mut tx, actor(job), "result", owner, &about).await?;
+    tx.commit().await?;
+    cleaned(app, removed).await
+}
+
+/// Ends a job without a result.
+pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<()> {
+    let job = &lease.job;
+    let mut tx = app.database.begin().await?;
+    let is_cancelled = *problem == Problem::cancelled();
+    let state = if is_cancelled {
+        State::Cancelled
+    } else {
+        State::Failed
+    };
+    if !finish(&mut tx, lease, state, "", &to_store(problem)?).await? {
+        return Ok(());
+    }
+    let removed = remove_files(&mut tx, &job.id, None).await?;
+    let about = json!({"state": state, "problem": problem.kind});
+    audit::record(&mut tx, actor(job), "end", &job.id, &about).await?;
+    tx.commit().await?;
+    cleaned(app, removed).await
+}
+
+/// What a job needed and nobody else does: samples to classify, checkpoints.
+async fn cleaned(app: &App, removed: Vec<(String, StoredFile)>) -> Answer<()> {
+    app.changed.notify_waiters();
+    unlink(app, removed).await
+}
+
+async fn finish(
+    tx: &mut Tx,
+    lease: &Lease,
+    state: State,
+    result: &str,
+    problem: &str,
+) -> Answer<bool> {
+    let finished = sqlx::query(
+        "UPDATE jobs SET state = $1, result = $2, problem = $3, finished_at = $4, lease = '', \
+         done = CASE WHEN $1 = 'succeeded' THEN total ELSE done END \
+         WHERE id = $5 AND lease = $6 AND state = 'running' AND (cancel = 0 OR $1 <> 'succeeded')",
+    )
+    .bind(state.name())
+    .bind(result)
+    .bind(problem)
+    .bind(now())
+    .bind(&lease.job.id)
+    .bind(&lease.holder)
+    .execute(&mut **tx)
+    .await?;
+    Ok(finished.rows_affected() == 1)
+}
+
+fn actor(job: &Job) -> Actor<'_> {
+    Actor {
+        tenant: &job.tenant,
+        token: WORKER,
+    }
+}

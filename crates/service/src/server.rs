@@ -1,0 +1,249 @@
+//! A running server.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use serde_json::json;
+use sqlx::Row;
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::audit::{self, Actor};
+use crate::auth::{NewToken, Scope, issue};
+use crate::blobs::create_private_dir;
+use crate::config::Config;
+use crate::db::now;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::jobs::Workers;
+use crate::state::{App, Service, StartError};
+use crate::tls::Tls;
+
+/// How long a connection may take to send the head of a request.
+const HEAD: Duration = Duration::from_secs(15);
+/// How long requests that are under way may take when the server ends.
+const GRACE: Duration = Duration::from_secs(20);
+/// How often what has expired is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+/// Who acts on the machine itself.
+const OPERATOR: &str = "operator";
+
+/// A server that answers requests and works.
+#[derive(Debug)]
+pub struct Server {
+    app: App,
+    address: SocketAddr,
+    fingerprint: String,
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<std::io::Result<()>>,
+    sweeping: JoinHandle<()>,
+    workers: Workers,
+    metrics: Option<(SocketAddr, JoinHandle<std::io::Result<()>>)>,
+    /// Locked as long as the server runs.
+    _lock: File,
+}
+
+impl Server {
+    /// Starts a server, which listens when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        create_private_dir(&config.data)?;
+        let lock = File::create(config.data.join("lock"))?;
+        lock.try_lock().map_err(|_| StartError::InUse)?;
+        let tls = Tls::open(&config)?;
+        let metrics = config.metrics.map(TcpListener::bind).transpose()?;
+        let listener = TcpListener::bind(config.listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let app = Service::open(config).await?;
+        app.sweep().await?;
+
+        let handle = Handle::new();
+        let config = RustlsConfig::from_config(tls.config);
+        let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle.clone());
+        // What is not negotiated is not spoken, even if a client begins with it.
+        let http1_only = server.http_builder().clone().http1_only();
+        *server.http_builder() = http1_only;
+        let mut http = server.http_builder().http1();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        let routes = api::router(app.clone()).into_make_service();
+        let serving = tokio::spawn(server.serve(routes));
+        let sweeper = app.clone();
+        let sweeping = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                // What failed is in the log, and is tried again.
+                let _ = sweeper.sweep().await;
+            }
+        });
+        let workers = Workers::start(&app)?;
+        let metrics = match metrics {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                let routes = crate::metrics::router(app.clone()).into_make_service();
+                let server = axum_server::from_tcp(listener)?.handle(handle.clone());
+                Some((address, tokio::spawn(server.serve(routes))))
+            }
+            None => None,
+        };
+        Ok(Self {
+            metrics,
+            app,
+            address,
+            fingerprint: tls.fingerprint,
+            handle,
+            serving,
+            sweeping,
+            workers,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are to be had, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The fingerprint of its certificate, for clients to pin.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// What operators can do.
+    pub fn operator(&self) -> Operator {
+        Operator {
+            app: self.app.clone(),
+        }
+    }
+
+    /// Ends it: no new connections, requests that are under way get some time, jobs are given back.
+    pub async fn stop(self) {
+        self.handle.graceful_shutdown(Some(GRACE));
+        self.sweeping.abort();
+        self.workers.stop().await;
+        let _ = self.serving.await;
+        if let Some((_, serving)) = self.metrics {
+            let _ = serving.await;
+        }
+        self.app.database.close().await;
+    }
+}
+
+/// Workers in a process of their own, beside a server that uses the same folder and database.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    app: App,
+    workers: Workers,
+}
+
+impl WorkerProcess {
+    /// Starts as many workers as the configuration says.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let app = Service::open(config).await?;
+        let workers = Workers::start(&app)?;
+        Ok(Self { app, workers })
+    }
+
+    /// Ends them: jobs are given back.
+    pub async fn stop(self) {
+        self.workers.stop().await;
+        self.app.database.close().await;
+    }
+}
+
+/// What is done on the machine of the server, by whoever may read its folder.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    app: App,
+}
+
+impl Operator {
+    /// Opens the folder and database of a server, which may be running.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let app = Service::open(config).await?;
+        Ok(Self { app })
+    }
+
+    /// The names of all tenants.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn tenants(&self) -> Answer<Vec<String>> {
+        let rows = sqlx::query("SELECT name FROM tenants ORDER BY name")
+            .fetch_all(self.app.database.pool())
+            .await?;
+        let name = |row: &sqlx::any::AnyRow| Ok(row.try_get("name")?);
+        rows.iter().map(name).collect()
+    }
+
+    /// A new tenant with its first token, which is an owner's.
+    ///
+    /// # Errors
+    /// 409 if there is a tenant of this name.
+    pub async fn add_tenant(&self, name: &str, quota: Option<u64>) -> Answer<NewToken> {
+        let is_fit = |name: &str| {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            (1..=64).contains(&name.len()) && name.bytes().all(fits)
+        };
+        if !is_fit(name) {
+            let message = "the name of a tenant has 1 to 64 lower-case letters, digits and hyphens";
+            return Err(Problem::unacceptable(message));
+        }
+        let mut tx = self.app.database.begin().await?;
+        let there: Option<String> = sqlx::query_scalar("SELECT id FROM tenants WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if there.is_some() {
+            return Err(Problem::conflict(format!(
+                "there is a tenant {name} already"
+            )));
+        }
+        let id = Kind::Tenant.new_id()?;
+        let quota = quota.unwrap_or(self.app.config.limits.storage_bytes);
+        sqlx::query(
+            "INSERT INTO tenants (id, name, created_at, storage_quota) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(&id)
+        .bind(name)
+        .bind(now())
+        .bind(quota.min(i64::MAX as u64) as i64)
+        .execute(&mut *tx)
+        .await?;
+        let token = issue(&mut tx, &id, "first", &[Scope::Owner], 0).await?;
+        let actor = Actor {
+            tenant: &id,
+            token: OPERATOR,
+        };
+        let about = json!({"name": name, "quota": quota, "token": token.id});
+        audit::record(&mut tx, actor, "admit", &id, &about).await?;
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    /// Verifies the audit log; `known` is the number and hash of a record that were kept elsewhere.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn verify_audit(&self, known: Option<(i64, &str)>) -> Answer<audit::Verification> {
+        Ok(audit::verify(&self.app.database, known).await?)
+    }
+}

@@ -1,0 +1,312 @@
+//! A server in a temporary folder, and the people around it.
+
+pub mod raw;
+
+use std::net::SocketAddr;
+
+use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{
+    Decryptor, Encoder, Encryptor, KeyGenerator, Parameters, ParametersLiteral, PublicKey,
+    SecretDistribution, SecretKey,
+};
+use tapetum_learn::*;
+use tapetum_service::client::{Client, JobKind, Trust};
+use tapetum_service::{Config, JobView, Object, Server};
+use tempfile::TempDir;
+
+/// A server that ends with the test.
+pub struct Place {
+    pub folder: TempDir,
+    pub server: Server,
+    pub tokens: Vec<String>,
+}
+
+/// The settings of tests.
+pub fn config(folder: &TempDir) -> Config {
+    let mut config = Config::new(folder.path(), SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.work.lease = std::time::Duration::from_secs(2);
+    config
+}
+
+impl Place {
+    /// A server with two tenants.
+    pub async fn new(set: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(&folder);
+        set(&mut config);
+        let server = Server::start(config).await.unwrap();
+        let mut tokens = Vec::new();
+        for name in ["first", "second"] {
+            let token = server.operator().add_tenant(name, None).await.unwrap();
+            tokens.push(token.token);
+        }
+        Self {
+            folder,
+            server,
+            tokens,
+        }
+    }
+
+    /// A client with this token.
+    pub fn client(&self, token: &str) -> Client {
+        let trust = Trust::Fingerprint(self.server.fingerprint().to_owned());
+        let url = format!("https://{}", self.server.address());
+        Client::new(&url, &trust, token).unwrap()
+    }
+
+    /// The owner of the first tenant.
+    pub fn owner(&self) -> Client {
+        self.client(&self.tokens[0])
+    }
+}
+
+/// Samples of two classes, all of them different, with a constant feature at the end.
+pub struct Data {
+    pub values: Vec<f64>,
+    pub labels: Vec<bool>,
+    pub cols: usize,
+}
+
+impl Data {
+    pub fn new(rows: usize, cols: usize) -> Self {
+        let mut values = Vec::new();
+        let labels: Vec<_> = (0..rows).map(|row| row % 3 == 0).collect();
+        for (row, &label) in labels.iter().enumerate() {
+            for col in 0..cols - 1 {
+                let mean = if label { 0.6 } else { -0.4 } * (col as f64 + 1.0).sin();
+                values.push(mean + 0.7 * ((row * 37 + col * 101 + 13) as f64).sin());
+            }
+            values.push(1.0);
+        }
+        Self {
+            values,
+            labels,
+            cols,
+        }
+    }
+
+    pub fn features(&self) -> Features<'_> {
+        Features::new(&self.values, self.cols).unwrap()
+    }
+
+    pub fn class_labels(&self) -> ClassLabels {
+        ClassLabels::new(self.labels.clone()).unwrap()
+    }
+
+    /// Some of the samples.
+    pub fn part(&self, rows: std::ops::Range<usize>) -> Self {
+        Self {
+            values: self.values[rows.start * self.cols..rows.end * self.cols].to_vec(),
+            labels: self.labels[rows].to_vec(),
+            cols: self.cols,
+        }
+    }
+}
+
+/// Whoever has the secret key.
+pub struct Owner {
+    pub parameters: Parameters,
+    pub recipe: Recipe,
+    pub secret: SecretKey,
+    pub public: PublicKey,
+    pub encoder: Encoder,
+    pub evaluation_keys: Vec<u8>,
+}
+
+impl Owner {
+    /// For linear means on five features, in a small ring.
+    pub fn linear_means() -> Self {
+        let recipe = |levels| Recipe {
+            learner: Learner::LinearMeans,
+            columns: 5,
+            block_cols: 8,
+            verdicts: None,
+            levels,
+        };
+        Self::new(13, 27, 5, recipe)
+    }
+
+    /// For logistic regression in mini-batches.
+    pub fn mini_batches(rows: usize) -> Self {
+        let config = LogisticRegressionConfig {
+            iterations: 2,
+            interval: 8.0,
+            steps: StepSchedule::Constant(2.0),
+            batches: Some(MiniBatches {
+                rows,
+                ..MiniBatches::default()
+            }),
+            ..LogisticRegressionConfig::default()
+        };
+        let recipe = |levels| Recipe {
+            learner: Learner::Logistic(config),
+            columns: 5,
+            block_cols: 8,
+            verdicts: None,
+            levels,
+        };
+        Self::new(14, 30, 10, recipe)
+    }
+
+    fn new(
+        log_n: u32,
+        log_scale: u32,
+        levels: usize,
+        recipe: impl FnOnce(usize) -> Recipe,
+    ) -> Self {
+        let mut q_bits = vec![log_scale + 8];
+        q_bits.resize(levels + 1, log_scale);
+        let parameters = Parameters::new(ParametersLiteral {
+            log_n,
+            q_bits,
+            p_bits: vec![log_scale + 9],
+            log_scale,
+            secret: SecretDistribution::UniformTernary,
+            bootstrapping: None,
+        })
+        .unwrap();
+        let recipe = recipe(levels);
+        recipe.check(&parameters).unwrap();
+        let secret = SecretKey::generate(&parameters).unwrap();
+        let mut generator = KeyGenerator::new(&secret).unwrap();
+        let keys = generator
+            .evaluation_keys(&recipe.keys(&parameters).unwrap())
+            .unwrap();
+        Self {
+            public: generator.public_key().unwrap(),
+            encoder: Encoder::new(&parameters),
+            evaluation_keys: keys.to_bytes(),
+            parameters,
+            recipe,
+            secret,
+        }
+    }
+
+    /// Samples with encrypted labels, as a part of a data set.
+    pub fn part(&self, encryptor: &Encryptor, data: &Data) -> Vec<u8> {
+        let block_rows = self.parameters.slots() / self.recipe.block_cols;
+        let rows = data.labels.len();
+        let layout = Layout::new(rows, data.cols, block_rows, self.recipe.block_cols).unwrap();
+        let (encoder, level) = (&self.encoder, self.recipe.levels);
+        let matrix = EncryptedMatrix::encrypt(
+            &data.features(),
+            layout,
+            level,
+            encoder,
+            encryptor,
+            &mut |_| (),
+        );
+        let labels = EncryptedLabels::encrypt(
+            &data.class_labels(),
+            layout,
+            level,
+            encoder,
+            encryptor,
+            &mut |_| (),
+        );
+        let mut bytes = matrix.unwrap().to_bundle().unwrap().to_bytes();
+        bytes.extend(labels.unwrap().to_bundle().unwrap().to_bytes());
+        bytes
+    }
+
+    /// Samples to be classified.
+    pub fn samples(&self, encryptor: &Encryptor, data: &Data) -> Vec<u8> {
+        let (rows, slots) = (data.labels.len(), self.parameters.slots());
+        let layout = Layout::for_samples(rows, data.cols, slots, self.recipe.block_cols).unwrap();
+        let level = LinearModel::SAMPLE_LEVEL;
+        let encoder = &self.encoder;
+        EncryptedMatrix::encrypt(
+            &data.features(),
+            layout,
+            level,
+            encoder,
+            encryptor,
+            &mut |_| (),
+        )
+        .unwrap()
+        .to_bundle()
+        .unwrap()
+        .to_bytes()
+    }
+
+    /// Scores from their file.
+    pub fn decrypt(&self, bytes: &[u8]) -> Vec<f64> {
+        let bundle = Bundle::from_bytes(&self.parameters, bytes).unwrap();
+        let scores = EncryptedScores::from_bundle(bundle).unwrap();
+        scores
+            .decrypt(&Decryptor::new(&self.secret), &self.encoder)
+            .unwrap()
+    }
+
+    /// The scores that training and classification in the clear give.
+    pub fn twin(&self, train: &Data, test: &Data) -> Vec<f64> {
+        let estimator = self.recipe.learner.estimator().unwrap();
+        let simulation = estimator
+            .simulate(&train.features(), &train.class_labels())
+            .unwrap();
+        simulation
+            .model
+            .decision_function(&test.features())
+            .unwrap()
+    }
+
+    /// Sends parameters and keys. Returns the ids of parameter set, key set and an empty data set.
+    pub async fn settle(&self, client: &Client) -> (String, String, String) {
+        let upload = client
+            .upload_bytes(self.parameters.to_bytes())
+            .await
+            .unwrap();
+        let parameters = client
+            .create_parameter_set("small", &upload)
+            .await
+            .unwrap()
+            .id;
+        let evaluation = client
+            .upload_bytes(self.evaluation_keys.clone())
+            .await
+            .unwrap();
+        let public = client.upload_bytes(self.public.to_bytes()).await.unwrap();
+        let keys = client
+            .create_key_set("keys", &parameters, &evaluation, Some(&public))
+            .await;
+        let set = client
+            .create_data_set("animals", &parameters, &self.recipe)
+            .await
+            .unwrap();
+        (parameters, keys.unwrap().id, set.id)
+    }
+
+    /// Sends a part.
+    pub async fn append(&self, client: &Client, set: &str, data: &Data) -> Object {
+        let part = self.part(&Encryptor::with_secret_key(&self.secret), data);
+        let upload = client.upload_bytes(part).await.unwrap();
+        client.append(set, "", &upload).await.unwrap()
+    }
+
+    /// Has samples classified, and decrypts their scores.
+    pub async fn classify(&self, client: &Client, model: &str, data: &Data) -> Vec<f64> {
+        let samples = self.samples(&Encryptor::with_public_key(&self.public), data);
+        let upload = client.upload_bytes(samples).await.unwrap();
+        let job = client.classify("", model, &upload).await.unwrap();
+        finish(client, JobKind::Classification, &job.id).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores");
+        client.scores(&job.id, &path).await.unwrap();
+        self.decrypt(&std::fs::read(path).unwrap())
+    }
+}
+
+/// Waits until a job has succeeded.
+pub async fn finish(client: &Client, kind: JobKind, id: &str) -> JobView {
+    client.finish(kind, id, &mut |_| ()).await.unwrap()
+}
+
+/// The scores are those of the twin, up to what encryption adds.
+#[track_caller]
+pub fn assert_close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    let worst = differences.fold(0.0, f64::max);
+    let largest = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+    assert!(worst < 1e-2 && largest > 0.1, "{worst} of {largest}");
+}

@@ -1,0 +1,216 @@
+//! Jobs wait, run, are cancelled, and outlive their workers.
+
+use std::time::Duration;
+
+use crate::common::raw::post;
+use crate::common::{Data, Owner, Place, assert_close, config, finish};
+use serde_json::json;
+use sqlx::SqlitePool;
+use tapetum_service::client::{Client, JobKind};
+use tapetum_service::{JobView, Server, State, WorkerProcess};
+
+/// The database of a place, to do to it what only a crash would do.
+async fn database(place: &Place) -> SqlitePool {
+    let path = place.folder.path().join("service.db");
+    SqlitePool::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap()
+}
+
+async fn execute(database: &SqlitePool, statement: &'static str, id: &str) {
+    sqlx::query(statement)
+        .bind(id)
+        .execute(database)
+        .await
+        .unwrap();
+}
+
+/// A worker beside the server, which has none.
+async fn worker(place: &Place) -> WorkerProcess {
+    WorkerProcess::start(config(&place.folder)).await.unwrap()
+}
+
+async fn until(client: &Client, id: &str, holds: impl Fn(&JobView) -> bool) -> JobView {
+    for _ in 0..3000 {
+        let job = client.job(JobKind::Training, id, 0.0).await.unwrap();
+        if holds(&job) {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", client.job(JobKind::Training, id, 0.0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_keeps_its_word() {
+    let place = Place::new(|config| {
+        config.work.jobs = 0;
+        config.limits.jobs_of_tenant = 3;
+    })
+    .await;
+    let client = place.owner();
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let (_, keys, set) = owner.settle(&client).await;
+    let data = Data::new(60, 5);
+    owner.append(&client, &set, &data).await;
+    let database = database(&place).await;
+
+    let body = json!({"data_set": set, "key_set": keys});
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let job = client.train("", &set, &keys).await.unwrap();
+        assert_eq!((job.state, job.attempts), (State::Queued, 0));
+        ids.push(job.id);
+    }
+    let refused = post(&place, &place.tokens[0], "/v1/training-jobs", &body).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "5"));
+    // What waits needs what it was given.
+    let needed = client.delete("data-sets", &set).await.unwrap_err();
+    assert_eq!(needed.problem().unwrap().status, 409);
+
+    // One is cancelled while it waits. The others were begun by workers that are dead: one of them once, the
+    // other as often as it may be.
+    let cancelled = client.cancel(JobKind::Training, &ids[0]).await.unwrap();
+    assert_eq!(cancelled.state, State::Cancelled);
+    execute(
+        &database,
+        "UPDATE jobs SET state = 'running', lease = 'x', attempts = 1 WHERE id = $1",
+        &ids[1],
+    )
+    .await;
+    execute(
+        &database,
+        "UPDATE jobs SET state = 'running', lease = 'x', attempts = 5 WHERE id = $1",
+        &ids[2],
+    )
+    .await;
+    let workers = worker(&place).await;
+    let job = finish(&client, JobKind::Training, &ids[1]).await;
+    assert_eq!(job.attempts, 2);
+    let job = until(&client, &ids[2], |job| job.state.is_final()).await;
+    assert_eq!(job.state, State::Failed);
+    assert_eq!(job.problem.unwrap().kind, "urn:tapetum:problem:abandoned");
+    assert_eq!(
+        client
+            .job(JobKind::Training, &ids[0], 0.0)
+            .await
+            .unwrap()
+            .state,
+        State::Cancelled
+    );
+
+    // Keys that lack something: the job fails, and says why.
+    let none = tapetum_ckks::EvaluationKeys::none(&owner.parameters).to_bytes();
+    let none = client.upload_bytes(none).await.unwrap();
+    let parameters =
+        client.object("key-sets", &keys).await.unwrap().details["parameter_set"].clone();
+    let none = client
+        .create_key_set("", parameters.as_str().unwrap(), &none, None)
+        .await
+        .unwrap()
+        .id;
+    let job = client.train("", &set, &none).await.unwrap();
+    let job = until(&client, &job.id, |job| job.state.is_final()).await;
+    assert_eq!(job.state, State::Failed);
+    assert!(job.problem.unwrap().detail.contains("evaluation keys lack"));
+    workers.stop().await;
+    place.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_training_outlives_its_workers() {
+    let place = Place::new(|config| config.work.jobs = 0).await;
+    let client = place.owner();
+    let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(300))
+        .await
+        .unwrap();
+    let (_, keys, set) = owner.settle(&client).await;
+    let data = Data::new(600, 5);
+    for rows in [0..300, 300..600] {
+        owner.append(&client, &set, &data.part(rows)).await;
+    }
+    let database = database(&place).await;
+    let checksum = async |job: &JobView| {
+        let model = client
+            .object("models", job.result.as_ref().unwrap())
+            .await
+            .unwrap();
+        model.files[0].checksum.clone()
+    };
+
+    // Without an interruption.
+    let workers = worker(&place).await;
+    let whole = client.train("", &set, &keys).await.unwrap();
+    let whole = finish(&client, JobKind::Training, &whole.id).await;
+    let expected = checksum(&whole).await;
+    let scores = owner
+        .classify(&client, whole.result.as_ref().unwrap(), &data.part(0..30))
+        .await;
+    assert_close(&scores, &owner.twin(&data, &data.part(0..30)));
+
+    // Its worker ends after the first iteration, and another goes on from there.
+    let job = client.train("", &set, &keys).await.unwrap();
+    until(&client, &job.id, |job| job.progress.done >= 1000).await;
+    workers.stop().await;
+    let given_back = client.job(JobKind::Training, &job.id, 0.0).await.unwrap();
+    assert_eq!(given_back.state, State::Queued);
+    assert!(given_back.progress.done < 2000, "{given_back:?}");
+    let checkpoints = "SELECT COUNT(*) FROM blobs WHERE object = $1 AND role = 'checkpoint'";
+    let kept: i64 = sqlx::query_scalar(checkpoints)
+        .bind(&job.id)
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    assert_eq!(kept, 1);
+    let workers = worker(&place).await;
+    let done = finish(&client, JobKind::Training, &job.id).await;
+    assert_eq!(checksum(&done).await, expected);
+    let kept: i64 = sqlx::query_scalar(checkpoints)
+        .bind(&job.id)
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
+
+    // A worker that has lost its lease writes nothing; when the other one dies, the job is done after all.
+    let job = client.train("", &set, &keys).await.unwrap();
+    until(&client, &job.id, |job| job.progress.done > 0).await;
+    let steal = "UPDATE jobs SET lease = 'thief', lease_until = lease_until + 100000 WHERE id = $1";
+    execute(&database, steal, &job.id).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stolen = client.job(JobKind::Training, &job.id, 0.0).await.unwrap();
+    assert_eq!((stolen.state, stolen.result), (State::Running, None));
+    execute(
+        &database,
+        "UPDATE jobs SET lease_until = 0 WHERE id = $1",
+        &job.id,
+    )
+    .await;
+    let done = finish(&client, JobKind::Training, &job.id).await;
+    assert_eq!(checksum(&done).await, expected);
+
+    // One that runs is cancelled, and nothing of it is left.
+    let job = client.train("", &set, &keys).await.unwrap();
+    until(&client, &job.id, |job| job.progress.done > 0).await;
+    client.cancel(JobKind::Training, &job.id).await.unwrap();
+    let ended = until(&client, &job.id, |job| job.state.is_final()).await;
+    assert_eq!(ended.state, State::Cancelled);
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM blobs WHERE object = $1")
+        .bind(&job.id)
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+
+    // A second server in the same folder is refused; after the first has ended it finds all that was there.
+    let again = Server::start(config(&place.folder)).await;
+    assert!(matches!(again, Err(tapetum_service::StartError::InUse)));
+    workers.stop().await;
+    place.server.stop().await;
+    let server = Server::start(config(&place.folder)).await.unwrap();
+    let log = server.operator().verify_audit(None).await.unwrap();
+    assert!(log.broken.is_none() && log.records > 15, "{log:?}");
+    server.stop().await;
+}

@@ -1,0 +1,9 @@
+//! A real server, over TLS, with its database and files in a temporary folder.
+
+mod common;
+mod crash;
+mod hostile;
+mod jobs;
+mod operations;
+mod training;
+mod uploads;

@@ -1,0 +1,107 @@
+//! What operators and machines look at.
+
+use crate::common::Place;
+use crate::common::raw::send;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Every operation of the document is known to the server, under the name and method that it says. Nothing
+/// is answered without a token but what the document says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_describes_the_server() {
+    let place = Place::new(|_| ()).await;
+    let document = send(&place, "", "GET", "/openapi.json", &[], "")
+        .await
+        .json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut operations = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let path = path.replace("{id}", "xyz").replace("{part}", "xyz");
+            let method = method.to_uppercase();
+            let found = send(&place, "", &method, &path, &[], "").await;
+            let is_open = operation["security"] == Value::Array(vec![]);
+            match is_open {
+                true => assert!(
+                    (200..300).contains(&found.status),
+                    "{method} {path} {}",
+                    found.status
+                ),
+                false => assert!(
+                    [401, 412].contains(&found.status),
+                    "{method} {path} {}",
+                    found.status
+                ),
+            }
+            // A method that the document does not have is refused.
+            operations += 1;
+        }
+        let path = path.replace("{id}", "xyz").replace("{part}", "xyz");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if methods.get(method.to_lowercase()).is_none() {
+                let found = send(&place, "", method, &path, &[], "").await;
+                assert_eq!(found.status, 405, "{method} {path} is not in the document");
+            }
+        }
+    }
+    assert!(operations > 40, "{operations}");
+    // All references lead somewhere.
+    check_references(&document, &document);
+    place.server.stop().await;
+}
+
+fn check_references(document: &Value, part: &Value) {
+    match part {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "$ref" {
+                    let pointer = value.as_str().unwrap().trim_start_matches('#');
+                    assert!(document.pointer(pointer).is_some(), "{pointer}");
+                }
+                check_references(document, value);
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| check_references(document, item)),
+        _ => (),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_for_the_operator_only() {
+    let place = Place::new(|config| config.metrics = Some(([127, 0, 0, 1], 0).into())).await;
+    place.owner().whoami().await.unwrap();
+    assert_eq!(
+        send(&place, "", "GET", "/health/live", &[], "")
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        send(&place, &place.tokens[0], "GET", "/metrics", &[], "")
+            .await
+            .status,
+        404
+    );
+
+    let address = place.server.metrics_address().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    for line in [
+        "tapetum_requests_total{status=\"2xx\"} 2",
+        "tapetum_requests_total{status=\"4xx\"} 1",
+        "tapetum_tenants 2",
+        "tapetum_jobs_queued 0",
+        "tapetum_stored_bytes 0",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    // No name of a tenant, and no token.
+    assert!(!text.contains("first") && !text.contains("tpt_"));
+    place.server.stop().await;
+}

@@ -13,8 +13,9 @@ use zeroize::Zeroize;
 
 use crate::modulus::Residue;
 
-/// The pool keeps at most this many residues: 1 GiB.
-const MAX_POOLED: usize = 1 << 27;
+/// The pool keeps at most this many residues, 2 GiB, and so what the tides of a bootstrapping free
+/// and want again: with 1 GiB a tenth of its time went into fresh pages.
+const MAX_POOLED: usize = 1 << 28;
 /// Smaller buffers are left to the allocator, which is good at them, and to chance.
 const MIN_POOLED: usize = 1 << 11;
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::wire::{Bundle, Header, inspect};
 use tapetum_ckks::{Decryptor, Encoder};
-use tapetum_learn::{EncryptedScores, EncryptedVerdicts, LinearModel};
+use tapetum_learn::{EncryptedScores, EncryptedVerdicts, LearnError, LinearModel};
 
 use crate::args::Decrypt;
 use crate::failure::Failure;
@@ -16,9 +16,6 @@ use crate::roles::FEATURES;
 use crate::roles::owner::Owner;
 use crate::verdicts::Verdicts;
 use crate::{files, model_file, plots};
-
-/// Scores are real: imaginary parts are noise, far below this part of the largest score.
-const IMAGINARY: f64 = 1.0 / 64.0;
 
 /// What was decrypted.
 #[derive(Debug, Serialize)]
@@ -167,25 +164,17 @@ pub fn answer(owner: &Path, path: &Path) -> Result<Answer> {
     };
     let scores = scores.with_context(unusable)?;
     let (decryptor, encoder) = (Decryptor::new(&owner.secret), Encoder::new(parameters));
-    let mut slots = Vec::with_capacity(scores.ciphertexts().len());
-    let (mut largest, mut imaginary) = (0.0, 0.0);
-    for ciphertext in scores.ciphertexts() {
-        let decoded = encoder.decode_complex(&decryptor.decrypt(ciphertext)?);
-        for slot in &decoded {
-            largest = f64::max(largest, slot.re.abs());
-            imaginary = f64::max(imaginary, slot.im.abs());
-        }
-        slots.push(decoded.into_iter().map(|slot| slot.re).collect());
-    }
-    // With another key, real and imaginary parts alike are random and huge.
-    if imaginary > IMAGINARY * f64::max(largest, 1.0) {
-        let message = format!(
-            "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, or \
-             values left their range in training, which `tapetum simulate` would show",
-            path.display()
-        );
-        return Err(Failure::Role(message).into());
-    }
+    let slots = scores
+        .open(&decryptor, &encoder)
+        .map_err(|error| match error {
+            LearnError::OtherKey => Failure::Role(format!(
+                "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, or \
+                 values left their range in training, which `tapetum simulate` would show",
+                path.display()
+            ))
+            .into(),
+            error => anyhow::Error::new(error),
+        })?;
     Ok(Answer {
         encrypted: scores,
         slots,

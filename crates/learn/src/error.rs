@@ -137,6 +137,12 @@ pub enum LearnError {
         /// What is allowed.
         bound: f64,
     },
+    /// Scores that decrypt to what no scores are.
+    #[error(
+        "these do not decrypt to scores: they were made with other keys than this secret key's, or \
+         values left their range in training, which a simulation would show"
+    )]
+    OtherKey,
     /// A checkpoint of another training.
     #[error(
         "the checkpoint is of a training with other settings, keys or data: resume with those, or \

@@ -192,6 +192,42 @@ impl Recipe {
         Layout::new(1, self.columns, block_rows, self.block_cols)
     }
 
+    /// The layout of `rows` samples for training, and the level to encrypt them at.
+    ///
+    /// # Errors
+    /// [`LearnError`] if so many cannot be packed.
+    pub fn training_shape(
+        &self,
+        rows: usize,
+        parameters: &Parameters,
+    ) -> Result<(Layout, usize), LearnError> {
+        let block_rows = parameters.slots() / self.block_cols.max(1);
+        let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
+        let level = match self.learner.descent()? {
+            Some(descent) => {
+                let task = Task::two_classes(LabelKind::Encrypted);
+                descent.batch_level(&layout, task, self.refresh_levels(parameters)?)?
+            }
+            None => self.levels,
+        };
+        Ok((layout, level))
+    }
+
+    /// The layout of `rows` samples to be classified, and the level to encrypt them at.
+    ///
+    /// # Errors
+    /// As [`training_shape`](Self::training_shape).
+    pub fn sample_shape(
+        &self,
+        rows: usize,
+        parameters: &Parameters,
+    ) -> Result<(Layout, usize), LearnError> {
+        let slots = parameters.slots();
+        let layout = Layout::for_samples(rows, self.columns, slots, self.block_cols)?;
+        let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
+        Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
+    }
+
     /// How weights are bootstrapped, if they are.
     ///
     /// # Errors
@@ -211,6 +247,14 @@ impl Recipe {
             }
             _ => Ok(None),
         }
+    }
+
+    fn refresh_levels(&self, parameters: &Parameters) -> Result<Option<RefreshLevels>, LearnError> {
+        let plan = self.bootstrapping(parameters)?;
+        Ok(plan.map(|plan| RefreshLevels {
+            input: plan.input_level(),
+            output: plan.output_level(),
+        }))
     }
 
     /// All evaluation keys.
@@ -245,10 +289,7 @@ impl Recipe {
         let single = Layout::for_samples(1, self.columns, layout.slots(), self.block_cols)?;
         let classification = LinearModel::requirements(&single, self.block_cols, 2)?;
         if let Some(descent) = self.learner.descent()? {
-            let refresh = self.bootstrapping(parameters)?.map(|plan| RefreshLevels {
-                input: plan.input_level(),
-                output: plan.output_level(),
-            });
+            let refresh = self.refresh_levels(parameters)?;
             let mut needs = descent.requirements(&layout, task, refresh)?;
             needs.rotations.extend(classification.rotations);
             return Ok(needs);

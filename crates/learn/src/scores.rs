@@ -8,6 +8,9 @@ use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_vectors;
 
+/// Imaginary parts of scores are noise, far below this part of the largest score.
+const IMAGINARY: f64 = 1.0 / 64.0;
+
 /// The scores of samples under encryption, one slot a score and zero in all other slots.
 ///
 /// The scores of up to `block_cols` rows of blocks share a ciphertext. Those of the first lie in
@@ -121,6 +124,33 @@ impl EncryptedScores {
             .map(|ciphertext| Ok(encoder.decode(&decryptor.decrypt(ciphertext)?)))
             .collect::<Result<Vec<_>, LearnError>>()?;
         self.decode(&slots)
+    }
+
+    /// The decrypted slots of each ciphertext, after a look at what cannot be: scores are real.
+    ///
+    /// # Errors
+    /// [`LearnError::Decryption`] if the key is of other parameters, [`LearnError::OtherKey`] if
+    /// imaginary parts are as large as only those of random numbers are.
+    pub fn open(
+        &self,
+        decryptor: &Decryptor,
+        encoder: &Encoder,
+    ) -> Result<Vec<Vec<f64>>, LearnError> {
+        let (mut largest, mut imaginary) = (0.0, 0.0);
+        let mut slots = Vec::with_capacity(self.ciphertexts.len());
+        for ciphertext in &self.ciphertexts {
+            let decoded = encoder.decode_complex(&decryptor.decrypt(ciphertext)?);
+            for slot in &decoded {
+                largest = f64::max(largest, slot.re.abs());
+                imaginary = f64::max(imaginary, slot.im.abs());
+            }
+            slots.push(decoded.into_iter().map(|slot| slot.re).collect());
+        }
+        // With another key, real and imaginary parts alike are random and huge.
+        match imaginary > IMAGINARY * f64::max(largest, 1.0) {
+            true => Err(LearnError::OtherKey),
+            false => Ok(slots),
+        }
     }
 
     /// The scores in the order of the samples, from the decrypted slots of each ciphertext.

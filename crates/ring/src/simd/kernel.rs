@@ -22,6 +22,7 @@ pub(super) enum InstructionSet {
 /// The instruction sets with fused multiply-add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VectorSet {
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -53,7 +54,8 @@ impl Kernel {
 
     /// All that run on this machine, the fastest first.
     pub fn available() -> Vec<Self> {
-        let mut kernels = Vec::new();
+        #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
+        let mut kernels: Vec<VectorSet> = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {

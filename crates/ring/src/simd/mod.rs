@@ -6,6 +6,8 @@
 
 // The only unsafe code of the project: intrinsics, and calls into code for a detected CPU.
 #![allow(unsafe_code)]
+// Features of a WebAssembly module are checked as a whole before it runs.
+#![cfg_attr(target_arch = "wasm32", allow(unused_unsafe))]
 
 mod accumulate;
 #[cfg(target_arch = "x86_64")]

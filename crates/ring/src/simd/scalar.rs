@@ -80,3 +80,6 @@ impl Lanes for Scalar {
 super::entry_points!(Scalar, "fma,sse4.1");
 #[cfg(target_arch = "aarch64")]
 super::entry_points!(Scalar, "neon");
+// There it is compiled but never chosen: the fused multiply-add is done in software.
+#[cfg(target_arch = "wasm32")]
+super::entry_points!(Scalar, "simd128");

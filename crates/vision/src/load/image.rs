@@ -11,15 +11,27 @@ use std::path::Path;
 /// of ITU-R BT.709, transparency is ignored, sixteen bits are reduced to eight.
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<GreyImage, Error> {
     let bytes = read_capped(open(path)?, limits.image_bytes, path)?;
+    picture(path, &bytes, limits)
+}
+
+/// An image file that is in memory, as every loader reads it; errors call it `path`.
+pub fn picture(path: &Path, bytes: &[u8], limits: &Limits) -> Result<GreyImage, Error> {
+    if bytes.len() as u64 > limits.image_bytes {
+        return Err(Error::too_large(
+            path,
+            "the number of bytes",
+            limits.image_bytes,
+        ));
+    }
     let not_an_image = |reason: String| Error::NotAnImage {
         path: path.to_path_buf(),
         reason,
     };
-    let mut reader = ImageReader::new(Cursor::new(&bytes))
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|e| Error::io(path, e))?;
     match reader.format() {
-        Some(ImageFormat::Jpeg) if !jpeg::is_whole(&bytes) => {
+        Some(ImageFormat::Jpeg) if !jpeg::is_whole(bytes) => {
             return Err(not_an_image("the JPEG data end too early".to_owned()));
         }
         Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP) => {}

@@ -15,6 +15,7 @@ pub use self::csv::{csv_table, csv_unlabeled};
 pub use self::folder::{images_by_name, labeled_folders, unlabeled_images};
 pub use self::idx::idx;
 pub(crate) use self::idx::idx_parts;
+pub use self::image::picture;
 pub use self::npz::{npy_pair, npz};
 
 use crate::Error;

@@ -19,6 +19,8 @@ pub struct Config {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Where metrics are to be had, without TLS and token: an address that only the operator reaches.
     pub metrics: Option<SocketAddr>,
+    /// The folder of the browser's page, if there is to be one.
+    pub page: Option<PathBuf>,
     /// What callers may ask for.
     pub limits: Limits,
     /// Settings of the workers in this process.
@@ -35,6 +37,7 @@ impl Config {
             names: Vec::new(),
             certificate: None,
             metrics: None,
+            page: None,
             limits: Limits::default(),
             work: Work::default(),
         }

@@ -20,6 +20,7 @@ mod id;
 mod jobs;
 mod limiter;
 mod metrics;
+mod page;
 mod server;
 mod state;
 mod tls;

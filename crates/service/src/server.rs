@@ -20,6 +20,7 @@ use crate::db::now;
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
 use crate::jobs::Workers;
+use crate::page::Page;
 use crate::state::{App, Service, StartError};
 use crate::tls::Tls;
 
@@ -57,6 +58,7 @@ impl Server {
         let lock = File::create(config.data.join("lock"))?;
         lock.try_lock().map_err(|_| StartError::InUse)?;
         let tls = Tls::open(&config)?;
+        let page = config.page.as_deref().map(Page::read).transpose()?;
         let metrics = config.metrics.map(TcpListener::bind).transpose()?;
         let listener = TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
@@ -72,7 +74,7 @@ impl Server {
         *server.http_builder() = http1_only;
         let mut http = server.http_builder().http1();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD);
-        let routes = api::router(app.clone()).into_make_service();
+        let routes = api::router(app.clone(), page).into_make_service();
         let serving = tokio::spawn(server.serve(routes));
         let sweeper = app.clone();
         let sweeping = tokio::spawn(async move {

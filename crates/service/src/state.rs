@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,11 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("the certificate cannot be used: {0}")]
     Certificate(String),
+    /// The folder of the browser's page is none.
+    #[error(
+        "{0} is no folder of the browser's page ({1}): make it with `cargo run -p xtask --features page -- page`"
+    )]
+    Page(PathBuf, String),
     /// Something else failed, and the log has more about it.
     #[error(transparent)]
     Problem(#[from] Problem),

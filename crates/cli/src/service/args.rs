@@ -49,6 +49,9 @@ pub struct Serve {
     /// Serve Prometheus metrics at this address, without TLS and token.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
+    /// Serve the browser's page from this folder, as `cargo run -p xtask --features page -- page` makes it.
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
     /// How the log on standard error is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,

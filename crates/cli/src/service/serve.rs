@@ -22,6 +22,7 @@ pub fn serve(args: &Serve, json: bool) -> Result<()> {
     let mut config = config(&args.place, Some(&args.power))?;
     config.listen = args.listen;
     config.metrics = args.metrics;
+    config.page.clone_from(&args.page);
     config.names.clone_from(&args.names);
     config.certificate = args.certificate.clone().zip(args.private_key.clone());
     if let Some(quota) = args.quota {
@@ -34,7 +35,7 @@ pub fn serve(args: &Serve, json: bool) -> Result<()> {
             true => Some(operator.add_tenant(FIRST_TENANT, None).await?),
             false => None,
         };
-        announce(&server, first.as_ref(), json);
+        announce(&server, first.as_ref(), args.page.is_some(), json);
         end_wanted().await?;
         eprintln!("Ending: requests that are under way get some time, jobs go on later.");
         server.stop().await;
@@ -83,7 +84,7 @@ pub fn config(place: &Place, power: Option<&Power>) -> Result<Config> {
 }
 
 /// Tells what a client needs. It is printed, not logged: logs are kept.
-fn announce(server: &Server, first: Option<&NewToken>, json: bool) {
+fn announce(server: &Server, first: Option<&NewToken>, has_page: bool, json: bool) {
     let url = format!("https://{}", server.address());
     let fingerprint = server.fingerprint();
     let token = first.map(|token| token.token.as_str());
@@ -95,6 +96,9 @@ fn announce(server: &Server, first: Option<&NewToken>, json: bool) {
         return;
     }
     println!("Listening at {url}\nCertificate  {fingerprint}");
+    if has_page {
+        println!("Page         {url}/page/");
+    }
     if let Some(token) = token {
         println!(
             "\nThis is the first start. The token of the tenant `{FIRST_TENANT}`, which is not kept here:\n\n  \

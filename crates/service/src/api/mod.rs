@@ -25,6 +25,7 @@ use axum::routing::{get, post};
 use futures_util::FutureExt;
 
 use crate::error::Problem;
+use crate::page::Page;
 use crate::state::App;
 
 pub(crate) use classifications::{SAMPLES, SCORES};
@@ -36,9 +37,10 @@ pub(crate) use models::{ModelDetails, ROLE as MODEL};
 /// Bytes of a JSON document.
 const MAX_JSON: usize = 64 << 10;
 
-/// All addresses.
-pub fn router(app: App) -> Router {
+/// All addresses, those of the browser's page too if there is one.
+pub fn router(app: App, page: Option<Page>) -> Router {
     Router::new()
+        .merge(page.map_or_else(Router::new, Page::routes))
         .route("/v1/whoami", get(operations::whoami))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{id}", axum::routing::delete(tokens::revoke))

@@ -1,0 +1,205 @@
+//! The browser's page: a few files of a folder, read once when the server starts.
+//!
+//! The headers keep the page to its word. It loads nothing from anywhere else and talks to nobody but its own server, and
+//! the worker that holds the secret key may not talk to anybody at all: a worker obeys the policy that comes with its own
+//! script.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+
+use crate::error::Problem;
+use crate::state::StartError;
+
+/// What is shown first, and what a folder must have to be a page.
+const INDEX: &str = "index.html";
+/// Where it is.
+const ADDRESS: &str = "/page/";
+/// Files of a page.
+const MAX_FILES: usize = 64;
+/// Bytes of a file of a page.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// Documents.
+const DOCUMENT_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     img-src 'self' blob:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tapetum";
+/// Scripts, which obey it when they are workers: no connection to anywhere.
+const WORKER_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
+
+/// All files, by their names.
+#[derive(Debug)]
+pub struct Page(BTreeMap<String, PageFile>);
+
+#[derive(Debug)]
+struct PageFile {
+    media_type: &'static str,
+    content: Bytes,
+    /// A hash of the content, in quotes.
+    tag: String,
+}
+
+/// The types of files that a page is made of; others in its folder are left alone.
+fn media_type(name: &str) -> Option<&'static str> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    if stem.is_empty() {
+        return None;
+    }
+    Some(match extension {
+        "css" => "text/css; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "wasm" => "application/wasm",
+        _ => return None,
+    })
+}
+
+impl Page {
+    /// Reads the files of a folder, not those of folders in it.
+    ///
+    /// # Errors
+    /// [`StartError::Page`] if it is no page.
+    pub fn read(dir: &FilePath) -> Result<Self, StartError> {
+        let refused = |reason: String| StartError::Page(dir.to_owned(), reason);
+        let unreadable = |e: std::io::Error| refused(e.to_string());
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(dir).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let Some(media_type) = media_type(&name) else {
+                continue;
+            };
+            let metadata = entry.metadata().map_err(unreadable)?;
+            // Links are not followed.
+            if !metadata.is_file() {
+                continue;
+            }
+            if metadata.len() > MAX_BYTES || files.len() == MAX_FILES {
+                let most = format!("it has more than {MAX_FILES} files, or one of over 32 MiB");
+                return Err(refused(most));
+            }
+            let content = Bytes::from(fs::read(entry.path()).map_err(unreadable)?);
+            let tag = format!("\"{}\"", blake3::hash(&content).to_hex());
+            let file = PageFile {
+                media_type,
+                content,
+                tag,
+            };
+            files.insert(name, file);
+        }
+        match files.contains_key(INDEX) {
+            true => Ok(Self(files)),
+            false => Err(refused(format!("there is no {INDEX} in it"))),
+        }
+    }
+
+    /// Its addresses.
+    pub fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let page = Arc::new(self);
+        let index = page.clone();
+        Router::new()
+            .route("/", get(async || Redirect::temporary(ADDRESS)))
+            .route(
+                ADDRESS,
+                get(async move |headers: HeaderMap| index.answer(INDEX, &headers)),
+            )
+            .route(
+                "/page/{file}",
+                get(async move |Path(name): Path<String>, headers: HeaderMap| {
+                    page.answer(&name, &headers)
+                }),
+            )
+    }
+
+    fn answer(&self, name: &str, request: &HeaderMap) -> Response {
+        let Some(file) = self.0.get(name) else {
+            return Problem::not_found("page").into_response();
+        };
+        let is_known = request
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|tag| tag.as_bytes() == file.tag.as_bytes());
+        let mut response = match is_known {
+            true => StatusCode::NOT_MODIFIED.into_response(),
+            false => file.content.clone().into_response(),
+        };
+        let policy = match file.media_type {
+            "text/html; charset=utf-8" => DOCUMENT_POLICY,
+            _ => WORKER_POLICY,
+        };
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::CONTENT_TYPE, file.media_type),
+            (header::CACHE_CONTROL, "no-cache"),
+            (header::CONTENT_SECURITY_POLICY, policy),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (CROSS_ORIGIN_OPENER, "same-origin"),
+            (CROSS_ORIGIN_EMBEDDER, "require-corp"),
+            (CROSS_ORIGIN_RESOURCE, "same-origin"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(tag) = HeaderValue::from_str(&file.tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+const CROSS_ORIGIN_OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const CROSS_ORIGIN_EMBEDDER: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+const CROSS_ORIGIN_RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_page_are_served_and_each_with_its_policy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        assert!(matches!(Page::read(path), Err(StartError::Page(..))));
+        fs::write(path.join(INDEX), "<!doctype html>").unwrap();
+        fs::write(path.join("worker.js"), "1").unwrap();
+        fs::write(path.join("secret.key"), "never").unwrap();
+        fs::write(path.join(".js"), "hidden").unwrap();
+        fs::create_dir(path.join("folder.js")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(path.join("secret.key"), path.join("link.js")).unwrap();
+        let page = Page::read(path).unwrap();
+        assert_eq!(page.0.keys().collect::<Vec<_>>(), [INDEX, "worker.js"]);
+
+        let none = HeaderMap::new();
+        let policy = |name: &str| {
+            let response = page.answer(name, &none);
+            assert_eq!(response.status(), StatusCode::OK);
+            let policy = &response.headers()[header::CONTENT_SECURITY_POLICY];
+            policy.to_str().unwrap().to_owned()
+        };
+        assert!(policy(INDEX).contains("connect-src 'self'"));
+        // What is not named falls back to the default, which is nothing.
+        let worker = policy("worker.js");
+        assert!(worker.starts_with("default-src 'none';") && !worker.contains("connect-src"));
+        for name in ["secret.key", "../page/index.html", "link.js", ""] {
+            assert_eq!(page.answer(name, &none).status(), StatusCode::NOT_FOUND);
+        }
+
+        let tag = page.answer(INDEX, &none).headers()[header::ETAG].clone();
+        let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
+        assert_eq!(
+            page.answer(INDEX, &known).status(),
+            StatusCode::NOT_MODIFIED
+        );
+        assert_eq!(page.answer("worker.js", &known).status(), StatusCode::OK);
+    }
+}

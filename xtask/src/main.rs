@@ -6,7 +6,8 @@
 //! - **unsafe**: the keyword appears only below [`source::UNSAFE_ALLOWED_BELOW`];
 //! - **secret-key**: code that runs on a server does not name the type `SecretKey`.
 //!
-//! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons.
+//! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons, and
+//! `cargo run -p xtask --features page -- page` makes the browser's page.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ use anyhow::Context as _;
 mod layering;
 mod metadata;
 mod minimax;
+#[cfg(feature = "page")]
+mod page;
 mod sign;
 mod source;
 mod tokens;
@@ -24,11 +27,14 @@ const USAGE: &str = "\
 Checks of the workspace that cargo does not make, and tables that are committed.
 
 Usage: cargo run -p xtask -- <check|remez>
+       cargo run -p xtask --features page -- page [DIR]
 
 Commands:
   check  fail on a dependency arrow that the architecture does not allow, on `unsafe`
          outside the SIMD kernels, and on `SecretKey` in code that runs on a server
   remez  compute the minimax polynomials of encrypted comparisons, and write their table
+  page   compile the browser's page into DIR (target/page), for `tapetum serve --page DIR`;
+         takes the compiler's target wasm32-unknown-unknown
 
 Exit status: 0 all rules hold, 1 a rule is broken, 2 the command could not be carried out.";
 
@@ -56,6 +62,25 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        #[cfg(feature = "page")]
+        (Some("page"), dir) => {
+            let root = workspace_root();
+            let dir = dir.map_or_else(|| root.join("target/page"), PathBuf::from);
+            match page::make(&root, &dir) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    ExitCode::from(2)
+                }
+            }
+        }
+        #[cfg(not(feature = "page"))]
+        (Some("page"), _) => {
+            eprintln!(
+                "error: the page takes a feature: cargo run -p xtask --features page -- page"
+            );
+            ExitCode::from(2)
+        }
         (Some("help" | "-h" | "--help"), None) => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -1,0 +1,365 @@
+// What the person in front of the page does, and what happens then.
+import { Server } from "./api.js";
+import { drawBytes, drawGrey, drawNumbers } from "./drawing.js";
+import { Keeper } from "./keeper.js";
+
+const SHOWN = 10;
+const ALL = 10_000;
+
+const element = (id) => document.getElementById(id);
+const show = (id, text) => {
+  element(id).textContent = text;
+  element(id).hidden = text === "";
+};
+const bytesText = (count) => (count < 1e4 ? `${count} bytes` : `${(count / 1e6).toFixed(2)} MB`);
+const timeText = (milliseconds) =>
+  milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+
+let module = null;
+let keeper = null;
+let server = null;
+// What may be shown of the key, once there is one.
+let key = null;
+// The server's models by their ids, each as the server described it.
+let models = new Map();
+let picture = null;
+let originalUrl = null;
+let gallery = 0;
+let busy = false;
+
+function say(text) {
+  element("status").textContent = text;
+}
+
+function complain(error) {
+  show("alert", error instanceof Error ? error.message : String(error));
+  element("alert").focus();
+  say("");
+}
+
+// One thing at a time: what is pressed meanwhile does nothing.
+async function doing(what, work) {
+  if (busy) {
+    return;
+  }
+  busy = true;
+  show("alert", "");
+  say(what);
+  document.querySelector("main").setAttribute("aria-busy", "true");
+  update();
+  try {
+    await work();
+  } catch (error) {
+    complain(error);
+  } finally {
+    busy = false;
+    document.querySelector("main").removeAttribute("aria-busy");
+    update();
+  }
+}
+
+// What can be done now.
+function update() {
+  const ready = keeper !== null && !busy;
+  element("connect-button").disabled = !ready;
+  element("key-files").disabled = !ready;
+  element("forget").hidden = key === null;
+  element("refresh").disabled = !ready || server === null;
+  element("models").disabled = !ready || models.size === 0;
+  element("file").disabled = !ready || key === null;
+  element("gallery-field").disabled = !ready || key === null;
+  const missing = [
+    [server === null, "connect"],
+    [key === null, "load a key"],
+    [element("models").value === "", "choose a model"],
+    [picture === null, "choose a picture"],
+  ];
+  const steps = missing.filter(([isMissing]) => isMissing).map(([, step]) => step);
+  element("classify").disabled = !ready || steps.length > 0;
+  if (!busy && keeper !== null) {
+    say(steps.length > 0 ? `To do: ${steps.join(", ")}.` : element("status").textContent || "Ready to classify.");
+  }
+}
+
+async function start() {
+  const response = await fetch("tapetum_bg.wasm", { credentials: "omit" });
+  if (!response.ok) {
+    throw new Error(`The page is not complete (status ${response.status}): reload it, or tell the operator`);
+  }
+  module = await WebAssembly.compileStreaming(response);
+  keeper = await Keeper.start(module);
+}
+
+async function connect() {
+  const found = new Server(element("token").value.trim());
+  const { tenant, scopes } = await found.whoami();
+  if (!scopes.some((scope) => scope === "owner" || scope === "classify")) {
+    throw new Error("This token does not allow classifying: ask the owner for one with the scope classify");
+  }
+  server = found;
+  element("token").value = "";
+  show("connected", `Connected to the tenant ${tenant} as ${scopes.join(" and ")}.`);
+  await findModels();
+}
+
+async function findModels() {
+  const found = await server.models();
+  models = new Map(found.map((model) => [model.id, model]));
+  listModels();
+}
+
+// Those that this key can be for first. Whether one is, only the answer shows.
+function listModels() {
+  const fits = ({ details }) => key === null || details.recipe.columns === key.columns;
+  const sorted = [...models.values()].sort((a, b) => b.created_at - a.created_at);
+  const option = (model) => {
+    const made = new Date(model.created_at).toLocaleString();
+    const name = model.name || model.id;
+    const text = `${name}, ${made}: ${model.details.samples} pictures, ${model.details.recipe.columns} features`;
+    const entry = new Option(fits(model) ? text : `${text} (not for this key)`, model.id);
+    entry.disabled = !fits(model);
+    return entry;
+  };
+  const chosen = element("models").value;
+  element("models").replaceChildren(...sorted.map(option));
+  const usable = sorted.filter(fits);
+  element("models").value = (usable.find(({ id }) => id === chosen) ?? usable[0])?.id ?? "";
+  const none = "There is none yet: train one with tapetum remote train, then press Look again.";
+  const unfit = "None of them is for this key: load the key that one was trained under.";
+  element("model-help").textContent = models.size === 0 ? none : usable.length === 0 ? unfit : "";
+}
+
+// By content, not by name: a pipeline is text that begins with a brace.
+async function sortKeyFiles(files) {
+  if (files.length !== 2) {
+    throw new Error("Choose both files together, secret.key and features.json of the owner's directory");
+  }
+  const isText = async (file) => new Uint8Array(await file.slice(0, 1).arrayBuffer())[0] === 0x7b;
+  const [first, second] = files;
+  return (await isText(second)) ? [first, second] : [second, first];
+}
+
+async function loadKey(files) {
+  const [secret, pipeline] = await sortKeyFiles([...files]);
+  const { result } = await keeper.call("open", { secret, pipeline });
+  key = result;
+  const classes = key.classes.join(" or ");
+  show(
+    "key-loaded",
+    `Loaded: tells ${classes}, from ${key.columns} features (${key.features}); ring degree 2^${key.log_n}, ` +
+      `${key.security_bits} bits of security.`,
+  );
+  listModels();
+  await showGallery();
+}
+
+async function forget() {
+  keeper.forget();
+  keeper = null;
+  key = null;
+  picture = null;
+  show("key-loaded", "");
+  element("key-files").value = "";
+  element("gallery").replaceChildren();
+  element("journey").hidden = true;
+  keeper = await Keeper.start(module);
+  listModels();
+}
+
+async function showGallery() {
+  // One of every thousand, so that every animal is there.
+  const numbers = Array.from({ length: SHOWN }, (_, i) => (i * (ALL / SHOWN) + gallery) % ALL);
+  const { result } = await keeper.call("thumbnails", { numbers });
+  const entries = result.items.map(({ number, label, pixels }) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-label", `Silhouette ${number}, ${label}`);
+    button.setAttribute("aria-pressed", "false");
+    button.dataset.number = number;
+    const canvas = document.createElement("canvas");
+    drawGrey(canvas, pixels, result.side);
+    button.append(canvas);
+    button.addEventListener("click", () => doing("Looking at the silhouette…", () => takeSilhouette(number)));
+    const entry = document.createElement("li");
+    entry.append(button);
+    return entry;
+  });
+  element("gallery").replaceChildren(...entries);
+}
+
+function markChosen(number) {
+  for (const button of element("gallery").querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.number) === number));
+  }
+}
+
+async function takeSilhouette(number) {
+  const { result, milliseconds } = await keeper.call("lookAtSilhouette", { number });
+  element("file").value = "";
+  markChosen(number);
+  begin({ name: `silhouette ${number}`, label: result.label, look: result, milliseconds, url: null });
+}
+
+async function takeFile(file) {
+  const { result, milliseconds } = await keeper.call("look", { picture: file });
+  markChosen(-1);
+  const url = URL.createObjectURL(file);
+  begin({ name: file.name, label: null, look: result, milliseconds, url });
+}
+
+// A new picture: its own half of the journey is shown, the other half is empty.
+function begin(chosen) {
+  picture = chosen;
+  if (originalUrl !== null) {
+    URL.revokeObjectURL(originalUrl);
+  }
+  originalUrl = chosen.url;
+  const { look } = chosen;
+  drawGrey(element("seen"), look.pixels, look.side);
+  drawNumbers(element("features"), look.features);
+  const original = element("original");
+  original.classList.toggle("small", chosen.url === null);
+  if (chosen.url === null) {
+    element("seen").toBlob((blob) => {
+      originalUrl = URL.createObjectURL(blob);
+      original.src = originalUrl;
+    });
+  } else {
+    original.src = chosen.url;
+  }
+  show("original-note", chosen.label === null ? chosen.name : `${chosen.name}, in truth a ${chosen.label}`);
+  show("seen-note", `${look.side} × ${look.side} pixels`);
+  show("features-note", `${look.features.length} numbers: blue below the average, orange above`);
+  for (const id of ["sent", "answer"]) {
+    drawBytes(element(id), new Uint8Array(0));
+    show(`${id}-note`, "");
+  }
+  element("verdict").textContent = "";
+  show("verdict-note", "");
+  element("timings").replaceChildren();
+  element("progress").value = 0;
+  element("journey").hidden = false;
+  note("Picture to features", "this page", chosen.milliseconds, 8 * look.features.length);
+  say(`Took ${chosen.name}.`);
+}
+
+function note(step, where, milliseconds, bytes) {
+  const row = document.createElement("tr");
+  const texts = [step, where, timeText(milliseconds), bytes === null ? "" : String(bytes)];
+  row.append(
+    ...texts.map((text, i) => {
+      const cell = document.createElement(i === 0 ? "th" : "td");
+      if (i === 0) {
+        cell.scope = "row";
+      }
+      cell.textContent = text;
+      return cell;
+    }),
+  );
+  element("timings").append(row);
+}
+
+// Does a step, notes how long it took, and moves the bar.
+async function step(text, where, share, work) {
+  say(`${text}…`);
+  const started = performance.now();
+  const { value, bytes } = await work();
+  note(text, where, performance.now() - started, bytes);
+  element("progress").value = share;
+  return value;
+}
+
+async function classify() {
+  const chosen = models.get(element("models").value);
+  const model = JSON.stringify(chosen);
+  element("timings").replaceChildren();
+  note("Picture to features", "this page", picture.milliseconds, 8 * picture.look.features.length);
+  element("verdict").textContent = "";
+  show("verdict-note", "");
+  element("progress").value = 0.05;
+
+  const encrypted = await step("Encrypting", "this page", 0.2, async () => {
+    const { result } = await keeper.call("encrypt", { model });
+    return { value: result, bytes: result.bytes.length };
+  });
+  drawBytes(element("sent"), encrypted.bytes);
+  show("sent-note", `${bytesText(encrypted.bytes.length)}; shown are some in the middle`);
+  const upload = await step("Sending", "network", 0.5, async () => {
+    const advance = (part) => (element("progress").value = 0.2 + 0.3 * part);
+    return { value: await server.upload(encrypted.bytes, encrypted.checksum, advance), bytes: encrypted.bytes.length };
+  });
+  const job = await step("Classifying under encryption", "the server", 0.8, async () => ({
+    value: await server.classify(chosen.id, upload),
+    bytes: null,
+  }));
+  const answer = await step("Fetching the encrypted score", "network", 0.9, async () => {
+    const scores = await server.scores(job);
+    return { value: scores, bytes: scores.bytes.length };
+  });
+  drawBytes(element("answer"), answer.bytes);
+  show("answer-note", `${bytesText(answer.bytes.length)}, under your key`);
+  if (element("remove").checked) {
+    // Before it is known what the answer holds: whether it was of use is not for the server to see.
+    await step("Deleting picture and answer", "the server", 0.95, async () => ({ value: await server.remove(job), bytes: null }));
+  }
+  const [verdict] = await step("Decrypting", "this page", 1, async () => {
+    const values = { model, answer: answer.bytes, expected: answer.checksum };
+    const { result } = await keeper.call("decrypt", values);
+    return { value: result, bytes: null };
+  });
+  element("verdict").textContent = verdict.class;
+  element("verdict").dataset.score = verdict.score ?? "";
+  const score = verdict.score === null ? "" : `score ${verdict.score.toFixed(4)}; `;
+  show("verdict-note", `${score}${key.classes.at(-1)} if above 0`);
+  say(`Verdict: ${verdict.class}.`);
+  element("verdict").focus();
+}
+
+element("connect-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  doing("Connecting…", connect);
+});
+element("key-files").addEventListener("change", ({ target }) => {
+  if (target.files.length > 0) {
+    doing("Reading the key…", () => loadKey(target.files));
+  }
+});
+element("forget").addEventListener("click", () => doing("Forgetting the key…", forget));
+element("refresh").addEventListener("click", () => doing("Looking for models…", findModels));
+element("models").addEventListener("change", update);
+element("file").addEventListener("change", ({ target }) => {
+  if (target.files.length > 0) {
+    doing("Looking at the picture…", () => takeFile(target.files[0]));
+  }
+});
+element("take").addEventListener("click", () => {
+  const number = element("number").valueAsNumber;
+  doing("Looking at the silhouette…", async () => {
+    if (!Number.isInteger(number) || number < 0 || number >= ALL) {
+      throw new Error(`Give a whole number from 0 to ${ALL - 1}`);
+    }
+    await takeSilhouette(number);
+  });
+});
+element("others").addEventListener("click", () => {
+  gallery = (gallery + 1) % (ALL / SHOWN);
+  doing("Looking for silhouettes…", showGallery);
+});
+element("classify").addEventListener("click", () => doing("Classifying…", classify));
+
+// Wherever a file is dropped, the browser must not open it in place of the page.
+for (const name of ["dragover", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    element("drop").classList.toggle("over", name === "dragover" && !element("file").disabled);
+  });
+}
+document.addEventListener("dragleave", () => element("drop").classList.remove("over"));
+element("drop").addEventListener("drop", (event) => {
+  const [file] = event.dataTransfer.files;
+  if (file !== undefined && !element("file").disabled) {
+    doing("Looking at the picture…", () => takeFile(file));
+  }
+});
+
+doing("Loading the cryptography…", start);

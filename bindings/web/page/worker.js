@@ -1,0 +1,102 @@
+// Everything that touches the secret key or a picture's content. The policy that comes with this file forbids every
+// connection, so what leaves this worker is what it answers to the page: descriptions, ciphertexts, verdicts, and
+// pictures for the screen.
+import init, { Owner, Silhouettes, checksum } from "./tapetum.js";
+
+// A secret key has a quarter of a byte for each coefficient; statistics are text.
+const MAX_KEY = 1 << 20;
+const MAX_PIPELINE = 64 << 20;
+const MAX_PICTURE = 32 << 20;
+const THUMBNAIL = 28;
+
+let owner = null;
+let silhouettes = null;
+let look = null;
+
+async function read(file, most, name) {
+  if (file.size > most) {
+    throw new Error(`${name} has ${file.size} bytes, more than the ${most} that it may have: choose another file`);
+  }
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+function needsOwner() {
+  if (owner === null) {
+    throw new Error("There is no key yet: load it first");
+  }
+  return owner;
+}
+
+function unpacked() {
+  silhouettes ??= new Silhouettes();
+  return silhouettes;
+}
+
+// What is shown of a picture. The features stay here until they are encrypted, those on the screen are a copy.
+function shown() {
+  return { side: look.side, pixels: look.pixels, features: look.features };
+}
+
+const operations = {
+  async start({ module }) {
+    await init({ module_or_path: module });
+  },
+  async open({ secret, pipeline }) {
+    const key = await read(secret, MAX_KEY, "The secret key");
+    const statistics = await read(pipeline, MAX_PIPELINE, "features.json");
+    try {
+      const opened = new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics));
+      owner?.free();
+      owner = opened;
+    } finally {
+      key.fill(0);
+      statistics.fill(0);
+    }
+    return JSON.parse(owner.description());
+  },
+  async look({ picture }) {
+    const bytes = await read(picture, MAX_PICTURE, "The picture");
+    const found = needsOwner().look(bytes);
+    look?.free();
+    look = found;
+    return shown();
+  },
+  lookAtSilhouette({ number }) {
+    const found = needsOwner().lookAtSilhouette(unpacked(), number);
+    look?.free();
+    look = found;
+    return { ...shown(), label: unpacked().label(number) };
+  },
+  thumbnails({ numbers }) {
+    const all = unpacked();
+    const one = (number) => ({ number, label: all.label(number), pixels: all.pixels(number, THUMBNAIL) });
+    return { side: THUMBNAIL, items: numbers.map(one) };
+  },
+  encrypt({ model }) {
+    if (look === null) {
+      throw new Error("There is no picture yet: choose one first");
+    }
+    const bytes = needsOwner().encrypt(model, look);
+    return { bytes, checksum: checksum(bytes) };
+  },
+  decrypt({ model, answer, expected }) {
+    if (expected !== null && checksum(answer) !== expected) {
+      throw new Error("The answer was damaged on its way: classify again");
+    }
+    return JSON.parse(needsOwner().decrypt(model, answer));
+  },
+};
+
+self.onmessage = async ({ data: { id, operation, values } }) => {
+  const started = performance.now();
+  try {
+    const result = await operations[operation](values);
+    self.postMessage({ id, result, milliseconds: performance.now() - started });
+  } catch (error) {
+    // A panic: what is in memory may be half done.
+    const broken = error instanceof WebAssembly.RuntimeError;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = broken ? `The computation broke off (${reason}): reload the page` : reason;
+    self.postMessage({ id, error: message });
+  }
+};

@@ -1,0 +1,131 @@
+//! What JavaScript sees: bytes, numbers, and JSON for what has parts.
+
+use serde::Serialize;
+use tapetum_vision::Features;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsError, UnwrapThrowExt};
+use zeroize::Zeroizing;
+
+use crate::{Model, Owner, Picture, Silhouettes};
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect_throw("structures of names and numbers become JSON")
+}
+
+/// The blake3 checksum of a file, in hexadecimal: uploads carry it.
+#[wasm_bindgen]
+pub fn checksum(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// A secret key with what belongs to it, in the memory of the worker.
+#[wasm_bindgen(js_name = Owner)]
+pub struct JsOwner(Owner);
+
+#[wasm_bindgen(js_class = Owner)]
+impl JsOwner {
+    /// From the files `secret.key` and `features.json`.
+    #[wasm_bindgen(constructor)]
+    pub fn open(secret_key: Vec<u8>, pipeline: String) -> Result<Self, JsError> {
+        let (secret_key, pipeline) = (Zeroizing::new(secret_key), Zeroizing::new(pipeline));
+        Ok(Self(Owner::open(&secret_key, &pipeline)?))
+    }
+
+    /// Classes, features and parameters, as JSON.
+    pub fn description(&self) -> String {
+        json(&self.0.description())
+    }
+
+    /// What features see of the picture in a file, and what they make of it.
+    pub fn look(&self, file: &[u8]) -> Result<JsLook, JsError> {
+        self.look_at(&Picture::from_file(file)?)
+    }
+
+    /// The same for one of the silhouettes.
+    #[wasm_bindgen(js_name = lookAtSilhouette)]
+    pub fn look_at_silhouette(
+        &self,
+        silhouettes: &JsSilhouettes,
+        number: usize,
+    ) -> Result<JsLook, JsError> {
+        self.look_at(&silhouettes.0.picture(number)?)
+    }
+
+    fn look_at(&self, picture: &Picture) -> Result<JsLook, JsError> {
+        Ok(JsLook {
+            side: self.0.side(),
+            pixels: picture.seen_at(self.0.side())?,
+            features: self.0.features(picture)?,
+        })
+    }
+
+    /// What is sent to the server to have it classified by a model, which is given as the server described it.
+    pub fn encrypt(&self, model: &str, look: &JsLook) -> Result<Vec<u8>, JsError> {
+        let model = Model::from_json(model)?;
+        Ok(self.0.encrypt(&model, &look.features)?)
+    }
+
+    /// The verdicts in the server's answer, as JSON.
+    pub fn decrypt(&self, model: &str, answer: &[u8]) -> Result<String, JsError> {
+        let model = Model::from_json(model)?;
+        Ok(json(&self.0.decrypt(&model, answer)?))
+    }
+}
+
+/// The images that come with the page.
+#[wasm_bindgen(js_name = Silhouettes)]
+pub struct JsSilhouettes(Silhouettes);
+
+#[wasm_bindgen(js_class = Silhouettes)]
+impl JsSilhouettes {
+    /// All of them, unpacked.
+    #[wasm_bindgen(constructor)]
+    pub fn unpack() -> Result<Self, JsError> {
+        Ok(Self(Silhouettes::unpack()?))
+    }
+
+    /// How many there are.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The pixels of one at `side` x `side`, row-major, 0 black to 255 white.
+    pub fn pixels(&self, number: usize, side: usize) -> Result<Vec<u8>, JsError> {
+        Ok(self.0.picture(number)?.seen_at(side)?)
+    }
+
+    /// What it shows.
+    pub fn label(&self, number: usize) -> Result<String, JsError> {
+        Ok(self.0.label(number)?.to_owned())
+    }
+}
+
+/// A picture as features see it, and its features.
+#[wasm_bindgen(js_name = Look)]
+pub struct JsLook {
+    side: usize,
+    pixels: Vec<u8>,
+    features: Features,
+}
+
+#[wasm_bindgen(js_class = Look)]
+impl JsLook {
+    /// Pixels along each side.
+    #[wasm_bindgen(getter)]
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The pixels, row-major, 0 black to 255 white.
+    #[wasm_bindgen(getter)]
+    pub fn pixels(&self) -> Vec<u8> {
+        self.pixels.clone()
+    }
+
+    /// The features, standardised.
+    #[wasm_bindgen(getter)]
+    pub fn features(&self) -> Vec<f64> {
+        self.features.values().to_vec()
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong, in words for the person in front of the page.
+
+use tapetum_ckks::wire::WireError;
+use tapetum_learn::LearnError;
+use thiserror::Error;
+
+/// Why something cannot be done, and what to do about it.
+#[derive(Debug, Error)]
+pub enum PageError {
+    /// The file of the secret key.
+    #[error(
+        "this is not a usable secret key ({0}): choose the file secret.key from the owner's directory"
+    )]
+    SecretKey(WireError),
+    /// The file of the pipeline.
+    #[error(
+        "this does not say how features are made ({0}): choose the file features.json from the owner's directory"
+    )]
+    Pipeline(tapetum_vision::Error),
+    /// The pipeline needs what a page does not have.
+    #[error(
+        "this key is for {0}, which the page cannot compute: use the command `tapetum encrypt`"
+    )]
+    Features(String),
+    /// A picture.
+    #[error("this picture cannot be read ({0}): choose a PNG, JPEG or WebP file")]
+    Picture(tapetum_vision::Error),
+    /// A silhouette by its number.
+    #[error("there is no such silhouette: give a number below {0}")]
+    Silhouette(usize),
+    /// The server's description of a model.
+    #[error("the server's description of the model is not understood ({0}): reload the page")]
+    Model(serde_json::Error),
+    /// Key and model do not belong together.
+    #[error(
+        "this key does not fit the model ({0}): choose the model that was trained under this key, or load its key"
+    )]
+    Unfit(LearnError),
+    /// Encryption.
+    #[error("the picture cannot be encrypted: {0}")]
+    Encryption(LearnError),
+    /// The answer of the server.
+    #[error("the server's answer is no usable ciphertext ({0}): classify again")]
+    Answer(WireError),
+    /// Decryption.
+    #[error("the answer cannot be decrypted: {0}")]
+    Decryption(LearnError),
+}

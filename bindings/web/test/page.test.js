@@ -1,0 +1,328 @@
+// The page from end to end: a real browser, a real server, and a record of every byte that the browser sends.
+//
+// TAPETUM names the command and PAGE the folder of the page, as xtask makes it; CHROMIUM may name the browser, and
+// SCREENSHOTS a folder for pictures of the page.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+import { png, silhouette } from "./images.js";
+import { search, searchWords, trace, traceNumbers } from "./traces.js";
+import { record } from "./wire.js";
+
+const { CHROMIUM = "/usr/bin/chromium", SCREENSHOTS } = process.env;
+const [TAPETUM, PAGE] = [process.env.TAPETUM, process.env.PAGE].map((path) => resolve(path ?? ""));
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+// Of the training: of these images the demo holds out as many as TEST.
+const IMAGES = 300;
+const TEST = Math.floor((IMAGES * 448) / 1984);
+const WANTED = 10;
+// Scores under encryption differ from those in the clear by noise.
+const CLOSE = 1e-2;
+
+const dir = mkdtempSync(join(tmpdir(), "tapetum-page-"));
+const owner = (name) => join(dir, "play", "owner", name);
+let serving, wire, browser, token;
+
+function tapetum(...args) {
+  const options = { cwd: dir, env: { ...process.env, TAPETUM_TOKEN: token ?? "" }, encoding: "utf8", maxBuffer: 1 << 26 };
+  return JSON.parse(execFileSync(TAPETUM, ["--json", ...args], { ...options, stdio: ["ignore", "pipe", "inherit"] }));
+}
+
+before(async () => {
+  const args = ["--json", "serve", "--data", "srv", "--listen", "127.0.0.1:0", "--log", "quiet", "--page", PAGE];
+  serving = spawn(TAPETUM, args, { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
+  const said = JSON.parse((await serving.stdout.take(1).toArray()).toString());
+  token = said.token;
+  const connection = ["--server", said.url, "--fingerprint", said.fingerprint];
+  const kind = ["--learner", "linear-means"];
+  tapetum("remote", "demo", ...connection, ...kind, "--images", String(IMAGES), "--dir", "play", "--keep");
+  // The twin: the same training and classification in the clear.
+  const counts = ["--train-count", String(IMAGES - TEST), "--test-count", String(TEST)];
+  const source = ["--images", "animal-shapes", "--positive", "cat", "--balanced"];
+  tapetum("simulate", ...source, ...counts, ...kind, "--out", "twin.csv");
+  token = tapetum("remote", "token", ...connection, "--scope", "classify").token;
+  wire = await record(said.url, join(dir, "srv"));
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  wire?.close();
+  serving?.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+// What the twin says of the held-out images, half of each class.
+function chosen() {
+  const lines = readFileSync(join(dir, "twin.csv"), "utf8").trim().split("\n").slice(1);
+  const all = lines.map((line) => {
+    const [source, twin, score, truth] = line.split(",");
+    return { number: Number(/\[(\d+)\]/.exec(source)[1]), twin, score: Number(score), truth };
+  });
+  const cats = all.filter(({ truth }) => truth === "cat").slice(0, WANTED / 2);
+  return [...cats, ...all.filter(({ truth }) => truth !== "cat").slice(0, WANTED / 2)];
+}
+
+async function open(options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
+  const page = await context.newPage();
+  page.asked = [];
+  page.complaints = [];
+  page.on("request", (request) => page.asked.push(request.url()));
+  page.on("pageerror", (error) => page.complaints.push(error.message));
+  page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
+  // What the worker answers about pictures is kept for the test, to know what to look for.
+  await page.addInitScript(() => {
+    const { set } = Object.getOwnPropertyDescriptor(Worker.prototype, "onmessage");
+    globalThis.looks = [];
+    Object.defineProperty(Worker.prototype, "onmessage", {
+      set(listener) {
+        set.call(this, (event) => {
+          const features = event.data.result?.features;
+          if (features instanceof Float64Array) {
+            globalThis.looks.push([...features]);
+          }
+          listener(event);
+        });
+      },
+    });
+  });
+  await page.goto(`${wire.origin}/`);
+  await page.locator("#connect-button:enabled").waitFor();
+  return page;
+}
+
+const status = (page) => page.locator("#status");
+const alert = (page) => page.locator("#alert:not([hidden])");
+const idle = (page) => page.locator("main:not([aria-busy])").waitFor();
+const files = () => [owner("features.json"), owner("secret.key")];
+
+async function prepare(page) {
+  await page.getByLabel("Access token").fill(token);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.locator("#connected:not([hidden])").waitFor();
+  await idle(page);
+  await page.locator("#key-files").setInputFiles(files());
+  await page.locator("#key-loaded:not([hidden])").waitFor();
+  await idle(page);
+}
+
+async function classify(page) {
+  await page.getByRole("button", { name: "Encrypt and classify" }).click();
+  await status(page).filter({ hasText: "Verdict:" }).waitFor();
+  await idle(page);
+  const verdict = page.locator("#verdict");
+  return { class: await verdict.textContent(), score: Number(await verdict.getAttribute("data-score")) };
+}
+
+async function take(page, { number }, asFile) {
+  const pixels = silhouette(number);
+  if (asFile) {
+    const file = { name: `${number}.png`, mimeType: "image/png", buffer: png(pixels) };
+    await page.locator("#file").setInputFiles(file);
+  } else {
+    await page.getByLabel("Number").fill(String(number));
+    await page.getByRole("button", { name: "Take it" }).click();
+  }
+  await status(page).filter({ hasText: `Took ${asFile ? `${number}.png` : `silhouette ${number}`}` }).waitFor();
+  await idle(page);
+}
+
+test("ten silhouettes are classified as their clear twins are, and nothing private leaves the page", async () => {
+  const page = await open();
+  await prepare(page);
+  const traces = [
+    trace("secret key", readFileSync(owner("secret.key")).subarray(-2048)),
+    trace("statistics", readFileSync(owner("features.json"))),
+  ];
+  let right = 0;
+  const pictures = chosen();
+  assert.equal(pictures.length, WANTED);
+  for (const [i, picture] of pictures.entries()) {
+    const asFile = i % 2 === 1;
+    await take(page, picture, asFile);
+    const found = await classify(page);
+    assert.equal(found.class, picture.twin, `silhouette ${picture.number}`);
+    assert.ok(Math.abs(found.score - picture.score) < CLOSE, `${found.score} is not ${picture.score}`);
+    right += Number(found.class === picture.truth);
+    const name = `picture ${picture.number}`;
+    const pixels = silhouette(picture.number);
+    traces.push(trace(`${name}, pixels`, pixels));
+    traces.push(...traceNumbers(`${name}, pixels as numbers`, [...pixels].map((x) => x / 255)));
+    if (asFile) {
+      traces.push(trace(`${name}, file`, png(pixels)));
+    }
+    const looks = await page.evaluate(() => globalThis.looks);
+    assert.equal(looks.length, i + 1);
+    traces.push(...traceNumbers(`${name}, features`, looks[i]));
+    traces.push(...traceNumbers(`${name}, score`, [found.score, found.score, found.score, found.score]));
+  }
+  assert.equal(right, pictures.filter(({ twin, truth }) => twin === truth).length);
+  console.log(`${right} of ${WANTED} verdicts are right, all are those of the clear twin`);
+
+  const words = ["cat", "dog", "label", "silhouette", "true", "score"];
+  const requests = wire.requests();
+  const sent = requests.reduce((sum, { body }) => sum + body.length, 0);
+  console.log(`${requests.length} requests with ${sent} bytes of bodies; ${traces.length} traces looked for`);
+  assert.deepEqual(search(requests, traces), []);
+  assert.deepEqual(searchWords(requests, words), []);
+  // Every picture went, as a ciphertext.
+  const uploads = requests.filter(({ head }) => head.startsWith("PATCH /v1/uploads/"));
+  assert.ok(uploads.length >= WANTED && sent > WANTED * 100_000);
+  assert.deepEqual(page.asked.filter((url) => !url.startsWith(wire.origin) && !url.startsWith("blob:")), []);
+  assert.deepEqual(page.complaints, []);
+
+  // The search finds all of it where it is: in a request that this test has the page send.
+  const planted = traces.map(({ bytes }) => [...bytes]);
+  await page.evaluate(async (bodies) => {
+    for (const body of bodies) {
+      await fetch("/v1/planted", { method: "POST", body: new Uint8Array(body) });
+    }
+    await fetch("/v1/planted", { method: "POST", body: "a cat; a dog; label; silhouette; true; score" });
+  }, planted);
+  assert.deepEqual(search(wire.requests(), traces).sort(), [...new Set(traces.map(({ name }) => name))].sort());
+  assert.deepEqual(searchWords(wire.requests(), words), words);
+  await page.context().close();
+});
+
+test("the worker with the key can reach nobody, not even the server", async () => {
+  const page = await open();
+  await prepare(page);
+  const before = wire.requests().length;
+  const [worker] = page.workers();
+  const attempts = await worker.evaluate(async (origin) => {
+    const fails = (promise) => promise.then(() => "connected", (error) => error.name);
+    const socket = (url) =>
+      new Promise((resolve) => {
+        try {
+          const made = new WebSocket(url);
+          made.onopen = () => resolve("connected");
+          made.onerror = () => resolve("refused");
+        } catch (error) {
+          resolve(error.name);
+        }
+      });
+    return [await fails(fetch(`${origin}/v1/whoami`)), await socket(origin.replace("https", "wss"))];
+  }, wire.origin);
+  assert.ok(!attempts.includes("connected"), attempts.join());
+  assert.equal(wire.requests().length, before);
+  await page.context().close();
+});
+
+test("what goes wrong is said where it is heard, with what to do", async () => {
+  const page = await open();
+  const says = async (pattern) => {
+    await alert(page).filter({ hasText: pattern }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), "alert");
+  };
+  await page.getByLabel("Access token").fill("tpt_wrong");
+  await page.getByRole("button", { name: "Connect" }).click();
+  await says(/Check the token/);
+  await prepare(page);
+  const key = page.locator("#key-files");
+  await key.setInputFiles([owner("secret.key")]);
+  await says(/Choose both files together/);
+  const wrong = join(dir, "wrong.key");
+  const bytes = readFileSync(owner("secret.key"));
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(wrong, bytes);
+  await key.setInputFiles([wrong, owner("features.json")]);
+  await says(/not a usable secret key.*choose the file secret.key/);
+  await page.locator("#file").setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await says(/cannot be read.*PNG, JPEG or WebP/);
+  await page.getByLabel("Number").fill("10000");
+  await page.getByRole("button", { name: "Take it" }).click();
+  await says(/from 0 to 9999/);
+
+  // A key of the same parameters, under which nothing was trained.
+  tapetum("keygen", "--owner", "other", "--server", "other-server", "--learner", "linear-means", "--rows", String(IMAGES - TEST));
+  await key.setInputFiles([join(dir, "other", "secret.key"), owner("features.json")]);
+  await status(page).filter({ hasText: "choose a picture" }).waitFor();
+  await idle(page);
+  await take(page, { number: 2000 }, false);
+  await page.getByRole("button", { name: "Encrypt and classify" }).click();
+  await says(/other keys than this secret key's/);
+  assert.equal(await page.locator("#verdict").textContent(), "");
+
+  // Forgotten is forgotten.
+  await page.getByRole("button", { name: "Forget the key" }).click();
+  await status(page).filter({ hasText: "load a key" }).waitFor();
+  assert.ok(await page.getByRole("button", { name: "Encrypt and classify" }).isDisabled());
+  await page.context().close();
+});
+
+test("it can be used with the keyboard, and is described for screen readers", async () => {
+  const page = await open();
+  await page.getByLabel("Access token").focus();
+  await page.keyboard.type(token);
+  await page.keyboard.press("Enter");
+  await page.locator("#connected:not([hidden])").waitFor();
+  await idle(page);
+  await page.locator("#key-files").setInputFiles(files());
+  await page.locator("#key-loaded:not([hidden])").waitFor();
+  const tabTo = async (name) => {
+    for (let i = 0; i < 40; i++) {
+      const found = await page.evaluate(() => {
+        const { activeElement } = document;
+        return activeElement.getAttribute("aria-label") ?? activeElement.textContent.trim();
+      });
+      if (name.test(found)) {
+        return;
+      }
+      await page.keyboard.press("Tab");
+    }
+    assert.fail(`the keyboard does not reach ${name}`);
+  };
+  await tabTo(/^Silhouette \d+, cat$/);
+  await page.keyboard.press("Enter");
+  await status(page).filter({ hasText: "Took silhouette" }).waitFor();
+  await tabTo(/^Encrypt and classify$/);
+  await page.keyboard.press("Enter");
+  await status(page).filter({ hasText: "Verdict:" }).waitFor();
+
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(AXE);
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+    assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes[0].html]), []);
+  }
+  // No sideways scrolling on a phone.
+  await page.setViewportSize({ width: 360, height: 740 });
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= window, `${content} > ${window}`);
+  await page.context().close();
+});
+
+test("pictures of it", { skip: SCREENSHOTS === undefined && "SCREENSHOTS names no folder" }, async () => {
+  const [picture] = chosen();
+  for (const [name, colorScheme, width, height] of [
+    ["light", "light", 1024, 900],
+    ["dark", "dark", 1024, 900],
+    ["phone", "light", 390, 844],
+  ]) {
+    const page = await open({ colorScheme, viewport: { width, height } });
+    await prepare(page);
+    await take(page, picture, false);
+    await classify(page);
+    await page.locator("#journey").scrollIntoViewIfNeeded();
+    await page.screenshot({ path: join(SCREENSHOTS, `page-${name}.png`), fullPage: name !== "phone" });
+    await page.context().close();
+  }
+});

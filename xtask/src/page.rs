@@ -1,0 +1,74 @@
+//! The browser's page: WebAssembly, its glue, and the files that are written by hand.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+const PACKAGE: &str = "tapetum-web";
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What cargo calls the module.
+const MODULE: &str = "tapetum_web.wasm";
+/// How the page calls it.
+const NAME: &str = "tapetum";
+/// Flags for the compiler, unless the environment has others.
+const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
+const FLAGS: &str = "-C target-feature=+simd128";
+
+/// Writes the page into a folder.
+pub fn make(root: &Path, dir: &Path) -> anyhow::Result<()> {
+    let target_dir =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    compile(root, &target_dir)?;
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Bindgen::new()
+        .input_path(target_dir.join(TARGET).join("release").join(MODULE))
+        .out_name(NAME)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(dir)?;
+    let sources = root.join("bindings/web/page");
+    for entry in
+        fs::read_dir(&sources).with_context(|| format!("cannot read {}", sources.display()))?
+    {
+        let from = entry?.path();
+        let to = dir.join(from.file_name().unwrap_or_default());
+        fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    println!("The page is in {}", dir.display());
+    println!("Serve it with: tapetum serve --page {}", dir.display());
+    Ok(())
+}
+
+fn compile(root: &Path, target_dir: &Path) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let flags = std::env::var_os(FLAGS_VARIABLE).unwrap_or_else(|| OsString::from(FLAGS));
+    let status = Command::new(cargo)
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--target",
+            TARGET,
+            "-p",
+            PACKAGE,
+        ])
+        .arg("--target-dir")
+        .arg(target_dir)
+        .env(FLAGS_VARIABLE, flags)
+        .current_dir(root)
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!(
+            "the page was not compiled: without the target {TARGET}, run `rustup target add {TARGET}`"
+        );
+    }
+    Ok(())
+}

@@ -25,9 +25,10 @@ const UNNAMED: &str = "unnamed";
 
 /// Where each batch of the files begins: a matrix and its labels.
 ///
-/// Contributions are in the order of their contributors' names, and of their checksums for the same
-/// name. So it does not matter in which order files are named or were appended to each other, and
-/// without one of them all is as if it had never been there, bit for bit.
+/// Contributions are in the order of their contributors' names, and of the checksums of all they
+/// hold for the same name; each stays in one piece, also one that comes twice. So it does not
+/// matter in which order files are named or were appended to each other, and without one of them
+/// all is as if it had never been there, bit for bit.
 pub struct Batches {
     parameters: Parameters,
     classes: usize,
@@ -41,8 +42,8 @@ struct Batch {
     contributor: String,
     /// Of matrix and labels.
     checksums: [[u8; 32]; 2],
-    /// Of the first batch of the contribution, and the place of this one in it.
-    place: ([u8; 32], usize),
+    /// Of all batches of the contribution.
+    contribution: [u8; 32],
 }
 
 impl Batches {
@@ -72,7 +73,10 @@ impl Batches {
         if batches.is_empty() {
             return Err(Failure::Input("no samples are left to train on".to_owned()).into());
         }
-        batches.sort_by(|a, b| (&a.contributor, a.place).cmp(&(&b.contributor, b.place)));
+        // Stable: the batches of a contribution stay in their order.
+        batches.sort_by(|a, b| {
+            (&a.contributor, a.contribution).cmp(&(&b.contributor, b.contribution))
+        });
         Ok(Self {
             parameters: parameters.clone(),
             classes,
@@ -92,11 +96,7 @@ impl Batches {
 
     /// A hash of the checksums of all objects.
     pub fn checksum(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        for checksum in self.batches.iter().flat_map(|batch| batch.checksums) {
-            hasher.update(&checksum);
-        }
-        *hasher.finalize().as_bytes()
+        checksum_of_all(&self.batches)
     }
 
     /// Reads one batch, and checks all of it.
@@ -150,7 +150,24 @@ impl Batches {
     }
 }
 
-/// The contributors of batches that are in order.
+/// A hash of the checksums of all objects of these batches.
+fn checksum_of_all(batches: &[Batch]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for checksum in batches.iter().flat_map(|batch| batch.checksums) {
+        hasher.update(&checksum);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Marks the batches of a contribution as such.
+fn close_contribution(batches: &mut [Batch]) {
+    let contribution = checksum_of_all(batches);
+    for batch in batches {
+        batch.contribution = contribution;
+    }
+}
+
+/// The contributors of these batches.
 fn names(batches: &[Batch]) -> Vec<String> {
     let mut names: Vec<_> = batches.iter().map(|b| b.contributor.clone()).collect();
     names.sort();
@@ -170,13 +187,14 @@ fn find(path: &Path, parameters: &Parameters, batches: &mut Vec<Batch>) -> Resul
         return Err(wrong(path, "is empty").into());
     }
     let mut contributor = UNNAMED.to_owned();
-    let mut first: Option<([u8; 32], usize)> = None;
+    let mut start = batches.len();
     while objects.at < objects.bytes {
         let begin = objects.at;
         let object = objects.next()?;
         if object.is_contribution {
             contributor = contributor_from(&mut objects.read_at(begin)?, path, parameters)?;
-            first = None;
+            close_contribution(&mut batches[start..]);
+            start = batches.len();
             continue;
         }
         if batches.len() == MAX_BATCHES {
@@ -193,16 +211,15 @@ fn find(path: &Path, parameters: &Parameters, batches: &mut Vec<Batch>) -> Resul
             .into());
         }
         let labels = objects.next()?;
-        let (start, number) = *first.get_or_insert((object.checksum, 0));
-        first = Some((start, number + 1));
         batches.push(Batch {
             path: path.to_owned(),
             begin,
             contributor: contributor.clone(),
             checksums: [object.checksum, labels.checksum],
-            place: (start, number),
+            contribution: [0; 32],
         });
     }
+    close_contribution(&mut batches[start..]);
     Ok(())
 }
 
@@ -264,4 +281,74 @@ pub fn checksum_of(path: &Path) -> Result<[u8; 32]> {
         Ok(checksum)
     };
     attempt().with_context(|| format!("cannot use {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapetum_ckks::Preset;
+
+    /// A contribution with a mini-batch for each of `numbers`. Opening looks at no contents.
+    fn contribution(parameters: &Parameters, name: &str, numbers: &[u8]) -> Vec<u8> {
+        let front = Contribution::new(name).unwrap();
+        let mut bytes = front.to_bundle(parameters).unwrap().to_bytes();
+        for number in numbers {
+            for what in ["samples", "labels"] {
+                let bundle = Bundle::new(parameters, what, vec![*number], vec![]).unwrap();
+                bytes.extend(bundle.to_bytes());
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn contributions_stay_whole_in_any_order() {
+        let parameters = Parameters::preset(Preset::N12);
+        let [anne, also_anne, bert] = [
+            contribution(&parameters, "anne", &[3, 1, 2]),
+            contribution(&parameters, "anne", &[3, 4]),
+            contribution(&parameters, "bert", &[5, 0]),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let open = |files: &[&[&[u8]]]| {
+            let paths: Vec<_> = files
+                .iter()
+                .enumerate()
+                .map(|(i, parts)| {
+                    let path = dir.path().join(format!("{i}.enc"));
+                    std::fs::write(&path, parts.concat()).unwrap();
+                    path
+                })
+                .collect();
+            Batches::open(&paths, &[], &parameters, 2).unwrap()
+        };
+        let order = |batches: &Batches| -> Vec<_> {
+            batches
+                .batches
+                .iter()
+                .map(|batch| batch.checksums)
+                .collect()
+        };
+
+        let once = open(&[&[&anne]]);
+        let twice = open(&[&[&bert, &anne, &anne]]);
+        let [first, again, last] = [0..3, 3..6, 6..8].map(|range| order(&twice)[range].to_vec());
+        assert_eq!(first, order(&once));
+        assert_eq!(again, order(&once));
+        assert_eq!(last, order(&open(&[&[&bert]])));
+
+        let all = open(&[&[&anne, &also_anne, &bert, &anne]]);
+        assert_eq!(all.contributors(), ["anne", "bert"]);
+        let others: [&[&[&[u8]]]; 3] = [
+            &[&[&anne], &[&anne], &[&also_anne], &[&bert]],
+            &[&[&bert, &anne], &[&also_anne, &anne]],
+            &[&[&also_anne], &[&anne, &bert], &[&anne]],
+        ];
+        for files in others {
+            let other = open(files);
+            assert_eq!(order(&other), order(&all));
+            assert_eq!(other.checksum(), all.checksum());
+        }
+        assert_ne!(twice.checksum(), all.checksum());
+    }
 }

@@ -1,0 +1,166 @@
+//! Keys that do not belong together, or with a server.
+
+use std::fs;
+
+use crate::common::{check_failure, fails, files, output, run};
+use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, INPUT, KEYGEN, ROLE, TRAIN, with, world};
+
+#[test]
+fn keys_and_files_of_another_keygen() {
+    let temporary = world();
+    let dir = temporary.path();
+    // The same parameters: nobody can tell before decryption, which must.
+    run(
+        dir,
+        &format!("{KEYGEN} --owner owner2 --contributor contributor2 --server server2"),
+    );
+    let other = "decrypt --owner owner2 scores.enc --out verdicts.csv";
+    fails(
+        dir,
+        other,
+        ROLE,
+        &["does not decrypt", "another `tapetum keygen`"],
+    );
+    run(
+        dir,
+        "classify --server server2 --model model.enc --data new.enc --out strange.enc",
+    );
+    fails(
+        dir,
+        "decrypt --owner owner strange.enc",
+        ROLE,
+        &["another `tapetum keygen`"],
+    );
+    // Another number of features.
+    run(
+        dir,
+        "keygen --owner owner3 --server server3 --learner linear-means --features table \
+              --columns 700 --rows 20",
+    );
+    fails(
+        dir,
+        "encrypt --owner owner3 --images cells.csv --positive M --out train.enc",
+        INPUT,
+        &["5 features", "700", "--like"],
+    );
+    // Other parameters.
+    run(
+        dir,
+        "keygen --owner owner4 --contributor contributor4 --server server4 \
+              --features table --columns 5 --rows 20",
+    );
+    let parameters = ["belongs to parameters"];
+    fails(
+        dir,
+        "train --server server4 --data train.enc --out model.enc",
+        ROLE,
+        &parameters,
+    );
+    fails(
+        dir,
+        "decrypt --owner owner4 scores.enc --out verdicts.csv",
+        ROLE,
+        &parameters,
+    );
+    // Halves of two runs in one directory.
+    for (file, line) in [
+        ("server/plan.json", TRAIN),
+        ("owner/plan.json", DECRYPT),
+        ("contributor/plan.json", ENCRYPT_NEW),
+    ] {
+        let other = file.replace('/', "4/");
+        let content = fs::read(dir.join(other)).unwrap();
+        with(
+            dir,
+            file,
+            &content,
+            line,
+            ROLE,
+            &["different runs of `tapetum keygen`"],
+        );
+    }
+}
+
+#[test]
+fn a_secret_key_never_meets_a_server() {
+    let temporary = world();
+    let dir = temporary.path();
+    let secret = fs::read(dir.join("owner/secret.key")).unwrap();
+    let refused = |line: &str| fails(dir, line, ROLE, &["secret key", "make new keys"]);
+    let both = || [TRAIN, CLASSIFY].into_iter().for_each(refused);
+    // Under its name or another, in the directory or below it.
+    for place in [
+        "server/secret.key",
+        "server/holiday.txt",
+        "server/a/b/.hidden",
+    ] {
+        let place = dir.join(place);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&place, &secret).unwrap();
+        both();
+        // It need not be whole to be too much.
+        fs::write(&place, &secret[..secret.len() / 2]).unwrap();
+        both();
+        fs::remove_file(&place).unwrap();
+    }
+    fs::write(dir.join("server/secret.key"), "unreadable").unwrap();
+    both();
+    fs::remove_file(dir.join("server/secret.key")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::symlink;
+        let link = dir.join("server/link");
+        for target in ["../owner/secret.key", "../owner"] {
+            symlink(target, &link).unwrap();
+            both();
+            fs::remove_file(&link).unwrap();
+        }
+        // A circle of links is no secret.
+        symlink("../server", &link).unwrap();
+        run(dir, TRAIN);
+        fs::remove_file(&link).unwrap();
+    }
+    // As an argument.
+    refused("train --server server --data owner/secret.key --out model.enc");
+    refused("classify --server server --model owner/secret.key --data new.enc --out scores.enc");
+    refused("classify --server server --model model.enc --data owner/secret.key --out scores.enc");
+    refused("train --server owner --data train.enc --out model.enc");
+    refused("train --server . --data train.enc --out model.enc");
+    run(dir, TRAIN);
+
+    // Keys that exist are not replaced, whichever they are.
+    for line in [
+        "--owner owner",
+        "--owner new --server server",
+        "--owner new --contributor contributor",
+        "--owner server",
+        "--owner contributor",
+    ] {
+        fails(
+            dir,
+            &format!("{KEYGEN} {line}"),
+            ROLE,
+            &["is there already"],
+        );
+    }
+    // Directories that are not apart.
+    for line in [
+        "--owner new --server new",
+        "--owner new --server ./new/",
+        "--owner new/own --server new",
+        "--owner new/own --server new/own/../",
+        "--owner new --contributor new",
+        "--owner own --contributor new --server new",
+        "--owner server/new",
+    ] {
+        let output = output(dir, &format!("{KEYGEN} {line}"));
+        check_failure(&output, line, ROLE, &["a directory of its own"]);
+        let written = files(&dir.join("new"));
+        assert!(written.values().all(Option::is_none), "{line} wrote a file");
+    }
+    let everything = files(dir);
+    let secrets = everything
+        .keys()
+        .filter(|path| path.ends_with("secret.key"));
+    assert_eq!(secrets.count(), 1);
+}

@@ -151,7 +151,11 @@ impl Answer {
 
 /// Decrypts a file of scores or, if that was agreed, of verdicts.
 pub fn answer(owner: &Path, path: &Path) -> Result<Answer> {
-    let owner = Owner::open(owner)?;
+    answer_for(&Owner::open(owner)?, path)
+}
+
+/// The same for an owner whose key is at hand.
+pub fn answer_for(owner: &Owner, path: &Path) -> Result<Answer> {
     let parameters = owner.secret.parameters();
     let unusable = || format!("cannot use {}", path.display());
     let mut file = files::open(path)?;

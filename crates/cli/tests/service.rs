@@ -183,3 +183,20 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(4));
 }
+
+#[cfg(unix)]
+#[test]
+fn clients_at_once_get_the_answers_of_the_clear_twin() {
+    let temporary = tempfile::tempdir().unwrap();
+    let line = "bench service --clients 3 --seconds 1 --singles 2";
+    let found = common::run(temporary.path(), line);
+    let (single, load) = (&found["single"], &found["load"]);
+    assert_eq!(single["images"], 2);
+    assert!(load["classified"].as_u64().unwrap() >= 3, "{found}");
+    for part in [single, load] {
+        assert_eq!(part["wrong"], 0, "{found}");
+        let times = &part["computing_ms"];
+        assert!(times["p50"].as_f64().unwrap() <= times["p99"].as_f64().unwrap());
+    }
+    assert_eq!(load["errors"], 0, "{found}");
+}

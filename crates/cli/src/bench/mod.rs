@@ -11,6 +11,7 @@ mod greater_than;
 mod meter;
 mod operations;
 mod report;
+mod service;
 mod sets;
 mod training;
 
@@ -28,6 +29,7 @@ use greater_than::GreaterThan;
 pub use greater_than::precision_bits;
 use meter::Meter;
 use report::Report;
+use service::Service;
 use sets::Set;
 use training::Training;
 
@@ -52,6 +54,8 @@ pub enum Part {
     Argmax(Argmax),
     /// Train and classify encrypted public data sets.
     Training(Training),
+    /// Measure a server that classifies, for one client and for many at once.
+    Service(Service),
 }
 
 /// What was measured, for scripts and for people.
@@ -116,6 +120,13 @@ pub fn run(args: &Bench, steps: Steps) -> Result<Measured> {
         Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
         Part::GreaterThan(args) => Measured::new(&greater_than::measure(args, steps)?),
         Part::Argmax(args) => Measured::new(&argmax::measure(args, steps)?),
+        Part::Service(args) => {
+            let report = service::measure(args, steps)?;
+            Ok(Measured {
+                failure: report.failure(),
+                ..Measured::new(&report)?
+            })
+        }
         Part::Training(args) => {
             let (report, failure) = training::run(args, steps)?;
             Ok(Measured {

@@ -5,27 +5,17 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_service::client::JobKind;
-use tapetum_vision::embedded;
 
 use super::args::RemoteDemo;
 use super::connect;
-use super::roles::{finish, recipe, send};
-use crate::args::{DEFAULT_FEATURES, Kind, LabelsAre};
+use super::rehearsal::{Rehearsal, Script};
+use super::roles::{finish, send};
+use crate::args::LabelsAre;
 use crate::data::Samples;
 use crate::encrypt::encrypt;
-use crate::plan::Plan;
 use crate::progress::Steps;
-use crate::roles::sender::Sender;
-use crate::roles::{EVALUATION_KEYS, PUBLIC_KEY};
 use crate::twin::{Twin, truths};
-use crate::{decrypt, files, keygen};
-
-/// What is to be told apart from the rest.
-const POSITIVE: &str = "cat";
-/// Pixels along each side of an image.
-const SIDE: usize = 28;
-/// The part of the images that is held out, as in the demo without a server.
-const HELD_OUT: (usize, usize) = (448, 1984);
+use crate::{decrypt, files};
 
 /// What `remote demo --json` prints.
 #[derive(Debug, Serialize)]
@@ -58,80 +48,21 @@ pub async fn run(args: &RemoteDemo, steps: Steps, json: bool) -> Result<()> {
             temporary.path()
         }
     };
-    let images = args.images as usize;
-    let test = images * HELD_OUT.0 / HELD_OUT.1;
-    let (animals, _) = embedded::animal_shapes()?.without_repeats();
-    let split = animals
-        .one_vs_rest(POSITIVE, true, args.seed)?
-        .split_counts(images - test, test, args.seed)?;
-
-    // The owner makes keys, and sends those that are not secret.
-    let kind = Kind {
+    let script = Script {
         learner: args.learner,
-        classes: 2,
-        features: None,
-        side: SIDE,
-        steps: None,
-        batch: None,
-        iterations: None,
+        images: args.images as usize,
+        seed: args.seed,
     };
-    let plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, split.train.len())?;
-    let (owner_dir, contributor_dir) = (dir.join("owner"), dir.join("contributor"));
-    let outbox = dir.join("outbox");
-    keygen::make(
-        &plan,
-        &owner_dir,
-        Some(&contributor_dir),
-        Some(&outbox),
-        steps,
-    )?;
-    let mut sent = 0;
-    let parameters = plan.parameters()?;
-    let upload = client.upload_bytes(parameters.to_bytes()).await?;
-    let parameter_set = client.create_parameter_set("demo", &upload).await?.id;
-    let evaluation_keys = send(&client, &outbox.join(EVALUATION_KEYS), steps, &mut sent).await?;
-    let public_key = send(&client, &owner_dir.join(PUBLIC_KEY), steps, &mut sent).await?;
-    let key_set = client
-        .create_key_set("demo", &parameter_set, &evaluation_keys, Some(&public_key))
-        .await?
-        .id;
-
-    // The owner's images, with encrypted labels.
-    let owner = Sender::owner(&owner_dir)?;
-    let (train_file, test_file) = (outbox.join("train.enc"), outbox.join("test.enc"));
-    let samples = Samples::Labelled(split.train.clone());
-    encrypt(
-        &owner,
-        &samples,
-        LabelsAre::Encrypted,
-        false,
-        &train_file,
-        steps,
-    )?;
-    let data_set = client
-        .create_data_set("demo", &parameter_set, &recipe(&plan)?)
-        .await?
-        .id;
-    let upload = send(&client, &train_file, steps, &mut sent).await?;
-    client.append(&data_set, "owner", &upload).await?;
-    let job = client.train("demo", &data_set, &key_set).await?;
-    let step = steps.begin(&format!(
-        "the server trains on {} encrypted images",
-        split.train.len()
-    ));
-    let trained = finish(&client, JobKind::Training, &job.id, &step).await?;
-    step.finish();
-    let model = trained
-        .result
-        .context("a training that has succeeded has a model")?;
+    let rehearsal = Rehearsal::run(&client, dir, &script, steps).await?;
+    let (plan, split) = (&rehearsal.plan, &rehearsal.split);
+    let (owner_dir, model) = (&rehearsal.owner_dir, &rehearsal.model);
+    let (mut sent, test) = (rehearsal.sent, split.test.len());
 
     // A contributor's images, without labels.
-    let pipeline = owner.pipeline()?.context("the pipeline was just fitted")?;
-    let contributor = Sender::contributor(&contributor_dir)?;
-    contributor.write_pipeline(&pipeline)?.commit()?;
+    let test_file = rehearsal.outbox.join("test.enc");
     let samples = Samples::Labelled(split.test.clone());
     encrypt(
-        &contributor,
+        &rehearsal.contributor,
         &samples,
         LabelsAre::Withheld,
         false,
@@ -139,7 +70,7 @@ pub async fn run(args: &RemoteDemo, steps: Steps, json: bool) -> Result<()> {
         steps,
     )?;
     let upload = send(&client, &test_file, steps, &mut sent).await?;
-    let job = client.classify("demo", &model, &upload).await?;
+    let job = client.classify("demo", model, &upload).await?;
     let step = steps.begin(&format!("the server classifies {test} encrypted images"));
     finish(&client, JobKind::Classification, &job.id, &step).await?;
     step.finish();
@@ -147,9 +78,9 @@ pub async fn run(args: &RemoteDemo, steps: Steps, json: bool) -> Result<()> {
     client.scores(&job.id, &scores_file).await?;
 
     // The owner decrypts, and compares with the same in the clear.
-    let scores = decrypt::answer(&owner_dir, &scores_file)?.scores()?;
+    let scores = decrypt::answer(owner_dir, &scores_file)?.scores()?;
     let step = steps.begin("the same in the clear, to compare");
-    let twin = Twin::run(&plan, &pipeline, &split.train, &split.test)?;
+    let twin = Twin::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
     twin.ranges.check()?;
     step.finish();
     let truth = truths(&split.test);
@@ -170,14 +101,7 @@ pub async fn run(args: &RemoteDemo, steps: Steps, json: bool) -> Result<()> {
     };
     if !args.keep {
         client.delete("classifications", &job.id).await?;
-        for (collection, id) in [
-            ("models", &model),
-            ("data-sets", &data_set),
-            ("key-sets", &key_set),
-            ("parameter-sets", &parameter_set),
-        ] {
-            client.delete(collection, id).await?;
-        }
+        rehearsal.clear_away(&client).await?;
     }
     print(&outcome, json)
 }

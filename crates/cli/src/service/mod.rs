@@ -3,6 +3,7 @@
 pub mod args;
 mod demo;
 mod operate;
+pub mod rehearsal;
 mod roles;
 mod serve;
 
@@ -39,7 +40,7 @@ pub fn remote(args: &Remote, steps: Steps, json: bool) -> Result<()> {
 }
 
 /// Runs something asynchronous to its end.
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -11,6 +11,7 @@ mod greater_than;
 mod meter;
 mod operations;
 mod report;
+mod scaling;
 mod service;
 mod sets;
 mod training;
@@ -29,6 +30,7 @@ use greater_than::GreaterThan;
 pub use greater_than::precision_bits;
 use meter::Meter;
 use report::Report;
+use scaling::Scaling;
 use service::Service;
 use sets::Set;
 use training::Training;
@@ -46,6 +48,8 @@ pub struct Bench {
 pub enum Part {
     /// Measure the operations on ciphertexts, and the transforms below them.
     Engine(Engine),
+    /// Measure what further threads are worth.
+    Scaling(Scaling),
     /// Measure how ciphertexts get new levels: time, precision and memory.
     Bootstrap(bootstrap::Bootstrap),
     /// Measure comparisons of encrypted numbers, and whether they are right.
@@ -116,6 +120,7 @@ pub struct Engine {
 pub fn run(args: &Bench, steps: Steps) -> Result<Measured> {
     match &args.part {
         Part::Engine(args) => Measured::new(&engine(args, steps)?),
+        Part::Scaling(args) => Measured::new(&scaling::measure(args, steps)?),
         Part::Bootstrap(args) if args.plan => Measured::new(&bootstrap::estimate(args)?),
         Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
         Part::GreaterThan(args) => Measured::new(&greater_than::measure(args, steps)?),

@@ -58,12 +58,11 @@ impl Rows {
     /// The way in and the way out. Gives what it has made: a message and two encryptions of it.
     fn messages(&mut self, secret: &SecretKey) -> Result<(Plaintext, [Ciphertext; 2])> {
         let level = self.parameters.max_level();
-        let values: Vec<_> = (0..self.parameters.slots()).map(number).collect();
-        let encoder = Encoder::new(&self.parameters);
+        let values = message(&self.parameters);
+        let (encoder, pair) = pair(secret)?;
         let public = KeyGenerator::new(secret)?.public_key()?;
         let (encryptor, decryptor) = (Encryptor::with_public_key(&public), Decryptor::new(secret));
         let plain = encoder.encode(&values, level)?;
-        let pair = [encryptor.encrypt(&plain)?, encryptor.encrypt(&plain)?];
         let step = self.step("encode, encrypt, decrypt");
         self.time("encode", || Ok(encoder.encode(&values, level)?))?;
         self.time("encrypt", || Ok(encryptor.encrypt(&plain)?))?;
@@ -96,13 +95,7 @@ impl Rows {
 
     /// By itself, because its keys and diagonals fill the memory that others leave.
     fn linear_transform(&mut self, secret: &SecretKey, a: &Ciphertext) -> Result<()> {
-        let slots = self.parameters.slots();
-        let diagonal = |k: i64| {
-            let entries = (0..slots).map(|i| Complex64::from(number(i + k as usize)));
-            (k, entries.collect())
-        };
-        let diagonals: BTreeMap<_, _> = (0..DIAGONALS).map(diagonal).collect();
-        let matrix = SlotMatrix::from_diagonals(slots, diagonals)?;
+        let matrix = matrix_of_64_diagonals(&self.parameters)?;
         let encoder = Encoder::new(&self.parameters);
         let transform = LinearTransform::new(&encoder, &matrix, a.level())?;
         let plan = KeyPlan::new(&self.parameters).rotations(transform.rotations());
@@ -116,10 +109,9 @@ impl Rows {
 
     fn evaluator(&self, secret: &SecretKey, plan: KeyPlan) -> Result<Evaluator> {
         let step = self.step("make keys");
-        let keys = KeyGenerator::new(secret)?
-            .evaluation_keys_with(&plan, |done| step.advance(done, plan.len()))?;
+        let found = evaluator(secret, &plan, |done| step.advance(done, plan.len()))?;
         step.finish();
-        Ok(Evaluator::with_keys(keys))
+        Ok(found)
     }
 
     /// Adds the row of an operation over all primes of Q.
@@ -156,6 +148,37 @@ impl Rows {
         let log_n = self.parameters.log_n();
         self.steps.begin(&format!("N = 2^{log_n}: {what}"))
     }
+}
+
+/// Two encryptions of the same numbers, over all primes and with full slots, and the encoder that made them.
+pub fn pair(secret: &SecretKey) -> Result<(Encoder, [Ciphertext; 2])> {
+    let parameters = secret.parameters();
+    let encoder = Encoder::new(parameters);
+    let encryptor = Encryptor::with_public_key(&KeyGenerator::new(secret)?.public_key()?);
+    let plain = encoder.encode(&message(parameters), parameters.max_level())?;
+    let pair = [encryptor.encrypt(&plain)?, encryptor.encrypt(&plain)?];
+    Ok((encoder, pair))
+}
+
+/// A matrix with 64 diagonals, from the main one upwards.
+pub fn matrix_of_64_diagonals(parameters: &Parameters) -> Result<SlotMatrix> {
+    let slots = parameters.slots();
+    let diagonal = |k: i64| {
+        let entries = (0..slots).map(|i| Complex64::from(number(i + k as usize)));
+        (k, entries.collect())
+    };
+    let diagonals: BTreeMap<_, _> = (0..DIAGONALS).map(diagonal).collect();
+    Ok(SlotMatrix::from_diagonals(slots, diagonals)?)
+}
+
+/// An evaluator with the keys of a plan.
+pub fn evaluator(secret: &SecretKey, plan: &KeyPlan, made: impl FnMut(usize)) -> Result<Evaluator> {
+    let keys = KeyGenerator::new(secret)?.evaluation_keys_with(plan, made)?;
+    Ok(Evaluator::with_keys(keys))
+}
+
+fn message(parameters: &Parameters) -> Vec<f64> {
+    (0..parameters.slots()).map(number).collect()
 }
 
 /// Numbers in [-1, 1], no two alike.

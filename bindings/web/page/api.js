@@ -2,7 +2,10 @@
 
 const TRIES = 6;
 const LONGEST_WAIT = 20;
-const CHUNK = 1 << 18;
+const SMALLEST_CHUNK = 1 << 18;
+const LARGEST_CHUNK = 1 << 22;
+// So many steps of progress.
+const CHUNKS = 32;
 // Seconds for which the server may hold back the answer about a job.
 const WAIT = 20;
 const FINAL = ["succeeded", "failed", "cancelled"];
@@ -110,11 +113,12 @@ export class Server {
       "Upload-Metadata": `blake3 ${btoa(checksum)}`,
     });
     const path = new URL(made.headers.get("Location"), location.href).pathname;
+    const chunk = Math.min(Math.max(SMALLEST_CHUNK, Math.ceil(bytes.length / CHUNKS)), LARGEST_CHUNK);
     let offset = 0;
     let failures = 0;
     while (offset < bytes.length) {
       progress(offset / bytes.length);
-      const part = bytes.subarray(offset, offset + CHUNK);
+      const part = bytes.subarray(offset, offset + chunk);
       const headers = { ...tus, "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
       try {
         const answer = await this.#once("PATCH", path, headers, part);
@@ -133,19 +137,35 @@ export class Server {
     return path.split("/").pop();
   }
 
-  // Has an upload classified, and waits for it. Returns the job's id.
-  async classify(model, upload) {
+  // Makes something of what was sent; a repeated request makes nothing twice.
+  async make(collection, document) {
     const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() };
-    const made = await this.#send("POST", "/v1/classifications", headers, JSON.stringify({ model, upload }));
-    let job = await made.json();
+    return (await this.#send("POST", `/v1/${collection}`, headers, JSON.stringify(document))).json();
+  }
+
+  // Has a job done, and waits for it. Returns it.
+  async #finish(collection, document, progress) {
+    let job = await this.make(collection, document);
     while (!FINAL.includes(job.state)) {
-      job = await (await this.#send("GET", `/v1/classifications/${job.id}?wait=${WAIT}`)).json();
+      job = await (await this.#send("GET", `/v1/${collection}/${job.id}?wait=${progress ? 1 : WAIT}`)).json();
+      progress?.(job.progress.done / Math.max(job.progress.total, 1));
     }
     if (job.state !== "succeeded") {
       const reason = job.problem?.detail ?? "it was cancelled";
-      throw new Refusal(`The server did not classify the picture: ${reason}. Try again, or choose another model`, 0);
+      throw new Refusal(`The server did not do it: ${reason}. Try again, or choose another model`, 0);
     }
-    return job.id;
+    return job;
+  }
+
+  // Has an upload classified. Returns the job's id.
+  async classify(model, upload) {
+    return (await this.#finish("classifications", { model, upload })).id;
+  }
+
+  // Has a model trained. Returns its id.
+  async train(name, dataSet, keySet, progress) {
+    const document = { name, data_set: dataSet, key_set: keySet };
+    return (await this.#finish("training-jobs", document, progress)).result;
   }
 
   // The encrypted scores, and the checksum that they should have.
@@ -155,7 +175,7 @@ export class Server {
     return { bytes, checksum: response.headers.get("Tapetum-Blake3") };
   }
 
-  async remove(job) {
-    await this.#send("DELETE", `/v1/classifications/${job}`);
+  async remove(collection, id) {
+    await this.#send("DELETE", `/v1/${collection}/${id}`);
   }
 }

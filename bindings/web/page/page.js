@@ -5,6 +5,8 @@ import { Keeper } from "./keeper.js";
 
 const SHOWN = 10;
 const ALL = 10_000;
+// Silhouettes that a training leaves out.
+const HELD_OUT = 100;
 
 const element = (id) => document.getElementById(id);
 const show = (id, text) => {
@@ -25,6 +27,8 @@ let models = new Map();
 let picture = null;
 let originalUrl = null;
 let gallery = 0;
+// The numbers of the silhouettes that the model of a new key has not seen; null where that is not known.
+let heldOut = null;
 let busy = false;
 
 function say(text) {
@@ -63,6 +67,7 @@ function update() {
   const ready = keeper !== null && !busy;
   element("connect-button").disabled = !ready;
   element("key-files").disabled = !ready;
+  element("make").disabled = !ready || server === null;
   element("forget").hidden = key === null;
   element("refresh").disabled = !ready || server === null;
   element("models").disabled = !ready || models.size === 0;
@@ -70,15 +75,13 @@ function update() {
   element("gallery-field").disabled = !ready || key === null;
   const missing = [
     [server === null, "connect"],
-    [key === null, "load a key"],
+    [key === null, "load or make a key"],
     [element("models").value === "", "choose a model"],
     [picture === null, "choose a picture"],
   ];
   const steps = missing.filter(([isMissing]) => isMissing).map(([, step]) => step);
   element("classify").disabled = !ready || steps.length > 0;
-  if (!busy && keeper !== null) {
-    say(steps.length > 0 ? `To do: ${steps.join(", ")}.` : element("status").textContent || "Ready to classify.");
-  }
+  show("todo", steps.length > 0 ? `To do first: ${steps.join(", ")}.` : "");
 }
 
 async function start() {
@@ -88,6 +91,7 @@ async function start() {
   }
   module = await WebAssembly.compileStreaming(response);
   keeper = await Keeper.start(module);
+  say("Ready.");
 }
 
 async function connect() {
@@ -98,6 +102,7 @@ async function connect() {
   }
   server = found;
   element("token").value = "";
+  say("Connected.");
   show("connected", `Connected to the tenant ${tenant} as ${scopes.join(" and ")}.`);
   await findModels();
 }
@@ -106,6 +111,7 @@ async function findModels() {
   const found = await server.models();
   models = new Map(found.map((model) => [model.id, model]));
   listModels();
+  say(`The server has ${models.size} ${models.size === 1 ? "model" : "models"}.`);
 }
 
 // Those that this key can be for first. Whether one is, only the answer shows.
@@ -142,15 +148,87 @@ async function sortKeyFiles(files) {
 async function loadKey(files) {
   const [secret, pipeline] = await sortKeyFiles([...files]);
   const { result } = await keeper.call("open", { secret, pipeline });
-  key = result;
+  heldOut = null;
+  element("save").hidden = true;
+  await haveKey(result, "Loaded");
+}
+
+async function haveKey(description, how) {
+  key = description;
+  picture = null;
+  gallery = 0;
+  element("journey").hidden = true;
   const classes = key.classes.join(" or ");
   show(
     "key-loaded",
-    `Loaded: tells ${classes}, from ${key.columns} features (${key.features}); ring degree 2^${key.log_n}, ` +
+    `${how}: tells ${classes}, from ${key.columns} features (${key.features}); ring degree 2^${key.log_n}, ` +
       `${key.security_bits} bits of security.`,
   );
   listModels();
   await showGallery();
+  say(`The key is ${how.toLowerCase()}.`);
+}
+
+// A new key, and a model that is trained under it: what tapetum remote prepare, append and train do.
+async function makeKey() {
+  const left = [];
+  try {
+    await makeKeyLeaving(left);
+  } catch (error) {
+    // What is on the server is of no use to anybody. If this fails too, the owner can delete it another time.
+    for (const [collection, id] of left.reverse()) {
+      await server.remove(collection, id).catch(() => {});
+    }
+    throw error;
+  }
+}
+
+async function makeKeyLeaving(left) {
+  const make = async (collection, document) => {
+    const { id } = await server.make(collection, document);
+    left.push([collection, id]);
+    return id;
+  };
+  const animal = element("animal").value;
+  const train = Number(element("count").value);
+  // Names go in the clear: which animal it is stays here.
+  const name = "made in the page";
+  const bar = element("training-progress");
+  const advance = (from, to) => (part) => (bar.value = from + (to - from) * part);
+  const made = async (operation, what) => {
+    say(`${what}…`);
+    return (await keeper.call(operation, { animal, train, test: HELD_OUT })).result;
+  };
+  const send = async ({ bytes, checksum }, what, from, to) => {
+    say(`Sending ${what}, ${bytesText(bytes.length)}…`);
+    return server.upload(bytes, checksum, advance(from, to));
+  };
+  bar.value = 0;
+  const begun = await made("begin", "Making a key, and features of silhouettes");
+  let upload = await send(begun, "parameters", 0.05, 0.1);
+  const parameters = await make("parameter-sets", { name, upload });
+  const keys = await made("evaluationKeys", "Making evaluation keys");
+  upload = await send(keys, "evaluation keys", 0.2, 0.5);
+  const keySet = await make("key-sets", { name, parameter_set: parameters, evaluation_keys: upload });
+  const images = await made("images", `Encrypting ${train} silhouettes`);
+  upload = await send(images, "encrypted silhouettes", 0.6, 0.7);
+  const recipe = JSON.parse(begun.recipe);
+  const dataSet = await make("data-sets", { name, parameter_set: parameters, recipe });
+  await server.make(`data-sets/${dataSet}/parts`, { name: "silhouettes", upload });
+  say("The server trains on what it cannot see…");
+  const model = await server.train(name, dataSet, keySet, advance(0.7, 0.95));
+  left.push(["models", model]);
+  const { description, heldOut: numbers, files } = await made("finish", "Keeping the key");
+  heldOut = numbers;
+  element("save-secret").href = files.secret;
+  element("save-statistics").href = files.statistics;
+  element("save").hidden = false;
+  element("key-files").value = "";
+  await haveKey(description, "Made");
+  await findModels();
+  element("models").value = model;
+  bar.value = 1;
+  say(`The server has trained a model under your new key. The silhouettes below are others than those.`);
 }
 
 async function forget() {
@@ -158,17 +236,24 @@ async function forget() {
   keeper = null;
   key = null;
   picture = null;
+  heldOut = null;
   show("key-loaded", "");
+  element("save").hidden = true;
+  element("save-secret").removeAttribute("href");
+  element("save-statistics").removeAttribute("href");
   element("key-files").value = "";
   element("gallery").replaceChildren();
   element("journey").hidden = true;
   keeper = await Keeper.start(module);
   listModels();
+  say("The key is forgotten.");
 }
 
 async function showGallery() {
-  // One of every thousand, so that every animal is there.
-  const numbers = Array.from({ length: SHOWN }, (_, i) => (i * (ALL / SHOWN) + gallery) % ALL);
+  // One of every thousand, so that every animal is there; or some of those that the model has not seen.
+  const all = heldOut ?? Array.from({ length: SHOWN }, (_, i) => i * (ALL / SHOWN));
+  const one = (i) => (heldOut === null ? (all[i] + gallery) % ALL : all[(i + gallery * SHOWN) % all.length]);
+  const numbers = Array.from({ length: SHOWN }, (_, i) => one(i));
   const { result } = await keeper.call("thumbnails", { numbers });
   const entries = result.items.map(({ number, label, pixels }) => {
     const button = document.createElement("button");
@@ -185,6 +270,7 @@ async function showGallery() {
     return entry;
   });
   element("gallery").replaceChildren(...entries);
+  say(heldOut === null ? "Other silhouettes are shown." : "Silhouettes are shown that the model has not seen.");
 }
 
 function markChosen(number) {
@@ -300,7 +386,7 @@ async function classify() {
   show("answer-note", `${bytesText(answer.bytes.length)}, under your key`);
   if (element("remove").checked) {
     // Before it is known what the answer holds: whether it was of use is not for the server to see.
-    await step("Deleting picture and answer", "the server", 0.95, async () => ({ value: await server.remove(job), bytes: null }));
+    await step("Deleting picture and answer", "the server", 0.95, async () => ({ value: await server.remove("classifications", job), bytes: null }));
   }
   const [verdict] = await step("Decrypting", "this page", 1, async () => {
     const values = { model, answer: answer.bytes, expected: answer.checksum };
@@ -324,6 +410,7 @@ element("key-files").addEventListener("change", ({ target }) => {
     doing("Reading the key…", () => loadKey(target.files));
   }
 });
+element("make").addEventListener("click", () => doing("Making a key…", makeKey));
 element("forget").addEventListener("click", () => doing("Forgetting the key…", forget));
 element("refresh").addEventListener("click", () => doing("Looking for models…", findModels));
 element("models").addEventListener("change", update);

@@ -1,7 +1,7 @@
 // Everything that touches the secret key or a picture's content. The policy that comes with this file forbids every
 // connection, so what leaves this worker is what it answers to the page: descriptions, ciphertexts, verdicts, and
 // pictures for the screen.
-import init, { Owner, Silhouettes, checksum } from "./tapetum.js";
+import init, { Owner, Silhouettes, Training, checksum } from "./tapetum.js";
 
 // A secret key has a quarter of a byte for each coefficient; statistics are text.
 const MAX_KEY = 1 << 20;
@@ -12,6 +12,8 @@ const THUMBNAIL = 28;
 let owner = null;
 let silhouettes = null;
 let look = null;
+// A key that is new, and for which nothing is trained yet.
+let training = null;
 
 async function read(file, most, name) {
   if (file.size > most) {
@@ -22,9 +24,27 @@ async function read(file, most, name) {
 
 function needsOwner() {
   if (owner === null) {
-    throw new Error("There is no key yet: load it first");
+    throw new Error("There is no key yet: load one or make one first");
   }
   return owner;
+}
+
+function owns(next) {
+  owner?.free();
+  owner = next;
+  look?.free();
+  look = null;
+  return JSON.parse(owner.description());
+}
+
+// A file for the server, and its checksum.
+function file(bytes) {
+  return { bytes, checksum: checksum(bytes) };
+}
+
+// An address under which the person, and no script, can save something.
+function saveable(content) {
+  return URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
 }
 
 function unpacked() {
@@ -45,14 +65,35 @@ const operations = {
     const key = await read(secret, MAX_KEY, "The secret key");
     const statistics = await read(pipeline, MAX_PIPELINE, "features.json");
     try {
-      const opened = new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics));
-      owner?.free();
-      owner = opened;
+      return owns(new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics)));
     } finally {
       key.fill(0);
       statistics.fill(0);
     }
-    return JSON.parse(owner.description());
+  },
+  // A new key, and how it is to be used.
+  begin({ animal, train, test }) {
+    training?.free();
+    training = new Training(unpacked(), animal, train, test);
+    return { ...file(training.parametersFile()), recipe: training.recipe() };
+  },
+  evaluationKeys() {
+    return file(training.evaluationKeysFile());
+  },
+  images() {
+    return file(training.imagesFile());
+  },
+  finish() {
+    const heldOut = [...training.heldOut()];
+    const made = training.finish();
+    const description = owns(made.owner());
+    const secret = made.secretKeyFile();
+    const files = { secret: saveable(secret), statistics: saveable(made.statisticsFile()) };
+    secret.fill(0);
+    made.free();
+    training.free();
+    training = null;
+    return { description, heldOut, files };
   },
   async look({ picture }) {
     const bytes = await read(picture, MAX_PICTURE, "The picture");
@@ -76,8 +117,7 @@ const operations = {
     if (look === null) {
       throw new Error("There is no picture yet: choose one first");
     }
-    const bytes = needsOwner().encrypt(model, look);
-    return { bytes, checksum: checksum(bytes) };
+    return file(needsOwner().encrypt(model, look));
   },
   decrypt({ model, answer, expected }) {
     if (expected !== null && checksum(answer) !== expected) {
@@ -91,7 +131,9 @@ self.onmessage = async ({ data: { id, operation, values } }) => {
   const started = performance.now();
   try {
     const result = await operations[operation](values);
-    self.postMessage({ id, result, milliseconds: performance.now() - started });
+    // Large files are handed over, not copied.
+    const transfer = result?.bytes instanceof Uint8Array ? [result.bytes.buffer] : [];
+    self.postMessage({ id, result, milliseconds: performance.now() - started }, transfer);
   } catch (error) {
     // A panic: what is in memory may be half done.
     const broken = error instanceof WebAssembly.RuntimeError;

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, UnwrapThrowExt};
 use zeroize::Zeroizing;
 
-use crate::{Model, Owner, Picture, Silhouettes};
+use crate::{Model, Owner, PageError, Picture, Silhouettes, Training};
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect_throw("structures of names and numbers become JSON")
@@ -98,6 +98,97 @@ impl JsSilhouettes {
     /// What it shows.
     pub fn label(&self, number: usize) -> Result<String, JsError> {
         Ok(self.0.label(number)?.to_owned())
+    }
+}
+
+/// A new key, and what a server needs to train under it.
+#[wasm_bindgen(js_name = Training)]
+pub struct JsTraining(Option<Training>);
+
+#[wasm_bindgen(js_class = Training)]
+impl JsTraining {
+    /// A new key, to tell an animal from the others by `train` silhouettes; `test` more are held out.
+    #[wasm_bindgen(constructor)]
+    pub fn begin(
+        silhouettes: &JsSilhouettes,
+        animal: &str,
+        train: usize,
+        test: usize,
+    ) -> Result<Self, JsError> {
+        let training = Training::begin(&silhouettes.0, animal, train, test)?;
+        Ok(Self(Some(training)))
+    }
+
+    fn there(&self) -> Result<&Training, PageError> {
+        self.0.as_ref().ok_or(PageError::Finished)
+    }
+
+    /// The file of the parameters, for the server.
+    #[wasm_bindgen(js_name = parametersFile)]
+    pub fn parameters_file(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self.there()?.parameters_file())
+    }
+
+    /// How it is to be trained, for the server, as JSON.
+    pub fn recipe(&self) -> Result<String, JsError> {
+        Ok(json(self.there()?.recipe()))
+    }
+
+    /// The file of the evaluation keys, for the server.
+    #[wasm_bindgen(js_name = evaluationKeysFile)]
+    pub fn evaluation_keys_file(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self.there()?.evaluation_keys_file()?)
+    }
+
+    /// The file of the encrypted images and labels, for the server.
+    #[wasm_bindgen(js_name = imagesFile)]
+    pub fn images_file(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self.there()?.images_file()?)
+    }
+
+    /// The numbers of the silhouettes that are held out.
+    #[wasm_bindgen(js_name = heldOut)]
+    pub fn held_out(&self) -> Result<Vec<usize>, JsError> {
+        Ok(self.there()?.held_out().to_vec())
+    }
+
+    /// Ends it: what remains is the key.
+    pub fn finish(&mut self) -> Result<JsNewOwner, JsError> {
+        let training = self.0.take().ok_or(PageError::Finished)?;
+        let (owner, secret_key, statistics) = training.finish()?;
+        Ok(JsNewOwner {
+            owner: Some(owner),
+            secret_key,
+            statistics: Zeroizing::new(statistics),
+        })
+    }
+}
+
+/// Whoever has the new key, and the files to keep it in.
+#[wasm_bindgen(js_name = NewOwner)]
+pub struct JsNewOwner {
+    owner: Option<Owner>,
+    secret_key: Zeroizing<Vec<u8>>,
+    statistics: Zeroizing<String>,
+}
+
+#[wasm_bindgen(js_class = NewOwner)]
+impl JsNewOwner {
+    /// The owner, once.
+    pub fn owner(&mut self) -> Result<JsOwner, JsError> {
+        Ok(JsOwner(self.owner.take().ok_or(PageError::Finished)?))
+    }
+
+    /// The file `secret.key`.
+    #[wasm_bindgen(js_name = secretKeyFile)]
+    pub fn secret_key_file(&self) -> Vec<u8> {
+        self.secret_key.to_vec()
+    }
+
+    /// The file `features.json`.
+    #[wasm_bindgen(js_name = statisticsFile)]
+    pub fn statistics_file(&self) -> String {
+        self.statistics.to_string()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong, in words for the person in front of the page.
 
+use tapetum_ckks::KeyError;
 use tapetum_ckks::wire::WireError;
 use tapetum_learn::LearnError;
 use thiserror::Error;
@@ -28,6 +29,18 @@ pub enum PageError {
     /// A silhouette by its number.
     #[error("there is no such silhouette: give a number below {0}")]
     Silhouette(usize),
+    /// Images to train on.
+    #[error("these images cannot be trained on ({0}): choose another animal or number")]
+    Images(tapetum_vision::Error),
+    /// What is to be trained.
+    #[error("this training cannot be prepared: {0}")]
+    Training(LearnError),
+    /// A key.
+    #[error("the key cannot be made: {0}")]
+    Key(#[from] KeyError),
+    /// What was finished before.
+    #[error("this was finished already: begin anew")]
+    Finished,
     /// The server's description of a model.
     #[error("the server's description of the model is not understood ({0}): reload the page")]
     Model(serde_json::Error),
@@ -43,6 +56,8 @@ pub enum PageError {
     #[error("the server's answer is no usable ciphertext ({0}): classify again")]
     Answer(WireError),
     /// Decryption.
-    #[error("the answer cannot be decrypted: {0}")]
+    #[error(
+        "the answer cannot be decrypted: {0}. Choose the model that was trained under this key, or load that model's key"
+    )]
     Decryption(LearnError),
 }

@@ -13,9 +13,11 @@ mod model;
 mod owner;
 mod picture;
 mod silhouettes;
+mod training;
 
 pub use error::PageError;
 pub use model::Model;
 pub use owner::{Owner, Verdict};
 pub use picture::Picture;
 pub use silhouettes::Silhouettes;
+pub use training::Training;

@@ -10,11 +10,12 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, ParametersLiteral, Preset, SlotKind};
 use tapetum_learn::{
-    Descent, LabelKind, Layout, LinearModel, PlainModel, RefreshLevels, Requirements, Task, Verdict,
+    Descent, LabelKind, Layout, LinearModel, PlainModel, RefreshLevels, Requirements, Task,
+    Verdict, smallest_parameters,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
-use self::needs::{classification, requirements, samples_layout, smallest};
+use self::needs::{classification, requirements, samples_layout};
 use crate::args::Kind;
 use crate::failure::Failure;
 use crate::files;
@@ -139,7 +140,7 @@ impl Plan {
             let layout = learner.layout(rows, &subject, slots)?;
             let levels =
                 requirements(&learner, &layout, subject.classes, verdicts.as_ref())?.levels;
-            let literal = smallest(levels).ok_or_else(|| {
+            let literal = smallest_parameters(levels).ok_or_else(|| {
                 Failure::Input(format!(
                     "{} takes {levels} levels, more than any parameters have",
                     learner.describe()

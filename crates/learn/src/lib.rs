@@ -101,7 +101,7 @@ pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use recipe::{Learner, Recipe};
 pub use refresh::{Refresh, RefreshLevels};
-pub use requirements::Requirements;
+pub use requirements::{Requirements, smallest_parameters};
 pub use scores::EncryptedScores;
 pub use softmax::SoftmaxRegression;
 pub use verdict::{EncryptedVerdicts, Verdict};

@@ -1,7 +1,7 @@
 //! What a server must know to train and to classify, as data that owner and server agree on.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, SlotKind};
+use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 
 use crate::descent::Descent;
 use crate::error::{LearnError, check_equal};
@@ -14,7 +14,7 @@ use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::matrix::EncryptedMatrix;
 use crate::refresh::RefreshLevels;
-use crate::requirements::Requirements;
+use crate::requirements::{Requirements, smallest_parameters};
 use crate::verdict::Verdict;
 
 /// A training algorithm with its settings, as they are written down.
@@ -135,6 +135,60 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The recipe to train, other than in mini-batches, on about `rows` samples of `columns` features with
+    /// encrypted labels, and the smallest secure parameters with the levels that it takes.
+    ///
+    /// ```
+    /// use tapetum_learn::{Learner, Recipe};
+    ///
+    /// let (recipe, parameters) = Recipe::planned(Learner::LinearMeans, 244, 400)?;
+    /// assert_eq!((recipe.levels, parameters.log_n()), (6, 14));
+    /// recipe.check(&parameters)?;
+    /// # Ok::<(), tapetum_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LearnError`] if settings are out of range, or take more levels than any parameters have.
+    pub fn planned(
+        learner: Learner,
+        columns: usize,
+        rows: usize,
+    ) -> Result<(Self, Parameters), LearnError> {
+        // A larger ring has more slots, and more slots may take more levels to sum over: once around
+        // settles it, as the levels hardly depend on the layout.
+        let mut parameters = Parameters::preset(Preset::N14);
+        loop {
+            let slots = parameters.slots();
+            let layout = match learner {
+                Learner::Logistic(_) | Learner::LinearMeans => {
+                    Layout::for_training(rows, columns, slots)?
+                }
+                Learner::Fisher(_) | Learner::Ridge(_) => {
+                    Layout::for_least_squares(rows, columns, 2, slots)?
+                }
+            };
+            let mut recipe = Self {
+                learner: learner.clone(),
+                columns,
+                block_cols: layout.block_cols(),
+                verdicts: None,
+                levels: 0,
+            };
+            recipe.levels = recipe.requirements(&parameters)?.levels;
+            let found = smallest_parameters(recipe.levels)
+                .and_then(|literal| Parameters::new(literal).ok())
+                .ok_or(LearnError::LevelExhausted {
+                    what: "this training",
+                    needed: recipe.levels,
+                    available: parameters.max_level(),
+                })?;
+            if found.slots() == slots {
+                return Ok((recipe, found));
+            }
+            parameters = found;
+        }
+    }
+
     /// Whether the parts fit together and to the parameters: somebody else may have written them.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tapetum_ckks::{Evaluator, GaloisElement, KeyPlan, Parameters};
+use tapetum_ckks::{Evaluator, GaloisElement, KeyPlan, Parameters, ParametersLiteral};
 
 use crate::error::{LearnError, MissingKeys};
 
@@ -17,6 +17,21 @@ pub struct Requirements {
     pub relinearization: bool,
     /// Whether slots are conjugated.
     pub conjugation: bool,
+}
+
+/// Bits of a level: the error of scores stays near 2^-15.
+const LOG_SCALE: u32 = 40;
+/// Bits of a level where that makes a smaller ring do, at errors of scores near 2^-11.
+const SMALL_LOG_SCALE: u32 = 36;
+
+/// The parameters of the smallest secure ring with so many levels, and as precise as they can be in it;
+/// none if that is more than any has.
+pub fn smallest_parameters(levels: usize) -> Option<ParametersLiteral> {
+    let scales = [LOG_SCALE, SMALL_LOG_SCALE];
+    let literals = scales.map(|scale| ParametersLiteral::for_levels(levels, scale));
+    let literals = literals.into_iter().flatten();
+    // The first of equals.
+    literals.min_by_key(|literal| literal.log_n)
 }
 
 impl Requirements {

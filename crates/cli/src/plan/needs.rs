@@ -1,22 +1,9 @@
 //! Levels, keys and layouts that training and classification take.
 
 use anyhow::Result;
-use tapetum_ckks::ParametersLiteral;
 use tapetum_learn::{Layout, LinearModel, PlainModel, Requirements, Verdict};
 
-use super::{LOG_SCALE, Learner, task};
-
-/// Bits of a level where that makes a smaller ring do, at errors of scores near 2^-11.
-const SMALL_LOG_SCALE: u32 = 36;
-
-/// The parameters of the smallest ring with so many levels, and as precise as they can be in it.
-pub(super) fn smallest(levels: usize) -> Option<ParametersLiteral> {
-    let scales = [LOG_SCALE, SMALL_LOG_SCALE];
-    let literals = scales.map(|scale| ParametersLiteral::for_levels(levels, scale));
-    let literals = literals.into_iter().flatten();
-    // The first of equals.
-    literals.min_by_key(|literal| literal.log_n)
-}
+use super::{Learner, task};
 
 /// For training with encrypted labels, which needs most, and any classification.
 pub(super) fn requirements(

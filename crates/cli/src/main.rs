@@ -1,38 +1,6 @@
-//! The `tapetum` command: thin glue between files and the libraries.
+//! The `tapetum` command.
 
-mod args;
-mod bench;
-mod data;
-mod decrypt;
-mod demo;
-mod encrypt;
-mod failure;
-mod files;
-mod index;
-mod inspect;
-mod keygen;
-mod model_file;
-mod output;
-mod plan;
-mod plots;
-mod progress;
-mod report;
-mod roles;
-mod server;
-mod service;
-mod simulate;
-mod training_set;
-mod twin;
-mod verdicts;
-
-use std::env;
 use std::process::ExitCode;
-
-use anyhow::Result;
-use clap::Parser;
-
-use args::{Cli, Command};
-use progress::Steps;
 
 /// Gives the polynomials' buffers of megabytes back to the system one by one. Allocators that cut
 /// them from one heap leave gaps between them, and a process that bootstraps for hours grows.
@@ -40,46 +8,5 @@ use progress::Steps;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(args::with_simulation(env::args_os())) {
-        Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
-    };
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let code = failure::exit_code(&error);
-            output::error(&format!("{error:#}"), code, cli.json);
-            ExitCode::from(code)
-        }
-    }
-}
-
-fn run(cli: &Cli) -> Result<()> {
-    let steps = Steps::for_user(cli.quiet, cli.json);
-    match &cli.command {
-        Command::Simulate(args) => {
-            let found = simulate::run(args, steps)?;
-            output::simulate(&found, cli.json)?;
-            found.check()
-        }
-        Command::Keygen(args) => output::keygen(args, &keygen::run(args, steps)?, cli.json),
-        Command::Encrypt(args) => output::encrypt(args, &encrypt::run(args, steps)?, cli.json),
-        Command::Train(args) => output::train(args, &server::train::run(args, steps)?, cli.json),
-        Command::Classify(args) => {
-            output::classify(args, &server::classify::run(args, steps)?, cli.json)
-        }
-        Command::Decrypt(args) => output::decrypt(&decrypt::run(args, steps)?, cli.json),
-        Command::Inspect(args) => output::inspect(&inspect::run(&args.file)?, cli.json),
-        Command::Demo(args) => output::demo(&demo::run(args, steps)?, cli.json),
-        Command::Serve(args) => service::serve(args, cli.json),
-        Command::Worker(args) => service::worker(args),
-        Command::Remote(args) => service::remote(args, steps, cli.json),
-        Command::Tenant(args) => service::tenant(args, cli.json),
-        Command::Audit(args) => service::audit(args, cli.json),
-        Command::Bench(args) => {
-            let measured = bench::run(args, steps)?;
-            output::bench(&measured, cli.json)?;
-            measured.check()
-        }
-    }
+    tapetum::main()
 }

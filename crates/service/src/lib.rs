@@ -16,6 +16,8 @@ mod config;
 mod content;
 mod db;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod id;
 mod jobs;
 mod limiter;

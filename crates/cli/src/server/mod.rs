@@ -7,6 +7,9 @@ mod descent;
 mod sums;
 pub mod train;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use batches::Batches;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;

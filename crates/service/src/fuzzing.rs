@@ -1,0 +1,122 @@
+//! What reads strangers' bytes, as functions: for the fuzz targets, and for nobody else.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Response};
+use http_body_util::BodyExt;
+use tapetum_ckks::Parameters;
+use tapetum_learn::Recipe;
+use tokio::runtime::{Builder, Runtime};
+use tower_service::Service as _;
+
+use crate::config::Config;
+use crate::content::{self, Caps};
+use crate::error::Answer;
+use crate::server::Operator;
+use crate::state::{Service, StartError};
+
+/// What the service takes here: so little that no input takes long.
+const CAPS: Caps = Caps {
+    log_n: 13,
+    bundle_bytes: 4 << 20,
+};
+/// Answers that take longer have no end, as events have none.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Whether the service takes a file for parameters.
+pub fn parameters(path: &Path) -> bool {
+    is_accepted(content::parameters(path, CAPS))
+}
+
+/// Whether the service takes a file for a public key.
+pub fn public_key(path: &Path, parameters: &Parameters) -> bool {
+    is_accepted(content::public_key(path, parameters))
+}
+
+/// Whether the service takes a file for evaluation keys.
+pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> bool {
+    is_accepted(content::evaluation_keys(path, parameters))
+}
+
+/// Whether the service takes a file for a part of a data set.
+pub fn part(path: &Path, parameters: &Parameters, recipe: &Recipe) -> bool {
+    is_accepted(content::part(path, parameters, recipe, CAPS))
+}
+
+/// Whether the service takes a file for samples to be classified.
+pub fn samples(path: &Path, parameters: &Parameters) -> bool {
+    is_accepted(content::samples(path, parameters, CAPS))
+}
+
+/// Nothing that is sent makes the service fail.
+fn is_accepted<T>(answer: Answer<T>) -> bool {
+    match answer {
+        Ok(_) => true,
+        Err(problem) => {
+            assert!(problem.status < 500, "{problem}");
+            false
+        }
+    }
+}
+
+/// A service without a socket and without workers, with one tenant.
+pub struct Place {
+    runtime: Runtime,
+    router: Router,
+    token: String,
+}
+
+impl Place {
+    /// In an empty folder.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn new(folder: &Path) -> Result<Self, StartError> {
+        let mut config = Config::new(folder, SocketAddr::from(([127, 0, 0, 1], 0)));
+        config.limits.log_n = CAPS.log_n;
+        config.limits.bundle_bytes = CAPS.bundle_bytes;
+        config.limits.requests_per_second = 1e9;
+        config.limits.burst = 1e9;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (router, token) = runtime.block_on(async {
+            let app = Service::open(config.clone()).await?;
+            let operator = Operator::open(config).await?;
+            let token = operator.add_tenant("fuzz", None).await?.token;
+            Ok::<_, StartError>((crate::api::router(app, None), token))
+        })?;
+        Ok(Self {
+            runtime,
+            router,
+            token,
+        })
+    }
+
+    /// The token of the tenant.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The answer to a request, unless it has no end.
+    pub fn send(&self, request: Request<Vec<u8>>) -> Option<Response<Bytes>> {
+        let answer = async {
+            let request = request.map(Body::from);
+            let answered: Result<_, Infallible> = self.router.clone().call(request).await;
+            let (head, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
+            let body = body.collect().await.ok()?.to_bytes();
+            Some(Response::from_parts(head, body))
+        };
+        let waited = async { tokio::time::timeout(PATIENCE, answer).await };
+        self.runtime.block_on(waited).ok().flatten()
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
+}

@@ -30,6 +30,8 @@ let gallery = 0;
 // The numbers of the silhouettes that the model of a new key has not seen; null where that is not known.
 let heldOut = null;
 let busy = false;
+// A new key that would be lost with the tab.
+let unsaved = false;
 
 function say(text) {
   element("status").textContent = text;
@@ -72,6 +74,7 @@ function update() {
   element("refresh").disabled = !ready || server === null;
   element("models").disabled = !ready || models.size === 0;
   element("file").disabled = !ready || key === null;
+  element("outline").disabled = !ready || key === null;
   element("gallery-field").disabled = !ready || key === null;
   const missing = [
     [server === null, "connect"],
@@ -89,7 +92,11 @@ async function start() {
   if (!response.ok) {
     throw new Error(`The page is not complete (status ${response.status}): reload it, or tell the operator`);
   }
-  module = await WebAssembly.compileStreaming(response);
+  try {
+    module = await WebAssembly.compileStreaming(response);
+  } catch (error) {
+    throw new Error(`This browser cannot run the cryptography of the page (${error.message}): use a newer one`);
+  }
   keeper = await Keeper.start(module);
   say("Ready.");
 }
@@ -149,6 +156,7 @@ async function loadKey(files) {
   const [secret, pipeline] = await sortKeyFiles([...files]);
   const { result } = await keeper.call("open", { secret, pipeline });
   heldOut = null;
+  unsaved = false;
   element("save").hidden = true;
   await haveKey(result, "Loaded");
 }
@@ -223,6 +231,7 @@ async function makeKeyLeaving(left) {
   element("save-secret").href = files.secret;
   element("save-statistics").href = files.statistics;
   element("save").hidden = false;
+  unsaved = true;
   element("key-files").value = "";
   await haveKey(description, "Made");
   await findModels();
@@ -237,6 +246,7 @@ async function forget() {
   key = null;
   picture = null;
   heldOut = null;
+  unsaved = false;
   show("key-loaded", "");
   element("save").hidden = true;
   element("save-secret").removeAttribute("href");
@@ -287,10 +297,11 @@ async function takeSilhouette(number) {
 }
 
 async function takeFile(file) {
-  const { result, milliseconds } = await keeper.call("look", { picture: file });
+  const asSilhouette = element("outline").checked;
+  const { result, milliseconds } = await keeper.call("look", { picture: file, asSilhouette });
   markChosen(-1);
   const url = URL.createObjectURL(file);
-  begin({ name: file.name, label: null, look: result, milliseconds, url });
+  begin({ name: file.name, label: null, look: result, milliseconds, url, file });
 }
 
 // A new picture: its own half of the journey is shown, the other half is empty.
@@ -419,6 +430,11 @@ element("file").addEventListener("change", ({ target }) => {
     doing("Looking at the picture…", () => takeFile(target.files[0]));
   }
 });
+element("outline").addEventListener("change", () => {
+  if (picture?.file !== undefined) {
+    doing("Looking at the picture…", () => takeFile(picture.file));
+  }
+});
 element("take").addEventListener("click", () => {
   const number = element("number").valueAsNumber;
   doing("Looking at the silhouette…", async () => {
@@ -433,6 +449,15 @@ element("others").addEventListener("click", () => {
   doing("Looking for silhouettes…", showGallery);
 });
 element("classify").addEventListener("click", () => doing("Classifying…", classify));
+
+element("save-secret").addEventListener("click", () => {
+  unsaved = false;
+});
+globalThis.addEventListener("beforeunload", (event) => {
+  if (unsaved) {
+    event.preventDefault();
+  }
+});
 
 // Wherever a file is dropped, the browser must not open it in place of the page.
 for (const name of ["dragover", "drop"]) {

@@ -95,9 +95,9 @@ const operations = {
     training = null;
     return { description, heldOut, files };
   },
-  async look({ picture }) {
+  async look({ picture, asSilhouette }) {
     const bytes = await read(picture, MAX_PICTURE, "The picture");
-    const found = needsOwner().look(bytes);
+    const found = needsOwner().look(bytes, asSilhouette);
     look?.free();
     look = found;
     return shown();

@@ -36,9 +36,13 @@ impl JsOwner {
         json(&self.0.description())
     }
 
-    /// What features see of the picture in a file, and what they make of it.
-    pub fn look(&self, file: &[u8]) -> Result<JsLook, JsError> {
-        self.look_at(&Picture::from_file(file)?)
+    /// What features see of the picture in a file, or of the shape in it, and what they make of it.
+    pub fn look(&self, file: &[u8], as_silhouette: bool) -> Result<JsLook, JsError> {
+        let picture = Picture::from_file(file)?;
+        match as_silhouette {
+            true => self.look_at(&picture.silhouette()?),
+            false => self.look_at(&picture),
+        }
     }
 
     /// The same for one of the silhouettes.

@@ -10,6 +10,7 @@
 pub mod bindings;
 mod error;
 mod model;
+mod outline;
 mod owner;
 mod picture;
 mod silhouettes;

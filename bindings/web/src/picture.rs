@@ -6,6 +6,7 @@ use tapetum_vision::GreyImage;
 use tapetum_vision::load::{Limits, picture};
 
 use crate::PageError;
+use crate::outline::{Grey, silhouette};
 
 /// Bytes of a picture file: a page has less memory than a command.
 const MAX_FILE: u64 = 32 << 20;
@@ -28,6 +29,21 @@ impl Picture {
             ..Limits::default()
         };
         let image = picture(Path::new("the picture"), bytes, &limits);
+        image.map(Self).map_err(PageError::Picture)
+    }
+
+    /// The shape in it, light on dark in the middle of a square: for models that were trained on silhouettes.
+    ///
+    /// # Errors
+    /// [`PageError::Picture`] if the shape is no image, which every shape is.
+    pub fn silhouette(&self) -> Result<Self, PageError> {
+        let grey = Grey {
+            width: self.0.width(),
+            pixels: self.0.pixels().to_vec(),
+        };
+        let Grey { width, pixels } = silhouette(grey);
+        let height = pixels.len() / width.max(1);
+        let image = GreyImage::new(width, height, pixels);
         image.map(Self).map_err(PageError::Picture)
     }
 

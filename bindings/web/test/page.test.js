@@ -144,6 +144,16 @@ async function classify(page) {
   return { class: await verdict.textContent(), score: Number(await verdict.getAttribute("data-score")) };
 }
 
+// What the page says that each step took.
+async function steps(page) {
+  const rows = await page.locator("#timings tr").allInnerTexts();
+  return rows.map((row) => {
+    const [step, , time] = row.split("\t");
+    const [number, unit] = time.split(" ");
+    return [step, unit === "s" ? 1000 * number : Number(number)];
+  });
+}
+
 async function take(page, { number }, asFile) {
   const pixels = silhouette(number);
   if (asFile) {
@@ -165,6 +175,7 @@ test("ten silhouettes are classified as their clear twins are, and nothing priva
     trace("statistics", readFileSync(owner("features.json"))),
   ];
   let right = 0;
+  const times = new Map();
   const pictures = chosen();
   assert.equal(pictures.length, WANTED);
   for (const [i, picture] of pictures.entries()) {
@@ -174,6 +185,9 @@ test("ten silhouettes are classified as their clear twins are, and nothing priva
     assert.equal(found.class, picture.twin, `silhouette ${picture.number}`);
     assert.ok(Math.abs(found.score - picture.score) < CLOSE, `${found.score} is not ${picture.score}`);
     right += Number(found.class === picture.truth);
+    for (const [step, milliseconds] of await steps(page)) {
+      times.set(step, [...(times.get(step) ?? []), milliseconds]);
+    }
     const name = `picture ${picture.number}`;
     const pixels = silhouette(picture.number);
     traces.push(trace(`${name}, pixels`, pixels));
@@ -188,6 +202,10 @@ test("ten silhouettes are classified as their clear twins are, and nothing priva
   }
   assert.equal(right, pictures.filter(({ twin, truth }) => twin === truth).length);
   console.log(`${right} of ${WANTED} verdicts are right, all are those of the clear twin`);
+
+  for (const [step, all] of times) {
+    console.log(`${step}: ${all.sort((a, b) => a - b)[WANTED / 2]} ms (median)`);
+  }
 
   const words = ["cat", "dog", "label", "silhouette", "true", "score"];
   const requests = wire.requests();
@@ -220,9 +238,11 @@ test("a new key is made in the page, a model is trained under it, and the key ca
   await page.getByText("Or make a new key").click();
   await page.getByLabel("Tell").selectOption("giraffe");
   await page.getByLabel("from others").selectOption("200");
+  const started = Date.now();
   await page.getByRole("button", { name: "Make key and train" }).click();
   await status(page).filter({ hasText: "has trained a model" }).waitFor({ timeout: 4 * PATIENCE });
   await idle(page);
+  console.log(`making a key, sending ${await page.locator("#count").inputValue()} silhouettes, training: ${Date.now() - started} ms`);
   const saved = [];
   for (const name of ["secret.key", "features.json"]) {
     const download = page.waitForEvent("download");
@@ -316,6 +336,17 @@ test("what goes wrong is said where it is heard, with what to do", async () => {
   await page.getByLabel("Number").fill("10000");
   await page.getByRole("button", { name: "Take it" }).click();
   await says(/from 0 to 9999/);
+
+  // A drawing, dark on light, becomes a silhouette, light on dark.
+  const dark = Buffer.from(silhouette(2507).map((x) => 255 - x));
+  await page.locator("#file").setInputFiles({ name: "ink.png", mimeType: "image/png", buffer: png(dark) });
+  await status(page).filter({ hasText: "Took ink.png" }).waitFor();
+  await idle(page);
+  const corner = () => page.evaluate(() => document.getElementById("seen").getContext("2d").getImageData(0, 0, 1, 1).data[0]);
+  assert.ok((await corner()) > 200);
+  await page.getByLabel("Make such a shape").check();
+  await idle(page);
+  await page.waitForFunction(() => document.getElementById("seen").getContext("2d").getImageData(0, 0, 1, 1).data[0] === 0);
 
   // A key of the same parameters, under which nothing was trained.
   tapetum("keygen", "--owner", "other", "--server", "other-server", "--learner", "linear-means", "--rows", String(IMAGES - TEST));

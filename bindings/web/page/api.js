@@ -2,7 +2,7 @@
 
 const TRIES = 6;
 const LONGEST_WAIT = 20;
-const SMALLEST_CHUNK = 1 << 18;
+const SMALLEST_CHUNK = 1 << 19;
 const LARGEST_CHUNK = 1 << 22;
 // So many steps of progress.
 const CHUNKS = 32;

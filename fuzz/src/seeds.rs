@@ -143,6 +143,8 @@ pub fn recipes() -> Vec<Vec<u8>> {
     texts(&[
         r#"{"learner":"linear-means","columns":5,"block_cols":8,"levels":5}"#,
         r#"{"learner":{"ridge":{"steps":2,"largest-eigenvalue":1.1}},"columns":5,"block_cols":8,"levels":8}"#,
+        // Least squares in blocks that are too narrow, which was found out too late.
+        r#"{"learner":{"ridge":{"steps":2,"largest-eigenvalue":1.1}},"columns":59,"block_cols":8,"levels":8}"#,
         r#"{"learner":{"fisher":{"steps":1,"largest-eigenvalue":1.1}},"columns":5,"block_cols":8,"levels":8}"#,
         r#"{"learner":{"logistic":{"iterations":1,"degree":"three","interval":8.0,"steps":{"listed":[12.0]},"batches":null}},"columns":5,"block_cols":8,"levels":8}"#,
         r#"{"learner":{"logistic":{"iterations":1,"degree":"five","interval":16.0,"steps":{"inverse-time":12.0},"batches":{"rows":128,"weight_bound":64.0}}},"columns":5,"block_cols":8,"levels":8}"#,

@@ -207,7 +207,8 @@ impl Recipe {
             let available = parameters.max_level();
             return Err(exhausted("this recipe", self.levels, available));
         }
-        Ok(())
+        // Training by sums has more to ask of the blocks than its levels.
+        self.keys(parameters).map(drop)
     }
 
     /// Whether these can be trained on: what is wrong with samples is better said when they come
@@ -353,5 +354,33 @@ impl Recipe {
         Ok(training
             .then(classification)
             .then(verdicts.unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapetum_ckks::Preset;
+
+    #[test]
+    fn what_cannot_be_trained_is_refused_at_once() {
+        let parameters = Parameters::preset(Preset::N14);
+        let recipe = |learner, columns| Recipe {
+            learner,
+            columns,
+            block_cols: 8,
+            verdicts: None,
+            levels: 8,
+        };
+        let config = LeastSquaresConfig {
+            steps: 2,
+            largest_eigenvalue: 1.1,
+        };
+        let ridge = |columns| recipe(Learner::Ridge(config), columns);
+        assert!(ridge(5).check(&parameters).is_ok());
+        // Least squares has all features of a sample in one block.
+        let error = ridge(59).check(&parameters).unwrap_err();
+        assert!(matches!(error, LearnError::Layout { .. }), "{error}");
+        assert!(recipe(Learner::LinearMeans, 59).check(&parameters).is_ok());
     }
 }

@@ -1,5 +1,7 @@
 //! Who asks, and what they may do.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -11,6 +13,7 @@ use crate::audit::Actor;
 use crate::db::{Tx, now};
 use crate::error::{Answer, Problem};
 use crate::id::{Kind, hex, random};
+use crate::limiter::Presence;
 use crate::state::App;
 
 /// How tokens begin, so that they are recognised where they should not be.
@@ -56,6 +59,8 @@ pub struct Caller {
     pub token: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
+    /// Counts among the requests of the tenant as long as it is there.
+    _presence: Arc<Presence>,
 }
 
 impl Caller {
@@ -81,14 +86,9 @@ impl Caller {
         Err(Problem::forbidden(&names.join(" or ")))
     }
 
-    /// Which tokens' things they see: all of the tenant for owners, their own otherwise. A
-    /// pattern for `LIKE`; ids have no letter that is special there but `_`, which they all have in
-    /// the same place.
-    pub fn sees(&self) -> &str {
-        match self.is_owner() {
-            true => "%",
-            false => &self.token,
-        }
+    /// The token whose things alone they see; owners see all of the tenant's.
+    pub fn sees(&self) -> Option<&str> {
+        (!self.is_owner()).then_some(&self.token)
     }
 
     /// For the audit log.
@@ -123,13 +123,14 @@ impl FromRequestParts<App> for Caller {
             return Err(Problem::unauthorized());
         }
         let scopes: String = row.try_get("scopes")?;
-        let caller = Self {
-            tenant: row.try_get("tenant")?,
-            token: row.try_get("id")?,
+        let (tenant, token): (String, String) = (row.try_get("tenant")?, row.try_get("id")?);
+        app.limiter.admit(&token)?;
+        Ok(Self {
+            _presence: Arc::new(app.limiter.enter(&tenant)?),
+            tenant,
+            token,
             scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),
-        };
-        app.limiter.admit(&caller.token)?;
-        Ok(caller)
+        })
     }
 }
 
@@ -143,7 +144,7 @@ fn hash(token: &str) -> String {
 }
 
 /// A token that has just been made.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct NewToken {
     /// Its id.
     pub id: String,
@@ -155,6 +156,16 @@ pub struct NewToken {
     pub scopes: Vec<Scope>,
     /// When it expires, in milliseconds since 1970; 0 never.
     pub expires_at: i64,
+}
+
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewToken")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes a token.
@@ -192,4 +203,22 @@ pub async fn issue(
         scopes: scopes.to_vec(),
         expires_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_in_what_is_logged() {
+        let token = NewToken {
+            id: "tok_1".to_owned(),
+            token: "tpt_secret".to_owned(),
+            name: "a clinic".to_owned(),
+            scopes: vec![Scope::Classify],
+            expires_at: 0,
+        };
+        let told = format!("{token:?}");
+        assert!(told.contains("tok_1") && !told.contains("secret"), "{told}");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where a server is, and what it may do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The folder with everything that is kept.
     pub data: PathBuf,
@@ -25,6 +25,18 @@ pub struct Config {
     pub limits: Limits,
     /// Settings of the workers in this process.
     pub work: Work,
+}
+
+// URLs have passwords in them.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("data", &self.data)
+            .field("listen", &self.listen)
+            .field("limits", &self.limits)
+            .field("work", &self.work)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -73,6 +85,10 @@ pub struct Limits {
     pub burst: f64,
     /// Requests that are served at a time.
     pub concurrent_requests: usize,
+    /// Requests of one tenant that are under way at a time.
+    pub requests_of_tenant: usize,
+    /// Objects of a tenant: sets, parts and models.
+    pub objects_of_tenant: i64,
     /// Uploads whose content is checked at a time, each of them in memory.
     pub concurrent_checks: usize,
     /// Jobs of a tenant that wait or run.
@@ -97,6 +113,8 @@ impl Default for Limits {
             requests_per_second: 200.0,
             burst: 400.0,
             concurrent_requests: 256,
+            requests_of_tenant: 128,
+            objects_of_tenant: 10_000,
             concurrent_checks: 2,
             jobs_of_tenant: 64,
             waiting_jobs: 1024,
@@ -130,5 +148,17 @@ impl Default for Work {
             longest: Duration::from_secs(24 * 3600),
             attempts: 5,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_in_what_is_logged() {
+        let mut config = Config::new("folder", ([127, 0, 0, 1], 0).into());
+        config.database = Some("postgres://tapetum:secret@db/tapetum".to_owned());
+        assert!(!format!("{config:?}").contains("secret"));
     }
 }

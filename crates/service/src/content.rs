@@ -280,8 +280,6 @@ pub struct PartDetails {
     pub samples: usize,
     /// Mini-batches.
     pub batches: usize,
-    /// Samples of the last mini-batch that fill no row of blocks.
-    pub loose_rows: usize,
     /// The lowest level of features.
     pub level: usize,
     /// Whether the server sees the labels.
@@ -302,7 +300,6 @@ pub fn part(
         recipe.check_samples(&matrix, &labels)?;
         let kind = label_kind(&labels);
         let layout = matrix.layout();
-        let loose = layout.rows() % layout.block_rows();
         details = Some(match details {
             Some(last) if last.labels != kind => {
                 let message = "labels must be encrypted in all mini-batches or in none";
@@ -311,14 +308,12 @@ pub fn part(
             Some(last) => PartDetails {
                 samples: last.samples + layout.rows(),
                 batches: last.batches + 1,
-                loose_rows: loose,
                 level: last.level.min(matrix.level()),
                 labels: last.labels,
             },
             None => PartDetails {
                 samples: layout.rows(),
                 batches: 1,
-                loose_rows: loose,
                 level: matrix.level(),
                 labels: kind.to_owned(),
             },

@@ -1,7 +1,8 @@
-//! How often a token may ask: a bucket of tokens for each, filled at a steady rate.
+//! How often a token may ask: a bucket of tokens for each, filled at a steady rate. And how much of a
+//! tenant may be under way.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Answer, Problem};
@@ -15,15 +16,40 @@ pub struct Limiter {
     per_second: f64,
     burst: f64,
     buckets: Mutex<HashMap<String, (f64, Instant)>>,
+    /// Requests that a tenant may have under way.
+    at_a_time: usize,
+    present: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// A request of a tenant, as long as it is under way.
+#[derive(Debug)]
+pub struct Presence {
+    tenant: String,
+    present: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = present.get_mut(&self.tenant) {
+            *count -= 1;
+            if *count == 0 {
+                present.remove(&self.tenant);
+            }
+        }
+    }
 }
 
 impl Limiter {
-    /// Lets `per_second` requests through in the long run, and `burst` at once.
-    pub fn new(per_second: f64, burst: f64) -> Self {
+    /// Lets `per_second` requests of a token through in the long run, and `burst` at once; no more than
+    /// `at_a_time` of a tenant are under way together.
+    pub fn new(per_second: f64, burst: f64, at_a_time: usize) -> Self {
         Self {
             per_second,
             burst,
             buckets: Mutex::default(),
+            at_a_time,
+            present: Arc::default(),
         }
     }
 
@@ -33,6 +59,25 @@ impl Limiter {
     /// 429 if there are too many.
     pub fn admit(&self, token: &str) -> Answer<()> {
         self.admit_at(token, Instant::now())
+    }
+
+    /// Counts a request of a tenant until what is returned is dropped. Requests may wait, for a job or for
+    /// bytes: a tenant that lets all of its own wait must not keep others out.
+    ///
+    /// # Errors
+    /// 429 if there are too many.
+    pub fn enter(&self, tenant: &str) -> Answer<Presence> {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = present.get(tenant).copied().unwrap_or(0);
+        if count >= self.at_a_time {
+            let message = format!("this tenant has {count} requests under way");
+            return Err(Problem::too_many(message, 1));
+        }
+        present.insert(tenant.to_owned(), count + 1);
+        Ok(Presence {
+            tenant: tenant.to_owned(),
+            present: self.present.clone(),
+        })
     }
 
     fn admit_at(&self, token: &str, now: Instant) -> Answer<()> {
@@ -70,7 +115,7 @@ mod tests {
 
     #[test]
     fn bursts_pass_and_the_rest_waits() {
-        let limiter = Limiter::new(2.0, 3.0);
+        let limiter = Limiter::new(2.0, 3.0, 1);
         let start = Instant::now();
         for _ in 0..3 {
             limiter.admit_at("a", start).unwrap();
@@ -86,5 +131,17 @@ mod tests {
                 .admit_at("a", start + Duration::from_millis(600))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_tenant_leaves_room_for_others() {
+        let limiter = Limiter::new(2.0, 3.0, 2);
+        let first = limiter.enter("a").unwrap();
+        let _second = limiter.enter("a").unwrap();
+        assert_eq!(limiter.enter("a").unwrap_err().status, 429);
+        let _other = limiter.enter("b").unwrap();
+        drop(first);
+        let _third = limiter.enter("a").unwrap();
+        assert!(limiter.enter("a").is_err());
     }
 }

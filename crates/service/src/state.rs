@@ -21,6 +21,9 @@ use crate::metrics::Metrics;
 /// Files without a row may be on their way to one for so long.
 const SWEEP_AGE: Duration = Duration::from_secs(3600);
 
+/// How long tokens are listed that are not valid any longer.
+const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 3600);
+
 /// Parameters that are kept, with their tables.
 const KEPT_PARAMETERS: usize = 8;
 
@@ -91,7 +94,11 @@ impl Service {
         let database = Database::open(&config.database_url()).await?;
         let limits = &config.limits;
         Ok(Arc::new(Self {
-            limiter: Limiter::new(limits.requests_per_second, limits.burst),
+            limiter: Limiter::new(
+                limits.requests_per_second,
+                limits.burst,
+                limits.requests_of_tenant,
+            ),
             metrics: Metrics::default(),
             requests: Semaphore::new(limits.concurrent_requests),
             checks: Semaphore::new(limits.concurrent_checks),
@@ -174,6 +181,14 @@ impl Service {
             .bind(now() - life)
             .execute(pool)
             .await?;
+        let forgotten = now() - TOKEN_MEMORY.as_millis() as i64;
+        sqlx::query(
+            "DELETE FROM tokens WHERE (revoked_at > 0 AND revoked_at < $1) \
+             OR (expires_at > 0 AND expires_at < $1)",
+        )
+        .bind(forgotten)
+        .execute(pool)
+        .await?;
         let mut known = HashSet::new();
         for statement in ["SELECT id FROM blobs", "SELECT id FROM uploads"] {
             let rows = sqlx::query(statement).fetch_all(pool).await?;

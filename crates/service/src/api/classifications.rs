@@ -6,10 +6,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::jobs::{self, Wait};
-use super::json::{Json, Once, Path, Query, check_name, ok};
+use super::jobs;
+use super::json::{Json, Once, Path, check_name, ok};
 use super::models::ModelDetails;
-use super::objects::{self, Page};
+use super::objects;
 use super::parameter_sets::{checked, parameters};
 use super::uploads;
 use crate::audit;
@@ -20,7 +20,8 @@ use crate::id::Kind;
 use crate::jobs::ClassificationRequest;
 use crate::state::App;
 
-const KIND: Kind = Kind::Classification;
+/// What it is.
+pub const KIND: Kind = Kind::Classification;
 /// The role of the samples of a classification.
 pub const SAMPLES: &str = "samples";
 /// The role of its result.
@@ -99,25 +100,6 @@ pub async fn create(
     Ok(answer)
 }
 
-/// `GET`: all of the caller's.
-pub async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Answer<Response> {
-    jobs::list(&app, &caller, KIND, &page).await
-}
-
-/// `GET`: one, at once or when it is finished.
-pub async fn read(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
-) -> Answer<Response> {
-    jobs::read(&app, &caller, KIND, &id, &wait).await
-}
-
 /// `GET .../content`: the encrypted scores.
 pub async fn content(
     State(app): State<App>,
@@ -129,24 +111,6 @@ pub async fn content(
         return Err(Problem::conflict("it is not finished: wait for it"));
     }
     objects::send(&app, &id, SCORES).await
-}
-
-/// `GET .../events`.
-pub async fn events(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    jobs::events(&app, &caller, KIND, &id).await
-}
-
-/// `POST .../cancel`.
-pub async fn cancel(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    jobs::cancel(&app, &caller, KIND, &id).await
 }
 
 /// `DELETE`: the classification with its scores.
@@ -162,13 +126,9 @@ pub async fn delete(
         ));
     }
     let mut tx = app.database.begin().await?;
-    let removed = objects::remove_files(&mut tx, &id, None).await?;
-    for statement in [
-        "DELETE FROM jobs WHERE id = $1",
-        "DELETE FROM job_inputs WHERE job = $1",
-    ] {
-        sqlx::query(statement).bind(&id).execute(&mut *tx).await?;
-    }
+    // Somebody else may have been faster.
+    let removed = jobs::remove(&mut tx, &id).await?;
+    let removed = removed.ok_or_else(|| Problem::not_found(KIND.name()))?;
     let receipt = objects::receipt(&mut tx, &caller, &id, &removed).await?;
     tx.commit().await?;
     objects::unlink(&app, removed).await?;

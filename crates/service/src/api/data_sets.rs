@@ -9,6 +9,7 @@ use tapetum_learn::Recipe;
 use super::json::{Json, Once, Path, Query, check_name, ok};
 use super::objects::{self, Object, Page};
 use super::parameter_sets::{checked, parameters};
+use super::resource::Resource;
 use super::uploads;
 use crate::auth::{Caller, Scope};
 use crate::content;
@@ -19,6 +20,16 @@ use crate::state::App;
 const KIND: Kind = Kind::DataSet;
 /// The role of a part's file.
 pub const ROLE: &str = "samples";
+/// Most parts of a data set.
+const MAX_PARTS: i64 = 4096;
+
+/// Data sets are for those who add to them. One is deleted with all its parts.
+pub const RESOURCE: Resource = Resource {
+    kind: KIND,
+    path: "data-sets",
+    readers: &[Scope::Contributor],
+    file: None,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +77,7 @@ pub async fn create(
     if let Some(answer) = once.replay(&mut *tx).await? {
         return Ok(answer);
     }
+    objects::check_room(&mut tx, &app, &caller.tenant).await?;
     let owner = (caller.tenant.as_str(), caller.token.as_str());
     let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
     let about = serde_json::json!({"name": name});
@@ -119,6 +131,8 @@ pub async fn append(
         return Ok(answer);
     }
     still_there(&mut tx, &caller, &set).await?;
+    check_parts(&mut tx, &set).await?;
+    objects::check_room(&mut tx, &app, &caller.tenant).await?;
     let owner = (caller.tenant.as_str(), caller.token.as_str());
     let object = objects::insert(&mut tx, owner, (Kind::Part, &id), &name, &set, &details).await?;
     uploads::adopt(&mut tx, &app, &caller, &upload, &id, ROLE).await?;
@@ -129,6 +143,20 @@ pub async fn append(
     tx.commit().await?;
     uploads::used(&app, &upload);
     Ok(answer)
+}
+
+/// A training names all parts, so that there must not be any number of them.
+async fn check_parts(tx: &mut crate::db::Tx, set: &str) -> Answer<()> {
+    let parts: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM objects WHERE parent = $1")
+        .bind(set)
+        .fetch_one(&mut **tx)
+        .await?;
+    match parts < MAX_PARTS {
+        true => Ok(()),
+        false => Err(Problem::conflict(format!(
+            "a data set has at most {MAX_PARTS} parts: send larger ones"
+        ))),
+    }
 }
 
 /// The set may have been deleted while the part was looked into.
@@ -142,24 +170,6 @@ async fn still_there(tx: &mut crate::db::Tx, caller: &Caller, set: &str) -> Answ
     found
         .map(drop)
         .ok_or_else(|| Problem::not_found(KIND.name()))
-}
-
-/// `GET`: all of them.
-pub async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Answer<Response> {
-    objects::list(&app, &caller, KIND, "", "%", &page).await
-}
-
-/// `GET`: one.
-pub async fn read(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    ok(&objects::find(&app, &caller, KIND, &id).await?)
 }
 
 /// `GET .../parts`: all for the owner, their own for contributors.
@@ -208,14 +218,4 @@ pub async fn delete_part(
 ) -> Answer<Response> {
     own_part(&app, &caller, &set, &part).await?;
     objects::delete(&app, &caller, Kind::Part, &part).await
-}
-
-/// `DELETE`: with all parts.
-pub async fn delete(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    objects::delete(&app, &caller, KIND, &id).await
 }

@@ -4,16 +4,19 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::json::ok;
-use super::objects::{List, Page, remove_files, unlink};
+use super::json::{Path, Query, ok};
+use super::objects::{List, Page, StoredFile, remove_files, unlink};
 use crate::audit;
 use crate::auth::Caller;
 use crate::db::{Tx, now};
@@ -34,6 +37,33 @@ pub struct Wait {
     wait: Option<f64>,
 }
 
+/// The addresses of a kind of job: `GET` of all, of one and of its events, and `POST` to cancel it.
+pub fn routes(kind: Kind, path: &str) -> Router<App> {
+    let all = format!("/v1/{path}");
+    let one = format!("{all}/{{id}}");
+    type Id = Path<String>;
+    let list = move |Shared(app): Shared<App>, caller: Caller, Query(page): Query<Page>| async move {
+        list(&app, &caller, kind, &page).await
+    };
+    let read = move |Shared(app): Shared<App>,
+                     caller: Caller,
+                     Path(id): Id,
+                     Query(wait): Query<Wait>| async move {
+        read(&app, &caller, kind, &id, &wait).await
+    };
+    let events = move |Shared(app): Shared<App>, caller: Caller, Path(id): Id| async move {
+        events(&app, &caller, kind, &id).await
+    };
+    let cancel = move |Shared(app): Shared<App>, caller: Caller, Path(id): Id| async move {
+        cancel(&app, &caller, kind, &id).await
+    };
+    Router::new()
+        .route(&all, get(list))
+        .route(&one, get(read))
+        .route(&format!("{one}/events"), get(events))
+        .route(&format!("{one}/cancel"), post(cancel))
+}
+
 /// A job of the caller: of their tenant for owners, their own otherwise.
 pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Job> {
     kind.check(id)?;
@@ -45,13 +75,7 @@ pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Jo
 }
 
 /// `GET`: one, at once or when it is finished.
-pub async fn read(
-    app: &App,
-    caller: &Caller,
-    kind: Kind,
-    id: &str,
-    wait: &Wait,
-) -> Answer<Response> {
+async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> Answer<Response> {
     let seconds = wait.wait.unwrap_or(0.0);
     if !(0.0..=MAX_WAIT.as_secs_f64()).contains(&seconds) {
         let message = format!("wait at most {} seconds", MAX_WAIT.as_secs());
@@ -70,15 +94,15 @@ pub async fn read(
 }
 
 /// `GET`: all of the caller's.
-pub async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer<Response> {
+async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer<Response> {
     let rows = sqlx::query(
-        "SELECT * FROM jobs j WHERE tenant = $1 AND kind = $2 AND token LIKE $3 AND ($4 = '' OR \
+        "SELECT * FROM jobs j WHERE tenant = $1 AND kind = $2 AND ($3 = '' OR token = $3) AND ($4 = '' OR \
          (created_at, id) > (SELECT p.created_at, p.id FROM jobs p \
          WHERE p.id = $4 AND p.tenant = $1)) ORDER BY created_at, id LIMIT $5",
     )
     .bind(&caller.tenant)
     .bind(kind.prefix())
-    .bind(caller.sees())
+    .bind(caller.sees().unwrap_or(""))
     .bind(page.after())
     .bind(page.limit())
     .fetch_all(app.database.pool())
@@ -89,7 +113,7 @@ pub async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer
 }
 
 /// `GET .../events`: how far the job is, as it goes on, until it is finished.
-pub async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
     find(app, caller, kind, id).await?;
     let permit = app.streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("it streams to as many as it can", 5))?;
@@ -125,7 +149,7 @@ pub async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<
 }
 
 /// `POST .../cancel`: at once if it waits, soon if it runs.
-pub async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
     find(app, caller, kind, id).await?;
     let mut tx = app.database.begin().await?;
     let problem = crate::db::to_store(&Problem::cancelled())?;
@@ -178,6 +202,20 @@ pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
         return Err(Problem::busy("too many jobs wait", 10));
     }
     Ok(())
+}
+
+/// Removes a job that is finished, with all that is kept of it. Nothing if there is none.
+pub async fn remove(tx: &mut Tx, id: &str) -> Answer<Option<Vec<(String, StoredFile)>>> {
+    let finished = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('queued', 'running')";
+    let removed = sqlx::query(finished).bind(id).execute(&mut **tx).await?;
+    if removed.rows_affected() == 0 {
+        return Ok(None);
+    }
+    sqlx::query("DELETE FROM job_inputs WHERE job = $1")
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    remove_files(tx, id, None).await.map(Some)
 }
 
 /// A new job, and what it needs.

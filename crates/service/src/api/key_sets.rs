@@ -5,9 +5,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::json::{Json, Once, Path, Query, check_name, ok};
-use super::objects::{self, Page};
+use super::json::{Json, Once, check_name};
+use super::objects;
 use super::parameter_sets::{checked, parameters};
+use super::resource::{Download, EVERYONE, Resource};
 use super::uploads;
 use crate::auth::{Caller, Scope};
 use crate::content;
@@ -19,6 +20,18 @@ const KIND: Kind = Kind::KeySet;
 /// The role of the evaluation keys.
 pub const EVALUATION_KEYS: &str = "evaluation-keys";
 const PUBLIC_KEY: &str = "public-key";
+
+/// The public key is for whoever encrypts.
+pub const RESOURCE: Resource = Resource {
+    kind: KIND,
+    path: "key-sets",
+    readers: EVERYONE,
+    file: Some(Download {
+        path: PUBLIC_KEY,
+        role: PUBLIC_KEY,
+        readers: EVERYONE,
+    }),
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +81,7 @@ pub async fn create(
     if let Some(answer) = once.replay(&mut *tx).await? {
         return Ok(answer);
     }
+    objects::check_room(&mut tx, &app, &caller.tenant).await?;
     let owner = (caller.tenant.as_str(), caller.token.as_str());
     let object = objects::insert(&mut tx, owner, (KIND, &id), &request.name, "", &details).await?;
     for (upload, role) in &uploaded {
@@ -82,42 +96,4 @@ pub async fn create(
         uploads::used(&app, upload);
     }
     Ok(answer)
-}
-
-/// `GET`: all of them.
-pub async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Answer<Response> {
-    objects::list(&app, &caller, KIND, "", "%", &page).await
-}
-
-/// `GET`: one.
-pub async fn read(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    ok(&objects::find(&app, &caller, KIND, &id).await?)
-}
-
-/// `GET`: the public key, for whoever encrypts.
-pub async fn public_key(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    objects::find(&app, &caller, KIND, &id).await?;
-    objects::send(&app, &id, PUBLIC_KEY).await
-}
-
-/// `DELETE`.
-pub async fn delete(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    objects::delete(&app, &caller, KIND, &id).await
 }

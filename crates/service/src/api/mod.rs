@@ -10,6 +10,7 @@ pub(crate) mod objects;
 mod openapi;
 mod operations;
 mod parameter_sets;
+mod resource;
 mod tokens;
 mod training_jobs;
 pub(crate) mod uploads;
@@ -55,32 +56,12 @@ pub fn router(app: App, page: Option<Page>) -> Router {
                 .delete(uploads::delete)
                 .options(uploads::options),
         )
-        .route(
-            "/v1/parameter-sets",
-            get(parameter_sets::list).post(parameter_sets::create),
-        )
-        .route(
-            "/v1/parameter-sets/{id}",
-            get(parameter_sets::read).delete(parameter_sets::delete),
-        )
-        .route(
-            "/v1/parameter-sets/{id}/content",
-            get(parameter_sets::content),
-        )
-        .route("/v1/key-sets", get(key_sets::list).post(key_sets::create))
-        .route(
-            "/v1/key-sets/{id}",
-            get(key_sets::read).delete(key_sets::delete),
-        )
-        .route("/v1/key-sets/{id}/public-key", get(key_sets::public_key))
-        .route(
-            "/v1/data-sets",
-            get(data_sets::list).post(data_sets::create),
-        )
-        .route(
-            "/v1/data-sets/{id}",
-            get(data_sets::read).delete(data_sets::delete),
-        )
+        .merge(resource::routes(&parameter_sets::RESOURCE))
+        .route("/v1/parameter-sets", post(parameter_sets::create))
+        .merge(resource::routes(&key_sets::RESOURCE))
+        .route("/v1/key-sets", post(key_sets::create))
+        .merge(resource::routes(&data_sets::RESOURCE))
+        .route("/v1/data-sets", post(data_sets::create))
         .route(
             "/v1/data-sets/{id}/parts",
             get(data_sets::parts).post(data_sets::append),
@@ -89,35 +70,18 @@ pub fn router(app: App, page: Option<Page>) -> Router {
             "/v1/data-sets/{id}/parts/{part}",
             get(data_sets::part).delete(data_sets::delete_part),
         )
-        .route(
-            "/v1/training-jobs",
-            get(training_jobs::list).post(training_jobs::create),
-        )
-        .route("/v1/training-jobs/{id}", get(training_jobs::read))
-        .route("/v1/training-jobs/{id}/events", get(training_jobs::events))
-        .route("/v1/training-jobs/{id}/cancel", post(training_jobs::cancel))
-        .route("/v1/models", get(models::list))
-        .route("/v1/models/{id}", get(models::read).delete(models::delete))
-        .route("/v1/models/{id}/content", get(models::content))
-        .route(
-            "/v1/classifications",
-            get(classifications::list).post(classifications::create),
-        )
+        .merge(resource::routes(&models::RESOURCE))
+        .merge(jobs::routes(training_jobs::KIND, "training-jobs"))
+        .route("/v1/training-jobs", post(training_jobs::create))
+        .merge(jobs::routes(classifications::KIND, "classifications"))
+        .route("/v1/classifications", post(classifications::create))
         .route(
             "/v1/classifications/{id}",
-            get(classifications::read).delete(classifications::delete),
+            axum::routing::delete(classifications::delete),
         )
         .route(
             "/v1/classifications/{id}/content",
             get(classifications::content),
-        )
-        .route(
-            "/v1/classifications/{id}/events",
-            get(classifications::events),
-        )
-        .route(
-            "/v1/classifications/{id}/cancel",
-            post(classifications::cancel),
         )
         .route("/openapi.json", get(openapi::document))
         .route("/health/live", get(operations::live))

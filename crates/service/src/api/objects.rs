@@ -121,31 +121,46 @@ pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Answer<Ob
     Ok(object)
 }
 
-/// Objects of the caller's tenant, made by tokens whose things `sees` covers.
+/// Objects of the caller's tenant, made by one token if it is named.
 pub async fn list(
     app: &App,
     caller: &Caller,
     kind: Kind,
     parent: &str,
-    sees: &str,
+    sees: Option<&str>,
     page: &Page,
 ) -> Answer<Response> {
     let rows = sqlx::query(
         "SELECT id, name, created_at, token, details FROM objects o \
-         WHERE tenant = $1 AND kind = $2 AND parent = $3 AND token LIKE $4 AND ($5 = '' OR \
+         WHERE tenant = $1 AND kind = $2 AND parent = $3 AND ($4 = '' OR token = $4) AND ($5 = '' OR \
          (created_at, id) > (SELECT p.created_at, p.id FROM objects p \
          WHERE p.id = $5 AND p.tenant = $1)) ORDER BY created_at, id LIMIT $6",
     )
     .bind(&caller.tenant)
     .bind(kind.prefix())
     .bind(parent)
-    .bind(sees)
+    .bind(sees.unwrap_or(""))
     .bind(page.after())
     .bind(page.limit())
     .fetch_all(app.database.pool())
     .await?;
     let items = rows.iter().map(Object::of).collect::<Answer<Vec<_>>>()?;
     ok(&List { items })
+}
+
+/// Refuses if the tenant has too many objects already: each takes room in the database, which no
+/// quota of bytes counts.
+pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM objects WHERE tenant = $1")
+        .bind(tenant)
+        .fetch_one(&mut **tx)
+        .await?;
+    match count < app.config.limits.objects_of_tenant {
+        true => Ok(()),
+        false => Err(Problem::quota(format!(
+            "there are {count} objects already: delete some"
+        ))),
+    }
 }
 
 /// A new object.
@@ -244,12 +259,12 @@ pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<
     let mut tx = app.database.begin().await?;
     let family: Vec<String> = sqlx::query_scalar(
         "SELECT id FROM objects WHERE tenant = $1 AND \
-         ((id = $2 AND kind = $3 AND token LIKE $4) OR parent = $2)",
+         ((id = $2 AND kind = $3 AND ($4 = '' OR token = $4)) OR parent = $2)",
     )
     .bind(&caller.tenant)
     .bind(id)
     .bind(kind.prefix())
-    .bind(caller.sees())
+    .bind(caller.sees().unwrap_or(""))
     .fetch_all(&mut *tx)
     .await?;
     if !family.iter().any(|member| member == id) {

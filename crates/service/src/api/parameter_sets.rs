@@ -6,8 +6,9 @@ use axum::response::Response;
 use serde::Deserialize;
 use tapetum_ckks::Parameters;
 
-use super::json::{Json, Once, Path, Query, check_name, ok};
-use super::objects::{self, Page};
+use super::json::{Json, Once, check_name};
+use super::objects;
+use super::resource::{Download, EVERYONE, Resource};
 use super::uploads;
 use crate::auth::{Caller, Scope};
 use crate::content::{self, ParametersDetails};
@@ -17,6 +18,18 @@ use crate::state::{App, run_blocking};
 
 const KIND: Kind = Kind::ParameterSet;
 const ROLE: &str = "content";
+
+/// Parameters are public.
+pub const RESOURCE: Resource = Resource {
+    kind: KIND,
+    path: "parameter-sets",
+    readers: EVERYONE,
+    file: Some(Download {
+        path: "content",
+        role: ROLE,
+        readers: EVERYONE,
+    }),
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +65,7 @@ pub async fn create(
         return Ok(answer);
     }
     let details = ParametersDetails::of(&parameters);
+    objects::check_room(&mut tx, &app, &caller.tenant).await?;
     let owner = (caller.tenant.as_str(), caller.token.as_str());
     let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
     uploads::adopt(&mut tx, &app, &caller, &upload, &id, ROLE).await?;
@@ -90,42 +104,4 @@ pub async fn parameters(app: &App, tenant: &str, id: &str) -> Answer<Parameters>
             .map_err(|e| Problem::internal("parameters that were accepted", e))
     };
     run_blocking(move || app.parameters(&id, make)).await?
-}
-
-/// `GET`: all of them.
-pub async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Answer<Response> {
-    objects::list(&app, &caller, KIND, "", "%", &page).await
-}
-
-/// `GET`: one.
-pub async fn read(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    ok(&objects::find(&app, &caller, KIND, &id).await?)
-}
-
-/// `GET`: its file.
-pub async fn content(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    objects::find(&app, &caller, KIND, &id).await?;
-    objects::send(&app, &id, ROLE).await
-}
-
-/// `DELETE`.
-pub async fn delete(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    objects::delete(&app, &caller, KIND, &id).await
 }

@@ -16,7 +16,7 @@ use crate::error::{Answer, Problem};
 use crate::id::Kind;
 use crate::state::App;
 
-/// Tokens of a tenant that are not revoked.
+/// Tokens of a tenant; those that are not valid any longer count until they are swept.
 const MAX_TOKENS: i64 = 1000;
 
 #[derive(Deserialize)]
@@ -50,14 +50,13 @@ pub async fn create(
     }
     let expires_at = expires_in.map_or(0, |seconds| now() + i64::from(seconds) * 1000);
     let mut tx = app.database.begin().await?;
-    let count: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM tokens WHERE tenant = $1 AND revoked_at = 0")
-            .bind(&caller.tenant)
-            .fetch_one(&mut *tx)
-            .await?;
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM tokens WHERE tenant = $1")
+        .bind(&caller.tenant)
+        .fetch_one(&mut *tx)
+        .await?;
     if count >= MAX_TOKENS {
         return Err(Problem::conflict(format!(
-            "there are {count} tokens: revoke some"
+            "there are {count} tokens: revoke some, which are forgotten after a day"
         )));
     }
     let token = issue(&mut tx, &caller.tenant, &name, &scopes, expires_at).await?;

@@ -8,9 +8,9 @@ use serde_json::json;
 use sqlx::Row;
 
 use super::data_sets::DataSetDetails;
-use super::jobs::{self, Wait};
-use super::json::{Json, Once, Path, Query, check_name};
-use super::objects::{self, Page};
+use super::jobs;
+use super::json::{Json, Once, check_name};
+use super::objects;
 use crate::audit;
 use crate::auth::{Caller, Scope};
 use crate::content::{KeysDetails, PartDetails};
@@ -20,7 +20,8 @@ use crate::id::Kind;
 use crate::jobs::TrainingRequest;
 use crate::state::App;
 
-const KIND: Kind = Kind::TrainingJob;
+/// What it is.
+pub const KIND: Kind = Kind::TrainingJob;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +66,7 @@ pub async fn create(
         return Ok(answer);
     }
     jobs::check_room(&mut tx, &app, &caller.tenant).await?;
+    objects::check_room(&mut tx, &app, &caller.tenant).await?;
     let (parts, samples) = parts(&mut tx, &app, &caller, &data_set, &set).await?;
     let id = KIND.new_id()?;
     let request = TrainingRequest {
@@ -116,15 +118,6 @@ async fn parts(
     let (mut ids, mut bytes, mut labels, mut samples) = (Vec::new(), 0, String::new(), 0);
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
-        let is_last = index + 1 == rows.len();
-        if !streams && !is_last && details.loose_rows > 0 {
-            return Err(Problem::unacceptable(format!(
-                "{} has {} samples, which do not fill the rows of its ciphertexts: only the newest part may be \
-                 such, unless training takes part by part",
-                row.try_get::<String, _>("id")?,
-                details.samples
-            )));
-        }
         if index > 0 && labels != details.labels {
             return Err(Problem::unacceptable(
                 "labels must be encrypted in all parts or in none",
@@ -146,41 +139,4 @@ async fn parts(
         )));
     }
     Ok((ids, samples))
-}
-
-/// `GET`: all of them.
-pub async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Answer<Response> {
-    jobs::list(&app, &caller, KIND, &page).await
-}
-
-/// `GET`: one.
-pub async fn read(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
-) -> Answer<Response> {
-    jobs::read(&app, &caller, KIND, &id, &wait).await
-}
-
-/// `GET .../events`.
-pub async fn events(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    jobs::events(&app, &caller, KIND, &id).await
-}
-
-/// `POST .../cancel`.
-pub async fn cancel(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Answer<Response> {
-    jobs::cancel(&app, &caller, KIND, &id).await
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Bootstrapper, Parameters};
 use tapetum_learn::{
-    Accumulation, Descent, EncryptedLabels, EncryptedMatrix, Labels, Layout, LinearModel,
-    LinearRegression, Progress, Recipe, Refresh, Training, Verdict,
+    Accumulation, Descent, EncryptedMatrix, Labels, LinearModel, LinearRegression, Progress,
+    Recipe, Refresh, Training, Verdict,
 };
 
 use super::keys::Engine;
@@ -125,14 +125,17 @@ fn fit(
     parts: &[PartFile],
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
-    let mut stack = Stack::default();
+    let (mut matrices, mut labels) = (Vec::new(), Vec::new());
     for part in parts {
         for batch in 0..part.batches() {
-            let (matrix, labels) = part.read(batch)?;
-            stack.push(matrix, labels)?;
+            let (matrix, of_matrix) = part.read(batch)?;
+            matrices.push(matrix);
+            labels.push(of_matrix);
         }
     }
-    let (matrix, labels) = stack.finish()?;
+    let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
+    let labels = Labels::stack(labels, &layouts)?;
+    let matrix = EncryptedMatrix::stack(matrices)?;
     let mut listen = |p: Progress| observer.progress(p.done, p.total, p.what);
     let estimator = recipe.learner.estimator()?;
     let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
@@ -140,64 +143,6 @@ fn fit(
         model: estimator.fit(evaluator, encoder, &matrix, &labels, &mut listen)?,
         labels: content::label_kind(&labels),
     })
-}
-
-/// Matrices and labels one upon the other. All but the last fill their rows of blocks.
-#[derive(Default)]
-struct Stack {
-    shape: Option<Layout>,
-    rows: usize,
-    blocks: Vec<tapetum_ckks::Ciphertext>,
-    clear: Vec<u8>,
-    encrypted: Vec<tapetum_ckks::Ciphertext>,
-    classes: usize,
-}
-
-impl Stack {
-    fn push(&mut self, matrix: EncryptedMatrix, labels: Labels) -> Answer<()> {
-        let layout = *matrix.layout();
-        if self
-            .shape
-            .is_some_and(|last| !self.rows.is_multiple_of(last.block_rows()))
-        {
-            let message = "only the newest part may leave rows of its ciphertexts unfilled";
-            return Err(Problem::unacceptable(message));
-        }
-        self.shape = Some(layout);
-        self.rows += layout.rows();
-        self.blocks.extend_from_slice(matrix.blocks());
-        self.classes = labels.classes();
-        match labels {
-            Labels::Clear(labels) => self.clear.extend(labels.as_slice()),
-            Labels::Encrypted(labels) => self.encrypted.extend_from_slice(labels.vectors()),
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Answer<(EncryptedMatrix, Labels)> {
-        let empty = || Problem::unacceptable("there is nothing to train on");
-        let shape = self.shape.ok_or_else(empty)?;
-        let (block_rows, block_cols) = (shape.block_rows(), shape.block_cols());
-        let layout = Layout::new(self.rows, shape.cols(), block_rows, block_cols)?;
-        let matrix = EncryptedMatrix::from_blocks(layout, self.blocks)?;
-        let labels = match (self.clear.is_empty(), self.encrypted.is_empty()) {
-            (false, true) => Labels::Clear(tapetum_learn::ClassLabels::of_classes(
-                self.clear,
-                self.classes,
-            )?),
-            (true, false) => Labels::Encrypted(EncryptedLabels::from_vectors(
-                layout,
-                self.classes,
-                self.encrypted,
-            )?),
-            _ => {
-                return Err(Problem::unacceptable(
-                    "labels must be encrypted in all parts or in none",
-                ));
-            }
-        };
-        Ok((matrix, labels))
-    }
 }
 
 fn descend(

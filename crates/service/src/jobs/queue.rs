@@ -35,14 +35,14 @@ pub async fn claim(app: &App, holder: &str, only: Option<Kind>) -> Answer<Option
         let mut tx = app.database.begin().await?;
         let row = sqlx::query(
             "UPDATE jobs SET state = 'running', lease = $1, lease_until = $2, started_at = $3, \
-             attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE kind LIKE $4 AND (state = 'queued' OR \
+             attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE ($4 = '' OR kind = $4) AND (state = 'queued' OR \
              (state = 'running' AND lease_until < $3)) ORDER BY kind, created_at, id LIMIT 1) \
              RETURNING *",
         )
         .bind(holder)
         .bind(now() + work.lease.as_millis() as i64)
         .bind(now())
-        .bind(only.map_or("%", Kind::prefix))
+        .bind(only.map_or("", Kind::prefix))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {

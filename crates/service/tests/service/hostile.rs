@@ -412,3 +412,48 @@ async fn who_asks_too_often_waits() {
     place.owner().whoami().await.unwrap();
     place.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tenant_cannot_take_all_there_is() {
+    let place = Place::new(|config| {
+        config.work.jobs = 0;
+        config.limits.requests_of_tenant = 2;
+        config.limits.objects_of_tenant = 5;
+    })
+    .await;
+    let (client, token) = (place.owner(), place.tokens[0].as_str());
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let (parameters, keys, set) = owner.settle(&client).await;
+    owner.append(&client, &set, &Data::new(20, 5)).await;
+    let job = client.train("", &set, &keys).await.unwrap();
+    let body = json!({"parameter_set": parameters, "recipe": owner.recipe});
+    let fifth = post(&place, token, "/v1/data-sets", &body).await;
+    let sixth = post(&place, token, "/v1/data-sets", &body).await;
+    assert_eq!((fifth.status, sixth.status), (201, 507));
+
+    // Whoever adds samples sees data sets, whoever classifies does not.
+    let asker = client
+        .create_token("", &[Scope::Classify], None)
+        .await
+        .unwrap();
+    let asker = place.client(&asker.token);
+    assert_eq!(status(asker.object("data-sets", &set).await), 403);
+    asker.object("parameter-sets", &parameters).await.unwrap();
+
+    // Requests that wait for a job on which nobody works.
+    let path = format!("/v1/training-jobs/{}?wait=4", job.id);
+    let wait = || send(&place, token, "GET", &path, &[], "");
+    let late = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let refused = send(&place, token, "GET", "/v1/whoami", &[], "").await;
+        let others = send(&place, &place.tokens[1], "GET", "/v1/whoami", &[], "").await;
+        (refused, others.status)
+    };
+    let (first, second, (refused, others)) = tokio::join!(wait(), wait(), late);
+    assert_eq!((first.status, second.status, others), (200, 200, 200));
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
+    client.whoami().await.unwrap();
+    place.server.stop().await;
+}

@@ -1,0 +1,82 @@
+//! The addresses that all kinds of stored objects have in common.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+
+use super::json::{Path, Query, ok};
+use super::objects::{self, Page};
+use crate::auth::{Caller, Scope};
+use crate::error::Answer;
+use crate::id::Kind;
+use crate::state::App;
+
+/// Every scope: what a tenant's data belong to is for all who work with them.
+pub const EVERYONE: &[Scope] = &Scope::ALL;
+/// What only the owner may do.
+pub const OWNER: &[Scope] = &[Scope::Owner];
+
+/// A kind of object, and who may do what with it. Only the owner deletes.
+#[derive(Debug)]
+pub struct Resource {
+    /// What it is.
+    pub kind: Kind,
+    /// Its address below `/v1/`.
+    pub path: &'static str,
+    /// Who may list and read it.
+    pub readers: &'static [Scope],
+    /// Its file, if it is to be had.
+    pub file: Option<Download>,
+}
+
+/// A file of an object.
+#[derive(Debug)]
+pub struct Download {
+    /// The last part of its address.
+    pub path: &'static str,
+    /// Its role.
+    pub role: &'static str,
+    /// Who may have it.
+    pub readers: &'static [Scope],
+}
+
+/// `GET` of all and of one, `DELETE` of one, and `GET` of its file.
+pub fn routes(of: &'static Resource) -> Router<App> {
+    let all = format!("/v1/{}", of.path);
+    let one = format!("{all}/{{id}}");
+    let list = move |State(app): State<App>, caller: Caller, Query(page): Query<Page>| async move {
+        caller.need(of.readers)?;
+        objects::list(&app, &caller, of.kind, "", None, &page).await
+    };
+    let read = move |State(app): State<App>, caller: Caller, Path(id): Path<String>| async move {
+        caller.need(of.readers)?;
+        ok(&objects::find(&app, &caller, of.kind, &id).await?)
+    };
+    let delete = move |State(app): State<App>, caller: Caller, Path(id): Path<String>| async move {
+        caller.need(OWNER)?;
+        objects::delete(&app, &caller, of.kind, &id).await
+    };
+    let router = Router::new()
+        .route(&all, get(list))
+        .route(&one, get(read).delete(delete));
+    match &of.file {
+        None => router,
+        Some(file) => router.route(
+            &format!("{one}/{}", file.path),
+            get(move |state, caller, path| download(of.kind, file, state, caller, path)),
+        ),
+    }
+}
+
+async fn download(
+    kind: Kind,
+    file: &Download,
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Response> {
+    caller.need(file.readers)?;
+    objects::find(&app, &caller, kind, &id).await?;
+    objects::send(&app, &id, file.role).await
+}

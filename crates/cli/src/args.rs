@@ -83,6 +83,10 @@ pub enum Command {
     Tenant(service::Tenant),
     /// Operator: check the audit log of a server.
     Audit(service::Audit),
+    /// Operator: copy a server with all that it keeps, also while it runs.
+    Backup(service::Backup),
+    /// Operator: make a server of such a copy.
+    Restore(service::Restore),
     /// Measure how fast this machine computes.
     Bench(Bench),
 }

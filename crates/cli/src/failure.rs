@@ -5,8 +5,8 @@ use std::io;
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{DecryptionError, EvaluationError, KeyError, ParametersError};
 use tapetum_learn::LearnError;
-use tapetum_service::Problem;
 use tapetum_service::client::ClientError;
+use tapetum_service::{BackupError, Problem};
 use thiserror::Error;
 
 /// Errors of the command itself.
@@ -78,6 +78,13 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             ClientError::Certificate(_) => ROLE,
             ClientError::File(_) => FILES,
             ClientError::Job { .. } => COMPUTATION,
+            _ => UNEXPECTED,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return Some(match error {
+            BackupError::Occupied(_) | BackupError::Damaged(_) => INPUT,
+            BackupError::File { .. } => FILES,
             _ => UNEXPECTED,
         });
     }

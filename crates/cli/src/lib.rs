@@ -75,6 +75,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Remote(args) => service::remote(args, steps, cli.json),
         Command::Tenant(args) => service::tenant(args, cli.json),
         Command::Audit(args) => service::audit(args, cli.json),
+        Command::Backup(args) => service::backup(args, cli.json),
+        Command::Restore(args) => service::restore(args, cli.json),
         Command::Bench(args) => {
             let measured = bench::run(args, steps)?;
             output::bench(&measured, cli.json)?;

@@ -88,6 +88,11 @@ pub async fn record(
 }
 
 impl Record {
+    /// Whether this record follows one with the hash `previous`.
+    pub(crate) fn follows(&self, previous: &str) -> bool {
+        self.hash == self.chained(previous)
+    }
+
     /// The hash of this record after one with the hash `previous`. Lengths go in front of the
     /// parts, so that no two records give the same bytes.
     fn chained(&self, previous: &str) -> String {
@@ -146,7 +151,7 @@ pub async fn verify(
                 found.broken = broken(seq, "the record is missing");
                 return Ok(found);
             }
-            if record.hash != record.chained(&found.head) {
+            if !record.follows(&found.head) {
                 found.broken = broken(seq, "the record was changed, or one before it was replaced");
                 return Ok(found);
             }

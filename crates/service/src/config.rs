@@ -11,6 +11,9 @@ pub struct Config {
     pub data: PathBuf,
     /// The URL of a database; without one it is a file in the folder.
     pub database: Option<String>,
+    /// The URL of a bucket for accepted files, `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`; without one they are
+    /// in the folder. Credentials are taken from the environment.
+    pub store: Option<String>,
     /// The address to listen at; port 0 takes any that is free.
     pub listen: SocketAddr,
     /// Names of the server, beside `localhost`, in the certificate that is made on the first start.
@@ -45,6 +48,7 @@ impl Config {
         Self {
             data: data.into(),
             database: None,
+            store: None,
             listen,
             names: Vec::new(),
             certificate: None,
@@ -83,6 +87,10 @@ pub struct Limits {
     pub requests_per_second: f64,
     /// Requests at once of a token.
     pub burst: f64,
+    /// Connections at a time; what is beyond is closed at once.
+    pub connections: usize,
+    /// How long jobs that are finished are kept, and the scores of classifications with them.
+    pub job_life: Option<Duration>,
     /// Requests that are served at a time.
     pub concurrent_requests: usize,
     /// Requests of one tenant that are under way at a time.
@@ -112,6 +120,8 @@ impl Default for Limits {
             idle: Duration::from_secs(30),
             requests_per_second: 200.0,
             burst: 400.0,
+            connections: 512,
+            job_life: Some(Duration::from_secs(90 * 24 * 3600)),
             concurrent_requests: 256,
             requests_of_tenant: 128,
             objects_of_tenant: 10_000,
@@ -131,6 +141,8 @@ pub struct Work {
     pub jobs: usize,
     /// Bytes of expanded evaluation keys in memory, of all jobs together.
     pub key_memory: u64,
+    /// Bytes of files of a bucket that are kept here.
+    pub cache: u64,
     /// A job whose worker gives no sign of life for so long goes to another worker.
     pub lease: Duration,
     /// How long a worker may be at a job, from where it begins or goes on.
@@ -144,6 +156,7 @@ impl Default for Work {
         Self {
             jobs: 1,
             key_memory: 4 << 30,
+            cache: 8 << 30,
             lease: Duration::from_secs(20),
             longest: Duration::from_secs(24 * 3600),
             attempts: 5,

@@ -10,52 +10,57 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
 use crate::error::Problem;
+use crate::id::{hex, random};
 
 /// Statements of the first version of the schema, and of each that came after it.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    "CREATE TABLE tenants (
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        "CREATE TABLE tenants (
         id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL,
         storage_quota BIGINT NOT NULL)",
-    "CREATE TABLE tokens (
+        "CREATE TABLE tokens (
         id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
         scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
         revoked_at BIGINT NOT NULL)",
-    "CREATE TABLE uploads (
+        "CREATE TABLE uploads (
         id TEXT PRIMARY KEY, tenant TEXT NOT NULL, token TEXT NOT NULL, length BIGINT NOT NULL,
         checksum TEXT NOT NULL, metadata TEXT NOT NULL, state TEXT NOT NULL,
         created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
-    "CREATE TABLE objects (
+        "CREATE TABLE objects (
         id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
         parent TEXT NOT NULL, details TEXT NOT NULL, token TEXT NOT NULL,
         created_at BIGINT NOT NULL)",
-    "CREATE INDEX objects_by_tenant ON objects (tenant, kind, created_at)",
-    "CREATE INDEX objects_by_parent ON objects (parent)",
-    "CREATE TABLE blobs (
+        "CREATE INDEX objects_by_tenant ON objects (tenant, kind, created_at)",
+        "CREATE INDEX objects_by_parent ON objects (parent)",
+        "CREATE TABLE blobs (
         id TEXT PRIMARY KEY, tenant TEXT NOT NULL, object TEXT NOT NULL, role TEXT NOT NULL,
         bytes BIGINT NOT NULL, checksum TEXT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE INDEX blobs_by_object ON blobs (object)",
-    "CREATE INDEX blobs_by_tenant ON blobs (tenant)",
-    "CREATE TABLE jobs (
+        "CREATE INDEX blobs_by_object ON blobs (object)",
+        "CREATE INDEX blobs_by_tenant ON blobs (tenant)",
+        "CREATE TABLE jobs (
         id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
         token TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
         problem TEXT NOT NULL, done BIGINT NOT NULL, total BIGINT NOT NULL, what TEXT NOT NULL,
         attempts BIGINT NOT NULL, lease TEXT NOT NULL, lease_until BIGINT NOT NULL,
         cancel BIGINT NOT NULL, created_at BIGINT NOT NULL, started_at BIGINT NOT NULL,
         finished_at BIGINT NOT NULL)",
-    "CREATE INDEX jobs_by_state ON jobs (state, created_at)",
-    "CREATE INDEX jobs_by_tenant ON jobs (tenant, kind, created_at)",
-    "CREATE TABLE job_inputs (job TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (job, object))",
-    "CREATE INDEX job_inputs_by_object ON job_inputs (object)",
-    "CREATE TABLE idempotency (
+        "CREATE INDEX jobs_by_state ON jobs (state, created_at)",
+        "CREATE INDEX jobs_by_tenant ON jobs (tenant, kind, created_at)",
+        "CREATE TABLE job_inputs (job TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (job, object))",
+        "CREATE INDEX job_inputs_by_object ON job_inputs (object)",
+        "CREATE TABLE idempotency (
         tenant TEXT NOT NULL, token TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL,
         status BIGINT NOT NULL, body TEXT NOT NULL, location TEXT NOT NULL,
         created_at BIGINT NOT NULL, PRIMARY KEY (tenant, token, key))",
-    "CREATE TABLE audit (
+        "CREATE TABLE audit (
         seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, tenant TEXT NOT NULL, token TEXT NOT NULL,
         action TEXT NOT NULL, object TEXT NOT NULL, details TEXT NOT NULL, hash TEXT NOT NULL)",
-    "CREATE TABLE audit_head (id BIGINT PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)",
-    "INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')",
-]];
+        "CREATE TABLE audit_head (id BIGINT PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)",
+        "INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')",
+    ],
+    // Names the database, so that files are not taken for those of another.
+    &["CREATE TABLE identity (id TEXT PRIMARY KEY)"],
+];
 
 /// Connections of a server; more would only wait for each other.
 const CONNECTIONS: u32 = 8;
@@ -97,6 +102,15 @@ impl Database {
                                  PRAGMA synchronous = FULL",
                                 )
                                 .await?;
+                        } else {
+                            // Nobody waits for ever, and a process that stands still in the
+                            // middle of a transaction does not keep the others from theirs.
+                            connection
+                                .execute(
+                                    "SET lock_timeout = '20s'; \
+                                 SET idle_in_transaction_session_timeout = '60s'",
+                                )
+                                .await?;
                         }
                         Ok(())
                     })
@@ -127,7 +141,7 @@ impl Database {
         }
         let mut tx = self.writer.begin().await?;
         // The lock of this row stands for all others.
-        sqlx::query("UPDATE audit_head SET seq = seq WHERE id = 1")
+        sqlx::query("SELECT seq FROM audit_head WHERE id = 1 FOR UPDATE")
             .execute(&mut *tx)
             .await?;
         Ok(tx)
@@ -146,12 +160,14 @@ impl Database {
     }
 
     async fn migrate(&self) -> Result<(), sqlx::Error> {
+        let identity = random::<16>().map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;
+        let identity = hex(&identity);
         let mut tx = match self.is_sqlite {
             true => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             false => {
                 let mut tx = self.writer.begin().await?;
                 // Two servers that start at once would make the tables twice.
-                sqlx::query("SELECT pg_advisory_xact_lock(7491)")
+                sqlx::query("SELECT CAST(pg_advisory_xact_lock(7491) AS TEXT)")
                     .execute(&mut *tx)
                     .await?;
                 tx
@@ -181,7 +197,24 @@ impl Database {
                 .execute(&mut *tx)
                 .await?;
         }
+        sqlx::query(
+            "INSERT INTO identity (id) SELECT CAST($1 AS TEXT) \
+             WHERE NOT EXISTS (SELECT 1 FROM identity)",
+        )
+        .bind(identity)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await
+    }
+
+    /// What names the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn identity(&self) -> Result<String, sqlx::Error> {
+        sqlx::query_scalar("SELECT id FROM identity")
+            .fetch_one(&self.pool)
+            .await
     }
 }
 

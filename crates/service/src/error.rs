@@ -134,6 +134,17 @@ impl Problem {
         )
     }
 
+    /// 416: a part of a file that it does not have.
+    pub fn range(bytes: u64) -> Self {
+        let detail = format!("the file has {bytes} bytes");
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range",
+            "The file ends before that",
+            detail,
+        )
+    }
+
     /// 422: well-formed, but it cannot be accepted.
     pub fn unacceptable(detail: impl Display) -> Self {
         Self::new(
@@ -250,6 +261,12 @@ impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut => Self::busy("the database has too much to do", 2),
+            // SQLITE_BUSY, and PostgreSQL's lock_not_available.
+            sqlx::Error::Database(error)
+                if matches!(error.code().as_deref(), Some("5" | "55P03")) =>
+            {
+                Self::busy("the database has too much to do", 2)
+            }
             error => Self::internal("the database", error),
         }
     }

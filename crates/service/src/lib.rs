@@ -10,9 +10,11 @@
 mod api;
 pub mod audit;
 mod auth;
+mod backup;
 mod blobs;
 pub mod client;
 mod config;
+mod connections;
 mod content;
 mod db;
 mod error;
@@ -29,6 +31,7 @@ mod tls;
 
 pub use api::objects::{List, Object, Receipt, StoredFile};
 pub use auth::{NewToken, Scope};
+pub use backup::{BackupError, Manifest};
 pub use config::{Config, Limits, Work};
 pub use error::{Answer, Problem};
 pub use jobs::{JobView, ProgressView, State};

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -14,8 +15,10 @@ use tokio::task::JoinHandle;
 use crate::api;
 use crate::audit::{self, Actor};
 use crate::auth::{NewToken, Scope, issue};
+use crate::backup::{self, BackupError, Manifest};
 use crate::blobs::create_private_dir;
 use crate::config::Config;
+use crate::connections::Limited;
 use crate::db::now;
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
@@ -68,7 +71,10 @@ impl Server {
 
         let handle = Handle::new();
         let config = RustlsConfig::from_config(tls.config);
-        let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle.clone());
+        let most = app.config.limits.connections;
+        let mut server = axum_server::from_tcp_rustls(listener, config)?
+            .handle(handle.clone())
+            .map(|acceptor| Limited::new(acceptor, most));
         // What is not negotiated is not spoken, even if a client begins with it.
         let http1_only = server.http_builder().clone().http1_only();
         *server.http_builder() = http1_only;
@@ -239,6 +245,22 @@ impl Operator {
         audit::record(&mut tx, actor, "admit", &id, &about).await?;
         tx.commit().await?;
         Ok(token)
+    }
+
+    /// Copies database and files to a new folder, also while the server runs.
+    ///
+    /// # Errors
+    /// [`BackupError`]; nothing is left of a copy that is not whole.
+    pub async fn backup(&self, folder: &Path) -> Result<Manifest, BackupError> {
+        backup::backup(&self.app, folder).await
+    }
+
+    /// Makes a server of a copy, with a folder, a database and a place for files that are empty.
+    ///
+    /// # Errors
+    /// [`BackupError`], also if anything in the copy is not what was copied.
+    pub async fn restore(config: Config, folder: &Path) -> Result<Manifest, BackupError> {
+        backup::restore(config, folder).await
     }
 
     /// Verifies the audit log; `known` is the number and hash of a record that were kept elsewhere.

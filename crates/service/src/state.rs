@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use sqlx::Row;
 use tapetum_ckks::Parameters;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::api::jobs::remove as remove_job;
+use crate::api::objects::unlink;
+use crate::audit::{self, Actor};
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::content::Caps;
@@ -26,6 +30,11 @@ const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 3600);
 
 /// Parameters that are kept, with their tables.
 const KEPT_PARAMETERS: usize = 8;
+
+/// Jobs that are removed in one transaction.
+const EXPIRED_AT_ONCE: i64 = 100;
+/// Who acts because it is time.
+const SERVER: &str = "server";
 
 /// The shared state.
 pub type App = Arc<Service>;
@@ -65,6 +74,9 @@ pub enum StartError {
     /// The file system refused.
     #[error("the data folder cannot be used: {0}")]
     Folder(#[from] io::Error),
+    /// The place for files refused.
+    #[error("the files cannot be used: {0}")]
+    Files(io::Error),
     /// Another server uses the folder.
     #[error("another server uses this data folder: stop it first")]
     InUse,
@@ -90,8 +102,15 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config) -> Result<App, StartError> {
-        let blobs = Blobs::open(&config.data)?;
         let database = Database::open(&config.database_url()).await?;
+        let identity = database.identity().await?;
+        let (data, store, cache) = (config.data.clone(), config.store.clone(), config.work.cache);
+        let opened = run_blocking(move || {
+            let blobs = Blobs::open(&data, store.as_deref(), cache)?;
+            blobs.claim(&identity)?;
+            Ok(blobs)
+        });
+        let blobs = opened.await?.map_err(StartError::Files)?;
         let limits = &config.limits;
         Ok(Arc::new(Self {
             limiter: Limiter::new(
@@ -164,12 +183,49 @@ impl Service {
         }
     }
 
+    /// Removes jobs that were finished long ago, with their files.
+    ///
+    /// # Errors
+    /// Those of the database and the file system.
+    async fn expire_jobs(self: &Arc<Self>) -> Answer<()> {
+        let Some(life) = self.config.limits.job_life else {
+            return Ok(());
+        };
+        let before = now().saturating_sub(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
+        loop {
+            let mut tx = self.database.begin().await?;
+            let old = sqlx::query(
+                "SELECT id, tenant FROM jobs WHERE finished_at > 0 AND finished_at < $1 LIMIT $2",
+            )
+            .bind(before)
+            .bind(EXPIRED_AT_ONCE)
+            .fetch_all(&mut *tx)
+            .await?;
+            if old.is_empty() {
+                return Ok(());
+            }
+            let mut files = Vec::new();
+            for row in &old {
+                let (id, tenant): (String, String) = (row.try_get("id")?, row.try_get("tenant")?);
+                files.extend(remove_job(&mut tx, &id).await?.unwrap_or_default());
+                let actor = Actor {
+                    tenant: &tenant,
+                    token: SERVER,
+                };
+                audit::record(&mut tx, actor, "expire", &id, &json!({})).await?;
+            }
+            tx.commit().await?;
+            unlink(self, files).await?;
+        }
+    }
+
     /// Removes uploads that have expired, answers that need not be remembered any longer, and files
     /// without a row.
     ///
     /// # Errors
     /// Those of the database and the file system.
     pub async fn sweep(self: &Arc<Self>) -> Answer<()> {
+        self.expire_jobs().await?;
         let pool = self.database.pool();
         let expired: Vec<String> =
             sqlx::query_scalar("DELETE FROM uploads WHERE expires_at < $1 RETURNING id")

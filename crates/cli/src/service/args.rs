@@ -18,6 +18,7 @@ const FOLDER: &str = "tapetum-server";
 Examples:
   tapetum serve
   tapetum serve --data /srv/tapetum --listen 0.0.0.0:8750 --name tapetum.example.org
+  tapetum serve --database postgres://tapetum@db/tapetum --store 's3://bucket/tapetum?region=eu-central-1'
 
 The first start makes the folder, a certificate, a tenant and its token, and prints what a client needs.
 The token is not kept: write it down. docs/service.md says what else there is to know.")]
@@ -46,6 +47,12 @@ pub struct Serve {
     /// Bytes that a new tenant may store.
     #[arg(long, value_name = "BYTES")]
     pub quota: Option<u64>,
+    /// Days after which jobs that are finished are removed, and the scores of classifications with them; 0 never.
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub retention: u32,
+    /// Connections at a time; what is beyond is closed at once.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub connections: usize,
     /// Serve Prometheus metrics at this address, without TLS and token.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
@@ -82,9 +89,14 @@ pub struct Place {
     /// The data folder.
     #[arg(long, value_name = "DIR", default_value = FOLDER)]
     pub data: PathBuf,
-    /// The URL of a database, instead of a file in the folder.
+    /// The URL of a database, instead of a file in the folder: postgres://USER:PASSWORD@HOST/NAME. Others see
+    /// what is on a command line: without a password it is taken from PGPASSWORD or PGPASSFILE.
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// The URL of a bucket for files, instead of the folder: s3://BUCKET/PREFIX?endpoint=URL&region=NAME.
+    /// Credentials are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
 }
 
 /// How much is computed at a time.
@@ -96,6 +108,9 @@ pub struct Power {
     /// Memory for evaluation keys, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub key_memory: u64,
+    /// Room for files of a bucket that are being used, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 8192)]
+    pub cache: u64,
     /// Seconds without a sign of life after which a worker counts as dead.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, hide = true)]
     pub lease: u64,
@@ -157,6 +172,34 @@ pub enum AuditAction {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum backup --data /srv/tapetum /backups/2026-11-22
+
+The copy holds database, files, certificate and key, with checksums. Whoever has it can do what the server can.")]
+pub struct Backup {
+    #[command(flatten)]
+    pub place: Place,
+    /// The new folder of the copy.
+    pub folder: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum restore --data /srv/tapetum /backups/2026-11-22
+
+Everything is compared with its checksum. Folder, database and bucket must be empty: nothing is replaced.")]
+pub struct Restore {
+    #[command(flatten)]
+    pub place: Place,
+    /// The folder of the copy.
+    pub folder: PathBuf,
 }
 
 /// Arguments of `remote`.

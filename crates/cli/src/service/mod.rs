@@ -17,8 +17,8 @@ use crate::files;
 use crate::progress::Steps;
 use args::{Connection, RemoteAction};
 
-pub use args::{Audit, Remote, Serve, Tenant, Worker};
-pub use operate::{audit, tenant};
+pub use args::{Audit, Backup, Remote, Restore, Serve, Tenant, Worker};
+pub use operate::{audit, backup, restore, tenant};
 pub use serve::{serve, worker};
 
 /// The environment variable with a token.

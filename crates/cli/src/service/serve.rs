@@ -19,12 +19,15 @@ const FIRST_TENANT: &str = "first";
 /// Serves until it is told to end.
 pub fn serve(args: &Serve, json: bool) -> Result<()> {
     log_to_stderr(args.log);
-    let mut config = config(&args.place, Some(&args.power))?;
+    let mut config = config(&args.place, &args.power)?;
     config.listen = args.listen;
     config.metrics = args.metrics;
     config.page.clone_from(&args.page);
     config.names.clone_from(&args.names);
     config.certificate = args.certificate.clone().zip(args.private_key.clone());
+    let days = u64::from(args.retention);
+    config.limits.job_life = (days > 0).then(|| Duration::from_secs(days * 24 * 3600));
+    config.limits.connections = args.connections;
     if let Some(quota) = args.quota {
         config.limits.storage_bytes = quota;
     }
@@ -46,7 +49,7 @@ pub fn serve(args: &Serve, json: bool) -> Result<()> {
 /// Works until it is told to end.
 pub fn worker(args: &Worker) -> Result<()> {
     log_to_stderr(args.log);
-    let config = config(&args.place, Some(&args.power))?;
+    let config = config(&args.place, &args.power)?;
     block_on(async {
         let workers = WorkerProcess::start(config).await?;
         end_wanted().await?;
@@ -55,31 +58,41 @@ pub fn worker(args: &Worker) -> Result<()> {
     })?
 }
 
-/// What all commands on the server's machine need to know.
-pub fn config(place: &Place, power: Option<&Power>) -> Result<Config> {
-    match power {
-        Some(_) => files::create_dir(&place.data)?,
-        None if place.data.is_dir() => (),
-        None => {
+/// What a server and its workers need to know. The folder is made if there is none.
+fn config(place: &Place, power: &Power) -> Result<Config> {
+    files::create_dir(&place.data)?;
+    let mut config = config_of(place)?;
+    config.work = Work {
+        jobs: power.jobs,
+        key_memory: power.key_memory << 20,
+        cache: power.cache << 20,
+        lease: Duration::from_secs(power.lease),
+        ..Work::default()
+    };
+    Ok(config)
+}
+
+/// What commands need to know that look at a server's folder.
+pub fn existing(place: &Place) -> Result<Config> {
+    match place.data.is_dir() {
+        true => config_of(place),
+        false => {
             let message = format!(
                 "{} is no folder of a server: name it with --data",
                 place.data.display()
             );
-            return Err(Failure::Input(message).into());
+            Err(Failure::Input(message).into())
         }
     }
+}
+
+/// Where all of it is.
+pub fn config_of(place: &Place) -> Result<Config> {
     // Keys of clients have no business here.
     refuse_secret_keys(&place.data)?;
     let mut config = Config::new(&place.data, ([127, 0, 0, 1], 0).into());
     config.database.clone_from(&place.database);
-    if let Some(power) = power {
-        config.work = Work {
-            jobs: power.jobs,
-            key_memory: power.key_memory << 20,
-            lease: Duration::from_secs(power.lease),
-            ..Work::default()
-        };
-    }
+    config.store.clone_from(&place.store);
     Ok(config)
 }
 

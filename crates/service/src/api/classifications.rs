@@ -72,32 +72,36 @@ pub async fn create(
     };
     let samples = checked(&app, &upload, check).await?;
 
-    let id = KIND.new_id()?;
-    let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
-        return Ok(answer);
-    }
-    jobs::check_room(&mut tx, &app, &caller.tenant).await?;
-    let request = ClassificationRequest {
-        model,
-        key_set: details.key_set,
-        parameter_set: details.parameter_set,
-        verdicts: details.recipe.verdicts,
-        samples,
+    let accepted = vec![uploads::accept(&app, upload).await?];
+    let made = async {
+        let id = KIND.new_id()?;
+        let mut tx = app.database.begin().await?;
+        if let Some(answer) = once.replay(&mut *tx).await? {
+            return Ok(answer);
+        }
+        jobs::check_room(&mut tx, &app, &caller.tenant).await?;
+        let request = ClassificationRequest {
+            model,
+            key_set: details.key_set,
+            parameter_set: details.parameter_set,
+            verdicts: details.recipe.verdicts,
+            samples,
+        };
+        let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
+        let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
+        uploads::adopt(&mut tx, &caller, &accepted[0], &id, SAMPLES).await?;
+        let about = json!({"model": request.model, "samples": samples});
+        audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
+        let location = format!("/v1/classifications/{id}");
+        let answer = once
+            .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
+            .await?;
+        tx.commit().await?;
+        app.wake.notify_waiters();
+        Ok(answer)
     };
-    let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
-    let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
-    uploads::adopt(&mut tx, &app, &caller, &upload, &id, SAMPLES).await?;
-    let about = json!({"model": request.model, "samples": samples});
-    audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
-    let location = format!("/v1/classifications/{id}");
-    let answer = once
-        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
-        .await?;
-    tx.commit().await?;
-    app.wake.notify_waiters();
-    uploads::used(&app, &upload);
-    Ok(answer)
+    let made = made.await;
+    uploads::settle(&app, accepted, made).await
 }
 
 /// `GET .../content`: the encrypted scores.
@@ -105,12 +109,13 @@ pub async fn content(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     let job = jobs::find(&app, &caller, KIND, &id).await?;
     if !job.state.is_final() {
         return Err(Problem::conflict("it is not finished: wait for it"));
     }
-    objects::send(&app, &id, SCORES).await
+    objects::send(&app, &id, SCORES, &headers).await
 }
 
 /// `DELETE`: the classification with its scores.

@@ -125,24 +125,29 @@ pub async fn append(
         move |path: &_, app: &App| content::part(path, &parameters, &details.recipe, app.caps());
     let details = checked(&app, &upload, check).await?;
 
-    let id = Kind::Part.new_id()?;
-    let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
-        return Ok(answer);
-    }
-    still_there(&mut tx, &caller, &set).await?;
-    check_parts(&mut tx, &set).await?;
-    objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let owner = (caller.tenant.as_str(), caller.token.as_str());
-    let object = objects::insert(&mut tx, owner, (Kind::Part, &id), &name, &set, &details).await?;
-    uploads::adopt(&mut tx, &app, &caller, &upload, &id, ROLE).await?;
-    let location = format!("/v1/data-sets/{set}/parts/{id}");
-    let answer = once
-        .remember(&mut tx, StatusCode::CREATED, &object, &location)
-        .await?;
-    tx.commit().await?;
-    uploads::used(&app, &upload);
-    Ok(answer)
+    let accepted = vec![uploads::accept(&app, upload).await?];
+    let made = async {
+        let id = Kind::Part.new_id()?;
+        let mut tx = app.database.begin().await?;
+        if let Some(answer) = once.replay(&mut *tx).await? {
+            return Ok(answer);
+        }
+        still_there(&mut tx, &caller, &set).await?;
+        check_parts(&mut tx, &set).await?;
+        objects::check_room(&mut tx, &app, &caller.tenant).await?;
+        let owner = (caller.tenant.as_str(), caller.token.as_str());
+        let object =
+            objects::insert(&mut tx, owner, (Kind::Part, &id), &name, &set, &details).await?;
+        uploads::adopt(&mut tx, &caller, &accepted[0], &id, ROLE).await?;
+        let location = format!("/v1/data-sets/{set}/parts/{id}");
+        let answer = once
+            .remember(&mut tx, StatusCode::CREATED, &object, &location)
+            .await?;
+        tx.commit().await?;
+        Ok(answer)
+    };
+    let made = made.await;
+    uploads::settle(&app, accepted, made).await
 }
 
 /// A training names all parts, so that there must not be any number of them.

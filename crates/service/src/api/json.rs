@@ -3,12 +3,14 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 
+use super::objects::StoredFile;
+use super::range;
 use crate::auth::Caller;
 use crate::blobs::Blobs;
 use crate::db::{Tx, now, to_store};
@@ -20,8 +22,6 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const MAX_NAME: usize = 100;
 /// Most characters of an idempotency key.
 const MAX_KEY: usize = 100;
-/// Bytes of a file that are sent at once.
-const CHUNK: usize = 1 << 18;
 
 /// A JSON body: its text and what it says.
 pub struct Json<T> {
@@ -204,29 +204,47 @@ impl Once {
     }
 }
 
-/// Sends an accepted file.
-pub async fn send_file(blobs: &Blobs, id: &str, checksum: &str) -> Answer<Response> {
+/// Sends an accepted file, or the part of it for which the caller asks.
+pub async fn send_file(
+    blobs: &Blobs,
+    id: &str,
+    file: &StoredFile,
+    headers: &HeaderMap,
+) -> Answer<Response> {
     let failed = |e: std::io::Error| Problem::internal("opening a file", e);
-    let file = tokio::fs::File::open(blobs.path(id))
-        .await
-        .map_err(failed)?;
-    let bytes = file.metadata().await.map_err(failed)?.len();
-    let stream = futures_util::stream::try_unfold(file, |mut file| async move {
-        use tokio::io::AsyncReadExt;
-        let mut chunk = Vec::with_capacity(CHUNK);
-        let read = (&mut file)
-            .take(CHUNK as u64)
-            .read_to_end(&mut chunk)
-            .await?;
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
+    let bytes = u64::try_from(file.bytes).unwrap_or(0);
+    let etag = format!("\"{}\"", file.checksum);
+    let part = range::wanted(headers, bytes, &etag)?;
+    let range = part.clone().unwrap_or(0..bytes);
+    let pieces = blobs.read(id, range.clone()).await.map_err(failed)?;
+    let stream = futures_util::stream::try_unfold(pieces, |mut pieces| async move {
+        let piece = pieces.next().await?;
+        Ok::<_, std::io::Error>(piece.map(|piece| (piece, pieces)))
     });
     let mut response = Body::from_stream(stream).into_response();
+    if part.is_some() {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    let about = [
+        (
+            header::CONTENT_LENGTH,
+            (range.end - range.start).to_string(),
+        ),
+        (header::ETAG, etag),
+        (HeaderName::from_static(CHECKSUM), file.checksum.clone()),
+    ];
+    let of_part = part.map(|part| {
+        let value = format!("bytes {}-{}/{bytes}", part.start, part.end - 1);
+        (header::CONTENT_RANGE, value)
+    });
     let headers = response.headers_mut();
     let kind = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, kind);
-    headers.insert(header::CONTENT_LENGTH, bytes.into());
-    if let Ok(checksum) = checksum.parse() {
-        headers.insert(CHECKSUM, checksum);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    for (name, value) in about.into_iter().chain(of_part) {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
     }
     Ok(response)
 }

@@ -76,24 +76,31 @@ pub async fn create(
     }
     details.parameter_set = request.parameter_set;
 
-    let id = KIND.new_id()?;
-    let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
-        return Ok(answer);
+    let (mut accepted, mut roles) = (Vec::new(), Vec::new());
+    for (upload, role) in uploaded {
+        accepted.push(uploads::accept(&app, upload).await?);
+        roles.push(role);
     }
-    objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let owner = (caller.tenant.as_str(), caller.token.as_str());
-    let object = objects::insert(&mut tx, owner, (KIND, &id), &request.name, "", &details).await?;
-    for (upload, role) in &uploaded {
-        uploads::adopt(&mut tx, &app, &caller, upload, &id, role).await?;
-    }
-    let location = format!("/v1/key-sets/{id}");
-    let answer = once
-        .remember(&mut tx, StatusCode::CREATED, &object, &location)
-        .await?;
-    tx.commit().await?;
-    for (upload, _) in &uploaded {
-        uploads::used(&app, upload);
-    }
-    Ok(answer)
+    let made = async {
+        let id = KIND.new_id()?;
+        let mut tx = app.database.begin().await?;
+        if let Some(answer) = once.replay(&mut *tx).await? {
+            return Ok(answer);
+        }
+        objects::check_room(&mut tx, &app, &caller.tenant).await?;
+        let owner = (caller.tenant.as_str(), caller.token.as_str());
+        let object =
+            objects::insert(&mut tx, owner, (KIND, &id), &request.name, "", &details).await?;
+        for (file, role) in accepted.iter().zip(roles) {
+            uploads::adopt(&mut tx, &caller, file, &id, role).await?;
+        }
+        let location = format!("/v1/key-sets/{id}");
+        let answer = once
+            .remember(&mut tx, StatusCode::CREATED, &object, &location)
+            .await?;
+        tx.commit().await?;
+        Ok(answer)
+    };
+    let made = made.await;
+    uploads::settle(&app, accepted, made).await
 }

@@ -2,7 +2,7 @@
 
 mod classifications;
 mod data_sets;
-mod jobs;
+pub(crate) mod jobs;
 mod json;
 mod key_sets;
 mod models;
@@ -10,6 +10,7 @@ pub(crate) mod objects;
 mod openapi;
 mod operations;
 mod parameter_sets;
+mod range;
 mod resource;
 mod tokens;
 mod training_jobs;
@@ -84,6 +85,7 @@ pub fn router(app: App, page: Option<Page>) -> Router {
             get(classifications::content),
         )
         .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
         .route("/health/live", get(operations::live))
         .route("/health/ready", get(operations::ready))
         .fallback(async || Problem::not_found("address"))

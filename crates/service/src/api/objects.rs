@@ -1,5 +1,6 @@
 //! What tenants store, and how it is found, listed and deleted: the same for all kinds.
 
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -224,18 +225,11 @@ pub async fn file(app: &App, object: &str, role: &str) -> Answer<Option<(String,
     Ok(files.into_iter().find(|(_, file)| file.role == role))
 }
 
-/// Where the file is.
-pub async fn path(app: &App, object: &str, role: &str) -> Answer<std::path::PathBuf> {
-    let file = file(app, object, role).await?;
-    let (id, _) = file.ok_or_else(|| Problem::not_found("file"))?;
-    Ok(app.blobs.path(&id))
-}
-
 /// Sends the file of an object or job that has this role.
-pub async fn send(app: &App, object: &str, role: &str) -> Answer<Response> {
+pub async fn send(app: &App, object: &str, role: &str, headers: &HeaderMap) -> Answer<Response> {
     let file = file(app, object, role).await?;
     let (id, file) = file.ok_or_else(|| Problem::not_found("file"))?;
-    send_file(&app.blobs, &id, &file.checksum).await
+    send_file(&app.blobs, &id, &file, headers).await
 }
 
 /// What was deleted, and where the audit log says so.

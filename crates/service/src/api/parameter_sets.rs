@@ -59,23 +59,27 @@ pub async fn create(
     })
     .await?;
 
-    let id = KIND.new_id()?;
-    let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
-        return Ok(answer);
-    }
-    let details = ParametersDetails::of(&parameters);
-    objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let owner = (caller.tenant.as_str(), caller.token.as_str());
-    let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
-    uploads::adopt(&mut tx, &app, &caller, &upload, &id, ROLE).await?;
-    let location = format!("/v1/parameter-sets/{id}");
-    let answer = once
-        .remember(&mut tx, StatusCode::CREATED, &object, &location)
-        .await?;
-    tx.commit().await?;
-    uploads::used(&app, &upload);
-    Ok(answer)
+    let accepted = vec![uploads::accept(&app, upload).await?];
+    let made = async {
+        let id = KIND.new_id()?;
+        let mut tx = app.database.begin().await?;
+        if let Some(answer) = once.replay(&mut *tx).await? {
+            return Ok(answer);
+        }
+        let details = ParametersDetails::of(&parameters);
+        objects::check_room(&mut tx, &app, &caller.tenant).await?;
+        let owner = (caller.tenant.as_str(), caller.token.as_str());
+        let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
+        uploads::adopt(&mut tx, &caller, &accepted[0], &id, ROLE).await?;
+        let location = format!("/v1/parameter-sets/{id}");
+        let answer = once
+            .remember(&mut tx, StatusCode::CREATED, &object, &location)
+            .await?;
+        tx.commit().await?;
+        Ok(answer)
+    };
+    let made = made.await;
+    uploads::settle(&app, accepted, made).await
 }
 
 /// Looks into an upload, beside no more than a few others.

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 
@@ -64,7 +65,9 @@ pub fn routes(of: &'static Resource) -> Router<App> {
         None => router,
         Some(file) => router.route(
             &format!("{one}/{}", file.path),
-            get(move |state, caller, path| download(of.kind, file, state, caller, path)),
+            get(move |state, caller, path, headers| {
+                download(of.kind, file, state, caller, path, headers)
+            }),
         ),
     }
 }
@@ -75,8 +78,9 @@ async fn download(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     caller.need(file.readers)?;
     objects::find(&app, &caller, kind, &id).await?;
-    objects::send(&app, &id, file.role).await
+    objects::send(&app, &id, file.role, &headers).await
 }

@@ -365,17 +365,32 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> Answer<Complete> 
     })
 }
 
-/// Makes an accepted file of an upload, in a transaction: a row for the file, and none for the
-/// upload any more. The upload's own file goes with [`used`], after the transaction.
+/// An upload whose content is among the accepted files, where it waits for its row.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    upload: Complete,
+    blob: String,
+}
+
+/// Puts the content of an upload among the accepted files. This takes as long as the store does, so it comes
+/// before the transaction with the rows; [`settle`] comes after it.
+pub async fn accept(app: &App, upload: Complete) -> Answer<Accepted> {
+    let blob = Kind::Blob.new_id()?;
+    let (files, from, to) = (app.clone(), upload.id.clone(), blob.clone());
+    let adopted = run_blocking(move || files.blobs.adopt(&from, &to)).await?;
+    adopted.map_err(|e| Problem::internal("accepting an upload", e))?;
+    Ok(Accepted { upload, blob })
+}
+
+/// A row for an accepted file, and none for its upload any more.
 pub async fn adopt(
     tx: &mut Tx,
-    app: &App,
     caller: &Caller,
-    upload: &Complete,
+    accepted: &Accepted,
     object: &str,
     role: &str,
 ) -> Answer<()> {
-    let blob = Kind::Blob.new_id()?;
+    let Accepted { upload, blob } = accepted;
     let row = sqlx::query("DELETE FROM uploads WHERE id = $1")
         .bind(&upload.id)
         .execute(&mut **tx)
@@ -383,24 +398,37 @@ pub async fn adopt(
     if row.rows_affected() != 1 {
         return Err(Problem::not_found(Kind::Upload.name()));
     }
-    insert_blob(
-        tx,
-        &blob,
-        &caller.tenant,
-        object,
-        role,
-        upload.bytes,
-        &upload.checksum,
-    )
-    .await?;
-    let (files, id) = (app.clone(), upload.id.clone());
-    let adopted = run_blocking(move || files.blobs.adopt(&id, &blob)).await?;
-    adopted.map_err(|e| Problem::internal("accepting an upload", e))?;
-    let details = serde_json::json!({
-        "role": role, "bytes": upload.bytes, "checksum": upload.checksum,
-    });
+    let (bytes, checksum) = (upload.bytes, &upload.checksum);
+    insert_blob(tx, blob, &caller.tenant, object, role, bytes, checksum).await?;
+    let details = serde_json::json!({"role": role, "bytes": bytes, "checksum": checksum});
     audit::record(tx, caller.actor(), "store", object, &details).await?;
     Ok(())
+}
+
+/// After the transaction: of files that now have a row the uploads go, and of a refusal the files. After a failure
+/// nobody knows whether the rows are there; whatever has none is swept later.
+pub async fn settle(
+    app: &App,
+    accepted: Vec<Accepted>,
+    made: Answer<Response>,
+) -> Answer<Response> {
+    let (was_made, was_refused) = match &made {
+        Ok(_) => (true, false),
+        Err(problem) => (false, problem.status < 500 || problem.status == 507),
+    };
+    let files = app.clone();
+    let removed = run_blocking(move || {
+        accepted.iter().try_for_each(|file| match was_made {
+            true => files.blobs.remove_staged(&file.upload.id),
+            false if was_refused => files.blobs.remove(&file.blob),
+            false => Ok(()),
+        })
+    });
+    if let Err(error) = removed.await? {
+        // It is swept later.
+        tracing::warn!(%error, "a file that is not needed could not be removed");
+    }
+    made
 }
 
 /// A row for an accepted file.
@@ -427,14 +455,6 @@ pub async fn insert_blob(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// Removes the file of an upload that was adopted.
-pub fn used(app: &App, upload: &Complete) {
-    if let Err(error) = app.blobs.remove_staged(&upload.id) {
-        // It is swept later.
-        tracing::warn!(%error, "an upload that was used could not be removed");
-    }
 }
 
 /// Storage of a tenant.

@@ -1,7 +1,5 @@
 //! What a job computes. All of it runs on a thread of its own, and knows no request and no tenant.
 
-use std::path::PathBuf;
-
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Bootstrapper, Parameters};
 use tapetum_learn::{
@@ -10,6 +8,7 @@ use tapetum_learn::{
 };
 
 use super::keys::Engine;
+use crate::blobs::Local;
 use crate::content::{self, Caps, PartFile};
 use crate::error::{Answer, Problem};
 
@@ -36,11 +35,11 @@ pub struct Ended;
 /// What to train on.
 pub struct TrainingInput {
     /// The files of the parts.
-    pub parts: Vec<PathBuf>,
+    pub parts: Vec<Local>,
     /// A hash of everything that the result depends on.
     pub inputs: [u8; 32],
     /// The state that an earlier attempt has reached.
-    pub checkpoint: Option<PathBuf>,
+    pub checkpoint: Option<Local>,
     /// What objects may be at most.
     pub caps: Caps,
 }
@@ -218,9 +217,9 @@ fn bootstrapper(
 /// What to classify.
 pub struct ClassificationInput {
     /// The file of the model.
-    pub model: PathBuf,
+    pub model: Local,
     /// The file of the samples.
-    pub samples: PathBuf,
+    pub samples: Local,
     /// How scores become verdicts, if they do.
     pub verdicts: Option<Verdict>,
     /// What objects may be at most.

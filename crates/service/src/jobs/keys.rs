@@ -1,10 +1,10 @@
 //! Evaluation keys in memory, within a budget.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, MemoryBudget};
 
+use crate::blobs::Local;
 use crate::error::Answer;
 
 /// What computes with one set of keys.
@@ -13,6 +13,8 @@ pub struct Engine {
     pub evaluator: Evaluator,
     /// For public constants.
     pub encoder: Encoder,
+    /// The file of the keys.
+    _file: Local,
 }
 
 /// Engines that were used last. Each expands keys within its share of the budget, and those that
@@ -34,8 +36,12 @@ impl KeyCache {
         }
     }
 
-    /// The engine of a key set, whose file is at `path`.
-    pub fn engine(&self, key_set: &str, path: &Path) -> Answer<Arc<Engine>> {
+    /// The engine of a key set, whose file `fetch` brings if it is needed.
+    pub fn engine(
+        &self,
+        key_set: &str,
+        fetch: impl FnOnce() -> Answer<Local>,
+    ) -> Answer<Arc<Engine>> {
         let lock = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut engines = lock();
@@ -47,11 +53,13 @@ impl KeyCache {
             }
             self.make_room(&mut engines);
         }
-        let keys = EvaluationKeys::open(path, MemoryBudget::bytes(self.share))?;
+        let file = fetch()?;
+        let keys = EvaluationKeys::open(&*file, MemoryBudget::bytes(self.share))?;
         let evaluator = Evaluator::with_keys(keys);
         let engine = Arc::new(Engine {
             encoder: Encoder::new(evaluator.parameters()),
             evaluator,
+            _file: file,
         });
         let mut engines = lock();
         // Another job may have opened it meanwhile, and two would take twice the memory.

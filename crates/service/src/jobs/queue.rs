@@ -11,7 +11,7 @@ use crate::blobs::Written;
 use crate::db::{Tx, now, to_store};
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
-use crate::state::App;
+use crate::state::{App, run_blocking};
 
 /// Who works on a job without a token.
 const WORKER: &str = "worker";
@@ -32,6 +32,18 @@ pub struct Lease {
 pub async fn claim(app: &App, holder: &str, only: Option<Kind>) -> Answer<Option<Lease>> {
     let work = &app.config.work;
     loop {
+        // Looked for first, since whoever has nothing to do should not keep others from writing.
+        let waits = sqlx::query_scalar::<_, String>(
+            "SELECT id FROM jobs WHERE ($2 = '' OR kind = $2) AND (state = 'queued' OR \
+             (state = 'running' AND lease_until < $1)) LIMIT 1",
+        )
+        .bind(now())
+        .bind(only.map_or("", Kind::prefix))
+        .fetch_optional(app.database.pool());
+        if waits.await?.is_none() {
+            return Ok(None);
+        }
+        // No two workers are here at a time: transactions that write come one after the other.
         let mut tx = app.database.begin().await?;
         let row = sqlx::query(
             "UPDATE jobs SET state = 'running', lease = $1, lease_until = $2, started_at = $3, \
@@ -164,7 +176,8 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<()> {
     if !finish(&mut tx, lease, State::Succeeded, result, "").await? {
         tx.rollback().await?;
         // The file has no row, so it goes when files are swept; sooner is better.
-        let _ = app.blobs.remove(&made.blob);
+        let (files, blob) = (app.clone(), made.blob.clone());
+        let _ = run_blocking(move || files.blobs.remove(&blob)).await;
         // If the job is still this worker's, it was cancelled at the last moment.
         return fail(app, lease, &Problem::cancelled()).await;
     }

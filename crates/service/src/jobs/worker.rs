@@ -16,7 +16,8 @@ use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
 use super::keys::KeyCache;
 use super::queue::{self, CHECKPOINT, Lease, Made, Pulse};
 use super::{ClassificationRequest, TrainingRequest};
-use crate::api::objects;
+use crate::api::objects::{self, StoredFile};
+use crate::blobs::Local;
 use crate::db::stored;
 use crate::error::{Answer, Problem};
 use crate::id::{Kind, hex, random};
@@ -201,34 +202,19 @@ impl Worker {
         let is_training = job.kind == Kind::TrainingJob.prefix();
         let work: Box<dyn FnOnce(Thread) -> Answer<Made> + Send> = if is_training {
             let request: TrainingRequest = stored(&job.request)?;
-            let keys = key_file(app, &request.key_set).await?;
+            let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
             let mut parts = Vec::new();
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&serde_json::to_vec(&request.recipe).unwrap_or_default());
-            hasher.update(keys.1.as_bytes());
             for part in &request.parts {
-                let (path, checksum) = located(app, part, crate::api::PART).await?;
-                hasher.update(checksum.as_bytes());
-                parts.push(path);
+                parts.push(located(app, part, crate::api::PART).await?);
             }
             let checkpoint = objects::file(app, &job.id, CHECKPOINT).await?;
-            let input = TrainingInput {
-                parts,
-                inputs: *hasher.finalize().as_bytes(),
-                checkpoint: checkpoint.map(|(id, _)| app.blobs.path(&id)),
-                caps: app.caps(),
-            };
-            Box::new(move |thread| thread.train(request, keys.0, input))
+            Box::new(move |thread| thread.train(request, &keys, &parts, checkpoint))
         } else {
             let request: ClassificationRequest = stored(&job.request)?;
-            let keys = key_file(app, &request.key_set).await?;
-            let input = ClassificationInput {
-                model: objects::path(app, &request.model, crate::api::MODEL).await?,
-                samples: objects::path(app, &job.id, crate::api::SAMPLES).await?,
-                verdicts: request.verdicts,
-                caps: app.caps(),
-            };
-            Box::new(move |thread| thread.classify(request, keys.0, input))
+            let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
+            let model = located(app, &request.model, crate::api::MODEL).await?;
+            let samples = located(app, &job.id, crate::api::SAMPLES).await?;
+            Box::new(move |thread| thread.classify(request, &keys, &model, &samples))
         };
         Ok(spawn_blocking(move || {
             match catch_unwind(AssertUnwindSafe(|| work(thread))) {
@@ -240,14 +226,12 @@ impl Worker {
     }
 }
 
-async fn key_file(app: &App, key_set: &str) -> Answer<(std::path::PathBuf, String)> {
-    located(app, key_set, crate::api::EVALUATION_KEYS).await
-}
+/// The id of a file, and what its row says.
+type FileRow = (String, StoredFile);
 
-async fn located(app: &App, object: &str, role: &str) -> Answer<(std::path::PathBuf, String)> {
+async fn located(app: &App, object: &str, role: &str) -> Answer<FileRow> {
     let file = objects::file(app, object, role).await?;
-    let (id, file) = file.ok_or_else(|| Problem::conflict(format!("{object} has been deleted")))?;
-    Ok((app.blobs.path(&id), file.checksum))
+    file.ok_or_else(|| Problem::conflict(format!("{object} has been deleted")))
 }
 
 /// How far a computation is, for the task that watches it.
@@ -319,13 +303,34 @@ struct Thread {
 }
 
 impl Thread {
+    /// A file that the job needs. Fetched here and not before, so that the lease is renewed meanwhile.
+    fn fetch(&self, (id, file): &FileRow) -> Answer<Local> {
+        let found = self.app.blobs.local(id, file);
+        found.map_err(|e| Problem::internal("fetching a file", e))
+    }
+
     fn train(
         mut self,
         request: TrainingRequest,
-        keys: std::path::PathBuf,
-        input: TrainingInput,
+        keys: &FileRow,
+        parts: &[FileRow],
+        checkpoint: Option<FileRow>,
     ) -> Answer<Made> {
-        let engine = self.keys.engine(&request.key_set, &keys)?;
+        let mut inputs = blake3::Hasher::new();
+        inputs.update(&serde_json::to_vec(&request.recipe).unwrap_or_default());
+        for (_, file) in std::iter::once(keys).chain(parts) {
+            inputs.update(file.checksum.as_bytes());
+        }
+        let input = TrainingInput {
+            parts: parts
+                .iter()
+                .map(|part| self.fetch(part))
+                .collect::<Answer<_>>()?,
+            inputs: *inputs.finalize().as_bytes(),
+            checkpoint: checkpoint.map(|file| self.fetch(&file)).transpose()?,
+            caps: self.app.caps(),
+        };
+        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
         let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
         let blob = Kind::Blob.new_id()?;
         let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
@@ -351,10 +356,17 @@ impl Thread {
     fn classify(
         mut self,
         request: ClassificationRequest,
-        keys: std::path::PathBuf,
-        input: ClassificationInput,
+        keys: &FileRow,
+        model: &FileRow,
+        samples: &FileRow,
     ) -> Answer<Made> {
-        let engine = self.keys.engine(&request.key_set, &keys)?;
+        let input = ClassificationInput {
+            model: self.fetch(model)?,
+            samples: self.fetch(samples)?,
+            verdicts: request.verdicts,
+            caps: self.app.caps(),
+        };
+        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
         let blob = Kind::Blob.new_id()?;
         let app = &self.app;
         let keep = |bundle: Bundle<'_>| write(app, &blob, &bundle);

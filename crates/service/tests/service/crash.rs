@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{Data, Owner, assert_close};
-use sqlx::{Row, SqlitePool};
+use crate::common::{Data, Owner, assert_close, config, make_database};
 use tapetum_ckks::Encryptor;
 use tapetum_service::client::{Client, JobKind, Trust};
-use tapetum_service::{Config, JobView, Object, Server};
+use tapetum_service::{JobView, Object, Server};
 
 /// Tells the child what it is.
 const FOLDER: &str = "TAPETUM_TEST_FOLDER";
@@ -29,7 +28,8 @@ fn child() {
         return;
     };
     let address: SocketAddr = std::env::var(ADDRESS).unwrap().parse().unwrap();
-    let mut config = Config::new(folder, address);
+    let mut config = config(Path::new(&folder));
+    config.listen = address;
     config.work.lease = Duration::from_millis(1500);
     config.work.attempts = 100;
     config.limits.open_uploads = 1000;
@@ -113,6 +113,7 @@ fn torment(
 async fn killed_at_any_moment_it_keeps_what_it_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
+    make_database(&config(&path)).await;
     let first = Victim::start(&path, "127.0.0.1:0");
     let (address, fingerprint, token) = (
         first.words[0].clone(),
@@ -199,26 +200,13 @@ async fn killed_at_any_moment_it_keeps_what_it_accepted() {
         .await;
     assert_close(&scores, &owner.twin(&data, &data.part(0..30)));
 
-    // Every row has its file, and every file is what its row says.
+    // Every row has its file, and every file is what its row says: otherwise no copy can be made.
     let kills = kills.load(Ordering::Relaxed);
     drop(victim.lock().unwrap().take());
-    let url = format!("sqlite:{}", path.join("service.db").display());
-    let database = SqlitePool::connect(&url).await.unwrap();
-    let rows = sqlx::query("SELECT id, bytes, checksum FROM blobs");
-    let rows = rows.fetch_all(&database).await.unwrap();
-    assert!(rows.len() > accepted.len());
-    for row in &rows {
-        let id: String = row.get("id");
-        let content = std::fs::read(path.join("blobs").join(&id[4..6]).join(&id)).unwrap();
-        assert_eq!(content.len() as i64, row.get::<i64, _>("bytes"));
-        assert_eq!(
-            blake3::hash(&content).to_hex().as_str(),
-            row.get::<String, _>("checksum")
-        );
-    }
-    let server = Server::start(Config::new(&path, ([127, 0, 0, 1], 0).into()))
-        .await
-        .unwrap();
+    let server = Server::start(config(&path)).await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let copied = server.operator().backup(&copy.path().join("copy")).await;
+    assert!(copied.unwrap().files > accepted.len() as u64);
     let log = server.operator().verify_audit(None).await.unwrap();
     assert_eq!(log.broken, None);
     server.stop().await;

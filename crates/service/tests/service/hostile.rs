@@ -3,6 +3,7 @@
 use crate::common::raw::{bytes, post, send};
 use crate::common::{Data, Owner, Place};
 use serde_json::{Value, json};
+use sqlx::Row;
 use tapetum_ckks::Encryptor;
 use tapetum_service::client::{Client, ClientError, Trust};
 use tapetum_service::{Object, Scope};
@@ -363,7 +364,18 @@ async fn nobody_sees_what_is_not_theirs() {
     assert_eq!(status(place.client(&lasting.token).whoami().await), 401);
 
     // No token is in the database as it is.
-    let database = std::fs::read(place.folder.path().join("service.db")).unwrap();
+    let rows = sqlx::query("SELECT id, hash, name, scopes FROM tokens")
+        .fetch_all(&place.database().await)
+        .await
+        .unwrap();
+    assert!(rows.len() >= 4);
+    for row in &rows {
+        for column in 0..4 {
+            let told: String = row.get(column);
+            assert!(place.tokens.iter().all(|token| !told.contains(&token[4..])));
+        }
+    }
+    let database = std::fs::read(place.folder.path().join("service.db")).unwrap_or_default();
     let log = std::fs::read(place.folder.path().join("service.db-wal")).unwrap_or_default();
     for token in place.tokens.iter().chain([&brief.token, &lasting.token]) {
         let secret = token.as_bytes();
@@ -455,5 +467,22 @@ async fn one_tenant_cannot_take_all_there_is() {
     assert_eq!((first.status, second.status, others), (200, 200, 200));
     assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
     client.whoami().await.unwrap();
+    place.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_closed() {
+    let place = Place::new(|config| config.limits.connections = 2).await;
+    let first = crate::common::raw::connect(&place).await;
+    let _second = crate::common::raw::connect(&place).await;
+    let mut third = tokio::net::TcpStream::connect(place.server.address())
+        .await
+        .unwrap();
+    let mut byte = [0];
+    let closed = tokio::io::AsyncReadExt::read(&mut third, &mut byte).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    // When one ends there is room again; the client tries until then.
+    drop(first);
+    place.owner().whoami().await.unwrap();
     place.server.stop().await;
 }

@@ -5,19 +5,11 @@ use std::time::Duration;
 use crate::common::raw::post;
 use crate::common::{Data, Owner, Place, assert_close, config, finish};
 use serde_json::json;
-use sqlx::SqlitePool;
+use sqlx::AnyPool;
 use tapetum_service::client::{Client, JobKind};
 use tapetum_service::{JobView, Server, State, WorkerProcess};
 
-/// The database of a place, to do to it what only a crash would do.
-async fn database(place: &Place) -> SqlitePool {
-    let path = place.folder.path().join("service.db");
-    SqlitePool::connect(&format!("sqlite:{}", path.display()))
-        .await
-        .unwrap()
-}
-
-async fn execute(database: &SqlitePool, statement: &'static str, id: &str) {
+async fn execute(database: &AnyPool, statement: &'static str, id: &str) {
     sqlx::query(statement)
         .bind(id)
         .execute(database)
@@ -27,7 +19,9 @@ async fn execute(database: &SqlitePool, statement: &'static str, id: &str) {
 
 /// A worker beside the server, which has none.
 async fn worker(place: &Place) -> WorkerProcess {
-    WorkerProcess::start(config(&place.folder)).await.unwrap()
+    WorkerProcess::start(config(place.folder.path()))
+        .await
+        .unwrap()
 }
 
 async fn until(client: &Client, id: &str, holds: impl Fn(&JobView) -> bool) -> JobView {
@@ -55,7 +49,7 @@ async fn the_queue_keeps_its_word() {
     let (_, keys, set) = owner.settle(&client).await;
     let data = Data::new(60, 5);
     owner.append(&client, &set, &data).await;
-    let database = database(&place).await;
+    let database = place.database().await;
 
     let body = json!({"data_set": set, "key_set": keys});
     let mut ids = Vec::new();
@@ -131,7 +125,7 @@ async fn a_training_outlives_its_workers() {
     for rows in [0..300, 300..600] {
         owner.append(&client, &set, &data.part(rows)).await;
     }
-    let database = database(&place).await;
+    let database = place.database().await;
     let checksum = async |job: &JobView| {
         let model = client
             .object("models", job.result.as_ref().unwrap())
@@ -205,12 +199,48 @@ async fn a_training_outlives_its_workers() {
     assert_eq!(left, 0);
 
     // A second server in the same folder is refused; after the first has ended it finds all that was there.
-    let again = Server::start(config(&place.folder)).await;
+    let again = Server::start(config(place.folder.path())).await;
     assert!(matches!(again, Err(tapetum_service::StartError::InUse)));
     workers.stop().await;
     place.server.stop().await;
-    let server = Server::start(config(&place.folder)).await.unwrap();
+    let server = Server::start(config(place.folder.path())).await.unwrap();
     let log = server.operator().verify_audit(None).await.unwrap();
     assert!(log.broken.is_none() && log.records > 15, "{log:?}");
     server.stop().await;
+}
+
+/// Workers of several processes take each job once, and the audit log stays one.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_job_has_one_worker() {
+    let place = Place::new(|config| config.work.jobs = 0).await;
+    let client = place.owner();
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let (_, keys, set) = owner.settle(&client).await;
+    owner.append(&client, &set, &Data::new(60, 5)).await;
+    let mut config = config(place.folder.path());
+    config.work.jobs = 3;
+    // Long enough for a machine that has much else to do.
+    config.work.lease = Duration::from_secs(60);
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(WorkerProcess::start(config.clone()).await.unwrap());
+    }
+    let mut jobs = Vec::new();
+    for _ in 0..12 {
+        jobs.push(client.train("", &set, &keys).await.unwrap().id);
+    }
+    for job in &jobs {
+        let done = finish(&client, JobKind::Training, job).await;
+        assert_eq!(done.attempts, 1);
+    }
+    let models: Vec<tapetum_service::Object> = client.list("models", None).await.unwrap();
+    assert_eq!(models.len(), jobs.len());
+    for workers in workers {
+        workers.stop().await;
+    }
+    let log = place.server.operator().verify_audit(None).await.unwrap();
+    assert_eq!(log.broken, None);
+    place.server.stop().await;
 }

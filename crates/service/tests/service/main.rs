@@ -1,5 +1,6 @@
 //! A real server, over TLS, with its database and files in a temporary folder.
 
+mod backup;
 mod common;
 mod crash;
 mod hostile;

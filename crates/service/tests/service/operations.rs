@@ -105,3 +105,27 @@ async fn metrics_are_for_the_operator_only() {
     assert!(!text.contains("first") && !text.contains("tpt_"));
     place.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_a_page_too() {
+    let place = Place::new(|_| ()).await;
+    let page = send(&place, "", "GET", "/docs", &[], "").await;
+    let text = std::str::from_utf8(&page.body).unwrap();
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src"));
+    assert!(!text.contains("<script") && !text.contains("http://") && !text.contains("src="));
+    let document = send(&place, "", "GET", "/openapi.json", &[], "")
+        .await
+        .json();
+    for path in document["paths"].as_object().unwrap().keys() {
+        assert!(text.contains(&format!(" {path}</code>")), "{path}");
+    }
+    // Links lead to what is on the page.
+    for link in text.split("href=\"#").skip(1) {
+        let name = link.split('"').next().unwrap();
+        assert!(text.contains(&format!("id=\"{name}\"")), "{name}");
+    }
+    place.server.stop().await;
+}

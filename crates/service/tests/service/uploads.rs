@@ -206,3 +206,40 @@ async fn what_is_wrong_is_refused_and_leaves_nothing() {
     );
     place.server.stop().await;
 }
+
+#[tokio::test]
+async fn parts_of_files_are_to_be_had() {
+    let place = Place::new(|_| ()).await;
+    let client = place.owner();
+    let content = tapetum_ckks::Parameters::preset(tapetum_ckks::Preset::N12).to_bytes();
+    let upload = client.upload_bytes(content.clone()).await.unwrap();
+    let set = client.create_parameter_set("", &upload).await.unwrap().id;
+    let path = format!("/v1/parameter-sets/{set}/content");
+    let token = place.tokens[0].as_str();
+    let whole = send(&place, token, "GET", &path, &[], "").await;
+    assert_eq!((whole.status, &whole.body[..]), (200, &content[..]));
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    let etag = whole.header("etag").to_owned();
+
+    let part = [("range", "bytes=10-29"), ("if-range", etag.as_str())];
+    let part = send(&place, token, "GET", &path, &part, "").await;
+    assert_eq!((part.status, &part.body[..]), (206, &content[10..30]));
+    let range = format!("bytes 10-29/{}", content.len());
+    assert_eq!(part.header("content-range"), range);
+    let end = send(&place, token, "GET", &path, &[("range", "bytes=-7")], "").await;
+    assert_eq!(
+        (end.status, &end.body[..]),
+        (206, &content[content.len() - 7..])
+    );
+    let beyond = send(
+        &place,
+        token,
+        "GET",
+        &path,
+        &[("range", "bytes=100000-")],
+        "",
+    )
+    .await;
+    assert_eq!(beyond.status, 416);
+    place.server.stop().await;
+}

@@ -3,6 +3,7 @@
 pub mod raw;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
@@ -21,18 +22,47 @@ pub struct Place {
     pub tokens: Vec<String>,
 }
 
-/// The settings of tests.
-pub fn config(folder: &TempDir) -> Config {
-    let mut config = Config::new(folder.path(), SocketAddr::from(([127, 0, 0, 1], 0)));
+/// Names a PostgreSQL server, as `postgres://USER@HOST/postgres`, on which each test makes a database of its own.
+const DATABASE: &str = "TAPETUM_TEST_DATABASE";
+/// Names a bucket, as `s3://BUCKET?endpoint=URL`, in which each test has a prefix of its own.
+const STORE: &str = "TAPETUM_TEST_STORE";
+
+/// The settings of tests: SQLite and the folder, or what the environment names.
+pub fn config(folder: &Path) -> Config {
+    let mut config = Config::new(folder, SocketAddr::from(([127, 0, 0, 1], 0)));
     config.work.lease = std::time::Duration::from_secs(2);
+    let path = folder.as_os_str().as_encoded_bytes();
+    let own = blake3::hash(path).to_hex()[..16].to_owned();
+    if let Ok(url) = std::env::var(DATABASE) {
+        let (server, _) = url.rsplit_once('/').unwrap();
+        config.database = Some(format!("{server}/tapetum_{own}"));
+    }
+    if let Ok(url) = std::env::var(STORE) {
+        let (bucket, options) = url.split_once('?').unwrap();
+        config.store = Some(format!("{bucket}/{own}?{options}"));
+    }
     config
+}
+
+/// Makes the database of these settings, where that is not done by opening it.
+pub async fn make_database(config: &Config) {
+    let Some(url) = &config.database else {
+        return;
+    };
+    sqlx::any::install_default_drivers();
+    let name = url.rsplit('/').next().unwrap();
+    let server = std::env::var(DATABASE).unwrap();
+    let server = sqlx::AnyPool::connect(&server).await.unwrap();
+    let make = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(make).execute(&server).await.unwrap();
 }
 
 impl Place {
     /// A server with two tenants.
     pub async fn new(set: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = config(&folder);
+        let mut config = config(folder.path());
+        make_database(&config).await;
         set(&mut config);
         let server = Server::start(config).await.unwrap();
         let mut tokens = Vec::new();
@@ -52,6 +82,12 @@ impl Place {
         let trust = Trust::Fingerprint(self.server.fingerprint().to_owned());
         let url = format!("https://{}", self.server.address());
         Client::new(&url, &trust, token).unwrap()
+    }
+
+    /// The database, to look into it, and to do to it what only a crash would do.
+    pub async fn database(&self) -> sqlx::AnyPool {
+        let url = config(self.folder.path()).database_url();
+        sqlx::AnyPool::connect(&url).await.unwrap()
     }
 
     /// The owner of the first tenant.

@@ -27,6 +27,7 @@ use crate::blobs::{create_private_dir, sync_dir};
 use crate::config::Config;
 use crate::db::{Tx, now};
 use crate::error::Problem;
+use crate::id::{Kind, hex, random};
 use crate::state::{App, Service, StartError, run_blocking};
 
 /// The version of the layout.
@@ -189,9 +190,10 @@ pub async fn backup(app: &App, folder: &Path) -> Outcome<Manifest> {
         let message = format!("{} exists: name a new folder", folder.display());
         return Err(BackupError::Occupied(message));
     }
-    let partial = folder.with_extension("partial");
-    // What an attempt has left that was interrupted.
-    let _ = fs::remove_dir_all(&partial);
+    // Beside it, also if the path ends in a slash.
+    let mut partial = folder.components().collect::<PathBuf>().into_os_string();
+    partial.push(format!(".partial-{}", hex(&random::<4>()?)));
+    let partial = PathBuf::from(partial);
     let made = copy(app, &partial).await;
     match made {
         Ok(manifest) => {
@@ -410,7 +412,7 @@ async fn restore_files(app: &App, folder: &Path) -> Outcome<()> {
     while let Some(row) = rows.next()? {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let (id, checksum) = (text("id"), text("checksum"));
-        crate::id::Kind::Blob.check(&id)?;
+        Kind::Blob.check(&id)?;
         let path = folder.join("blobs").join(&id);
         let (app, from) = (app.clone(), path.clone());
         let written = run_blocking(move || {

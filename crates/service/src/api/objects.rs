@@ -65,7 +65,11 @@ impl Page {
 
     /// After which id; before all without one.
     pub fn after(&self) -> &str {
-        self.after.as_deref().unwrap_or("")
+        match self.after.as_deref() {
+            // PostgreSQL refuses a text with a zero in it; there is no such id.
+            Some(after) if after.contains('\0') => "-",
+            after => after.unwrap_or(""),
+        }
     }
 }
 

@@ -193,6 +193,7 @@ async fn requests_that_make_no_sense_are_problems() {
             String::new(),
             200,
         ),
+        ("GET", "/v1/models?after=%00", vec![], String::new(), 200),
         ("PUT", "/v1/models", vec![], String::new(), 405),
         ("POST", "/v1/data-sets", vec![], "{}".into(), 415),
         ("POST", "/v1/data-sets", vec![json], "{".into(), 400),

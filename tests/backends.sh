@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests of the service once more, on PostgreSQL and on an S3-compatible object store (moto), both of which
-# it starts in a temporary folder and stops at the end. Arguments go to `cargo test`.
+# it starts in a temporary folder and stops at the end. Arguments go to the second `cargo test`.
 #
 # It says so, and succeeds, where PostgreSQL or Python are missing.
 set -euo pipefail
@@ -66,4 +66,6 @@ done
 export TAPETUM_TEST_DATABASE="postgres://tapetum@127.0.0.1:$sql/postgres"
 export TAPETUM_TEST_STORE="s3://tests?endpoint=http://127.0.0.1:$s3&region=us-east-1"
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
-cargo test --locked -p tapetum-service "$@"
+# As a part of the workspace, so that nothing is built that other tests have not built.
+cargo test --locked --workspace --lib blobs::
+cargo test --locked --workspace --test service "$@"

@@ -117,12 +117,13 @@ async fn the_queue_keeps_its_word() {
 async fn a_training_outlives_its_workers() {
     let place = Place::new(|config| config.work.jobs = 0).await;
     let client = place.owner();
-    let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(300))
+    // Enough that an iteration takes longer than it takes to look and to interfere.
+    let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(3000))
         .await
         .unwrap();
     let (_, keys, set) = owner.settle(&client).await;
-    let data = Data::new(600, 5);
-    for rows in [0..300, 300..600] {
+    let data = Data::new(6000, 5);
+    for rows in [0..3000, 3000..6000] {
         owner.append(&client, &set, &data.part(rows)).await;
     }
     let database = place.database().await;

@@ -137,7 +137,7 @@ pub enum BackupError {
     #[error("{0}: nothing was put in place of it")]
     Damaged(String),
     /// A file could not be read or written.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("cannot use {path}", path = .path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -145,7 +145,7 @@ pub enum BackupError {
         source: io::Error,
     },
     /// The database refused.
-    #[error("the database cannot be used: {0}")]
+    #[error("the database cannot be used")]
     Database(#[from] sqlx::Error),
     /// The new server cannot be opened.
     #[error(transparent)]

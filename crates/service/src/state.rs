@@ -72,7 +72,7 @@ pub struct Service {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The file system refused.
-    #[error("the data folder cannot be used: {0}")]
+    #[error("the data folder cannot be used")]
     Folder(#[from] io::Error),
     /// The place for files refused.
     #[error("the files cannot be used: {0}")]
@@ -81,7 +81,7 @@ pub enum StartError {
     #[error("another server uses this data folder: stop it first")]
     InUse,
     /// The database refused.
-    #[error("the database cannot be used: {0}")]
+    #[error("the database cannot be used")]
     Database(#[from] sqlx::Error),
     /// The certificate cannot be used.
     #[error("the certificate cannot be used: {0}")]

@@ -147,6 +147,11 @@ impl Buffer {
     }
 }
 
+/// The residues of several buffers.
+pub(crate) fn slices<const K: usize>(buffers: &mut [Buffer; K]) -> [&mut [Residue]; K] {
+    buffers.each_mut().map(|buffer| &mut buffer[..])
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.capacity() >= MIN_POOLED {

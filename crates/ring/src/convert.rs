@@ -1,9 +1,11 @@
 //! Exact base conversion: a polynomial of one basis, seen as integers, modulo other primes.
 
+use rayon::prelude::*;
+
 use crate::basis::Basis;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, slices};
 use crate::modulus::{Modulus, Residue};
-use crate::parallel::{for_each_group, for_each_limb};
+use crate::parallel::{for_each_group, for_each_limb_of};
 use crate::poly::{Coefficient, Poly};
 use crate::simd::{self, Kernel};
 
@@ -85,7 +87,7 @@ impl BaseConverter {
     /// If the polynomial does not live in [`from`](Self::from).
     pub fn convert(&self, poly: &Poly<Coefficient>) -> Poly<Coefficient> {
         assert_eq!(*poly.basis(), self.from, "polynomial of another basis");
-        let scaled = self.scale(|i, row| row.copy_from_slice(poly.limb(i)));
+        let [scaled] = self.scale(|i, [row]| row.copy_from_slice(poly.limb(i)));
         let n = self.to.degree();
         let mut data = Buffer::any(self.to.len() * n);
         for_each_group(&mut data, n, |range, limbs| {
@@ -98,40 +100,67 @@ impl BaseConverter {
     /// The half of a conversion that all target primes share, of a polynomial in evaluation form;
     /// `limb(i)` are its values modulo q_i.
     pub(crate) fn scale_values<'a>(&self, limb: impl Fn(usize) -> &'a [Residue] + Sync) -> Scaled {
-        self.scale(|i, row| {
+        let [scaled] = self.scale(|i, [row]| {
             row.copy_from_slice(limb(i));
             self.from.table(i).inverse(row);
+        });
+        scaled
+    }
+
+    /// The same of two polynomials whose values modulo q_i `write(i, rows)` writes.
+    pub(crate) fn scale_written_pair(
+        &self,
+        write: impl Fn(usize, &mut [Residue], &mut [Residue]) + Sync,
+    ) -> [Scaled; 2] {
+        self.scale(|i, [x, y]| {
+            write(i, x, y);
+            let table = self.from.table(i);
+            rayon::join(|| table.inverse(x), || table.inverse(y));
         })
     }
 
-    /// The same where `write(i, row)` writes the coefficients modulo q_i.
-    fn scale(&self, write: impl Fn(usize, &mut [Residue]) + Sync) -> Scaled {
+    /// The same of `K` polynomials where `write(i, rows)` writes the coefficients modulo q_i.
+    fn scale<const K: usize>(
+        &self,
+        write: impl Fn(usize, [&mut [Residue]; K]) + Sync,
+    ) -> [Scaled; K] {
         let n = self.from.degree();
         let k = self.from.len();
         let rows = if k > 1 { k + 1 } else { 1 };
-        let mut data = Buffer::any(rows * (n + PADDING));
-        let (scaled, quotients) = data.split_at_mut(k * (n + PADDING));
-        for_each_limb(scaled, n + PADDING, |i, row| {
-            let row = &mut row[..n];
-            write(i, row);
+        let mut data: [_; K] = std::array::from_fn(|_| Buffer::any(rows * (n + PADDING)));
+        let scaled = slices(&mut data).map(|data| &mut data[..k * (n + PADDING)]);
+        for_each_limb_of(scaled, n + PADDING, |i, rows| {
+            let mut rows = rows.map(|row| &mut row[..n]);
+            write(i, rows.each_mut().map(|row| &mut row[..]));
             let (modulus, factor) = (self.from.modulus(i), self.cofactor_inverses[i]);
-            simd::scale_assign(Kernel::selected(), modulus, row, factor);
+            for row in rows {
+                simd::scale_assign(Kernel::selected(), modulus, row, factor);
+            }
         });
         if k > 1 {
-            let scaled: Vec<_> = scaled
-                .chunks_exact(n + PADDING)
-                .map(|row| &row[..n])
-                .collect();
-            let (modulus, quotients) = (self.from.modulus(0), &mut quotients[..n]);
-            simd::round_weighted(
-                Kernel::selected(),
-                modulus,
-                quotients,
-                &scaled,
-                &self.inverses,
-            );
+            slices(&mut data)
+                .into_par_iter()
+                .for_each(|data| self.quotients(data));
         }
-        Scaled(data)
+        data.map(Scaled)
+    }
+
+    /// Writes v, the last row, by the others.
+    fn quotients(&self, data: &mut [Residue]) {
+        let n = self.from.degree();
+        let (scaled, quotients) = data.split_at_mut(self.from.len() * (n + PADDING));
+        let scaled: Vec<_> = scaled
+            .chunks_exact(n + PADDING)
+            .map(|row| &row[..n])
+            .collect();
+        let (modulus, quotients) = (self.from.modulus(0), &mut quotients[..n]);
+        simd::round_weighted(
+            Kernel::selected(),
+            modulus,
+            quotients,
+            &scaled,
+            &self.inverses,
+        );
     }
 
     /// The other half, modulo several target primes, given by their numbers with the limbs to

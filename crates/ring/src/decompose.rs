@@ -1,11 +1,13 @@
 //! RNS digits of a polynomial, raised to a larger basis: what a key switch multiplies with a key.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::basis::Basis;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, slices};
 use crate::convert::{BaseConverter, PADDING, Scaled};
-use crate::modulus::Residue;
+use crate::modulus::{Modulus, Residue};
 use crate::parallel::{for_each_group, for_each_group_pair};
 use crate::poly::{Evaluation, Poly, positions};
 use crate::simd::{self, Kernel};
@@ -19,13 +21,15 @@ use crate::simd::{self, Kernel};
 pub struct Decomposer {
     q: Basis,
     qp: Basis,
+    /// P modulo the primes of Q.
+    special_products: Vec<Residue>,
     digits: Vec<Digit>,
 }
 
 #[derive(Clone, Debug)]
 struct Digit {
     /// Indices of its primes in Q.
-    primes: std::ops::Range<usize>,
+    primes: Range<usize>,
     /// From its primes to all others of Q P, in their order.
     converter: BaseConverter,
 }
@@ -51,8 +55,13 @@ impl Decomposer {
                 Digit { primes, converter }
             })
             .collect();
+        let special_product = |q: Modulus| {
+            p.moduli()
+                .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)))
+        };
         Self {
             q: q.clone(),
+            special_products: q.moduli().map(special_product).collect(),
             qp,
             digits,
         }
@@ -66,6 +75,14 @@ impl Decomposer {
     /// The number of digits.
     pub fn count(&self) -> usize {
         self.digits.len()
+    }
+
+    /// P modulo the prime at index i of Q.
+    ///
+    /// # Panics
+    /// If Q has no such prime.
+    pub fn special_product(&self, i: usize) -> Residue {
+        self.special_products[i]
     }
 
     /// The digits of `poly`, each over Q P.
@@ -106,44 +123,23 @@ impl Decomposer {
         poly: &Poly<Evaluation>,
         weights: &[[Poly<Evaluation>; 2]],
     ) -> [Poly<Evaluation>; 2] {
-        assert!(self.count() <= weights.len(), "a weight for each digit");
-        let scaled = self.scaled(poly);
-        let places: Vec<_> = weights[..self.count()]
-            .iter()
-            .map(|pair| pair.each_ref().map(|w| positions(&self.qp, w.basis())))
-            .collect();
+        let products = DigitProducts::new(self, poly, weights);
         let n = self.qp.degree();
         let mut sums = [0, 1].map(|_| Buffer::any(self.qp.len() * n));
-        let [first, second] = &mut sums;
+        let [first, second] = slices(&mut sums);
         for_each_group_pair(first, second, n, |range, first, second| {
-            let row_len = n + PADDING;
-            let mut lifted = Buffer::any(self.count() * range.len() * row_len);
-            let digits = lifted.chunks_exact_mut(range.len() * row_len);
-            for ((digit, scaled), rows) in self.digits.iter().zip(&scaled).zip(digits) {
-                let rows = rows.chunks_exact_mut(row_len).map(|row| &mut row[..n]);
-                self.lift(digit, scaled, range.clone().zip(rows).collect());
-            }
-            let limbs = first.chunks_exact_mut(n).zip(second.chunks_exact_mut(n));
-            for (k, (i, (first, second))) in range.clone().zip(limbs).enumerate() {
-                let rows = lifted.chunks_exact(row_len).skip(k).step_by(range.len());
-                let terms: Vec<_> = self
-                    .digits
-                    .iter()
-                    .zip(rows)
-                    .zip(weights.iter().zip(&places))
-                    .map(|((digit, row), ([x, y], [x_places, y_places]))| {
-                        let limb = match digit.primes.contains(&i) {
-                            true => poly.limb(i),
-                            false => &row[..n],
-                        };
-                        (limb, x.limb(x_places[i]), y.limb(y_places[i]))
-                    })
-                    .collect();
-                let modulus = self.qp.modulus(i);
-                simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms);
-            }
+            products.write(range, first, second);
         });
         sums.map(|sum| Poly::from_data(&self.qp, sum))
+    }
+
+    /// Adds P times a limb of a polynomial over Q, modulo the prime at index i of Q P: nothing where that is
+    /// one of P.
+    pub(crate) fn add_raised(&self, i: usize, limb: &mut [Residue], poly: &Poly<Evaluation>) {
+        if let Some(&factor) = self.special_products.get(i) {
+            let modulus = self.q.modulus(i);
+            simd::add_scaled_assign(Kernel::selected(), modulus, limb, poly.limb(i), factor);
+        }
     }
 
     /// What all limbs of a digit have in common, for each digit.
@@ -171,6 +167,73 @@ impl Decomposer {
         digit.converter.limbs(scaled, &mut targets);
         for (i, (_, row)) in indices.into_iter().zip(targets) {
             self.qp.table(i).forward(row);
+        }
+    }
+}
+
+/// The sums over the digits of a polynomial of digit times weight, for pairs of weights.
+pub(crate) struct DigitProducts<'a> {
+    decomposer: &'a Decomposer,
+    poly: &'a Poly<Evaluation>,
+    weights: &'a [[Poly<Evaluation>; 2]],
+    /// Where the primes of Q P stand in the bases of the weights.
+    places: Vec<[Vec<usize>; 2]>,
+    scaled: Vec<Scaled>,
+}
+
+impl<'a> DigitProducts<'a> {
+    pub(crate) fn new(
+        decomposer: &'a Decomposer,
+        poly: &'a Poly<Evaluation>,
+        weights: &'a [[Poly<Evaluation>; 2]],
+    ) -> Self {
+        let count = decomposer.count();
+        assert!(count <= weights.len(), "a weight for each digit");
+        let weights = &weights[..count];
+        let places = |pair: &[Poly<_>; 2]| {
+            pair.each_ref()
+                .map(|weight| positions(&decomposer.qp, weight.basis()))
+        };
+        Self {
+            decomposer,
+            poly,
+            weights,
+            places: weights.iter().map(places).collect(),
+            scaled: decomposer.scaled(poly),
+        }
+    }
+
+    /// Writes both sums modulo a few neighbouring primes of Q P.
+    pub(crate) fn write(&self, range: Range<usize>, first: &mut [Residue], second: &mut [Residue]) {
+        let Decomposer { qp, digits, .. } = self.decomposer;
+        let n = qp.degree();
+        let row_len = n + PADDING;
+        let mut lifted = Buffer::any(digits.len() * range.len() * row_len);
+        lifted
+            .par_chunks_exact_mut(range.len() * row_len)
+            .zip(digits)
+            .zip(&self.scaled)
+            .for_each(|((rows, digit), scaled)| {
+                let rows = rows.chunks_exact_mut(row_len).map(|row| &mut row[..n]);
+                self.decomposer
+                    .lift(digit, scaled, range.clone().zip(rows).collect());
+            });
+        let limbs = first.chunks_exact_mut(n).zip(second.chunks_exact_mut(n));
+        for (k, (i, (first, second))) in range.clone().zip(limbs).enumerate() {
+            let rows = lifted.chunks_exact(row_len).skip(k).step_by(range.len());
+            let terms: Vec<_> = digits
+                .iter()
+                .zip(rows)
+                .zip(self.weights.iter().zip(&self.places))
+                .map(|((digit, row), ([x, y], [x_places, y_places]))| {
+                    let limb = match digit.primes.contains(&i) {
+                        true => self.poly.limb(i),
+                        false => &row[..n],
+                    };
+                    (limb, x.limb(x_places[i]), y.limb(y_places[i]))
+                })
+                .collect();
+            simd::inner_product_pair(Kernel::selected(), qp.modulus(i), first, second, &terms);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Division with rounding by the last primes of a basis: rescaling and mod-down.
 
+use std::ops::Range;
+
 use crate::basis::Basis;
 use crate::buffer::Buffer;
-use crate::convert::{BaseConverter, PADDING};
+use crate::convert::{BaseConverter, PADDING, Scaled};
 use crate::modulus::Residue;
 use crate::poly::{Evaluation, Poly};
 use crate::simd::{self, Kernel};
@@ -47,6 +49,11 @@ impl Divider {
         }
     }
 
+    /// The basis of what is divided.
+    pub fn whole(&self) -> &Basis {
+        &self.whole
+    }
+
     /// The basis of the quotients.
     pub fn kept(&self) -> &Basis {
         self.converter.to()
@@ -70,22 +77,36 @@ impl Divider {
         let scaled = self.converter.scale_values(|i| poly.limb(stays + i));
         let mut quotient = poly;
         quotient.truncate(stays);
-        let n = self.whole.degree();
-        quotient.for_each_group(|range, limbs| {
-            let mut remainders = Buffer::any(range.len() * (n + PADDING));
-            let mut targets: Vec<_> = remainders
-                .chunks_exact_mut(n + PADDING)
-                .map(|row| &mut row[..n])
-                .zip(range)
-                .map(|(row, i)| (i, row))
-                .collect();
-            self.converter.limbs(&scaled, &mut targets);
-            for ((i, r), x) in targets.into_iter().zip(limbs.chunks_exact_mut(n)) {
-                self.whole.table(i).forward(r);
-                let (modulus, inverse) = (self.whole.modulus(i), self.inverses[i]);
-                simd::sub_scale_assign(Kernel::selected(), modulus, x, r, inverse);
-            }
-        });
+        quotient.for_each_group(|range, limbs| self.finish(&scaled, range, limbs));
         quotient
+    }
+
+    /// The first half of a division, of two polynomials: `write(i, limbs)` writes their limbs modulo
+    /// the prime at index i of the whole basis, one of those that go.
+    pub(crate) fn remainders(
+        &self,
+        write: impl Fn(usize, &mut [Residue], &mut [Residue]) + Sync,
+    ) -> [Scaled; 2] {
+        let stays = self.kept().len();
+        self.converter
+            .scale_written_pair(|i, x, y| write(stays + i, x, y))
+    }
+
+    /// The second half, modulo a few neighbouring primes that stay.
+    pub(crate) fn finish(&self, remainder: &Scaled, range: Range<usize>, limbs: &mut [Residue]) {
+        let n = self.whole.degree();
+        let mut rows = Buffer::any(range.len() * (n + PADDING));
+        let mut targets: Vec<_> = rows
+            .chunks_exact_mut(n + PADDING)
+            .map(|row| &mut row[..n])
+            .zip(range)
+            .map(|(row, i)| (i, row))
+            .collect();
+        self.converter.limbs(remainder, &mut targets);
+        for ((i, r), x) in targets.into_iter().zip(limbs.chunks_exact_mut(n)) {
+            self.whole.table(i).forward(r);
+            let (modulus, inverse) = (self.whole.modulus(i), self.inverses[i]);
+            simd::sub_scale_assign(Kernel::selected(), modulus, x, r, inverse);
+        }
     }
 }

@@ -25,6 +25,7 @@ mod buffer;
 mod convert;
 mod decompose;
 mod divide;
+mod key_switch;
 mod modulus;
 mod ntt;
 pub mod packing;

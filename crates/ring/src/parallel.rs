@@ -5,7 +5,6 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Residue;
-use crate::buffer::Buffer;
 
 /// Below this many residues a task is not worth handing to another thread.
 const MIN_RESIDUES: usize = 1 << 14;
@@ -88,49 +87,29 @@ pub(crate) fn for_each_group_pair(
         .for_each(|(range, x, y)| work(range, x, y));
 }
 
-/// Calls `work(i, limbs)` for every limb of three polynomials of one shape, in parallel where it
-/// pays.
-pub(crate) fn for_each_limb_of_three(
-    [a, b, c]: &mut [Buffer; 3],
+/// Calls `work(i, limbs)` for every limb of `K` polynomials of one shape, in parallel where it pays.
+pub(crate) fn for_each_limb_of<const K: usize>(
+    polys: [&mut [Residue]; K],
     degree: usize,
-    work: impl Fn(usize, [&mut [Residue]; 3]) + Send + Sync,
+    work: impl Fn(usize, [&mut [Residue]; K]) + Send + Sync,
 ) {
-    let parallel = a.len() >= MIN_RESIDUES;
-    let mut limbs: Vec<_> = a
-        .chunks_exact_mut(degree)
-        .zip(b.chunks_exact_mut(degree))
-        .zip(c.chunks_exact_mut(degree))
-        .map(|((a, b), c)| [a, b, c])
-        .collect();
-    let work = |(i, [a, b, c]): (usize, &mut [&mut [Residue]; 3])| work(i, [a, b, c]);
+    let parallel = polys[0].len() >= MIN_RESIDUES;
+    let mut limbs = polys.map(|poly| poly.chunks_exact_mut(degree));
+    let limbs: Vec<_> = std::iter::from_fn(|| {
+        let next = limbs.each_mut().map(Iterator::next);
+        next.iter()
+            .all(Option::is_some)
+            .then(|| next.map(Option::unwrap_or_default))
+    })
+    .enumerate()
+    .collect();
     if parallel {
         limbs
-            .par_iter_mut()
-            .with_min_len(task(3 * degree))
-            .with_max_len(task(3 * degree))
-            .enumerate()
-            .for_each(work);
+            .into_par_iter()
+            .with_min_len(task(K * degree))
+            .with_max_len(task(K * degree))
+            .for_each(|(i, limbs)| work(i, limbs));
     } else {
-        limbs.iter_mut().enumerate().for_each(work);
-    }
-}
-
-/// Calls `work(i, a, b)` for every limb of two polynomials of one shape, in parallel where it pays.
-pub(crate) fn for_each_limb_pair(
-    a: &mut [Residue],
-    b: &mut [Residue],
-    degree: usize,
-    work: impl Fn(usize, &mut [Residue], &mut [Residue]) + Send + Sync,
-) {
-    if a.len() < MIN_RESIDUES {
-        let limbs = a.chunks_exact_mut(degree).zip(b.chunks_exact_mut(degree));
-        limbs.enumerate().for_each(|(i, (a, b))| work(i, a, b));
-    } else {
-        a.par_chunks_exact_mut(degree)
-            .zip(b.par_chunks_exact_mut(degree))
-            .with_min_len(task(2 * degree))
-            .with_max_len(task(2 * degree))
-            .enumerate()
-            .for_each(|(i, (a, b))| work(i, a, b));
+        limbs.into_iter().for_each(|(i, limbs)| work(i, limbs));
     }
 }

@@ -7,9 +7,9 @@ use std::ops::Range;
 use zeroize::Zeroize;
 
 use crate::basis::Basis;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, slices};
 use crate::modulus::{Modulus, Residue};
-use crate::parallel::{for_each_group, for_each_limb, for_each_limb_of_three, for_each_limb_pair};
+use crate::parallel::{for_each_group, for_each_limb, for_each_limb_of};
 use crate::simd::{self, Kernel};
 
 /// Marks a polynomial as a list of its coefficients.
@@ -346,8 +346,7 @@ pub fn inner_product_pair(
     let basis = pairs[0].0.basis();
     let n = basis.degree();
     let mut sums = [0, 1].map(|_| Buffer::any(basis.len() * n));
-    let [first, second] = &mut sums;
-    for_each_limb_pair(first, second, n, |i, first, second| {
+    for_each_limb_of(slices(&mut sums), n, |i, [first, second]| {
         let terms: Vec<_> = pairs
             .iter()
             .enumerate()
@@ -374,7 +373,7 @@ pub fn tensor_product(terms: &[[&Poly<Evaluation>; 4]]) -> [Poly<Evaluation>; 3]
         "polynomials of different bases"
     );
     let mut products = [0, 1, 2].map(|_| Buffer::any(basis.len() * basis.degree()));
-    for_each_limb_of_three(&mut products, basis.degree(), |i, limbs| {
+    for_each_limb_of(slices(&mut products), basis.degree(), |i, limbs| {
         let terms: Vec<_> = terms
             .iter()
             .map(|polys| polys.map(|poly| poly.limb(i)))

@@ -123,6 +123,39 @@ fn digits_are_multiplied_as_if_they_had_been_kept() {
 }
 
 #[test]
+fn a_switch_is_an_inner_product_and_a_division() {
+    for log_n in [4, 12] {
+        let whole = basis(log_n, &[45, 40, 40, 40, 40, 49, 49]);
+        let (q, p) = (whole.prefix(3), whole.slice(5..7));
+        let [poly, addend] = [7, 8].map(|i| uniform(&q, Seed::from_bytes([i; 32])));
+        let weights: Vec<_> = (0..3)
+            .map(|i| [0, 1].map(|half| uniform(&whole, Seed::from_bytes([2 * i + half; 32]))))
+            .collect();
+        for (alpha, dropped) in [(1, 2), (2, 2), (2, 3), (3, 4)] {
+            let decomposer = Decomposer::new(&q, &p, alpha);
+            let divider = Divider::new(decomposer.target(), dropped);
+            let mut raised = addend.clone();
+            raised.scale_assign(|i| decomposer.special_product(i));
+            let product = integers(&addend.clone().into_coefficients()) // P x, as integers modulo Q
+                .into_iter()
+                .map(|x| centered(x * self::product(&p), &self::product(&q)));
+            let raised_integers = integers(&raised.clone().into_coefficients());
+            assert!(product.eq(raised_integers));
+            for addends in [[Some(&addend), None], [Some(&addend), Some(&addend)]] {
+                let mut sums = decomposer.inner_product_pair(&poly, &weights);
+                for (sum, addend) in sums.iter_mut().zip(addends) {
+                    if addend.is_some() {
+                        sum.add_prefix_assign(&raised);
+                    }
+                }
+                let expected = sums.map(|sum| divider.divide(sum));
+                assert!(decomposer.switch(&poly, &weights, addends, &divider) == expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn tensor_products_are_inner_products() {
     for log_n in [4, 12] {
         let basis = basis(log_n, &[40, 49, 49]);

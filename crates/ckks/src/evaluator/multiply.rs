@@ -1,6 +1,6 @@
 //! Products of ciphertexts and relinearisation.
 
-use tapetum_ring::{Evaluation, Poly, tensor_product};
+use tapetum_ring::{Divider, tensor_product};
 
 use super::linear::TERMS_AT_ONCE;
 use super::{Evaluator, check_degree, check_scales};
@@ -72,16 +72,8 @@ impl Evaluator {
         if a.degree() == 1 {
             return Ok(a.clone());
         }
-        let [k0, k1] = self.switch_square(a)?;
         let divider = self.parameters().mod_down(a.level());
-        // Each half in one task: nobody waits between division and addition.
-        let finish = |k: Poly<Evaluation>, part: &Poly<Evaluation>| {
-            let mut k = divider.divide(k);
-            k.add_assign(part);
-            k
-        };
-        let (k0, k1) = rayon::join(|| finish(k0, &a.parts()[0]), || finish(k1, &a.parts()[1]));
-        Ok(Ciphertext::new(self.parameters(), vec![k0, k1], a.scale()))
+        self.switch_square(a, divider, a.scale())
     }
 
     /// Relinearises and rescales with one division by P and the last prime together: one rounding
@@ -95,21 +87,16 @@ impl Evaluator {
         }
         let parameters = self.parameters();
         let (divider, scale) = self.rescaling(a, parameters.mod_down_rescaler(a.level()))?;
-        let [k0, k1] = self.switch_square(a)?;
-        let q = parameters.q(a.level());
-        let finish = |mut k: Poly<Evaluation>, part: &Poly<Evaluation>| {
-            // P c joins what is over Q P; modulo the primes of P it is nothing.
-            let mut raised = part.clone();
-            raised.scale_assign(|i| parameters.special_product(q.modulus(i)));
-            k.add_prefix_assign(&raised);
-            divider.divide(k)
-        };
-        let (k0, k1) = rayon::join(|| finish(k0, &a.parts()[0]), || finish(k1, &a.parts()[1]));
-        Ok(Ciphertext::new(parameters, vec![k0, k1], scale))
+        self.switch_square(a, divider, scale)
     }
 
-    /// P c2 s^2 as (k0, k1) over Q P, for a ciphertext of degree 2.
-    fn switch_square(&self, a: &Ciphertext) -> Result<[Poly<Evaluation>; 2], EvaluationError> {
+    /// c0 + c1 s + c2 s^2 as a ciphertext of degree 1, after a division by P and what else `divider` takes.
+    fn switch_square(
+        &self,
+        a: &Ciphertext,
+        divider: &Divider,
+        scale: f64,
+    ) -> Result<Ciphertext, EvaluationError> {
         let name = KeyName::Relinearization;
         let key = self
             .keys
@@ -117,7 +104,12 @@ impl Evaluator {
             .ok_or(EvaluationError::MissingKey(name))?;
         check_key_level(name, key.level(), a.level())?;
         let decomposer = self.parameters().decomposer(a.level());
-        Ok(key.key()?.switch(decomposer, &a.parts()[2]))
+        let [c0, c1, c2] = [0, 1, 2].map(|i| &a.parts()[i]);
+        let addends = [Some(c0), Some(c1)];
+        let parts = key
+            .key()?
+            .switch_and_divide(decomposer, c2, addends, divider);
+        Ok(Ciphertext::new(self.parameters(), parts.into(), scale))
     }
 }
 

@@ -126,9 +126,17 @@ impl Evaluator {
         a: &Ciphertext,
         key: &GaloisKey,
     ) -> Result<Ciphertext, EvaluationError> {
-        let decomposer = self.parameters().decomposer(a.level());
-        let raised = key.key()?.switch(decomposer, &a.parts()[1]);
-        Ok(self.finish_automorphism(a, raised, key))
+        let (parameters, sigma) = (self.parameters(), key.automorphism());
+        let (decomposer, divider) = (
+            parameters.decomposer(a.level()),
+            parameters.mod_down(a.level()),
+        );
+        let addends = [Some(&a.parts()[0]), None];
+        let [c0, c1] = key
+            .key()?
+            .switch_and_divide(decomposer, &a.parts()[1], addends, divider);
+        let (c0, c1) = rayon::join(|| sigma.apply(&c0), || sigma.apply(&c1));
+        Ok(Ciphertext::new(parameters, vec![c0, c1], a.scale()))
     }
 
     /// sigma(c0 + k0, k1), where P (k0, k1) is c1 switched to the inverse image of s.

@@ -58,13 +58,8 @@ impl EncapsulationKey {
         let (q, p) = (whole.prefix(1), whole.slice(1..2));
         let decomposer = Decomposer::new(&q, &p, 1);
         let divider = Divider::new(&whole, 1);
-        let [mut k0, k1] = self
-            .to_sparse
-            .fetch()?
-            .switch(&decomposer, c1)
-            .map(|half| divider.divide(half));
-        k0.add_assign(c0);
-        Ok([k0, k1])
+        let key = self.to_sparse.fetch()?;
+        Ok(key.switch_and_divide(&decomposer, c1, [Some(c0), None], &divider))
     }
 
     /// A ciphertext over Q at the highest level under the sparse secret, switched to the secret
@@ -75,10 +70,9 @@ impl EncapsulationKey {
     ) -> Result<[Poly<Evaluation>; 2], KeyUnavailable> {
         let level = self.parameters.max_level();
         let decomposer = self.parameters.decomposer(level);
-        let raised = self.to_dense.fetch()?.switch(decomposer, c1);
-        let [mut k0, k1] = self.parameters.mod_down(level).divide_pair(raised);
-        k0.add_assign(c0);
-        Ok([k0, k1])
+        let divider = self.parameters.mod_down(level);
+        let key = self.to_dense.fetch()?;
+        Ok(key.switch_and_divide(decomposer, c1, [Some(c0), None], divider))
     }
 }
 

@@ -173,17 +173,17 @@ impl KeyGenerator {
         let basis = parameters.qp(level);
         check_security(basis)?;
         let seed = self.rng.seed();
-        let b = (0..parameters.decomposer(level).count())
+        let decomposer = parameters.decomposer(level);
+        let b = (0..decomposer.count())
             .map(|j| {
                 // P g_j s: the gadget is P modulo the primes of digit j, 0 modulo all others.
                 let mut gadget = Zeroizing::new(from.clone());
                 let digit = j * parameters.special()..(j + 1) * parameters.special();
                 gadget.scale_assign(|i| {
-                    let q = basis.modulus(i);
                     if i <= level && digit.contains(&i) {
-                        parameters.special_product(q)
+                        decomposer.special_product(i)
                     } else {
-                        q.reduce(0)
+                        basis.modulus(i).reduce(0)
                     }
                 });
                 let mut b = self.hide(to, &uniform(basis, seed.child(j as u32)));

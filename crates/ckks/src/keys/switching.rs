@@ -2,7 +2,7 @@
 //! (hybrid key switching with digits of several primes; Han, Ki, 2020, section 3).
 
 use tapetum_ring::sampling::{Seed, uniform};
-use tapetum_ring::{Decomposer, Evaluation, Poly, Residue, inner_product_pair};
+use tapetum_ring::{Decomposer, Divider, Evaluation, Poly, Residue, inner_product_pair};
 
 use crate::parameters::Parameters;
 
@@ -71,6 +71,18 @@ impl SwitchingKey {
         c: &Poly<Evaluation>,
     ) -> [Poly<Evaluation>; 2] {
         decomposer.inner_product_pair(c, &self.digits)
+    }
+
+    /// The same together with the division that ends a key switch, before which P times the addend of each
+    /// half, over Q, joins it: by P, or by P and the last prime of Q.
+    pub(crate) fn switch_and_divide(
+        &self,
+        decomposer: &Decomposer,
+        c: &Poly<Evaluation>,
+        addends: [Option<&Poly<Evaluation>>; 2],
+        divider: &Divider,
+    ) -> [Poly<Evaluation>; 2] {
+        decomposer.switch(c, &self.digits, addends, divider)
     }
 
     /// The same for a c that has been decomposed, for those who switch it with several keys.

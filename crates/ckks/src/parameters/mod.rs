@@ -8,7 +8,7 @@ mod security;
 use std::fmt;
 use std::sync::Arc;
 
-use tapetum_ring::{Basis, BasisError, Decomposer, Divider, Modulus, Residue};
+use tapetum_ring::{Basis, BasisError, Decomposer, Divider};
 use thiserror::Error;
 
 pub use digest::Digest;
@@ -229,13 +229,6 @@ impl Parameters {
 
     pub(crate) fn decomposer(&self, level: usize) -> &Decomposer {
         &self.0.levels[level].decomposer
-    }
-
-    /// P modulo a prime of Q.
-    pub(crate) fn special_product(&self, q: Modulus) -> Residue {
-        let p = self.qp(0).slice(1..1 + self.special());
-        p.moduli()
-            .fold(q.reduce(1), |acc, p| q.mul(acc, q.reduce(p.value() as i64)))
     }
 
     /// The special primes.

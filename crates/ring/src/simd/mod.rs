@@ -42,6 +42,7 @@ macro_rules! entry_points {
             pointwise::neg_assign(a: &mut [Residue]);
             pointwise::add_constant(a: &mut [Residue], c: Residue);
             pointwise::scale_assign(a: &mut [Residue], c: Residue);
+            pointwise::add_scaled_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64]);
             pointwise::permute(
@@ -148,6 +149,10 @@ dispatch!(
 dispatch!(
     /// `a[k] *= c`.
     scale_assign(a: &mut [Residue], c: Residue)
+);
+dispatch!(
+    /// `a[k] += b[k] c`.
+    add_scaled_assign(a: &mut [Residue], b: &[Residue], c: Residue)
 );
 dispatch!(
     /// `a[k] = (a[k] - b[k]) c`.
@@ -266,6 +271,7 @@ mod tests {
         agree(a, |kernel, a| neg_assign(kernel, m, a));
         agree(a, |kernel, a| add_constant(kernel, m, a, c));
         agree(a, |kernel, a| scale_assign(kernel, m, a, c));
+        agree(a, |kernel, a| add_scaled_assign(kernel, m, a, b, c));
         agree(a, |kernel, a| sub_scale_assign(kernel, m, a, b, c));
     }
 

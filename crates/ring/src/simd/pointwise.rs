@@ -79,6 +79,20 @@ pub(crate) fn scale_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue], c: Residu
     }
 }
 
+/// `a += b c`.
+#[inline(always)]
+pub(crate) fn add_scaled_assign<L: Lanes>(
+    m: Modular<L>,
+    a: &mut [Residue],
+    b: &[Residue],
+    c: Residue,
+) {
+    let c = m.splat(c.as_f64());
+    each_pair!(a, b, |x, y| {
+        m.store(m.reduce(m.add(m.load(x), m.mul(m.load(y), c))), x);
+    });
+}
+
 /// `a = (a - b) c`.
 #[inline(always)]
 pub(crate) fn sub_scale_assign<L: Lanes>(

@@ -94,11 +94,11 @@ impl Evaluator {
         keys: Keys<'_>,
     ) -> Result<BTreeMap<i64, Raised>, EvaluationError> {
         let parameters = self.parameters();
-        let (q, qp) = (parameters.q(a.level()), parameters.qp(a.level()));
+        let (decomposer, qp) = (parameters.decomposer(a.level()), parameters.qp(a.level()));
         // P times the ciphertext is zero modulo the primes of P.
         let scaled = [0, 1].map(|half| {
             let mut part = a.parts()[half].clone();
-            part.scale_assign(|i| parameters.special_product(q.modulus(i)));
+            part.scale_assign(|i| decomposer.special_product(i));
             part
         });
         let digits = if keys.values().any(Option::is_some) {

@@ -66,6 +66,13 @@ pub(crate) fn scale_assign(modulus: Modulus, a: &mut [Residue], c: Residue) {
     }
 }
 
+/// `a[k] += b[k] c`.
+pub(crate) fn add_scaled_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue], c: Residue) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = modulus.add(*a, modulus.mul(b, c));
+    }
+}
+
 /// `a[k] = (a[k] - b[k]) c`.
 pub(crate) fn sub_scale_assign(modulus: Modulus, a: &mut [Residue], b: &[Residue], c: Residue) {
     for (a, &b) in a.iter_mut().zip(b) {

@@ -1,6 +1,6 @@
 //! Jobs: rows of the database that workers claim one after the other.
 //!
-//! The queue is a table of its own and not that of a job-queue library (apalis was looked at): a job, the files that it needs and makes, the
+//! The queue is a table of its own and not that of a job-queue library (`docs/service.md` says why): a job, the files that it needs and makes, the
 //! tenant's quota and the audit log change together in one transaction, and a worker that has lost its lease must not
 //! be able to write a result. That needs the job's row in the same transaction as all else.
 //!

@@ -86,8 +86,14 @@ impl Draft {
 
     /// The file with the digest and the payload's length that `read` asks for, as far as its header
     /// allows, and what `read` makes of it.
-    pub fn fitted<T>(
+    pub fn fitted<T>(self, read: impl Fn(&[u8]) -> Result<T, WireError>) -> (Vec<u8>, Option<T>) {
+        self.fitted_up_to(MAX_PAYLOAD, read)
+    }
+
+    /// The same for payloads up to some length.
+    pub fn fitted_up_to<T>(
         mut self,
+        longest: u64,
         read: impl Fn(&[u8]) -> Result<T, WireError>,
     ) -> (Vec<u8>, Option<T>) {
         let mut bytes = self.bytes();
@@ -103,7 +109,7 @@ impl Draft {
                 Err(WireError::DigestMismatch { computed, .. }) => {
                     self.digest = computed.to_bytes();
                 }
-                Err(WireError::PayloadLength { expected, .. }) if expected <= MAX_PAYLOAD => {
+                Err(WireError::PayloadLength { expected, .. }) if expected <= longest => {
                     self.payload.resize(expected as usize, 0);
                 }
                 other => {

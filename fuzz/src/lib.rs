@@ -4,17 +4,23 @@
 //! whether anything was accepted, so that tests see that seeds get past the first check.
 //! [`TARGETS`] lists them with their seeds.
 
+mod checkpoint;
+mod copies;
 mod draft;
 mod files;
 mod learning;
 mod request;
 mod seeds;
+mod settings;
 mod vision;
 mod wire;
 
+pub use checkpoint::checkpoint;
+pub use copies::backup;
 pub use files::command;
 pub use learning::{bundle, part, recipe};
 pub use request::{answer, request};
+pub use settings::settings;
 pub use vision::{array, features, idx, image, table};
 pub use wire::{evaluation_keys, front, key, object};
 
@@ -45,10 +51,12 @@ const fn target(
 }
 
 /// All targets.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 18] = [
     target("answer", answer, seeds::answers, 30_000),
     target("array", array, seeds::arrays, 5_000),
+    target("backup", backup, seeds::backups, 300),
     target("bundle", bundle, seeds::bundles, 1_000),
+    target("checkpoint", checkpoint, seeds::checkpoints, 100),
     target("command", command, seeds::command_files, 2_000),
     target(
         "evaluation_keys",
@@ -65,5 +73,6 @@ pub const TARGETS: [Target; 15] = [
     target("part", part, seeds::parts, 500),
     target("recipe", recipe, seeds::recipes, 20_000),
     target("request", request, seeds::requests, 2_000),
+    target("settings", settings, seeds::settings, 5_000),
     target("table", table, seeds::tables, 5_000),
 ];

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use http::{HeaderName, HeaderValue, Request, Uri};
-use tapetum_service::fuzzing::Place;
+use tapetum_service::fuzzing::{Place, events};
 use tapetum_service::{JobView, List, NewToken, Object, Problem, Receipt};
 
 use crate::draft::folder;
@@ -31,6 +32,15 @@ pub fn request(data: &[u8]) -> bool {
         }
         accepted
     })
+}
+
+/// Copies a server to a new folder, after these requests.
+pub(crate) fn copied(requests: &[u8], copy: &Path) {
+    let mut session = Session::new();
+    for text in split(requests) {
+        session.send(text);
+    }
+    session.place.backup(copy).expect("a copy of the server");
 }
 
 struct Session {
@@ -120,7 +130,7 @@ fn split(data: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-/// Documents that a server sends to its client.
+/// Documents that a server sends to its client, and streams of events.
 pub fn answer(data: &[u8]) -> bool {
     fn again<T: serde::Serialize + serde::de::DeserializeOwned>(data: &[u8]) -> bool {
         let Ok(found) = serde_json::from_slice::<T>(data) else {
@@ -130,6 +140,17 @@ pub fn answer(data: &[u8]) -> bool {
         serde_json::from_slice::<T>(&text).expect("and read again");
         true
     }
+    let told = |(jobs, sensible): (Vec<JobView>, bool)| {
+        (
+            serde_json::to_value(jobs).expect("it can be written"),
+            sensible,
+        )
+    };
+    let at_once = told(events(data, data.len()));
+    for piece in [1, 7] {
+        assert_eq!(told(events(data, piece)), at_once);
+    }
+    let heard = at_once.0.get(0).is_some();
     if let Ok(problem) = serde_json::from_slice::<Problem>(data) {
         let _ = problem.to_string();
     }
@@ -140,4 +161,5 @@ pub fn answer(data: &[u8]) -> bool {
         | again::<List<JobView>>(data)
         | again::<Receipt>(data)
         | again::<NewToken>(data)
+        | heard
 }

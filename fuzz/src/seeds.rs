@@ -16,6 +16,7 @@ use tapetum_learn::{
 };
 
 use crate::draft::{Draft, parameters};
+use crate::{checkpoint, copies};
 
 /// Bytes of a payload that a seed keeps; the rest are zeros.
 const KEPT: usize = 64;
@@ -260,6 +261,50 @@ pub fn tables() -> Vec<Vec<u8>> {
     ])
 }
 
+pub fn checkpoints() -> Vec<Vec<u8>> {
+    checkpoint::seeds(KEPT)
+}
+
+/// A server that has only its tenant, and one that was asked for something.
+pub fn backups() -> Vec<Vec<u8>> {
+    let asked = requests().pop().unwrap_or_default();
+    [Vec::new(), asked]
+        .map(|input| copies::of_server(&input))
+        .into()
+}
+
+/// A certificate for `localhost` and its key, made for this and used nowhere.
+const CERTIFICATE: &str = concat!(
+    "MIIBVTCCAQegAwIBAgIUNcFhRPT7+80QZgsN1It2pSaXYwcwBQYDK2VwMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDAgFw0yNjExMjMw",
+    "MjIzMDhaGA8yMTI2MTAzMDAyMjMwOFowFDESMBAGA1UEAwwJbG9jYWxob3N0MCowBQYDK2VwAyEAeo9HIAgfcr7LdDOd4ll4EbVc",
+    "smNa5SJZmUM9DU5aH/yjaTBnMB0GA1UdDgQWBBQpQI/EXWzjoiCuaZjZtHTwOv9HtjAfBgNVHSMEGDAWgBQpQI/EXWzjoiCuaZjZ",
+    "tHTwOv9HtjAPBgNVHRMBAf8EBTADAQH/MBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAFBgMrZXADQQDVc9PAlhzKzyFTBP5AlJhtOy5n",
+    "6kT3XyX3CDxKDUAeED4gjYk3pN2yx/SxKdix3GL5ESEReU1XcVfOR7siDMMJ",
+);
+const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIJM0pQIFvjfSvDoN6/QiRJ3rXkkoBrl1vZXx3UO13zmv";
+
+fn pem(label: &str, der: &str) -> String {
+    format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
+}
+
+/// The first byte says what it is.
+pub fn settings() -> Vec<Vec<u8>> {
+    let certificate = pem("CERTIFICATE", CERTIFICATE);
+    let key = pem("PRIVATE KEY", KEY);
+    let mut seeds = texts(&[
+        "0https://127.0.0.1:8750",
+        "0https://[::1]",
+        "0https://tapetum.example.org/",
+        "1sha256:0123456789abcdef0123456789abcdef0123456789ABCDEF0123456789ABCDEF",
+        "2tpt_0000000000000000000000000000000000000000000000000000000000000000\n",
+        &format!("3{certificate}"),
+    ]);
+    let mut pair = vec![b'4'];
+    pair.extend(paired(certificate.as_bytes(), key.as_bytes()));
+    seeds.push(pair);
+    seeds
+}
+
 /// The first byte says what it is.
 pub fn command_files() -> Vec<Vec<u8>> {
     let parameters =
@@ -331,7 +376,10 @@ pub fn requests() -> Vec<Vec<u8>> {
 }
 
 pub fn answers() -> Vec<Vec<u8>> {
+    let job = r#"{"id":"trn_00","name":"","token":"tok_00","state":"running","progress":{"done":1,"total":2,"what":"adding up"},"attempts":1,"request":{},"created_at":1,"started_at":2,"finished_at":0}"#;
     texts(&[
+        job,
+        &format!(": alive\n\nevent: job\ndata: {job}\n\ndata:{job}\n\n"),
         r#"{"type":"urn:tapetum:problem:not-found","title":"not found","status":404,"detail":"there is no such model"}"#,
         r#"{"id":"dat_00","name":"n","created_at":1,"token":"tok_00","details":{"a":[1]},"files":[{"role":"part","bytes":3,"checksum":"00"}]}"#,
         r#"{"items":[{"id":"dat_00","name":"n","created_at":1,"token":"tok_00","details":null}]}"#,

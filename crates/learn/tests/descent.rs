@@ -266,6 +266,25 @@ fn a_checkpoint_leads_to_the_same_bits() {
     assert!(resume([3; 32], &damaged).is_err());
     let other = batches.batches[0].0.to_bundle().unwrap().to_bytes();
     assert!(matches!(resume([3; 32], &other), Err(LearnError::Wire(_))));
+
+    // Gradients from which nothing could be refreshed any longer.
+    let state = Bundle::from_bytes(&world.parameters, &checkpoints[1]).unwrap();
+    let (coefficients, gradients) = state.into_contents(Training::KIND).unwrap();
+    for (level, fits) in [(3, true), (2, false)] {
+        let lower = |gradient| world.evaluator.lower_to(gradient, level).unwrap();
+        let lower = gradients.iter().map(lower).collect::<Vec<_>>();
+        let state = Bundle::new(
+            &world.parameters,
+            Training::KIND,
+            coefficients.clone(),
+            lower,
+        );
+        let resumed = resume([3; 32], &state.unwrap().to_bytes());
+        match fits {
+            true => assert!(resumed.is_ok()),
+            false => assert!(matches!(resumed, Err(LearnError::Malformed { .. }))),
+        }
+    }
 }
 
 /// Five classes with refreshes, and all at once without.

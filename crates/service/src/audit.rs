@@ -95,7 +95,7 @@ impl Record {
 
     /// The hash of this record after one with the hash `previous`. Lengths go in front of the
     /// parts, so that no two records give the same bytes.
-    fn chained(&self, previous: &str) -> String {
+    pub(crate) fn chained(&self, previous: &str) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("tapetum service audit log v1");
         let (seq, at) = (self.seq.to_string(), self.at.to_string());
         let texts = [

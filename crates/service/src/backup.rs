@@ -464,6 +464,14 @@ async fn restore_tables(app: &App, folder: &Path, manifest: &Manifest) -> Outcom
     if (seq, &hash) != (manifest.audit_seq, &manifest.audit_hash) {
         return Err(damaged(&folder.join("tables/audit.jsonl")));
     }
+    // The next record follows on this one.
+    let head = sqlx::query("SELECT seq, hash FROM audit_head WHERE id = 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    let head = head.map(|row| Ok::<_, sqlx::Error>((row.try_get("seq")?, row.try_get("hash")?)));
+    if head.transpose()? != Some((seq, hash)) {
+        return Err(damaged(&folder.join("tables/audit_head.jsonl")));
+    }
     // Whoever worked on them works for the other server.
     sqlx::query(
         "UPDATE jobs SET state = 'queued', lease = '', attempts = 0 WHERE state = 'running'",

@@ -14,11 +14,16 @@ use tapetum_learn::Recipe;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service as _;
 
+use crate::JobView;
+use crate::audit::Record;
+use crate::backup::BackupError;
+use crate::client::Arrived;
 use crate::config::Config;
 use crate::content::{self, Caps};
 use crate::error::Answer;
 use crate::server::Operator;
 use crate::state::{Service, StartError};
+use crate::tls::Tls;
 
 /// What the service takes here: so little that no input takes long.
 const CAPS: Caps = Caps {
@@ -53,6 +58,72 @@ pub fn samples(path: &Path, parameters: &Parameters) -> bool {
     is_accepted(content::samples(path, parameters, CAPS))
 }
 
+/// The jobs that a stream of events tells of, if it comes in pieces of this size, and whether all of it makes sense.
+pub fn events(stream: &[u8], piece: usize) -> (Vec<JobView>, bool) {
+    let (mut arrived, mut jobs) = (Arrived::default(), Vec::new());
+    for piece in stream.chunks(piece.max(1)) {
+        arrived.push(piece);
+        loop {
+            match arrived.next() {
+                Ok(Some(job)) => jobs.push(job),
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = error.to_string();
+                    return (jobs, false);
+                }
+            }
+        }
+    }
+    (jobs, true)
+}
+
+/// Whether a server takes these files for its certificate and the key of it.
+pub fn certificate(certificate: &Path, key: &Path) -> bool {
+    let mut config = settings(certificate.parent().unwrap_or(certificate));
+    config.certificate = Some((certificate.to_owned(), key.to_owned()));
+    shown(Tls::open(&config))
+}
+
+/// The hash that makes this record follow one with the hash `previous`.
+pub fn chained(record: &Record, previous: &str) -> String {
+    record.chained(previous)
+}
+
+/// Whether a server is made of a copy, in an empty folder. It has a whole audit log then, and can be copied.
+pub fn restore(copy: &Path, folder: &Path, again: &Path) -> bool {
+    let config = settings(folder);
+    run(async {
+        if !shown(Operator::restore(config.clone(), copy).await) {
+            return false;
+        }
+        let operator = Operator::open(config).await.expect("a server");
+        let log = operator.verify_audit(None).await.expect("an audit log");
+        assert_eq!(log.broken, None);
+        operator.backup(again).await.expect("a copy");
+        true
+    })
+}
+
+/// A future's output, and nothing goes on after it.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+fn settings(folder: &Path) -> Config {
+    let mut config = Config::new(folder, SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.limits.log_n = CAPS.log_n;
+    config.limits.bundle_bytes = CAPS.bundle_bytes;
+    config.limits.requests_per_second = 1e9;
+    config.limits.burst = 1e9;
+    config
+}
+
+/// Whether it went well; if not, the error can be shown.
+fn shown<T, E: std::error::Error>(found: Result<T, E>) -> bool {
+    found.map_err(|error| error.to_string()).is_ok()
+}
+
 /// Nothing that is sent makes the service fail.
 fn is_accepted<T>(answer: Answer<T>) -> bool {
     match answer {
@@ -68,6 +139,7 @@ fn is_accepted<T>(answer: Answer<T>) -> bool {
 pub struct Place {
     runtime: Runtime,
     router: Router,
+    operator: Operator,
     token: String,
 }
 
@@ -77,23 +149,29 @@ impl Place {
     /// # Errors
     /// [`StartError`].
     pub fn new(folder: &Path) -> Result<Self, StartError> {
-        let mut config = Config::new(folder, SocketAddr::from(([127, 0, 0, 1], 0)));
-        config.limits.log_n = CAPS.log_n;
-        config.limits.bundle_bytes = CAPS.bundle_bytes;
-        config.limits.requests_per_second = 1e9;
-        config.limits.burst = 1e9;
+        let config = settings(folder);
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (router, token) = runtime.block_on(async {
+        let (router, operator, token) = runtime.block_on(async {
             let app = Service::open(config.clone()).await?;
             let operator = Operator::open(config).await?;
             let token = operator.add_tenant("fuzz", None).await?.token;
-            Ok::<_, StartError>((crate::api::router(app, None), token))
+            Ok::<_, StartError>((crate::api::router(app, None), operator, token))
         })?;
         Ok(Self {
             runtime,
             router,
+            operator,
             token,
         })
+    }
+
+    /// Copies all that there is to a new folder.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup(&self, folder: &Path) -> Result<(), BackupError> {
+        let copied = self.operator.backup(folder);
+        self.runtime.block_on(copied).map(drop)
     }
 
     /// The token of the tenant.

@@ -10,6 +10,7 @@ use super::{Descent, Refresh, Training};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{Task, outputs};
 use crate::layout::Layout;
+use crate::linear_model::LinearModel;
 use crate::matrix::check_vectors;
 
 /// What the ciphertexts of a checkpoint do not say.
@@ -123,7 +124,22 @@ impl<'a> Training<'a> {
             training.iterates.push(gradient.to_vec());
         }
         training.iterates.set_coefficients(state.v, state.w);
-        Ok(training)
+        match training.iterates.level() {
+            Some(level) if level < training.lowest_level() => Err(malformed()),
+            None if terms > 0 => Err(malformed()),
+            _ => Ok(training),
+        }
+    }
+
+    /// What is left must suffice for the next refresh, or for all iterations and a model.
+    fn lowest_level(&self) -> usize {
+        let (descent, classes) = (&self.descent, self.task.classes);
+        if let Some(refresh) = self.refresh {
+            return descent.floor(refresh.levels(), classes);
+        }
+        let iterations = descent.iterations() - self.iteration;
+        let scaling = usize::from(outputs(classes) > 1);
+        LinearModel::LEVEL + scaling + iterations * descent.iteration_levels()
     }
 
     /// Terms that come from the packed weights.
@@ -132,7 +148,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// A gradient lies below everything before it, and not below what a model needs.
+/// A gradient lies below everything before it.
 fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<(), LearnError> {
     check_vectors("a training state", gradient)?;
     if gradient[0].parameters() != training.evaluator.parameters() {

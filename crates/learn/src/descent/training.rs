@@ -39,7 +39,7 @@ pub struct Training<'a> {
     pub(super) descent: Descent,
     pub(super) evaluator: &'a Evaluator,
     pub(super) encoder: &'a Encoder,
-    refresh: Option<&'a dyn Refresh>,
+    pub(super) refresh: Option<&'a dyn Refresh>,
     pub(super) task: Task,
     /// Of a batch, whatever its number of rows.
     pub(super) layout: Layout,

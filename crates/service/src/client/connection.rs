@@ -1,5 +1,6 @@
 //! Connections to one server, kept for the next request.
 
+use std::net::Ipv6Addr;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,20 +52,33 @@ impl FromStr for Address {
 
     /// `https://HOST:PORT`; without a port it is 443.
     fn from_str(url: &str) -> Result<Self, ClientError> {
-        let refuse = || {
+        let parsed = || {
+            let uri: hyper::Uri = url.parse().ok()?;
+            let is_plain = uri.path() == "/" && uri.query().is_none();
+            let authority = uri
+                .authority()
+                .filter(|_| is_plain && uri.scheme_str() == Some("https"))?;
+            let host = authority.host();
+            // Nobody's name before it, and a port that is one.
+            let port = match authority.as_str().strip_prefix(host)? {
+                "" => 443,
+                rest => rest.strip_prefix(':')?.parse().ok()?,
+            };
+            let inside = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            let host = match inside {
+                Some(inside) => inside.parse::<Ipv6Addr>().ok()?.to_string(),
+                None => host.to_owned(),
+            };
+            let is_name = !host.is_empty() && !host.contains(['[', ']']);
+            is_name.then_some(Self { host, port })
+        };
+        parsed().ok_or_else(|| {
             ClientError::Settings(format!(
                 "{url} is no address of a server: write https://HOST:PORT"
             ))
-        };
-        let uri: hyper::Uri = url.parse().map_err(|_| refuse())?;
-        let is_plain = uri.path() == "/" && uri.query().is_none();
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(host)) if is_plain => Ok(Self {
-                host: host.trim_matches(['[', ']']).to_owned(),
-                port: uri.port_u16().unwrap_or(443),
-            }),
-            _ => Err(refuse()),
-        }
+        })
     }
 }
 
@@ -203,5 +217,39 @@ impl hyper::body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_https_a_host_and_a_port() {
+        for (url, authority) in [
+            ("https://127.0.0.1:8750", "127.0.0.1:8750"),
+            ("https://tapetum.example.org/", "tapetum.example.org:443"),
+            ("https://[::1]:8750", "[::1]:8750"),
+            ("https://[0:0::1]", "[::1]:443"),
+        ] {
+            let address: Address = url.parse().unwrap();
+            assert_eq!(address.authority(), authority);
+        }
+        for bad in [
+            "127.0.0.1:8750",
+            "http://127.0.0.1:8750",
+            "https://",
+            "https://:8750",
+            "https://host:",
+            "https://host:99999",
+            "https://host:8750/v1",
+            "https://host?",
+            "https://name:password@host",
+            "https://YJ[1]",
+            "https://[::1",
+            "https://[host]",
+        ] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
     }
 }

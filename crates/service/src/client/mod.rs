@@ -26,6 +26,8 @@ use crate::{JobView, List, NewToken, Object, Receipt, Scope};
 
 pub use connection::Address;
 use connection::{Connections, RequestBody};
+#[cfg(feature = "fuzzing")]
+pub(crate) use events::Arrived;
 pub use events::Events;
 pub use pin::Trust;
 

@@ -105,6 +105,26 @@ async fn a_damaged_copy_is_refused() {
         std::fs::write(&path, whole).unwrap();
     }
     attempt(&copy).await.unwrap();
+
+    // Checksums that are right do not help where the audit log could not go on.
+    let head = "{\"hash\":\"00\",\"id\":1,\"seq\":1}\n";
+    std::fs::write(copy.join("tables/audit_head.jsonl"), head).unwrap();
+    let manifest = std::fs::read_to_string(copy.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    for table in manifest["tables"].as_array_mut().unwrap() {
+        if table["name"] == "audit_head" {
+            table["checksum"] = blake3::hash(head.as_bytes()).to_hex().as_str().into();
+        }
+    }
+    let manifest = manifest.to_string();
+    let checksum = blake3::hash(manifest.as_bytes()).to_hex();
+    std::fs::write(copy.join("manifest.json"), manifest).unwrap();
+    std::fs::write(copy.join("manifest.blake3"), checksum.as_bytes()).unwrap();
+    let refused = attempt(&copy).await;
+    assert!(
+        matches!(refused, Err(BackupError::Damaged(_))),
+        "{refused:?}"
+    );
 }
 
 async fn attempt(copy: &Path) -> Result<tapetum_service::Manifest, BackupError> {

@@ -379,7 +379,7 @@ pub async fn restore(config: Config, folder: &Path) -> Outcome<Manifest> {
     restore_files(&app, folder).await?;
     restore_tables(&app, folder, &manifest).await?;
     copy_tls(folder, &data)?;
-    app.database.close().await;
+    app.close().await;
     Ok(manifest)
 }
 

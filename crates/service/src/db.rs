@@ -65,7 +65,7 @@ const MIGRATIONS: [&[&str]; 2] = [
 /// Connections of a server; more would only wait for each other.
 const CONNECTIONS: u32 = 8;
 /// How long a statement waits for others to be done, and a request for a connection.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A transaction.
 pub type Tx = Transaction<'static, Any>;

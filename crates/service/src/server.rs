@@ -11,6 +11,7 @@ use hyper_util::rt::TokioTimer;
 use serde_json::json;
 use sqlx::Row;
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use crate::api;
 use crate::audit::{self, Actor};
@@ -22,7 +23,7 @@ use crate::connections::Limited;
 use crate::db::now;
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
-use crate::jobs::Workers;
+use crate::jobs::{self, Workers};
 use crate::page::Page;
 use crate::state::{App, Service, StartError};
 use crate::tls::Tls;
@@ -33,6 +34,8 @@ const HEAD: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(20);
 /// How often what has expired is removed.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How often jobs are looked for whose tasks have been lost.
+const REDELIVER: Duration = Duration::from_secs(30);
 /// Who acts on the machine itself.
 const OPERATOR: &str = "operator";
 
@@ -68,6 +71,7 @@ impl Server {
         let address = listener.local_addr()?;
         let app = Service::open(config).await?;
         app.sweep().await?;
+        jobs::redeliver(&app, Duration::ZERO).await?;
 
         let handle = Handle::new();
         let config = RustlsConfig::from_config(tls.config);
@@ -84,13 +88,17 @@ impl Server {
         let serving = tokio::spawn(server.serve(routes));
         let sweeper = app.clone();
         let sweeping = tokio::spawn(async move {
+            let (mut sweep, mut redeliver) = (interval(SWEEP), interval(REDELIVER));
+            sweep.reset();
             loop {
-                tokio::time::sleep(SWEEP).await;
                 // What failed is in the log, and is tried again.
-                let _ = sweeper.sweep().await;
+                tokio::select! {
+                    _ = sweep.tick() => drop(sweeper.sweep().await),
+                    _ = redeliver.tick() => drop(jobs::redeliver(&sweeper, REDELIVER).await),
+                }
             }
         });
-        let workers = Workers::start(&app)?;
+        let workers = Workers::start(&app);
         let metrics = match metrics {
             Some(listener) => {
                 listener.set_nonblocking(true)?;
@@ -145,7 +153,7 @@ impl Server {
         if let Some((_, serving)) = self.metrics {
             let _ = serving.await;
         }
-        self.app.database.close().await;
+        self.app.close().await;
     }
 }
 
@@ -163,14 +171,14 @@ impl WorkerProcess {
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let app = Service::open(config).await?;
-        let workers = Workers::start(&app)?;
+        let workers = Workers::start(&app);
         Ok(Self { app, workers })
     }
 
     /// Ends them: jobs are given back.
     pub async fn stop(self) {
         self.workers.stop().await;
-        self.app.database.close().await;
+        self.app.close().await;
     }
 }
 

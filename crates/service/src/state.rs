@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::content::Caps;
 use crate::db::{Database, now};
 use crate::error::{Answer, Problem};
+use crate::jobs::Tasks;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 
@@ -46,6 +47,8 @@ pub struct Service {
     pub config: Config,
     /// The database.
     pub database: Database,
+    /// What hands jobs to workers.
+    pub tasks: Tasks,
     /// The files.
     pub blobs: Blobs,
     /// How often tokens ask.
@@ -58,8 +61,6 @@ pub struct Service {
     pub checks: Semaphore,
     /// Streams of events that may be open at a time.
     pub streams: Arc<Semaphore>,
-    /// Told when there is a new job.
-    pub wake: Notify,
     /// Told when a job of this process has got further.
     pub changed: Notify,
     /// Parameters that were used last, by the ids of their sets.
@@ -103,6 +104,7 @@ impl Service {
     /// [`StartError`].
     pub async fn open(config: Config) -> Result<App, StartError> {
         let database = Database::open(&config.database_url()).await?;
+        let tasks = Tasks::open(&config, &database).await?;
         let identity = database.identity().await?;
         let (data, store, cache) = (config.data.clone(), config.store.clone(), config.work.cache);
         let opened = run_blocking(move || {
@@ -122,14 +124,20 @@ impl Service {
             requests: Semaphore::new(limits.concurrent_requests),
             checks: Semaphore::new(limits.concurrent_checks),
             streams: Arc::new(Semaphore::new(limits.concurrent_requests)),
-            wake: Notify::new(),
             changed: Notify::new(),
             parameters: Mutex::default(),
             in_use: Mutex::default(),
             config,
             database,
+            tasks,
             blobs,
         }))
+    }
+
+    /// Ends all connections to the database.
+    pub async fn close(&self) {
+        self.tasks.close().await;
+        self.database.close().await;
     }
 
     /// What objects may be at most.
@@ -219,13 +227,14 @@ impl Service {
         }
     }
 
-    /// Removes uploads that have expired, answers that need not be remembered any longer, and files
-    /// without a row.
+    /// Removes uploads that have expired, answers that need not be remembered any longer, tasks that are done, and
+    /// files without a row.
     ///
     /// # Errors
     /// Those of the database and the file system.
     pub async fn sweep(self: &Arc<Self>) -> Answer<()> {
         self.expire_jobs().await?;
+        self.tasks.sweep().await?;
         let pool = self.database.pool();
         let expired: Vec<String> =
             sqlx::query_scalar("DELETE FROM uploads WHERE expires_at < $1 RETURNING id")

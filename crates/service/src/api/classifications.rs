@@ -97,7 +97,7 @@ pub async fn create(
             .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
             .await?;
         tx.commit().await?;
-        app.wake.notify_waiters();
+        crate::jobs::deliver(&app, &job).await;
         Ok(answer)
     };
     let made = made.await;

@@ -176,7 +176,6 @@ async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Resp
     tx.commit().await?;
     unlink(app, removed).await?;
     app.changed.notify_waiters();
-    app.wake.notify_waiters();
     let job = find(app, caller, kind, id).await?;
     Ok((StatusCode::ACCEPTED, ok(&job.view()?)?).into_response())
 }

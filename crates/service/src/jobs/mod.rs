@@ -1,17 +1,22 @@
-//! Jobs: rows of the database that workers claim one after the other.
+//! Jobs: rows of the database, and tasks in a queue that hand them to workers.
 //!
-//! The queue is a table of its own and not that of a job-queue library (`docs/service.md` says why): a job, the files that it needs and makes, the
-//! tenant's quota and the audit log change together in one transaction, and a worker that has lost its lease must not
-//! be able to write a result. That needs the job's row in the same transaction as all else.
+//! A job, the files that it needs and makes, the tenant's quota and the audit log change together in one
+//! transaction, so all that is true of a job is in its row. Which worker looks after it, and when, is the business of
+//! a job-queue library ([`Tasks`]), whose tables are not part of that transaction: the task is made after the job
+//! ([`deliver`]), and made up for if the server dies in between ([`redeliver`]); a task is done only when the row says
+//! that the job is. A task may be handed over twice, therefore: a worker begins only if it gets the lease of the job,
+//! which it renews while it works, and only the holder of the lease can write a result.
 //!
-//! A worker holds a lease on a job and renews it while it works. If it dies, the lease runs out and
-//! another worker begins anew, from the last checkpoint if the training keeps any. Results are
-//! written only by whoever holds the lease.
+//! If a worker dies, its lease runs out and its tasks are handed to another, which begins anew, from the last
+//! checkpoint if the training keeps any.
 
 mod compute;
 mod keys;
-mod queue;
+mod lease;
+mod tasks;
 mod worker;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,10 +24,38 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use tapetum_learn::{Recipe, Verdict};
 
-use crate::db::stored;
+use crate::db::{now, stored};
 use crate::error::{Answer, Problem};
+use crate::state::App;
 
+pub use tasks::Tasks;
 pub use worker::Workers;
+
+/// Hands a new job to the workers.
+pub async fn deliver(app: &App, job: &Job) {
+    // If this fails, the log says so, and the job is among those that are delivered later.
+    let _ = app.tasks.push(&job.kind, &job.id, job.created_at).await;
+}
+
+/// Hands jobs to the workers that are this old and have no task: the server died before it made one, or the queue is
+/// new or not the one that it was.
+pub async fn redeliver(app: &App, age: Duration) -> Answer<()> {
+    let jobs: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT id, kind, created_at FROM jobs WHERE state IN ('queued', 'running') \
+         AND created_at <= $1 ORDER BY created_at, id",
+    )
+    .bind(now() - age.as_millis() as i64)
+    .fetch_all(app.database.pool())
+    .await?;
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let known = app.tasks.known().await?;
+    for (id, kind, created_at) in jobs.iter().filter(|(id, ..)| !known.contains(id)) {
+        app.tasks.push(kind, id, *created_at).await?;
+    }
+    Ok(())
+}
 
 /// What a training works on.
 #[derive(Clone, Debug, Serialize, Deserialize)]

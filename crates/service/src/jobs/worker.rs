@@ -1,4 +1,4 @@
-//! Workers: they claim jobs, compute, and tell that they are alive.
+//! Workers: they are handed jobs, compute, and tell that they are alive.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,23 +8,24 @@ use std::time::Duration;
 use serde_json::json;
 use tapetum_ckks::wire::Bundle;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
 use super::keys::KeyCache;
-use super::queue::{self, CHECKPOINT, Lease, Made, Pulse};
+use super::lease::{self, CHECKPOINT, Claim, Lease, Made, Pulse};
+use super::tasks::Unfinished;
 use super::{ClassificationRequest, TrainingRequest};
 use crate::api::objects::{self, StoredFile};
 use crate::blobs::Local;
 use crate::db::stored;
 use crate::error::{Answer, Problem};
-use crate::id::{Kind, hex, random};
+use crate::id::Kind;
 use crate::metrics::JobEnd;
 use crate::state::App;
 
-/// How often an idle worker looks for jobs that other processes have queued, or whose workers are dead.
+/// How often a job is looked at that another worker has, and how long is waited after a failure.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often progress is written down.
 const BEAT: Duration = Duration::from_millis(250);
@@ -33,85 +34,117 @@ const BEAT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Workers {
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    queues: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
     /// Starts as many as the configuration says, and one more for classifications alone, so that these do not
     /// wait for trainings.
-    ///
-    /// # Errors
-    /// If there is no randomness to name them by.
-    pub fn start(app: &App) -> Answer<Self> {
+    pub fn start(app: &App) -> Self {
         let work = &app.config.work;
         let (stop, stopped) = watch::channel(false);
-        let keys = Arc::new(KeyCache::new(work.key_memory, work.jobs + 1));
-        let quick = (work.jobs > 0).then_some(Some(Kind::Classification));
-        let start = |only| {
-            let holder = hex(&random::<16>()?);
-            let worker = Worker {
-                app: app.clone(),
-                keys: keys.clone(),
-                holder,
-                stopped: stopped.clone(),
-                only,
-            };
-            Ok(tokio::spawn(worker.run()))
+        let worker = Worker {
+            app: app.clone(),
+            keys: Arc::new(KeyCache::new(work.key_memory, work.jobs + 1)),
+            slots: Arc::new(Semaphore::new(work.jobs + 1)),
+            stopped,
         };
-        let all = std::iter::repeat_n(None, work.jobs).chain(quick);
-        let tasks = all.map(start).collect::<Answer<_>>()?;
-        Ok(Self { stop, tasks })
+        let kinds = [
+            (Kind::TrainingJob, work.jobs),
+            (Kind::Classification, work.jobs + 1),
+        ];
+        let kinds = kinds.into_iter().filter(|_| work.jobs > 0);
+        let queues = kinds.map(|kind| tokio::spawn(worker.clone().serve(kind)));
+        Self {
+            queues: queues.collect(),
+            stop,
+        }
     }
 
     /// Ends them: jobs that run are given back, and go on from their last checkpoints elsewhere or later.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        for task in self.tasks {
-            let _ = task.await;
+        for queue in self.queues {
+            let _ = queue.await;
         }
     }
 }
 
+#[derive(Clone)]
 struct Worker {
     app: App,
     keys: Arc<KeyCache>,
-    holder: String,
+    /// For the jobs that run at a time.
+    slots: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
-    /// The kind of job that it takes, if not all.
-    only: Option<Kind>,
 }
 
 impl Worker {
-    async fn run(mut self) {
-        let app = self.app.clone();
-        while !*self.stopped.borrow() {
-            // Listened for before the look, so that nothing is missed in between.
-            let wake = app.wake.notified();
-            let claimed = queue::claim(&self.app, &self.holder, self.only).await;
-            match claimed {
-                Ok(Some(lease)) => {
-                    if let Err(problem) = self.carry_out(&lease).await {
-                        // The database is away, say. The lease runs out, and the job is begun anew.
-                        tracing::error!(job = lease.job.id, %problem, "a job could not be finished");
-                        tokio::time::sleep(LOOK).await;
-                    }
-                }
-                Ok(None) => {
-                    tokio::select! {
-                        _ = timeout(LOOK, wake) => (),
-                        _ = self.stopped.changed() => (),
-                    }
-                }
-                Err(problem) => {
-                    tracing::error!(%problem, "jobs cannot be claimed");
-                    tokio::time::sleep(LOOK).await;
-                }
+    /// Takes jobs of a kind, so many at a time, until it is stopped.
+    async fn serve(self, (kind, at_once): (Kind, usize)) {
+        while !self.is_stopped() {
+            let mut stopped = self.stopped.clone();
+            let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+            let worker = self.clone();
+            let handle = move |id: String| {
+                let worker = worker.clone();
+                // On its own, so that it goes on if the queue cannot be reached for a while.
+                let seen_to = tokio::spawn(async move { worker.see_to(&id).await });
+                async move { seen_to.await.map_err(|_| Unfinished)? }
+            };
+            let tasks = &self.app.tasks;
+            let lease = self.app.config.work.lease;
+            let handed = tasks.hand_over((kind, at_once), lease, handle, stop).await;
+            if let Err(error) = handed {
+                tracing::error!(error = &*error, "the queue of jobs cannot be reached");
+                self.pause().await;
             }
+        }
+        // Those that ran on.
+        let slots = u32::try_from(at_once).unwrap_or(u32::MAX);
+        let _ = self.slots.acquire_many(slots).await;
+    }
+
+    /// Works on a job until it is finished, or waits until another worker has finished it or is dead.
+    async fn see_to(&self, id: &str) -> Result<(), Unfinished> {
+        while !self.is_stopped() {
+            match self.try_to_finish(id).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => (),
+                // The database is away, say. The lease runs out, and the job is begun anew.
+                Err(problem) => tracing::error!(job = id, %problem, "a job could not be finished"),
+            }
+            self.pause().await;
+        }
+        Err(Unfinished)
+    }
+
+    /// Also if whoever could say so is gone.
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow() || self.stopped.has_changed().is_err()
+    }
+
+    async fn pause(&self) {
+        let mut stopped = self.stopped.clone();
+        let _ = timeout(LOOK, stopped.wait_for(|stopped| *stopped)).await;
+    }
+
+    /// Works on a job if nobody else does. Returns whether it is finished.
+    async fn try_to_finish(&self, id: &str) -> Answer<bool> {
+        let slot = self.slots.acquire().await;
+        let _slot = slot.map_err(|e| Problem::internal("a slot for a job", e))?;
+        if self.is_stopped() {
+            return Ok(false);
+        }
+        match lease::claim(&self.app, id).await? {
+            Claim::Granted(lease) => self.carry_out(&lease).await,
+            Claim::Held => Ok(false),
+            Claim::Finished => Ok(true),
         }
     }
 
-    /// Computes, and tells meanwhile that it does.
-    async fn carry_out(&mut self, lease: &Lease) -> Answer<()> {
+    /// Computes, and tells meanwhile that it does. Returns whether the job is finished.
+    async fn carry_out(&self, lease: &Lease) -> Answer<bool> {
         let id = &lease.job.id;
         tracing::info!(job = id, attempt = lease.job.attempts, "job begins");
         let gauge = Arc::new(Gauge::default());
@@ -119,8 +152,9 @@ impl Worker {
         let mut running = match computed {
             Ok(running) => running,
             // What it needs is not there.
-            Err(problem) => return queue::fail(&self.app, lease, &problem).await,
+            Err(problem) => return lease::fail(&self.app, lease, &problem).await,
         };
+        let mut stopped = self.stopped.clone();
         let started = std::time::Instant::now();
         let (mut pulse, mut stopping) = (Pulse::GoOn, false);
         let longest = self.app.config.work.longest;
@@ -128,13 +162,13 @@ impl Worker {
             let ended = tokio::select! {
                 ended = &mut running => Some(ended),
                 _ = tokio::time::sleep(BEAT) => None,
-                _ = self.stopped.changed(), if !stopping => { stopping = true; None }
+                _ = stopped.wait_for(|stopped| *stopped), if !stopping => { stopping = true; None }
             };
             if let Some(ended) = ended {
                 break ended;
             }
             let (done, total, what) = gauge.read();
-            match queue::renew(&self.app, lease, done as i64, total as i64, what).await {
+            match lease::renew(&self.app, lease, done as i64, total as i64, what).await {
                 Ok(found) => pulse = found,
                 Err(problem) => tracing::error!(job = id, %problem, "a lease could not be renewed"),
             }
@@ -156,26 +190,27 @@ impl Worker {
         match outcome {
             Some(Ok(made)) => {
                 tracing::info!(job = id, "job succeeded");
-                queue::succeed(&self.app, lease, made).await
+                lease::succeed(&self.app, lease, made).await
             }
             Some(Err(problem)) => {
                 tracing::info!(job = id, %problem, "job failed");
-                queue::fail(&self.app, lease, &problem).await
+                lease::fail(&self.app, lease, &problem).await
             }
             None if started.elapsed() > longest => {
                 let message = format!(
                     "it takes longer than the {} s that a job may",
                     longest.as_secs()
                 );
-                queue::fail(&self.app, lease, &Problem::unacceptable(message)).await
+                lease::fail(&self.app, lease, &Problem::unacceptable(message)).await
             }
             None if pulse == Pulse::Cancelled => {
                 tracing::info!(job = id, "job cancelled");
-                queue::fail(&self.app, lease, &Problem::cancelled()).await
+                lease::fail(&self.app, lease, &Problem::cancelled()).await
             }
             None => {
                 tracing::info!(job = id, "job given back");
-                queue::give_back(&self.app, lease).await
+                lease::give_back(&self.app, lease).await?;
+                Ok(false)
             }
         }
     }
@@ -278,7 +313,7 @@ impl Observer for Watcher {
     fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()> {
         let blob = Kind::Blob.new_id()?;
         let written = write(&self.app, &blob, state)?;
-        let kept = queue::keep(&self.app, &self.lease, &blob, &written);
+        let kept = lease::keep(&self.app, &self.lease, &blob, &written);
         match self.handle.block_on(kept)? {
             Pulse::GoOn => Ok(()),
             _ => {

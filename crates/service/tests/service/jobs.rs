@@ -245,3 +245,50 @@ async fn each_job_has_one_worker() {
     assert_eq!(log.broken, None);
     place.server.stop().await;
 }
+
+/// What is true of a job is in its row: its task may be lost, and comes back once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_outlives_its_task() {
+    let mut place = Place::new(|config| config.work.jobs = 0).await;
+    let client = place.owner();
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let (_, keys, set) = owner.settle(&client).await;
+    owner.append(&client, &set, &Data::new(60, 5)).await;
+    let job = client.train("", &set, &keys).await.unwrap().id;
+
+    let mut config = config(place.folder.path());
+    config.work.jobs = 0;
+    let (url, count, delete) = match &config.database {
+        Some(url) => (
+            url.clone(),
+            "SELECT COUNT(*) FROM apalis.jobs WHERE idempotency_key = $1",
+            "DELETE FROM apalis.jobs WHERE idempotency_key = $1",
+        ),
+        None => (
+            format!("sqlite:{}", place.folder.path().join("queue.db").display()),
+            "SELECT COUNT(*) FROM Jobs WHERE idempotency_key = $1",
+            "DELETE FROM Jobs WHERE idempotency_key = $1",
+        ),
+    };
+    let queue = AnyPool::connect(&url).await.unwrap();
+    let tasks = async || {
+        let count = sqlx::query_scalar::<_, i64>(count).bind(&job);
+        count.fetch_one(&queue).await.unwrap()
+    };
+    assert_eq!(tasks().await, 1);
+    execute(&queue, delete, &job).await;
+    assert_eq!(tasks().await, 0);
+    // The first start makes up for the task, and the second leaves it as it is.
+    for _ in 0..2 {
+        place.server.stop().await;
+        place.server = Server::start(config.clone()).await.unwrap();
+        assert_eq!(tasks().await, 1);
+    }
+    let workers = worker(&place).await;
+    let done = finish(&place.owner(), JobKind::Training, &job).await;
+    assert_eq!(done.attempts, 1);
+    workers.stop().await;
+    place.server.stop().await;
+}

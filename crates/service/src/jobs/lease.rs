@@ -1,4 +1,4 @@
-//! Claiming, keeping and finishing jobs.
+//! Claiming, keeping and finishing jobs. Whoever holds the lease of a job, and nobody else, writes for it.
 
 use serde_json::json;
 use sqlx::Row;
@@ -10,7 +10,7 @@ use crate::audit::{self, Actor};
 use crate::blobs::Written;
 use crate::db::{Tx, now, to_store};
 use crate::error::{Answer, Problem};
-use crate::id::Kind;
+use crate::id::{Kind, hex, random};
 use crate::state::{App, run_blocking};
 
 /// Who works on a job without a token.
@@ -27,54 +27,51 @@ pub struct Lease {
     pub holder: String,
 }
 
-/// Takes the job that has waited for longest, or one whose worker is dead; only those of one kind, if that is
-/// said. Classifications, which somebody waits for, come before trainings.
-pub async fn claim(app: &App, holder: &str, only: Option<Kind>) -> Answer<Option<Lease>> {
+/// What became of a claim.
+#[derive(Debug)]
+pub enum Claim {
+    /// The job is this worker's.
+    Granted(Box<Lease>),
+    /// It is another's, who renews the lease.
+    Held,
+    /// There is nothing left to do.
+    Finished,
+}
+
+/// Takes a job that waits, or whose worker is dead.
+pub async fn claim(app: &App, id: &str) -> Answer<Claim> {
     let work = &app.config.work;
-    loop {
-        // Looked for first, since whoever has nothing to do should not keep others from writing.
-        let waits = sqlx::query_scalar::<_, String>(
-            "SELECT id FROM jobs WHERE ($2 = '' OR kind = $2) AND (state = 'queued' OR \
-             (state = 'running' AND lease_until < $1)) LIMIT 1",
-        )
-        .bind(now())
-        .bind(only.map_or("", Kind::prefix))
-        .fetch_optional(app.database.pool());
-        if waits.await?.is_none() {
-            return Ok(None);
-        }
-        // No two workers are here at a time: transactions that write come one after the other.
-        let mut tx = app.database.begin().await?;
-        let row = sqlx::query(
-            "UPDATE jobs SET state = 'running', lease = $1, lease_until = $2, started_at = $3, \
-             attempts = attempts + 1 WHERE id = (SELECT id FROM jobs WHERE ($4 = '' OR kind = $4) AND (state = 'queued' OR \
-             (state = 'running' AND lease_until < $3)) ORDER BY kind, created_at, id LIMIT 1) \
-             RETURNING *",
-        )
-        .bind(holder)
-        .bind(now() + work.lease.as_millis() as i64)
-        .bind(now())
-        .bind(only.map_or("", Kind::prefix))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let job = Job::of(&row)?;
-        let cancelled = row.try_get::<i64, _>("cancel")? != 0;
-        tx.commit().await?;
-        let lease = Lease {
-            job,
-            holder: holder.to_owned(),
-        };
-        // Its worker died before it could say so, or died too often.
-        let problem = match cancelled {
-            true => Problem::cancelled(),
-            false if lease.job.attempts > work.attempts => Problem::abandoned(work.attempts),
-            false => return Ok(Some(lease)),
-        };
-        fail(app, &lease, &problem).await?;
-    }
+    // Names this attempt: an earlier one of the same worker has no more right to the job than another's.
+    let holder = hex(&random::<16>()?);
+    let row = sqlx::query(
+        "UPDATE jobs SET state = 'running', lease = $1, lease_until = $2, started_at = $3, \
+         attempts = attempts + 1 WHERE id = $4 AND (state = 'queued' OR \
+         (state = 'running' AND lease_until < $3)) RETURNING *",
+    )
+    .bind(&holder)
+    .bind(now() + work.lease.as_millis() as i64)
+    .bind(now())
+    .bind(id)
+    .fetch_optional(app.database.pool())
+    .await?;
+    let Some(row) = row else {
+        let job = Job::find(app.database.pool(), id).await?;
+        return Ok(match job {
+            Some(job) if !job.state.is_final() => Claim::Held,
+            _ => Claim::Finished,
+        });
+    };
+    let job = Job::of(&row)?;
+    let cancelled = row.try_get::<i64, _>("cancel")? != 0;
+    let lease = Lease { job, holder };
+    // Its worker died before it could say so, or died too often.
+    let problem = match cancelled {
+        true => Problem::cancelled(),
+        false if lease.job.attempts > work.attempts => Problem::abandoned(work.attempts),
+        false => return Ok(Claim::Granted(Box::new(lease))),
+    };
+    fail(app, &lease, &problem).await?;
+    Ok(Claim::Finished)
 }
 
 /// What a worker learns when it tells that it is alive.
@@ -168,8 +165,8 @@ pub struct Made {
     pub object: Option<(String, serde_json::Value)>,
 }
 
-/// Finishes a job with its result, unless somebody else has it by now.
-pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<()> {
+/// Finishes a job with its result. Returns whether it is finished: not if somebody else has it by now.
+pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<bool> {
     let job = &lease.job;
     let mut tx = app.database.begin().await?;
     let result = made.object.as_ref().map_or("", |(id, _)| id);
@@ -202,11 +199,12 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<()> {
     let about = json!({"job": job.id, "role": made.role, "bytes": bytes, "checksum": checksum});
     audit::record(&mut tx, actor(job), "result", owner, &about).await?;
     tx.commit().await?;
-    cleaned(app, removed).await
+    cleaned(app, removed).await?;
+    Ok(true)
 }
 
-/// Ends a job without a result.
-pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<()> {
+/// Ends a job without a result. Returns whether it is ended: not if somebody else has it by now.
+pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<bool> {
     let job = &lease.job;
     let mut tx = app.database.begin().await?;
     let is_cancelled = *problem == Problem::cancelled();
@@ -216,13 +214,14 @@ pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<()> {
         State::Failed
     };
     if !finish(&mut tx, lease, state, "", &to_store(problem)?).await? {
-        return Ok(());
+        return Ok(false);
     }
     let removed = remove_files(&mut tx, &job.id, None).await?;
     let about = json!({"state": state, "problem": problem.kind});
     audit::record(&mut tx, actor(job), "end", &job.id, &about).await?;
     tx.commit().await?;
-    cleaned(app, removed).await
+    cleaned(app, removed).await?;
+    Ok(true)
 }
 
 /// What a job needed and nobody else does: samples to classify, checkpoints.

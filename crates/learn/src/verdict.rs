@@ -173,6 +173,7 @@ impl LinearModel {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Unchecked {
     bound: f64,
     precision_bits: u32,

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::jobs;
-use super::json::{Json, Once, Path, check_name, ok};
+use super::json::{Path, ok};
+use super::making::{Making, Wanted};
 use super::models::ModelDetails;
 use super::objects;
 use super::parameter_sets::{checked, parameters};
@@ -36,24 +37,26 @@ pub struct Create {
     upload: String,
 }
 
-/// `POST`: samples to be classified.
-pub async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Json<Create>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Classify])?;
-    let once = Once::new(&headers, &caller, "classifications", &body.text)?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
+impl Wanted for Create {
+    const MAKERS: &'static [Scope] = &[Scope::Classify];
+
+    fn name(&self) -> &str {
+        &self.name
     }
+}
+
+/// `POST`: samples to be classified.
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
     let Create {
         name,
         model,
         upload,
-    } = body.value;
-    check_name(&name)?;
+    } = wanted;
     let details: ModelDetails = objects::find(&app, &caller, Kind::Model, &model)
         .await?
         .details()?;
@@ -92,9 +95,8 @@ pub async fn create(
         uploads::adopt(&mut tx, &caller, &accepted[0], &id, SAMPLES).await?;
         let about = json!({"model": request.model, "samples": samples});
         audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
-        let location = format!("/v1/classifications/{id}");
         let answer = once
-            .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
+            .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
             .await?;
         tx.commit().await?;
         crate::jobs::deliver(&app, &job).await;

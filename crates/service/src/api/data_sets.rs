@@ -1,15 +1,15 @@
 //! Data sets: encrypted samples with labels, to which contributors add parts.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tapetum_learn::Recipe;
 
-use super::json::{Json, Once, Path, Query, check_name, ok};
-use super::objects::{self, Object, Page};
+use super::json::{Path, Query, ok};
+use super::making::{Making, Wanted};
+use super::objects::{self, Draft, Object, Page};
 use super::parameter_sets::{checked, parameters};
-use super::resource::Resource;
+use super::resource::{OWNER, Resource};
 use super::uploads;
 use crate::auth::{Caller, Scope};
 use crate::content;
@@ -49,45 +49,34 @@ pub struct DataSetDetails {
     pub recipe: Recipe,
 }
 
+impl Wanted for Create {
+    const MAKERS: &'static [Scope] = OWNER;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// `POST`: an empty data set.
-pub async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Json<Create>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    let once = Once::new(&headers, &caller, "data-sets", &body.text)?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
-    }
-    let Create {
-        name,
-        parameter_set,
-        recipe,
-    } = body.value;
-    check_name(&name)?;
-    recipe.check(&parameters(&app, &caller.tenant, &parameter_set).await?)?;
-    let id = KIND.new_id()?;
-    let details = DataSetDetails {
-        parameter_set,
-        recipe,
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
+    let parameters = parameters(&app, &caller.tenant, &wanted.parameter_set).await?;
+    wanted.recipe.check(&parameters)?;
+    let draft = Draft {
+        kind: KIND,
+        name: wanted.name,
+        parent: None,
+        details: DataSetDetails {
+            parameter_set: wanted.parameter_set,
+            recipe: wanted.recipe,
+        },
+        files: Vec::new(),
     };
-    let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
-        return Ok(answer);
-    }
-    objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let owner = (caller.tenant.as_str(), caller.token.as_str());
-    let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
-    let about = serde_json::json!({"name": name});
-    crate::audit::record(&mut tx, caller.actor(), "create", &id, &about).await?;
-    let location = format!("/v1/data-sets/{id}");
-    let answer = once
-        .remember(&mut tx, StatusCode::CREATED, &object, &location)
-        .await?;
-    tx.commit().await?;
-    Ok(answer)
+    objects::make(&app, &caller, &once, draft).await
 }
 
 #[derive(Deserialize)]
@@ -98,83 +87,38 @@ pub struct Append {
     upload: String,
 }
 
+impl Wanted for Append {
+    const MAKERS: &'static [Scope] = RESOURCE.readers;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// `POST .../parts`: more samples.
 pub async fn append(
     State(app): State<App>,
-    caller: Caller,
     Path(set): Path<String>,
-    headers: HeaderMap,
-    body: Json<Append>,
+    making: Making<Append>,
 ) -> Answer<Response> {
-    caller.need(&[Scope::Contributor])?;
-    let once = Once::new(
-        &headers,
-        &caller,
-        &format!("data-sets/{set}/parts"),
-        &body.text,
-    )?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
-    }
-    let Append { name, upload } = body.value;
-    check_name(&name)?;
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
     let details: DataSetDetails = objects::find(&app, &caller, KIND, &set).await?.details()?;
-    let upload = uploads::complete(&app, &caller, &upload).await?;
+    let upload = uploads::complete(&app, &caller, &wanted.upload).await?;
     let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
     let check =
         move |path: &_, app: &App| content::part(path, &parameters, &details.recipe, app.caps());
-    let details = checked(&app, &upload, check).await?;
-
-    let accepted = vec![uploads::accept(&app, upload).await?];
-    let made = async {
-        let id = Kind::Part.new_id()?;
-        let mut tx = app.database.begin().await?;
-        if let Some(answer) = once.replay(&mut *tx).await? {
-            return Ok(answer);
-        }
-        still_there(&mut tx, &caller, &set).await?;
-        check_parts(&mut tx, &set).await?;
-        objects::check_room(&mut tx, &app, &caller.tenant).await?;
-        let owner = (caller.tenant.as_str(), caller.token.as_str());
-        let object =
-            objects::insert(&mut tx, owner, (Kind::Part, &id), &name, &set, &details).await?;
-        uploads::adopt(&mut tx, &caller, &accepted[0], &id, ROLE).await?;
-        let location = format!("/v1/data-sets/{set}/parts/{id}");
-        let answer = once
-            .remember(&mut tx, StatusCode::CREATED, &object, &location)
-            .await?;
-        tx.commit().await?;
-        Ok(answer)
+    let draft = Draft {
+        kind: Kind::Part,
+        name: wanted.name,
+        parent: Some((set, MAX_PARTS)),
+        details: checked(&app, &upload, check).await?,
+        files: vec![(upload, ROLE)],
     };
-    let made = made.await;
-    uploads::settle(&app, accepted, made).await
-}
-
-/// A training names all parts, so that there must not be any number of them.
-async fn check_parts(tx: &mut crate::db::Tx, set: &str) -> Answer<()> {
-    let parts: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM objects WHERE parent = $1")
-        .bind(set)
-        .fetch_one(&mut **tx)
-        .await?;
-    match parts < MAX_PARTS {
-        true => Ok(()),
-        false => Err(Problem::conflict(format!(
-            "a data set has at most {MAX_PARTS} parts: send larger ones"
-        ))),
-    }
-}
-
-/// The set may have been deleted while the part was looked into.
-async fn still_there(tx: &mut crate::db::Tx, caller: &Caller, set: &str) -> Answer<()> {
-    let found: Option<String> =
-        sqlx::query_scalar("SELECT id FROM objects WHERE id = $1 AND tenant = $2")
-            .bind(set)
-            .bind(&caller.tenant)
-            .fetch_optional(&mut **tx)
-            .await?;
-    found
-        .map(drop)
-        .ok_or_else(|| Problem::not_found(KIND.name()))
+    objects::make(&app, &caller, &once, draft).await
 }
 
 /// `GET .../parts`: all for the owner, their own for contributors.

@@ -7,21 +7,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
+use serde_json::{Number, Value};
 
 use super::objects::StoredFile;
 use super::range;
-use crate::auth::Caller;
 use crate::blobs::Blobs;
-use crate::db::{Tx, now, to_store};
+use crate::db::to_store;
 use crate::error::{Answer, Problem};
 use crate::state::App;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Most characters of a name.
-const MAX_NAME: usize = 100;
-/// Most characters of an idempotency key.
-const MAX_KEY: usize = 100;
+/// The largest float that is one whole number only.
+const MAX_WHOLE: f64 = ((1u64 << 53) - 1) as f64;
 
 /// A JSON body: its text and what it says.
 pub struct Json<T> {
@@ -47,8 +44,27 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
             .await
             .map_err(|_| Problem::request("the body takes too long to arrive"))?
             .map_err(|_| Problem::too_large("a document may have 64 KiB"))?;
-        let value = serde_json::from_slice(&text).map_err(Problem::request)?;
+        let mut document = serde_json::from_slice(&text).map_err(Problem::request)?;
+        make_whole(&mut document);
+        let value = serde_json::from_value(document).map_err(Problem::request)?;
         Ok(Self { text, value })
+    }
+}
+
+/// Writes 3.0 as 3, which is the same number to JSON and an integer to JSON Schema.
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            // Beyond that a float does not know its last digits.
+            let whole = float.filter(|float| float.fract() == 0.0 && float.abs() <= MAX_WHOLE);
+            if let Some(whole) = whole {
+                *number = Number::from(whole as i64);
+            }
+        }
+        _ => (),
     }
 }
 
@@ -78,23 +94,13 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     }
 }
 
-/// A name in words of the caller.
-pub fn check_name(name: &str) -> Answer<()> {
-    let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
-    match fits {
-        true => Ok(()),
-        false => Err(Problem::unacceptable(format!(
-            "a name has at most {MAX_NAME} characters, none of them a control character"
-        ))),
-    }
-}
-
 /// 200 with a document.
 pub fn ok(document: &impl Serialize) -> Answer<Response> {
     Ok(reply(StatusCode::OK, to_store(document)?, None))
 }
 
-fn reply(status: StatusCode, body: String, location: Option<&str>) -> Response {
+/// A document, and where what it describes is to be found.
+pub fn reply(status: StatusCode, body: String, location: Option<&str>) -> Response {
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
@@ -102,106 +108,6 @@ fn reply(status: StatusCode, body: String, location: Option<&str>) -> Response {
         headers.insert(header::LOCATION, location);
     }
     response
-}
-
-/// The answer to a request that makes something, remembered by its idempotency key if it has one: a request that
-/// is repeated gets the same answer, and nothing is made twice.
-pub struct Once {
-    key: Option<String>,
-    /// A hash of the request.
-    request: String,
-    tenant: String,
-    token: String,
-}
-
-impl Once {
-    /// For a request to `path`.
-    pub fn new(headers: &HeaderMap, caller: &Caller, path: &str, body: &[u8]) -> Answer<Self> {
-        let key = match headers.get("idempotency-key") {
-            None => None,
-            Some(key) => {
-                let key = key
-                    .to_str()
-                    .ok()
-                    .filter(|key| (1..=MAX_KEY).contains(&key.len()));
-                let message = format!("an Idempotency-Key has 1 to {MAX_KEY} ASCII characters");
-                Some(key.ok_or_else(|| Problem::request(message))?.to_owned())
-            }
-        };
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&(path.len() as u64).to_le_bytes());
-        hasher.update(path.as_bytes());
-        hasher.update(body);
-        Ok(Self {
-            key,
-            request: hasher.finalize().to_hex().to_string(),
-            tenant: caller.tenant.clone(),
-            token: caller.token.clone(),
-        })
-    }
-
-    /// The answer that was given before. Asked before any work, and again in the transaction, in case
-    /// the request is being repeated while the first is under way.
-    pub async fn replay<'e>(
-        &self,
-        executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
-    ) -> Answer<Option<Response>> {
-        let Some(key) = &self.key else {
-            return Ok(None);
-        };
-        let row = sqlx::query(
-            "SELECT request, status, body, location FROM idempotency \
-             WHERE tenant = $1 AND token = $2 AND key = $3",
-        )
-        .bind(&self.tenant)
-        .bind(&self.token)
-        .bind(key)
-        .fetch_optional(executor)
-        .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        if row.try_get::<String, _>("request")? != self.request {
-            let message = "this Idempotency-Key was used for another request";
-            return Err(Problem::unacceptable(message));
-        }
-        let status = StatusCode::from_u16(row.try_get::<i64, _>("status")? as u16);
-        let location: String = row.try_get("location")?;
-        Ok(Some(reply(
-            status.unwrap_or(StatusCode::OK),
-            row.try_get("body")?,
-            Some(&location),
-        )))
-    }
-
-    /// The answer that is given now.
-    pub async fn remember(
-        &self,
-        tx: &mut Tx,
-        status: StatusCode,
-        document: &impl Serialize,
-        location: &str,
-    ) -> Answer<Response> {
-        let body = to_store(document)?;
-        if let Some(key) = &self.key {
-            sqlx::query(
-                "INSERT INTO idempotency \
-                 (tenant, token, key, request, status, body, location, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(&self.tenant)
-            .bind(&self.token)
-            .bind(key)
-            .bind(&self.request)
-            .bind(i64::from(status.as_u16()))
-            .bind(&body)
-            .bind(location)
-            .bind(now())
-            .execute(&mut **tx)
-            .await?;
-        }
-        Ok(reply(status, body, Some(location)))
-    }
 }
 
 /// Sends an accepted file, or the part of it for which the caller asks.
@@ -251,3 +157,18 @@ pub async fn send_file(
 
 /// The header with the blake3 checksum of a file.
 pub const CHECKSUM: &str = "tapetum-blake3";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_integers_however_they_are_written() {
+        let text =
+            "[3.0, -2e3, 0.5, 9007199254740993.0, 1e300, {\"a\": [7.0]}, 18446744073709551615]";
+        let mut value = serde_json::from_str(text).unwrap();
+        make_whole(&mut value);
+        let expected = "[3,-2000,0.5,9007199254740992.0,1e+300,{\"a\":[7]},18446744073709551615]";
+        assert_eq!(value.to_string(), expected);
+    }
+}

@@ -1,16 +1,15 @@
 //! Evaluation keys, with which the server computes, and the public key, with which contributors encrypt.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::json::{Json, Once, check_name};
-use super::objects;
+use super::making::{Making, Wanted};
+use super::objects::{self, Draft};
 use super::parameter_sets::{checked, parameters};
-use super::resource::{Download, EVERYONE, Resource};
+use super::resource::{Download, EVERYONE, OWNER, Resource};
 use super::uploads;
-use crate::auth::{Caller, Scope};
+use crate::auth::Scope;
 use crate::content;
 use crate::error::Answer;
 use crate::id::Kind;
@@ -43,64 +42,40 @@ pub struct Create {
     public_key: Option<String>,
 }
 
-/// `POST`: keys from uploads.
-pub async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Json<Create>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    let once = Once::new(&headers, &caller, "key-sets", &body.text)?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
-    }
-    let request = body.value;
-    check_name(&request.name)?;
-    let of_keys = parameters(&app, &caller.tenant, &request.parameter_set).await?;
-    let mut sources = vec![(request.evaluation_keys, EVALUATION_KEYS)];
-    sources.extend(request.public_key.map(|upload| (upload, PUBLIC_KEY)));
-    let mut uploaded = Vec::new();
-    let mut details = content::KeysDetails::default();
-    for (upload, role) in sources {
-        let upload = uploads::complete(&app, &caller, &upload).await?;
-        let parameters = of_keys.clone();
-        if role == EVALUATION_KEYS {
-            let check = move |path: &_, _: &_| content::evaluation_keys(path, &parameters);
-            details = checked(&app, &upload, check).await?;
-        } else {
-            let check = move |path: &_, _: &_| content::public_key(path, &parameters);
-            checked(&app, &upload, check).await?;
-        }
-        uploaded.push((upload, role));
-    }
-    details.parameter_set = request.parameter_set;
+impl Wanted for Create {
+    const MAKERS: &'static [Scope] = OWNER;
 
-    let (mut accepted, mut roles) = (Vec::new(), Vec::new());
-    for (upload, role) in uploaded {
-        accepted.push(uploads::accept(&app, upload).await?);
-        roles.push(role);
+    fn name(&self) -> &str {
+        &self.name
     }
-    let made = async {
-        let id = KIND.new_id()?;
-        let mut tx = app.database.begin().await?;
-        if let Some(answer) = once.replay(&mut *tx).await? {
-            return Ok(answer);
-        }
-        objects::check_room(&mut tx, &app, &caller.tenant).await?;
-        let owner = (caller.tenant.as_str(), caller.token.as_str());
-        let object =
-            objects::insert(&mut tx, owner, (KIND, &id), &request.name, "", &details).await?;
-        for (file, role) in accepted.iter().zip(roles) {
-            uploads::adopt(&mut tx, &caller, file, &id, role).await?;
-        }
-        let location = format!("/v1/key-sets/{id}");
-        let answer = once
-            .remember(&mut tx, StatusCode::CREATED, &object, &location)
-            .await?;
-        tx.commit().await?;
-        Ok(answer)
+}
+
+/// `POST`: keys from uploads.
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
+    let parameters = parameters(&app, &caller.tenant, &wanted.parameter_set).await?;
+    let keys = uploads::complete(&app, &caller, &wanted.evaluation_keys).await?;
+    let of_keys = parameters.clone();
+    let check = move |path: &_, _: &_| content::evaluation_keys(path, &of_keys);
+    let mut details = checked(&app, &keys, check).await?;
+    details.parameter_set = wanted.parameter_set;
+    let mut files = vec![(keys, EVALUATION_KEYS)];
+    if let Some(upload) = wanted.public_key {
+        let key = uploads::complete(&app, &caller, &upload).await?;
+        let check = move |path: &_, _: &_| content::public_key(path, &parameters);
+        checked(&app, &key, check).await?;
+        files.push((key, PUBLIC_KEY));
+    }
+    let draft = Draft {
+        kind: KIND,
+        name: wanted.name,
+        parent: None,
+        details,
+        files,
     };
-    let made = made.await;
-    uploads::settle(&app, accepted, made).await
+    objects::make(&app, &caller, &once, draft).await
 }

@@ -5,6 +5,7 @@ mod data_sets;
 pub(crate) mod jobs;
 mod json;
 mod key_sets;
+mod making;
 mod models;
 pub(crate) mod objects;
 mod openapi;
@@ -46,17 +47,7 @@ pub fn router(app: App, page: Option<Page>) -> Router {
         .route("/v1/whoami", get(operations::whoami))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{id}", axum::routing::delete(tokens::revoke))
-        .route(
-            "/v1/uploads",
-            post(uploads::create).options(uploads::options),
-        )
-        .route(
-            "/v1/uploads/{id}",
-            axum::routing::patch(uploads::append)
-                .head(uploads::head)
-                .delete(uploads::delete)
-                .options(uploads::options),
-        )
+        .merge(uploads::routes())
         .merge(resource::routes(&parameter_sets::RESOURCE))
         .route("/v1/parameter-sets", post(parameter_sets::create))
         .merge(resource::routes(&key_sets::RESOURCE))

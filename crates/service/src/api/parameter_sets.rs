@@ -1,16 +1,15 @@
 //! Parameters, which everything else belongs to.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use tapetum_ckks::Parameters;
 
-use super::json::{Json, Once, check_name};
-use super::objects;
-use super::resource::{Download, EVERYONE, Resource};
+use super::making::{Making, Wanted};
+use super::objects::{self, Draft};
+use super::resource::{Download, EVERYONE, OWNER, Resource};
 use super::uploads;
-use crate::auth::{Caller, Scope};
+use crate::auth::Scope;
 use crate::content::{self, ParametersDetails};
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
@@ -39,47 +38,33 @@ pub struct Create {
     upload: String,
 }
 
-/// `POST`: parameters from an upload.
-pub async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Json<Create>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    let once = Once::new(&headers, &caller, "parameter-sets", &body.text)?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
+impl Wanted for Create {
+    const MAKERS: &'static [Scope] = OWNER;
+
+    fn name(&self) -> &str {
+        &self.name
     }
-    let Create { name, upload } = body.value;
-    check_name(&name)?;
-    let upload = uploads::complete(&app, &caller, &upload).await?;
+}
+
+/// `POST`: parameters from an upload.
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
+    let upload = uploads::complete(&app, &caller, &wanted.upload).await?;
     let parameters = checked(&app, &upload, |path, app| {
         content::parameters(path, app.caps())
-    })
-    .await?;
-
-    let accepted = vec![uploads::accept(&app, upload).await?];
-    let made = async {
-        let id = KIND.new_id()?;
-        let mut tx = app.database.begin().await?;
-        if let Some(answer) = once.replay(&mut *tx).await? {
-            return Ok(answer);
-        }
-        let details = ParametersDetails::of(&parameters);
-        objects::check_room(&mut tx, &app, &caller.tenant).await?;
-        let owner = (caller.tenant.as_str(), caller.token.as_str());
-        let object = objects::insert(&mut tx, owner, (KIND, &id), &name, "", &details).await?;
-        uploads::adopt(&mut tx, &caller, &accepted[0], &id, ROLE).await?;
-        let location = format!("/v1/parameter-sets/{id}");
-        let answer = once
-            .remember(&mut tx, StatusCode::CREATED, &object, &location)
-            .await?;
-        tx.commit().await?;
-        Ok(answer)
+    });
+    let draft = Draft {
+        kind: KIND,
+        name: wanted.name,
+        parent: None,
+        details: ParametersDetails::of(&parameters.await?),
+        files: vec![(upload, ROLE)],
     };
-    let made = made.await;
-    uploads::settle(&app, accepted, made).await
+    objects::make(&app, &caller, &once, draft).await
 }
 
 /// Looks into an upload, beside no more than a few others.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
 
-use super::json::{Json, Path, check_name, ok};
+use super::json::{Json, Path, ok};
+use super::making::check_name;
 use super::objects::List;
 use crate::audit;
 use crate::auth::{Caller, Scope, issue};

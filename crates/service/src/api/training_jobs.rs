@@ -1,7 +1,7 @@
 //! Trainings.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
@@ -9,8 +9,9 @@ use sqlx::Row;
 
 use super::data_sets::DataSetDetails;
 use super::jobs;
-use super::json::{Json, Once, check_name};
+use super::making::{Making, Wanted};
 use super::objects;
+use super::resource::OWNER;
 use crate::audit;
 use crate::auth::{Caller, Scope};
 use crate::content::{KeysDetails, PartDetails};
@@ -32,24 +33,26 @@ pub struct Create {
     key_set: String,
 }
 
+impl Wanted for Create {
+    const MAKERS: &'static [Scope] = OWNER;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// `POST`: a training on all parts that a data set has now.
-pub async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Json<Create>,
-) -> Answer<Response> {
-    caller.need(&[Scope::Owner])?;
-    let once = Once::new(&headers, &caller, "training-jobs", &body.text)?;
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+    let Making {
+        caller,
+        once,
+        wanted,
+    } = making;
     let Create {
         name,
         data_set,
         key_set,
-    } = body.value;
-    check_name(&name)?;
-    if let Some(answer) = once.replay(app.database.pool()).await? {
-        return Ok(answer);
-    }
+    } = wanted;
     let set: DataSetDetails = objects::find(&app, &caller, Kind::DataSet, &data_set)
         .await?
         .details()?;
@@ -88,9 +91,8 @@ pub async fn create(
         "data_set": request.data_set, "parts": request.parts.len(), "learner": request.recipe.learner.describe(),
     });
     audit::record(&mut tx, caller.actor(), "train", &id, &about).await?;
-    let location = format!("/v1/training-jobs/{id}");
     let answer = once
-        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &location)
+        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
         .await?;
     tx.commit().await?;
     crate::jobs::deliver(&app, &job).await;

@@ -1,0 +1,124 @@
+//! Objects are deleted, with a receipt.
+
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::json::ok;
+use super::{StoredFile, file_of};
+use crate::audit;
+use crate::auth::Caller;
+use crate::db::Tx;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::state::{App, run_blocking};
+
+/// What was deleted, and where the audit log says so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The id of what is no more.
+    pub id: String,
+    /// When it was deleted, in milliseconds since 1970.
+    pub deleted_at: i64,
+    /// The files that were removed, those of its parts among them.
+    pub files: Vec<StoredFile>,
+    /// The number of the record in the audit log.
+    pub audit_seq: i64,
+    /// The hash of that record.
+    pub audit_hash: String,
+}
+
+/// Deletes an object with its parts and files, unless a job that is not finished needs it.
+pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+    kind.check(id)?;
+    let mut tx = app.database.begin().await?;
+    let family: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM objects WHERE tenant = $1 AND \
+         ((id = $2 AND kind = $3 AND ($4 = '' OR token = $4)) OR parent = $2)",
+    )
+    .bind(&caller.tenant)
+    .bind(id)
+    .bind(kind.prefix())
+    .bind(caller.sees().unwrap_or(""))
+    .fetch_all(&mut *tx)
+    .await?;
+    if !family.iter().any(|member| member == id) {
+        return Err(Problem::not_found(kind.name()));
+    }
+    for member in &family {
+        check_unused(&mut tx, member).await?;
+    }
+    let mut removed = Vec::new();
+    for member in &family {
+        removed.extend(remove_files(&mut tx, member, None).await?);
+        sqlx::query("DELETE FROM objects WHERE id = $1")
+            .bind(member)
+            .execute(&mut *tx)
+            .await?;
+    }
+    let receipt = receipt(&mut tx, caller, id, &removed).await?;
+    tx.commit().await?;
+    unlink(app, removed).await?;
+    ok(&receipt)
+}
+
+/// The receipt of a deletion, which the audit log has too.
+pub async fn receipt(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &str,
+    removed: &[(String, StoredFile)],
+) -> Answer<Receipt> {
+    let files: Vec<_> = removed.iter().map(|(_, file)| file.clone()).collect();
+    let record = audit::record(tx, caller.actor(), "delete", id, &json!({"files": files})).await?;
+    Ok(Receipt {
+        id: id.to_owned(),
+        deleted_at: record.at,
+        files,
+        audit_seq: record.seq,
+        audit_hash: record.hash,
+    })
+}
+
+async fn check_unused(tx: &mut Tx, object: &str) -> Answer<()> {
+    let user: Option<String> = sqlx::query_scalar(
+        "SELECT j.id FROM job_inputs i JOIN jobs j ON j.id = i.job \
+         WHERE i.object = $1 AND j.state IN ('queued', 'running') LIMIT 1",
+    )
+    .bind(object)
+    .fetch_optional(&mut **tx)
+    .await?;
+    match user {
+        None => Ok(()),
+        Some(job) => Err(Problem::conflict(format!(
+            "{object} is needed by {job}, which is not finished: wait for it, or cancel it"
+        ))),
+    }
+}
+
+/// Removes rows of files, all or those of one role. The files themselves are to be removed after the
+/// transaction, by [`unlink`].
+pub async fn remove_files(
+    tx: &mut Tx,
+    object: &str,
+    role: Option<&str>,
+) -> Answer<Vec<(String, StoredFile)>> {
+    let rows = sqlx::query(
+        "DELETE FROM blobs WHERE object = $1 AND ($2 = '' OR role = $2) \
+         RETURNING id, role, bytes, checksum",
+    )
+    .bind(object)
+    .bind(role.unwrap_or(""))
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(file_of).collect()
+}
+
+/// Removes files that have no row any more.
+pub async fn unlink(app: &App, files: Vec<(String, StoredFile)>) -> Answer<()> {
+    let app = app.clone();
+    let removed = move || files.iter().try_for_each(|(id, _)| app.blobs.remove(id));
+    run_blocking(removed)
+        .await?
+        .map_err(|e| Problem::internal("removing a file", e))
+}

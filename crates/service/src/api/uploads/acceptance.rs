@@ -1,0 +1,143 @@
+//! Something is made of an upload that is complete.
+
+use std::path::PathBuf;
+
+use axum::response::Response;
+
+use super::arrival::{find, finish};
+use crate::audit;
+use crate::auth::Caller;
+use crate::db::{Tx, now};
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::state::{App, run_blocking};
+
+/// An upload that is complete.
+#[derive(Clone, Debug)]
+pub struct Complete {
+    /// Its id.
+    pub id: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its checksum.
+    pub checksum: String,
+}
+
+/// An upload of this caller, all of which has arrived.
+pub async fn complete(app: &App, caller: &Caller, id: &str) -> Answer<Complete> {
+    let upload = find(app, caller, id).await?;
+    let path = app.blobs.staged(id);
+    if upload.state != "complete" {
+        let offset = upload.offset(app).await?;
+        if offset < upload.length {
+            let message = format!(
+                "the upload is at {offset} of {} bytes: finish it",
+                upload.length
+            );
+            return Err(Problem::conflict(message));
+        }
+        // The server ended between the last byte and its answer.
+        let _claim = app.claim(id)?;
+        finish(app, &upload, path.clone()).await?;
+    }
+    Ok(Complete {
+        path,
+        bytes: upload.length,
+        checksum: upload.checksum,
+        id: upload.id,
+    })
+}
+
+/// An upload whose content is among the accepted files, where it waits for its row.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    upload: Complete,
+    blob: String,
+}
+
+/// Puts the content of an upload among the accepted files. This takes as long as the store does, so it comes
+/// before the transaction with the rows; [`settle`] comes after it.
+pub async fn accept(app: &App, upload: Complete) -> Answer<Accepted> {
+    let blob = Kind::Blob.new_id()?;
+    let (files, from, to) = (app.clone(), upload.id.clone(), blob.clone());
+    let adopted = run_blocking(move || files.blobs.adopt(&from, &to)).await?;
+    adopted.map_err(|e| Problem::internal("accepting an upload", e))?;
+    Ok(Accepted { upload, blob })
+}
+
+/// A row for an accepted file, and none for its upload any more.
+pub async fn adopt(
+    tx: &mut Tx,
+    caller: &Caller,
+    accepted: &Accepted,
+    object: &str,
+    role: &str,
+) -> Answer<()> {
+    let Accepted { upload, blob } = accepted;
+    let row = sqlx::query("DELETE FROM uploads WHERE id = $1")
+        .bind(&upload.id)
+        .execute(&mut **tx)
+        .await?;
+    if row.rows_affected() != 1 {
+        return Err(Problem::not_found(Kind::Upload.name()));
+    }
+    let (bytes, checksum) = (upload.bytes, &upload.checksum);
+    insert_blob(tx, blob, &caller.tenant, object, role, bytes, checksum).await?;
+    let details = serde_json::json!({"role": role, "bytes": bytes, "checksum": checksum});
+    audit::record(tx, caller.actor(), "store", object, &details).await?;
+    Ok(())
+}
+
+/// After the transaction: of files that now have a row the uploads go, and of a refusal the files. After a failure
+/// nobody knows whether the rows are there; whatever has none is swept later.
+pub async fn settle(
+    app: &App,
+    accepted: Vec<Accepted>,
+    made: Answer<Response>,
+) -> Answer<Response> {
+    let (was_made, was_refused) = match &made {
+        Ok(_) => (true, false),
+        Err(problem) => (false, problem.status < 500 || problem.status == 507),
+    };
+    let files = app.clone();
+    let removed = run_blocking(move || {
+        accepted.iter().try_for_each(|file| match was_made {
+            true => files.blobs.remove_staged(&file.upload.id),
+            false if was_refused => files.blobs.remove(&file.blob),
+            false => Ok(()),
+        })
+    });
+    if let Err(error) = removed.await? {
+        // It is swept later.
+        tracing::warn!(%error, "a file that is not needed could not be removed");
+    }
+    made
+}
+
+/// A row for an accepted file.
+pub async fn insert_blob(
+    tx: &mut Tx,
+    blob: &str,
+    tenant: &str,
+    object: &str,
+    role: &str,
+    bytes: u64,
+    checksum: &str,
+) -> Answer<()> {
+    sqlx::query(
+        "INSERT INTO blobs (id, tenant, object, role, bytes, checksum, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(blob)
+    .bind(tenant)
+    .bind(object)
+    .bind(role)
+    .bind(bytes as i64)
+    .bind(checksum)
+    .bind(now())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Bytes arrive, until all are there.
+
+use std::io::SeekFrom;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use sqlx::Row;
+use tokio::fs::{File, OpenOptions};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::auth::Caller;
+use crate::content;
+use crate::db::now;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::state::{App, run_blocking};
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 1 << 20;
+
+/// An upload as the database has it.
+#[derive(Debug)]
+pub struct Upload {
+    /// Its id.
+    pub id: String,
+    /// Bytes that were announced.
+    pub length: u64,
+    /// Their checksum.
+    pub checksum: String,
+    /// Whether all have arrived and were compared.
+    pub state: String,
+    /// When it is removed unless it is used.
+    pub expires_at: i64,
+}
+
+impl Upload {
+    /// The bytes that have arrived are those in the file.
+    pub async fn offset(&self, app: &App) -> Answer<u64> {
+        match tokio::fs::metadata(app.blobs.staged(&self.id)).await {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) => Err(Problem::internal("an upload", error)),
+        }
+    }
+}
+
+/// An upload of this caller.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Answer<Upload> {
+    Kind::Upload.check(id)?;
+    let row = sqlx::query(
+        "SELECT length, checksum, state, expires_at FROM uploads \
+         WHERE id = $1 AND tenant = $2 AND token = $3 AND expires_at > $4",
+    )
+    .bind(id)
+    .bind(&caller.tenant)
+    .bind(&caller.token)
+    .bind(now())
+    .fetch_optional(app.database.pool())
+    .await?
+    .ok_or_else(|| Problem::not_found(Kind::Upload.name()))?;
+    Ok(Upload {
+        id: id.to_owned(),
+        length: row.try_get::<i64, _>("length")? as u64,
+        checksum: row.try_get("checksum")?,
+        state: row.try_get("state")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
+
+/// Writes bytes as they come. What has arrived stays, whatever ends the request. Returns the offset
+/// after it.
+pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Answer<u64> {
+    let path = app.blobs.staged(&upload.id);
+    let failed = |e: std::io::Error| Problem::internal("writing an upload", e);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .await
+        .map_err(failed)?;
+    file.seek(SeekFrom::Start(offset)).await.map_err(failed)?;
+    let mut writer = tokio::io::BufWriter::with_capacity(BUFFER, file);
+    let mut at = offset;
+    let ended = copy(app, upload, &mut at, body, &mut writer).await;
+    // A client is told that bytes have arrived only when they are on the disk.
+    writer.flush().await.map_err(failed)?;
+    writer.get_ref().sync_data().await.map_err(failed)?;
+    drop(writer);
+
+    let path_of_check = path.clone();
+    if run_blocking(move || content::is_secret_key(&path_of_check)).await? {
+        discard(app, &upload.id).await?;
+        return Err(Problem::secret_key());
+    }
+    ended?;
+    if at == upload.length {
+        finish(app, upload, path).await?;
+    }
+    Ok(at)
+}
+
+async fn copy(
+    app: &App,
+    upload: &Upload,
+    at: &mut u64,
+    mut body: Body,
+    writer: &mut tokio::io::BufWriter<File>,
+) -> Answer<()> {
+    let idle = app.config.limits.idle;
+    loop {
+        let frame = timeout(idle, body.frame())
+            .await
+            .map_err(|_| Problem::request("no byte has arrived for too long"))?;
+        let Some(frame) = frame else {
+            return Ok(());
+        };
+        let frame = frame.map_err(|_| Problem::request("the connection ended early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if data.len() as u64 > upload.length - *at {
+            return Err(Problem::too_large(
+                "these are more bytes than the upload has",
+            ));
+        }
+        writer
+            .write_all(&data)
+            .await
+            .map_err(|e| Problem::internal("writing an upload", e))?;
+        *at += data.len() as u64;
+        app.metrics.received(data.len());
+    }
+}
+
+/// All bytes are there: they must be those that were announced.
+pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Answer<()> {
+    if upload.state == "complete" {
+        return Ok(());
+    }
+    let hashed = run_blocking(move || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path)?)?;
+        Ok::<_, std::io::Error>(hasher.finalize().to_hex().to_string())
+    });
+    let found = hashed
+        .await?
+        .map_err(|e| Problem::internal("reading an upload", e))?;
+    if found != upload.checksum {
+        discard(app, &upload.id).await?;
+        let message = format!(
+            "the checksum is {found}, but {} was announced: the upload was removed, begin anew",
+            upload.checksum
+        );
+        return Err(Problem::unacceptable(message));
+    }
+    sqlx::query("UPDATE uploads SET state = 'complete' WHERE id = $1")
+        .bind(&upload.id)
+        .execute(app.database.pool())
+        .await?;
+    Ok(())
+}
+
+/// Removes an upload.
+pub async fn discard(app: &App, id: &str) -> Answer<()> {
+    sqlx::query("DELETE FROM uploads WHERE id = $1")
+        .bind(id)
+        .execute(app.database.pool())
+        .await?;
+    let removed = app.blobs.remove_staged(id);
+    removed.map_err(|e| Problem::internal("removing an upload", e))
+}

@@ -18,6 +18,7 @@ mod connections;
 mod content;
 mod db;
 mod error;
+mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod id;

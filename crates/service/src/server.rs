@@ -1,6 +1,5 @@
 //! A running server.
 
-use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -17,11 +16,11 @@ use crate::api;
 use crate::audit::{self, Actor};
 use crate::auth::{NewToken, Scope, issue};
 use crate::backup::{self, BackupError, Manifest};
-use crate::blobs::create_private_dir;
 use crate::config::Config;
 use crate::connections::Limited;
 use crate::db::now;
 use crate::error::{Answer, Problem};
+use crate::folder::DataFolder;
 use crate::id::Kind;
 use crate::jobs::{self, Workers};
 use crate::page::Page;
@@ -50,19 +49,17 @@ pub struct Server {
     sweeping: JoinHandle<()>,
     workers: Workers,
     metrics: Option<(SocketAddr, JoinHandle<std::io::Result<()>>)>,
-    /// Locked as long as the server runs.
-    _lock: File,
+    /// Nobody else's as long as the server runs.
+    _folder: DataFolder,
 }
 
 impl Server {
-    /// Starts a server, which listens when this returns.
+    /// Starts a server, which listens when this returns. The data folder is made if there is none.
     ///
     /// # Errors
-    /// [`StartError`].
+    /// [`StartError`]; a folder that was empty is so again.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        create_private_dir(&config.data)?;
-        let lock = File::create(config.data.join("lock"))?;
-        lock.try_lock().map_err(|_| StartError::InUse)?;
+        let mut folder = DataFolder::open(&config.data)?;
         let tls = Tls::open(&config)?;
         let page = config.page.as_deref().map(Page::read).transpose()?;
         let metrics = config.metrics.map(TcpListener::bind).transpose()?;
@@ -109,6 +106,7 @@ impl Server {
             }
             None => None,
         };
+        folder.keep();
         Ok(Self {
             metrics,
             app,
@@ -118,7 +116,7 @@ impl Server {
             serving,
             sweeping,
             workers,
-            _lock: lock,
+            _folder: folder,
         })
     }
 
@@ -266,7 +264,8 @@ impl Operator {
     /// Makes a server of a copy, with a folder, a database and a place for files that are empty.
     ///
     /// # Errors
-    /// [`BackupError`], also if anything in the copy is not what was copied.
+    /// [`BackupError`], also if anything in the copy is not what was copied. Nothing of it is left then, except
+    /// empty tables in a database that is not in the folder.
     pub async fn restore(config: Config, folder: &Path) -> Result<Manifest, BackupError> {
         backup::restore(config, folder).await
     }

@@ -8,7 +8,6 @@ use super::args::{AuditAction, TenantAction};
 use super::serve::{config_of, existing};
 use super::{Audit, Backup, Restore, Tenant, block_on};
 use crate::failure::Failure;
-use crate::files;
 
 /// Makes and lists tenants.
 pub fn tenant(args: &Tenant, json: bool) -> Result<()> {
@@ -69,7 +68,6 @@ pub fn backup(args: &Backup, json: bool) -> Result<()> {
 
 /// Makes a server of a copy.
 pub fn restore(args: &Restore, json: bool) -> Result<()> {
-    files::create_dir(&args.place.data)?;
     let config = config_of(&args.place)?;
     let made = block_on(async { Ok(Operator::restore(config, &args.folder).await?) })?;
     tell(made, "restored", json)

@@ -49,6 +49,11 @@ pub fn serve(args: &Serve, json: bool) -> Result<()> {
 /// Works until it is told to end.
 pub fn worker(args: &Worker) -> Result<()> {
     log_to_stderr(args.log);
+    // Without a database elsewhere there is one in the folder, or there is nothing to work for.
+    match args.place.database {
+        Some(_) => files::create_dir(&args.place.data)?,
+        None => drop(existing(&args.place)?),
+    }
     let config = config(&args.place, &args.power)?;
     block_on(async {
         let workers = WorkerProcess::start(config).await?;
@@ -58,9 +63,8 @@ pub fn worker(args: &Worker) -> Result<()> {
     })?
 }
 
-/// What a server and its workers need to know. The folder is made if there is none.
+/// What a server and its workers need to know.
 fn config(place: &Place, power: &Power) -> Result<Config> {
-    files::create_dir(&place.data)?;
     let mut config = config_of(place)?;
     config.work = Work {
         jobs: power.jobs,
@@ -89,7 +93,9 @@ pub fn existing(place: &Place) -> Result<Config> {
 /// Where all of it is.
 pub fn config_of(place: &Place) -> Result<Config> {
     // Keys of clients have no business here.
-    refuse_secret_keys(&place.data)?;
+    if place.data.exists() {
+        refuse_secret_keys(&place.data)?;
+    }
     let mut config = Config::new(&place.data, ([127, 0, 0, 1], 0).into());
     config.database.clone_from(&place.database);
     config.store.clone_from(&place.store);

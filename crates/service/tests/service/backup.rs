@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::raw::send;
-use crate::common::{Data, Owner, Place, assert_close, config, finish, make_database};
+use crate::common::{Data, Owner, Place, assert_close, config, finish, made, make_database};
 use tapetum_service::client::{Client, JobKind, Trust};
 use tapetum_service::{BackupError, Object, Operator, Scope, Server};
 
@@ -11,9 +11,7 @@ use tapetum_service::{BackupError, Object, Operator, Scope, Server};
 async fn a_copy_of_a_running_server_becomes_another() {
     let place = Place::new(|_| ()).await;
     let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let (_, keys, set) = owner.settle(&client).await;
     let (train, test) = (Data::new(100, 5), Data::new(20, 5));
     owner.append(&client, &set, &train).await;
@@ -129,18 +127,20 @@ async fn a_damaged_copy_is_refused() {
 
 async fn attempt(copy: &Path) -> Result<tapetum_service::Manifest, BackupError> {
     let folder = tempfile::tempdir().unwrap();
-    let settings = config(folder.path());
+    let data = folder.path().join("new");
+    let settings = config(&data);
     make_database(&settings).await;
-    Operator::restore(settings, copy).await
+    let restored = Operator::restore(settings, copy).await;
+    // All of it, or nothing.
+    assert_eq!(data.exists(), restored.is_ok());
+    restored
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_finished_long_ago_goes() {
     let place = Place::new(|_| ()).await;
     let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let (_, keys, set) = owner.settle(&client).await;
     let data = Data::new(20, 5);
     owner.append(&client, &set, &data).await;

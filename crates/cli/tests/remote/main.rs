@@ -1,86 +1,28 @@
 //! A server, and somebody who does not trust it.
 
+mod backup;
+#[path = "../common/mod.rs"]
 mod common;
+mod serving;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use common::{files, tapetum, words};
 use serde_json::Value;
-
-/// `tapetum serve` in a process of its own.
-struct Serving {
-    process: Child,
-    said: Value,
-}
-
-impl Serving {
-    fn start(dir: &Path, jobs: &str) -> Self {
-        let line =
-            format!("--json serve --data srv --listen 127.0.0.1:0 --log quiet --jobs {jobs}");
-        let mut process = tapetum(dir)
-            .args(words(&line))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        Self { process, said }
-    }
-
-    fn word(&self, name: &str) -> &str {
-        self.said[name].as_str().unwrap()
-    }
-
-    /// Asks it to end, which it does in order.
-    fn end(mut self) {
-        terminate(&self.process);
-        assert!(self.process.wait().unwrap().success());
-    }
-}
-
-fn terminate(process: &Child) {
-    let killed = Command::new("kill")
-        .arg(process.id().to_string())
-        .status()
-        .unwrap();
-    assert!(killed.success());
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-    }
-}
-
-fn json(command: &mut Command) -> Value {
-    let output = command.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use serving::{Serving, json, remote, terminate};
 
 #[cfg(unix)]
 #[test]
 fn a_demo_with_a_server_and_a_worker_in_between() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
-    let serving = Serving::start(dir, "0");
+    let serving = Serving::start(dir, "--data srv --jobs 0");
     let token = serving.word("token").to_owned();
     let line = "worker --data srv --log quiet --lease 5";
     let mut worker = tapetum(dir).args(words(line)).spawn().unwrap();
 
-    let demo = format!(
-        "--json remote demo --server {} --fingerprint {} --images 300 --learner linear-means --dir play --keep",
-        serving.word("url"),
-        serving.word("fingerprint")
-    );
-    let found = json(tapetum(dir).args(words(&demo)).env("TAPETUM_TOKEN", &token));
+    let demo = "demo --images 300 --learner linear-means --dir play --keep";
+    let found = json(&mut remote(dir, &serving, &token, demo));
     let number = |name: &str| found[name].as_f64().unwrap();
     assert_eq!(number("agreement"), 1.0);
     assert!(number("largest_score_difference") < 1e-2);
@@ -88,11 +30,7 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     assert!(number("accuracy_clear") > 0.6, "{found}");
 
     // Without the token nothing goes.
-    let refused = tapetum(dir)
-        .args(words(&demo))
-        .env("TAPETUM_TOKEN", "tpt_wrong")
-        .output()
-        .unwrap();
+    let refused = remote(dir, &serving, "tpt_wrong", demo).output().unwrap();
     assert_eq!(
         refused.status.code(),
         Some(4),
@@ -101,18 +39,7 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     );
 
     // A secret key is not even sent.
-    let connection = format!(
-        "--server {} --fingerprint {}",
-        serving.word("url"),
-        serving.word("fingerprint")
-    );
-    let remote = |line: &str| {
-        let (command, rest) = line.split_once(' ').unwrap();
-        let line = format!("--json remote {command} {connection} {rest}");
-        let mut prepared = tapetum(dir);
-        prepared.args(words(&line)).env("TAPETUM_TOKEN", &token);
-        prepared
-    };
+    let remote = |line: &str| remote(dir, &serving, &token, line);
     let refused = remote("append --data-set dat_0 play/owner/secret.key")
         .output()
         .unwrap();

@@ -132,15 +132,24 @@ impl Owner {
         recipe
             .check(self.secret.parameters())
             .map_err(PageError::Unfit)?;
-        let (expected, found) = (recipe.columns, self.pipeline.columns());
-        match expected == found {
-            true => Ok(()),
-            false => Err(PageError::Unfit(LearnError::Shape {
-                what: "features of a picture",
-                expected,
-                found,
-            })),
+        let classes = self.pipeline.class_names().len();
+        for (what, expected, found) in [
+            (
+                "features of a picture",
+                recipe.columns,
+                self.pipeline.columns(),
+            ),
+            ("classes", recipe.classes, classes),
+        ] {
+            if expected != found {
+                return Err(PageError::Unfit(LearnError::Shape {
+                    what,
+                    expected,
+                    found,
+                }));
+            }
         }
+        Ok(())
     }
 
     /// The verdicts in the server's answer, one for each picture.

@@ -43,7 +43,7 @@ impl Training {
             Pipeline::fit(FEATURES.parse::<FeatureSpec>()?, &split.train, options)
         };
         let pipeline = fit().map_err(PageError::Images)?;
-        let planned = Recipe::planned(Learner::LinearMeans, pipeline.columns(), train);
+        let planned = Recipe::planned(Learner::LinearMeans, pipeline.columns(), 2, train);
         let (recipe, parameters) = planned.map_err(PageError::Training)?;
         Ok(Self {
             secret: SecretKey::generate(&parameters)?,

@@ -15,7 +15,7 @@ use tapetum_learn::{
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
-use self::needs::{classification, requirements, samples_layout};
+use self::needs::{classification, requirements};
 use crate::args::Kind;
 use crate::failure::Failure;
 use crate::files;
@@ -415,7 +415,8 @@ impl Plan {
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let slots = parameters.slots();
-        let layout = samples_layout(rows, self.columns, slots, self.block_cols, self.classes)?;
+        let (classes, columns) = (self.classes, self.columns);
+        let layout = Layout::for_samples_of(classes, rows, columns, slots, self.block_cols)?;
         let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
         Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
     }

@@ -190,6 +190,33 @@ impl Layout {
         Self::cheapest(rows, cols, slots, model_block_cols, Self::blocks)
     }
 
+    /// The same for a model of `classes` classes: of more than two, a block has a row for each.
+    ///
+    /// ```
+    /// use tapetum_learn::Layout;
+    ///
+    /// let single = Layout::for_samples_of(10, 1, 4000, 16384, 32)?;
+    /// assert_eq!((single.block_rows(), single.block_cols()), (16, 1024));
+    /// # Ok::<(), tapetum_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_samples_of(
+        classes: usize,
+        rows: usize,
+        cols: usize,
+        slots: usize,
+        model_block_cols: usize,
+    ) -> Result<Self, LearnError> {
+        let layout = Self::for_samples(rows, cols, slots, model_block_cols)?;
+        let block_rows = outputs(classes).next_power_of_two().min(slots);
+        match layout.block_rows() >= block_rows {
+            true => Ok(layout),
+            false => Self::new(rows, cols, block_rows, slots / block_rows),
+        }
+    }
+
     /// The layout of matrices below each other, each of which begins with a row of blocks of its own.
     pub(crate) fn stacked(parts: &[Self]) -> Result<Self, LearnError> {
         let (last, others) = parts.split_last().ok_or(LearnError::Empty("matrices"))?;

@@ -6,7 +6,7 @@ use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 use crate::descent::Descent;
 use crate::error::{LearnError, check_equal};
 use crate::estimator::Estimator;
-use crate::labels::{LabelKind, Labels, Task};
+use crate::labels::{LabelKind, Labels, Task, check_classes, two_classes};
 use crate::layout::Layout;
 use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
 use crate::linear_means::LinearMeans;
@@ -15,6 +15,7 @@ use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::matrix::EncryptedMatrix;
 use crate::refresh::RefreshLevels;
 use crate::requirements::{Requirements, smallest_parameters};
+use crate::softmax::SoftmaxRegression;
 use crate::verdict::Verdict;
 
 /// A training algorithm with its settings, as they are written down.
@@ -30,6 +31,8 @@ pub enum Learner {
     Fisher(LeastSquaresConfig),
     /// [`LinearRegression`].
     Ridge(LeastSquaresConfig),
+    /// [`SoftmaxRegression`].
+    Softmax(LogisticRegressionConfig),
 }
 
 impl Learner {
@@ -43,6 +46,7 @@ impl Learner {
             Self::LinearMeans => Box::new(LinearMeans),
             Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
             Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
+            Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
         })
     }
 
@@ -54,6 +58,9 @@ impl Learner {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
                 Some(LogisticRegression::new(config.clone())?.descent())
+            }
+            Self::Softmax(config) if config.batches.is_some() => {
+                Some(SoftmaxRegression::new(config.clone())?.descent())
             }
             _ => None,
         })
@@ -74,23 +81,57 @@ impl Learner {
     /// memory.
     pub fn streams(&self) -> bool {
         match self {
-            Self::Logistic(config) => config.batches.is_some(),
+            Self::Logistic(config) | Self::Softmax(config) => config.batches.is_some(),
             Self::Ridge(_) => true,
             Self::LinearMeans | Self::Fisher(_) => false,
         }
     }
 
+    /// Refuses classes that it does not tell apart: linear regression and softmax regression know up to
+    /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
+    ///
+    /// # Errors
+    /// [`LearnError::Classes`], or [`LearnError::Layout`] for a number that nobody knows.
+    pub fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
+        check_classes(classes)?;
+        match self {
+            Self::Ridge(_) | Self::Softmax(_) => Ok(()),
+            Self::Logistic(_) => two_classes("logistic regression", classes),
+            Self::LinearMeans => two_classes("the classifier by class means", classes),
+            Self::Fisher(_) => two_classes("Fisher's discriminant", classes),
+        }
+    }
+
+    /// The layout of `rows` samples to train on.
+    fn layout(
+        &self,
+        rows: usize,
+        columns: usize,
+        classes: usize,
+        slots: usize,
+    ) -> Result<Layout, LearnError> {
+        match self {
+            Self::Logistic(_) | Self::LinearMeans | Self::Softmax(_) => {
+                Layout::for_training(rows, columns, slots)
+            }
+            Self::Fisher(_) | Self::Ridge(_) => {
+                Layout::for_least_squares(rows, columns, classes, slots)
+            }
+        }
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
+        let steps = |config: &LogisticRegressionConfig| {
+            let batches = match config.batches {
+                Some(batches) => format!(" on mini-batches of {}", batches.rows),
+                None => String::new(),
+            };
+            format!("{} iterations{batches}", config.iterations)
+        };
         match self {
-            Self::Logistic(config) => {
-                let batches = match config.batches {
-                    Some(batches) => format!(" on mini-batches of {}", batches.rows),
-                    None => String::new(),
-                };
-                let iterations = config.iterations;
-                format!("logistic regression with {iterations} iterations{batches}")
-            }
+            Self::Logistic(config) => format!("logistic regression with {}", steps(config)),
+            Self::Softmax(config) => format!("softmax regression with {}", steps(config)),
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {
                 format!("Fisher's discriminant with {} steps", config.steps)
@@ -110,6 +151,7 @@ impl Learner {
 /// let recipe = Recipe {
 ///     learner: Learner::LinearMeans,
 ///     columns: 10,
+///     classes: 2,
 ///     block_cols: 8,
 ///     verdicts: None,
 ///     levels: 6,
@@ -125,6 +167,9 @@ pub struct Recipe {
     pub learner: Learner,
     /// Features of a sample, with the intercept if there is one.
     pub columns: usize,
+    /// The number of classes that are told apart.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
     /// How scores become verdicts before they leave the server, if they are to.
@@ -136,40 +181,38 @@ pub struct Recipe {
 
 impl Recipe {
     /// The recipe to train, other than in mini-batches, on about `rows` samples of `columns` features with
-    /// encrypted labels, and the smallest secure parameters with the levels that it takes.
+    /// encrypted labels of `classes` classes, and the smallest secure parameters with the levels that it takes.
     ///
     /// ```
     /// use tapetum_learn::{Learner, Recipe};
     ///
-    /// let (recipe, parameters) = Recipe::planned(Learner::LinearMeans, 244, 400)?;
+    /// let (recipe, parameters) = Recipe::planned(Learner::LinearMeans, 244, 2, 400)?;
     /// assert_eq!((recipe.levels, parameters.log_n()), (6, 14));
     /// recipe.check(&parameters)?;
+    /// assert!(Recipe::planned(Learner::LinearMeans, 244, 10, 400).is_err());
     /// # Ok::<(), tapetum_learn::LearnError>(())
     /// ```
     ///
     /// # Errors
-    /// [`LearnError`] if settings are out of range, or take more levels than any parameters have.
+    /// [`LearnError`] if settings are out of range, the learner does not tell so many classes apart, or this takes more
+    /// levels than any parameters have.
     pub fn planned(
         learner: Learner,
         columns: usize,
+        classes: usize,
         rows: usize,
     ) -> Result<(Self, Parameters), LearnError> {
+        learner.check_classes(classes)?;
         // A larger ring has more slots, and more slots may take more levels to sum over: once around
         // settles it, as the levels hardly depend on the layout.
         let mut parameters = Parameters::preset(Preset::N14);
         loop {
             let slots = parameters.slots();
-            let layout = match learner {
-                Learner::Logistic(_) | Learner::LinearMeans => {
-                    Layout::for_training(rows, columns, slots)?
-                }
-                Learner::Fisher(_) | Learner::Ridge(_) => {
-                    Layout::for_least_squares(rows, columns, 2, slots)?
-                }
-            };
+            let layout = learner.layout(rows, columns, classes, slots)?;
             let mut recipe = Self {
                 learner: learner.clone(),
                 columns,
+                classes,
                 block_cols: layout.block_cols(),
                 verdicts: None,
                 levels: 0,
@@ -186,6 +229,14 @@ impl Recipe {
                 return Ok((recipe, found));
             }
             parameters = found;
+        }
+    }
+
+    /// What is learned. Encrypted labels need most.
+    fn task(&self) -> Task {
+        Task {
+            classes: self.classes,
+            labels: LabelKind::Encrypted,
         }
     }
 
@@ -224,7 +275,7 @@ impl Recipe {
         let layout = matrix.layout();
         check_equal("features of a sample", self.columns, layout.cols())?;
         check_equal("columns of a block", self.block_cols, layout.block_cols())?;
-        check_equal("classes of the labels", 2, labels.classes())?;
+        check_equal("classes of the labels", self.classes, labels.classes())?;
         match labels {
             Labels::Clear(labels) => check_equal("labels", layout.rows(), labels.len()),
             Labels::Encrypted(labels) if labels.parameters() != matrix.parameters() => {
@@ -260,8 +311,7 @@ impl Recipe {
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
         let level = match self.learner.descent()? {
             Some(descent) => {
-                let task = Task::two_classes(LabelKind::Encrypted);
-                descent.batch_level(&layout, task, self.refresh_levels(parameters)?)?
+                descent.batch_level(&layout, self.task(), self.refresh_levels(parameters)?)?
             }
             None => self.levels,
         };
@@ -277,8 +327,8 @@ impl Recipe {
         rows: usize,
         parameters: &Parameters,
     ) -> Result<(Layout, usize), LearnError> {
-        let slots = parameters.slots();
-        let layout = Layout::for_samples(rows, self.columns, slots, self.block_cols)?;
+        let (slots, classes) = (parameters.slots(), self.classes);
+        let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
         let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
         Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
     }
@@ -294,7 +344,7 @@ impl Recipe {
         match self.learner.descent()? {
             Some(descent) if parameters.literal().bootstrapping.is_some() => {
                 let layout = self.batch_layout(parameters)?;
-                let slots = descent.packed_slots(&layout, 2)?;
+                let slots = descent.packed_slots(&layout, self.classes)?;
                 let plan = BootstrappingPlan::new(parameters, slots, SlotKind::Real);
                 Ok(Some(plan.map_err(|_| {
                     LearnError::Parameters("the bootstrapping of weights")
@@ -321,8 +371,7 @@ impl Recipe {
         if let Some(regression) = self.learner.regression()? {
             // It would do without, but slower.
             let layout = self.batch_layout(parameters)?;
-            let task = Task::two_classes(LabelKind::Encrypted);
-            let rotations = regression.sample_rotations(&layout, task)?;
+            let rotations = regression.sample_rotations(&layout, self.task())?;
             needs.rotations.extend(rotations);
         }
         let keys = needs.key_plan(parameters);
@@ -338,11 +387,16 @@ impl Recipe {
     /// # Errors
     /// [`LearnError`] if settings are out of range or shapes cannot be packed.
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements, LearnError> {
-        let layout = self.batch_layout(parameters)?;
-        let task = Task::two_classes(LabelKind::Encrypted);
+        self.learner.check_classes(self.classes)?;
+        if self.verdicts.is_some() {
+            two_classes("a verdict under encryption", self.classes)?;
+        }
+        let (layout, classes) = (self.batch_layout(parameters)?, self.classes);
+        let task = self.task();
         // Single samples have the widest blocks, which need the most rotations.
-        let single = Layout::for_samples(1, self.columns, layout.slots(), self.block_cols)?;
-        let classification = LinearModel::requirements(&single, self.block_cols, 2)?;
+        let slots = layout.slots();
+        let single = Layout::for_samples_of(classes, 1, self.columns, slots, self.block_cols)?;
+        let classification = LinearModel::requirements(&single, self.block_cols, classes)?;
         if let Some(descent) = self.learner.descent()? {
             let refresh = self.refresh_levels(parameters)?;
             let mut needs = descent.requirements(&layout, task, refresh)?;
@@ -357,6 +411,14 @@ impl Recipe {
     }
 }
 
+fn two() -> usize {
+    2
+}
+
+fn is_two(classes: &usize) -> bool {
+    *classes == 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,6 +430,7 @@ mod tests {
         let recipe = |learner, columns| Recipe {
             learner,
             columns,
+            classes: 2,
             block_cols: 8,
             verdicts: None,
             levels: 8,
@@ -382,5 +445,47 @@ mod tests {
         let error = ridge(59).check(&parameters).unwrap_err();
         assert!(matches!(error, LearnError::Layout { .. }), "{error}");
         assert!(recipe(Learner::LinearMeans, 59).check(&parameters).is_ok());
+    }
+
+    #[test]
+    fn many_classes_are_for_those_who_tell_them_apart() {
+        let config = LogisticRegressionConfig {
+            iterations: 1,
+            ..LogisticRegressionConfig::default()
+        };
+        let planned = |learner, classes| Recipe::planned(learner, 10, classes, 500);
+        for learner in [
+            Learner::Softmax(config.clone()),
+            Learner::Ridge(LeastSquaresConfig::default()),
+        ] {
+            let (mut recipe, parameters) = planned(learner, 10).unwrap();
+            recipe.check(&parameters).unwrap();
+            // A row for each class, however few the samples.
+            let (layout, _) = recipe.sample_shape(1, &parameters).unwrap();
+            assert!(layout.block_rows() >= 16);
+            let written = serde_json::to_value(&recipe).unwrap();
+            assert_eq!(written["classes"], 10);
+            assert_eq!(serde_json::from_value::<Recipe>(written).unwrap(), recipe);
+            for classes in [0, 1, 257, usize::MAX] {
+                recipe.classes = classes;
+                assert!(recipe.check(&parameters).is_err(), "{classes}");
+            }
+        }
+        for learner in [
+            Learner::LinearMeans,
+            Learner::Fisher(LeastSquaresConfig::default()),
+            Learner::Logistic(config),
+        ] {
+            let error = planned(learner.clone(), 3).unwrap_err();
+            assert!(
+                matches!(error, LearnError::Classes { found: 3, .. }),
+                "{error}"
+            );
+            let (recipe, _) = planned(learner, 2).unwrap();
+            // As it was written before there were others.
+            let written = serde_json::to_value(&recipe).unwrap();
+            assert!(written.get("classes").is_none());
+            assert_eq!(serde_json::from_value::<Recipe>(written).unwrap(), recipe);
+        }
     }
 }

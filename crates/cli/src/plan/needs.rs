@@ -38,24 +38,5 @@ pub(super) fn classification(layout: &Layout, classes: usize) -> Result<Requirem
 
 fn single(layout: &Layout, classes: usize) -> Result<Layout> {
     let (cols, slots, block_cols) = (layout.cols(), layout.slots(), layout.block_cols());
-    samples_layout(1, cols, slots, block_cols, classes)
-}
-
-/// The layout of samples to be classified: of many classes a block has a row for each.
-pub(super) fn samples_layout(
-    rows: usize,
-    columns: usize,
-    slots: usize,
-    block_cols: usize,
-    classes: usize,
-) -> Result<Layout> {
-    let layout = Layout::for_samples(rows, columns, slots, block_cols)?;
-    let block_rows = match classes {
-        2 => 1,
-        many => many.next_power_of_two().min(slots),
-    };
-    Ok(match layout.block_rows() >= block_rows {
-        true => layout,
-        false => Layout::new(rows, columns, block_rows, slots / block_rows)?,
-    })
+    Ok(Layout::for_samples_of(classes, 1, cols, slots, block_cols)?)
 }

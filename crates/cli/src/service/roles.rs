@@ -170,6 +170,7 @@ pub fn recipe(plan: &Plan) -> Result<Recipe> {
     Ok(Recipe {
         learner,
         columns: plan.columns,
+        classes: plan.classes,
         block_cols: plan.block_cols,
         verdicts: plan.verdicts,
         levels: plan.levels,

@@ -1,7 +1,7 @@
 //! Whoever sends nonsense, or asks for what is not theirs.
 
 use crate::common::raw::{bytes, post, send};
-use crate::common::{Data, Owner, Place};
+use crate::common::{Data, Owner, Place, made};
 use serde_json::{Value, json};
 use sqlx::Row;
 use tapetum_ckks::Encryptor;
@@ -25,10 +25,7 @@ async fn no_byte_is_accepted_unchecked() {
     })
     .await;
     let client = place.owner();
-    let (owner, stranger) =
-        tokio::task::spawn_blocking(|| (Owner::linear_means(), Owner::linear_means()))
-            .await
-            .unwrap();
+    let (owner, stranger) = made(|| (Owner::linear_means(), Owner::linear_means())).await;
     let (parameters, keys, set) = owner.settle(&client).await;
     let encryptor = Encryptor::with_secret_key(&owner.secret);
     let data = Data::new(20, 5);
@@ -178,6 +175,9 @@ async fn requests_that_make_no_sense_are_problems() {
         ("GET", "/v1/models/%00", vec![], String::new(), 404),
         ("GET", "/v1/models/mod_%2e%2e", vec![], String::new(), 404),
         ("GET", "/v1/models?limit=x", vec![], String::new(), 400),
+        ("GET", "/v1/models?limit=0", vec![], String::new(), 400),
+        ("GET", "/v1/models?limit=101", vec![], String::new(), 400),
+        ("GET", "/v1/models?limit=100", vec![], String::new(), 200),
         ("GET", "/v1/models?unknown=1", vec![], String::new(), 400),
         (
             "GET",
@@ -234,6 +234,20 @@ async fn requests_that_make_no_sense_are_problems() {
             r#"{"scopes": ["owner"], "name": "\n"}"#.into(),
             422,
         ),
+        (
+            "POST",
+            "/v1/tokens",
+            vec![json],
+            r#"{"scopes": ["owner"], "expires_in": 60.5}"#.into(),
+            400,
+        ),
+        (
+            "POST",
+            "/v1/tokens",
+            vec![json],
+            r#"{"scopes": ["owner"], "expires_in": 60.0}"#.into(),
+            201,
+        ),
     ];
     for (method, path, headers, body, status) in cases {
         if path.contains(' ') {
@@ -276,9 +290,7 @@ async fn requests_that_make_no_sense_are_problems() {
 async fn nobody_sees_what_is_not_theirs() {
     let place = Place::new(|_| ()).await;
     let (client, other) = (place.owner(), place.client(&place.tokens[1]));
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let (parameters, keys, set) = owner.settle(&client).await;
 
     for (collection, id) in [
@@ -435,9 +447,7 @@ async fn one_tenant_cannot_take_all_there_is() {
     })
     .await;
     let (client, token) = (place.owner(), place.tokens[0].as_str());
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let (parameters, keys, set) = owner.settle(&client).await;
     owner.append(&client, &set, &Data::new(20, 5)).await;
     let job = client.train("", &set, &keys).await.unwrap();

@@ -1,7 +1,10 @@
 //! From keys to verdicts, over HTTPS.
 
-use crate::common::{Data, Owner, Place, assert_close, finish};
+use crate::common::{Data, Owner, Place, assert_close, finish, made};
 use tapetum_ckks::Encryptor;
+use tapetum_learn::{
+    Learner, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, StepSchedule,
+};
 use tapetum_service::client::JobKind;
 use tapetum_service::{Object, Scope, State};
 
@@ -9,9 +12,7 @@ use tapetum_service::{Object, Scope, State};
 async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
     let place = Place::new(|_| ()).await;
     let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let (_, keys, set) = owner.settle(&client).await;
 
     // Blocks have 512 rows: the first part leaves some of its own empty, which must not count.
@@ -108,6 +109,59 @@ async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
     let known = Some((receipt.audit_seq, receipt.audit_hash.as_str()));
     let log = operator.verify_audit(known).await.unwrap();
     assert_eq!((log.broken, log.records), (None, receipt.audit_seq));
+    place.server.stop().await;
+}
+
+/// From keys to verdicts with models of ten classes, which have a score for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_classes_are_told_apart() {
+    let place = Place::new(|_| ()).await;
+    let client = place.owner();
+    let gradient = LogisticRegressionConfig {
+        iterations: 2,
+        steps: StepSchedule::Constant(4.0),
+        ..LogisticRegressionConfig::default()
+    };
+    let in_batches = LogisticRegressionConfig {
+        batches: Some(MiniBatches {
+            rows: 100,
+            ..MiniBatches::default()
+        }),
+        ..gradient.clone()
+    };
+    let squares = LeastSquaresConfig {
+        steps: 2,
+        largest_eigenvalue: 4.0,
+    };
+    for learner in [
+        Learner::Softmax(gradient),
+        Learner::Softmax(in_batches),
+        Learner::Ridge(squares),
+    ] {
+        let what = learner.describe();
+        let owner = made(move || Owner::of_classes(learner, 10)).await;
+        let (_, keys, set) = owner.settle(&client).await;
+        let (train, test) = (Data::of_classes(10, 200, 5), Data::of_classes(10, 30, 5));
+        owner.append(&client, &set, &train.part(0..100)).await;
+        owner.append(&client, &set, &train.part(100..200)).await;
+        let job = client.train(&what, &set, &keys).await.unwrap();
+        let trained = finish(&client, JobKind::Training, &job.id).await;
+        let scores = owner
+            .classify(&client, &trained.result.unwrap(), &test)
+            .await;
+        assert_eq!(scores.len(), 30 * 10, "{what}");
+        assert_close(&scores, &owner.twin(&train, &test));
+
+        // Samples of other classes are none of this set's.
+        let data = Data::of_classes(3, 30, 5);
+        let part = owner.part(&Encryptor::with_secret_key(&owner.secret), &data);
+        let upload = client.upload_bytes(part).await.unwrap();
+        assert_eq!(
+            status(client.append(&set, "", &upload).await),
+            422,
+            "{what}"
+        );
+    }
     place.server.stop().await;
 }
 

@@ -96,20 +96,34 @@ impl Place {
     }
 }
 
-/// Samples of two classes, all of them different, with a constant feature at the end.
+/// Samples of two or more classes, all of them different, with a constant feature at the end.
 pub struct Data {
     pub values: Vec<f64>,
-    pub labels: Vec<bool>,
+    pub labels: Vec<u8>,
     pub cols: usize,
+    pub classes: usize,
 }
 
 impl Data {
+    /// Of two classes, every third sample of the positive one.
     pub fn new(rows: usize, cols: usize) -> Self {
+        let labels = (0..rows).map(|row| u8::from(row % 3 == 0)).collect();
+        Self::labelled(labels, cols, 2, |label| if label == 1 { 0.6 } else { -0.4 })
+    }
+
+    /// Of several classes in turn.
+    pub fn of_classes(classes: usize, rows: usize, cols: usize) -> Self {
+        let labels = (0..rows).map(|row| (row % classes) as u8).collect();
+        Self::labelled(labels, cols, classes, |label| {
+            (f64::from(label) * 2.4).sin()
+        })
+    }
+
+    fn labelled(labels: Vec<u8>, cols: usize, classes: usize, shift: impl Fn(u8) -> f64) -> Self {
         let mut values = Vec::new();
-        let labels: Vec<_> = (0..rows).map(|row| row % 3 == 0).collect();
         for (row, &label) in labels.iter().enumerate() {
             for col in 0..cols - 1 {
-                let mean = if label { 0.6 } else { -0.4 } * (col as f64 + 1.0).sin();
+                let mean = shift(label) * (col as f64 + 1.0).sin();
                 values.push(mean + 0.7 * ((row * 37 + col * 101 + 13) as f64).sin());
             }
             values.push(1.0);
@@ -118,6 +132,7 @@ impl Data {
             values,
             labels,
             cols,
+            classes,
         }
     }
 
@@ -126,7 +141,7 @@ impl Data {
     }
 
     pub fn class_labels(&self) -> ClassLabels {
-        ClassLabels::new(self.labels.clone()).unwrap()
+        ClassLabels::of_classes(self.labels.clone(), self.classes).unwrap()
     }
 
     /// Some of the samples.
@@ -135,6 +150,7 @@ impl Data {
             values: self.values[rows.start * self.cols..rows.end * self.cols].to_vec(),
             labels: self.labels[rows].to_vec(),
             cols: self.cols,
+            classes: self.classes,
         }
     }
 }
@@ -155,6 +171,7 @@ impl Owner {
         let recipe = |levels| Recipe {
             learner: Learner::LinearMeans,
             columns: 5,
+            classes: 2,
             block_cols: 8,
             verdicts: None,
             levels,
@@ -177,11 +194,18 @@ impl Owner {
         let recipe = |levels| Recipe {
             learner: Learner::Logistic(config),
             columns: 5,
+            classes: 2,
             block_cols: 8,
             verdicts: None,
             levels,
         };
         Self::new(14, 30, 10, recipe)
+    }
+
+    /// For several classes, by a learner that tells them apart.
+    pub fn of_classes(learner: Learner, classes: usize) -> Self {
+        let (recipe, parameters) = Recipe::planned(learner, 5, classes, 200).unwrap();
+        Self::with(recipe, parameters)
     }
 
     fn new(
@@ -201,7 +225,10 @@ impl Owner {
             bootstrapping: None,
         })
         .unwrap();
-        let recipe = recipe(levels);
+        Self::with(recipe(levels), parameters)
+    }
+
+    fn with(recipe: Recipe, parameters: Parameters) -> Self {
         recipe.check(&parameters).unwrap();
         let secret = SecretKey::generate(&parameters).unwrap();
         let mut generator = KeyGenerator::new(&secret).unwrap();
@@ -218,12 +245,20 @@ impl Owner {
         }
     }
 
+    /// For data of any width, so that what does not fit can be made too.
+    fn recipe_for(&self, data: &Data) -> Recipe {
+        Recipe {
+            columns: data.cols,
+            ..self.recipe.clone()
+        }
+    }
+
     /// Samples with encrypted labels, as a part of a data set.
     pub fn part(&self, encryptor: &Encryptor, data: &Data) -> Vec<u8> {
-        let block_rows = self.parameters.slots() / self.recipe.block_cols;
         let rows = data.labels.len();
-        let layout = Layout::new(rows, data.cols, block_rows, self.recipe.block_cols).unwrap();
-        let (encoder, level) = (&self.encoder, self.recipe.levels);
+        let shape = self.recipe_for(data).training_shape(rows, &self.parameters);
+        let (layout, level) = shape.unwrap();
+        let encoder = &self.encoder;
         let matrix = EncryptedMatrix::encrypt(
             &data.features(),
             layout,
@@ -247,9 +282,9 @@ impl Owner {
 
     /// Samples to be classified.
     pub fn samples(&self, encryptor: &Encryptor, data: &Data) -> Vec<u8> {
-        let (rows, slots) = (data.labels.len(), self.parameters.slots());
-        let layout = Layout::for_samples(rows, data.cols, slots, self.recipe.block_cols).unwrap();
-        let level = LinearModel::SAMPLE_LEVEL;
+        let rows = data.labels.len();
+        let shape = self.recipe_for(data).sample_shape(rows, &self.parameters);
+        let (layout, level) = shape.unwrap();
         let encoder = &self.encoder;
         EncryptedMatrix::encrypt(
             &data.features(),
@@ -330,6 +365,11 @@ impl Owner {
         client.scores(&job.id, &path).await.unwrap();
         self.decrypt(&std::fs::read(path).unwrap())
     }
+}
+
+/// Makes keys, beside whatever else there is to do.
+pub async fn made<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(make).await.unwrap()
 }
 
 /// Waits until a job has succeeded.

@@ -14,6 +14,8 @@
 
 mod bucket;
 mod cache;
+mod files;
+mod pieces;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -24,19 +26,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::AsyncSeekExt;
 
 use crate::api::objects::StoredFile;
 use crate::id::hex;
 use bucket::Bucket;
 pub use cache::Local;
+use files::{Hashing, changed, parent, remove, within};
+pub use files::{create_private_dir, sync_dir};
+use pieces::{Pieces, Source};
 
 /// Names the database to which the accepted files belong.
 const IDENTITY: &str = "identity";
-/// Bytes of a file of the folder that are read at once.
-const CHUNK: u64 = 1 << 18;
-/// Bytes of an object that are fetched at once.
-const PIECE: u64 = 4 << 20;
 
 /// The files of a server. Whatever waits for files or a network waits on its thread, which must not be one of those
 /// that serve requests.
@@ -137,14 +138,7 @@ impl Blobs {
             }
             Store::Bucket(bucket) => Source::Object(bucket.clone(), id.to_owned()),
         };
-        let mut pieces = Pieces {
-            source,
-            range,
-            first: None,
-        };
-        // If it is not there, that is known before any byte has been sent.
-        pieces.first = pieces.fetch().await?;
-        Ok(pieces)
+        Pieces::begin(source, range).await
     }
 
     /// Where an upload is.
@@ -268,124 +262,6 @@ impl Blobs {
             }
         }
         Ok(removed)
-    }
-}
-
-/// An accepted file on its way to a reader.
-#[derive(Debug)]
-pub struct Pieces {
-    source: Source,
-    /// What is still to come.
-    range: Range<u64>,
-    first: Option<Bytes>,
-}
-
-#[derive(Debug)]
-enum Source {
-    File(tokio::fs::File),
-    Object(Arc<Bucket>, String),
-}
-
-impl Pieces {
-    /// The next bytes; nothing at the end.
-    ///
-    /// # Errors
-    /// If there are fewer than there should be, or the store does not answer.
-    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        match self.first.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.fetch().await,
-        }
-    }
-
-    async fn fetch(&mut self) -> io::Result<Option<Bytes>> {
-        let left = self.range.end.saturating_sub(self.range.start);
-        if left == 0 {
-            return Ok(None);
-        }
-        let piece = match &mut self.source {
-            Source::File(file) => {
-                let mut piece = vec![0; left.min(CHUNK) as usize];
-                file.read_exact(&mut piece).await?;
-                Bytes::from(piece)
-            }
-            Source::Object(bucket, id) => {
-                let end = self.range.start + left.min(PIECE);
-                bucket.range(id, self.range.start..end).await?
-            }
-        };
-        self.range.start += piece.len() as u64;
-        Ok(Some(piece))
-    }
-}
-
-/// When the file was last written to or linked.
-#[cfg(unix)]
-fn changed(metadata: &fs::Metadata) -> io::Result<SystemTime> {
-    use std::os::unix::fs::MetadataExt;
-    let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
-    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-#[cfg(not(unix))]
-fn changed(metadata: &fs::Metadata) -> io::Result<SystemTime> {
-    metadata.modified()
-}
-
-struct Hashing {
-    inner: BufWriter<File>,
-    hasher: blake3::Hasher,
-    bytes: u64,
-}
-
-impl Write for Hashing {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(buffer)?;
-        self.hasher.update(&buffer[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// Makes a folder that only this user may look into, and those above it.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(path)
-}
-
-/// The names in a folder survive a loss of power only when the folder itself was written.
-pub fn sync_dir(folder: &Path) -> io::Result<()> {
-    match cfg!(unix) {
-        true => File::open(folder)?.sync_all(),
-        false => Ok(()),
-    }
-}
-
-/// Where an accepted file is.
-fn within(folder: &Path, id: &str) -> PathBuf {
-    // Ids are random from their fifth letter on.
-    folder.join(id.get(4..6).unwrap_or("__")).join(id)
-}
-
-fn parent(path: &Path) -> io::Result<&Path> {
-    path.parent()
-        .ok_or_else(|| io::Error::other("a file without a folder"))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use super::connection::RequestBody;
-use super::{Client, ClientError, FIRST_WAIT, TRIES, accepted, whole};
+use super::requests::{FIRST_WAIT, LONGEST_WAIT, TRIES, accepted, whole};
+use super::{Client, ClientError};
 
 const CONTENT_TYPE: &str = "application/offset+octet-stream";
 /// Bytes of a request.
@@ -102,7 +103,7 @@ async fn send(
         let Some(pause) = pause.filter(|_| failures < TRIES) else {
             return Err(error);
         };
-        tokio::time::sleep(pause.min(super::LONGEST_WAIT)).await;
+        tokio::time::sleep(pause.min(LONGEST_WAIT)).await;
         wait *= 2;
         if let Some(location) = &upload {
             // If this fails too, the next step says so.

@@ -21,7 +21,8 @@ import urllib3
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENAPI = ROOT / "crates/service/src/api/openapi.json"
-SETTINGS = Path(__file__).with_name("schemathesis.toml")
+SETTINGS = Path(__file__).resolve().with_name("schemathesis.toml")
+HOOKS = SETTINGS.with_name("hooks.py")
 TAPETUM = ROOT / "target/release/tapetum"
 # What an allocator may keep of memory that is free again.
 SLACK = 64 << 20
@@ -215,7 +216,8 @@ def run(args, temporary, server):
         # Its token is not to be revoked, and streams end when their jobs do.
         command += ["--exclude-path-regex", "events|tokens/", "--seed", str(args.seed + rounds), "-n", "50"]
         command += ["--workers", str(CLIENTS), "--no-color", "--warnings", "off"]
-        found = subprocess.run(command, cwd=temporary, stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
+        found = subprocess.run(command, cwd=temporary, env=environment, stdout=subprocess.PIPE, text=True)
         if found.returncode != 0:
             sys.exit(found.stdout)
         made_up = sum(server.answers().values()) - before

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LearnError, check_equal};
-use crate::labels::outputs;
+use crate::labels::{check_classes, outputs};
 
 /// Most samples of a matrix.
 pub const MAX_ROWS: usize = 1 << 24;
@@ -201,7 +201,7 @@ impl Layout {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), and for fewer than two or more than 256 classes.
     pub fn for_samples_of(
         classes: usize,
         rows: usize,
@@ -209,6 +209,7 @@ impl Layout {
         slots: usize,
         model_block_cols: usize,
     ) -> Result<Self, LearnError> {
+        check_classes(classes)?;
         let layout = Self::for_samples(rows, cols, slots, model_block_cols)?;
         let block_rows = outputs(classes).next_power_of_two().min(slots);
         match layout.block_rows() >= block_rows {

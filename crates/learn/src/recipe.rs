@@ -307,6 +307,7 @@ impl Recipe {
         rows: usize,
         parameters: &Parameters,
     ) -> Result<(Layout, usize), LearnError> {
+        self.learner.check_classes(self.classes)?;
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
         let level = match self.learner.descent()? {
@@ -341,6 +342,7 @@ impl Recipe {
         &self,
         parameters: &Parameters,
     ) -> Result<Option<BootstrappingPlan>, LearnError> {
+        self.learner.check_classes(self.classes)?;
         match self.learner.descent()? {
             Some(descent) if parameters.literal().bootstrapping.is_some() => {
                 let layout = self.batch_layout(parameters)?;
@@ -469,6 +471,8 @@ mod tests {
             for classes in [0, 1, 257, usize::MAX] {
                 recipe.classes = classes;
                 assert!(recipe.check(&parameters).is_err(), "{classes}");
+                assert!(recipe.training_shape(5, &parameters).is_err(), "{classes}");
+                assert!(recipe.sample_shape(5, &parameters).is_err(), "{classes}");
             }
         }
         for learner in [

@@ -62,8 +62,8 @@ impl Server {
         let mut folder = DataFolder::open(&config.data)?;
         let tls = Tls::open(&config)?;
         let page = config.page.as_deref().map(Page::read).transpose()?;
-        let metrics = config.metrics.map(TcpListener::bind).transpose()?;
-        let listener = TcpListener::bind(config.listen)?;
+        let metrics = config.metrics.map(listen).transpose()?;
+        let listener = listen(config.listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let app = Service::open(config).await?;
@@ -153,6 +153,10 @@ impl Server {
         }
         self.app.close().await;
     }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::Listen(address, error))
 }
 
 /// Workers in a process of their own, beside a server that uses the same folder and database.

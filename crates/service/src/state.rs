@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -78,6 +79,9 @@ pub enum StartError {
     /// The place for files refused.
     #[error("the files cannot be used: {0}")]
     Files(io::Error),
+    /// The address is not to be had.
+    #[error("cannot listen at {0}")]
+    Listen(SocketAddr, #[source] io::Error),
     /// Another server uses the folder.
     #[error("another server uses this data folder: stop it first")]
     InUse,

@@ -130,10 +130,19 @@ fn what_is_refused_leaves_nothing_half_made() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = busy.local_addr().unwrap();
     let serve = |rest: &str, code, says: &[&str]| {
-        fails(dir, &format!("serve --data new {rest}"), code, says);
+        fails(
+            dir,
+            &format!("serve --data new --log quiet {rest}"),
+            code,
+            says,
+        );
     };
-    serve(&format!("--listen {address}"), 5, &["in use"]);
-    let certificate = "--certificate pictures/cat.png --private-key pictures/cat.png";
+    serve(
+        &format!("--listen {address}"),
+        5,
+        &["cannot listen at 127.0.0.1", "in use"],
+    );
+    let certificate = "--listen 127.0.0.1:0 --certificate pictures/cat.png --key pictures/cat.png";
     serve(certificate, 1, &["cat.png"]);
     serve(
         "--listen 127.0.0.1:0 --page pictures",
@@ -147,7 +156,11 @@ fn what_is_refused_leaves_nothing_half_made() {
     );
     // Nor does it take away what was there before.
     fs::create_dir(dir.join("new")).unwrap();
-    serve(&format!("--listen {address}"), 5, &["in use"]);
+    serve(
+        &format!("--listen {address}"),
+        5,
+        &["cannot listen at 127.0.0.1", "in use"],
+    );
     fs::write(dir.join("new/notes"), "mine").unwrap();
     fails(
         dir,

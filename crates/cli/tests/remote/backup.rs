@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::common::{fails, files, run};
+use crate::common::{check_failure, fails, files, output, run};
 use crate::serving::{Serving, json, remote};
 
 #[cfg(unix)]
@@ -29,9 +29,10 @@ fn a_copy_of_a_running_server_becomes_a_server() {
         &token,
         &format!("delete {model}"),
     ));
-    fails(
-        dir,
-        "backup --data srv copy",
+    let again = "backup --data srv copy";
+    check_failure(
+        &output(dir, again),
+        again,
         3,
         &["copy exists", "name a new folder"],
     );

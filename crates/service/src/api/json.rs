@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn whole_numbers_are_integers_however_they_are_written() {
         let text =
-            "[3.0, -2e3, 0.5, 9007199254740993.0, 1e300, {\"a\": [7.0]}, 18446744073709551615]";
+            "[3.0, -2e3, 0.5, 9007199254740994.0, 1e300, {\"a\": [7.0]}, 18446744073709551615]";
         let mut value = serde_json::from_str(text).unwrap();
         make_whole(&mut value);
-        let expected = "[3,-2000,0.5,9007199254740992.0,1e+300,{\"a\":[7]},18446744073709551615]";
+        let expected = "[3,-2000,0.5,9007199254740994.0,1e+300,{\"a\":[7]},18446744073709551615]";
         assert_eq!(value.to_string(), expected);
     }
 }

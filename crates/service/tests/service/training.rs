@@ -117,27 +117,20 @@ async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
 async fn many_classes_are_told_apart() {
     let place = Place::new(|_| ()).await;
     let client = place.owner();
-    let gradient = LogisticRegressionConfig {
+    let in_batches = LogisticRegressionConfig {
         iterations: 2,
         steps: StepSchedule::Constant(4.0),
-        ..LogisticRegressionConfig::default()
-    };
-    let in_batches = LogisticRegressionConfig {
         batches: Some(MiniBatches {
             rows: 100,
             ..MiniBatches::default()
         }),
-        ..gradient.clone()
+        ..LogisticRegressionConfig::default()
     };
     let squares = LeastSquaresConfig {
         steps: 2,
         largest_eigenvalue: 4.0,
     };
-    for learner in [
-        Learner::Softmax(gradient),
-        Learner::Softmax(in_batches),
-        Learner::Ridge(squares),
-    ] {
+    for learner in [Learner::Softmax(in_batches), Learner::Ridge(squares)] {
         let what = learner.describe();
         let owner = made(move || Owner::of_classes(learner, 10)).await;
         let (_, keys, set) = owner.settle(&client).await;

@@ -9,12 +9,15 @@ use sqlx::AnyPool;
 use tapetum_service::client::{Client, JobKind};
 use tapetum_service::{JobView, Server, State, WorkerProcess};
 
-async fn execute(database: &AnyPool, statement: &'static str, id: &str) {
-    sqlx::query(statement)
-        .bind(id)
-        .execute(database)
-        .await
-        .unwrap();
+/// Returns how many rows it changed.
+async fn execute(database: &AnyPool, statement: &'static str, id: &str) -> u64 {
+    let done = sqlx::query(statement).bind(id).execute(database).await;
+    done.unwrap().rows_affected()
+}
+
+async fn count(database: &AnyPool, statement: &'static str, id: &str) -> i64 {
+    let count = sqlx::query_scalar(statement).bind(id);
+    count.fetch_one(database).await.unwrap()
 }
 
 /// A worker beside the server, which has none.
@@ -33,6 +36,17 @@ async fn until(client: &Client, id: &str, holds: impl Fn(&JobView) -> bool) -> J
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{:?}", client.job(JobKind::Training, id, 0.0).await);
+}
+
+/// Begins jobs until one is caught in the middle: `interfere` says whether it came before the end.
+async fn caught(begin: impl AsyncFn() -> JobView, interfere: impl AsyncFn(&str) -> bool) -> String {
+    for _ in 0..20 {
+        let job = begin().await;
+        if interfere(&job.id).await {
+            return job.id;
+        }
+    }
+    panic!("every job ended before anything could happen to it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +131,7 @@ async fn the_queue_keeps_its_word() {
 async fn a_training_outlives_its_workers() {
     let place = Place::new(|config| config.work.jobs = 0).await;
     let client = place.owner();
-    // Enough that an iteration takes longer than it takes to look and to interfere.
+    // Enough that an iteration takes longer than it mostly takes to look and to interfere.
     let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(3000))
         .await
         .unwrap();
@@ -137,67 +151,58 @@ async fn a_training_outlives_its_workers() {
 
     // Without an interruption.
     let workers = worker(&place).await;
-    let whole = client.train("", &set, &keys).await.unwrap();
-    let whole = finish(&client, JobKind::Training, &whole.id).await;
+    let begin = async || client.train("", &set, &keys).await.unwrap();
+    let whole = finish(&client, JobKind::Training, &begin().await.id).await;
     let expected = checksum(&whole).await;
     let scores = owner
         .classify(&client, whole.result.as_ref().unwrap(), &data.part(0..30))
         .await;
     assert_close(&scores, &owner.twin(&data, &data.part(0..30)));
+    workers.stop().await;
 
     // Its worker ends after the first iteration, and another goes on from there.
-    let job = client.train("", &set, &keys).await.unwrap();
-    until(&client, &job.id, |job| job.progress.done >= 1000).await;
-    workers.stop().await;
-    let given_back = client.job(JobKind::Training, &job.id, 0.0).await.unwrap();
-    assert_eq!(given_back.state, State::Queued);
-    assert!(given_back.progress.done < 2000, "{given_back:?}");
-    let checkpoints = "SELECT COUNT(*) FROM blobs WHERE object = $1 AND role = 'checkpoint'";
-    let kept: i64 = sqlx::query_scalar(checkpoints)
-        .bind(&job.id)
-        .fetch_one(&database)
-        .await
-        .unwrap();
-    assert_eq!(kept, 1);
+    let job = caught(begin, async |id| {
+        let workers = worker(&place).await;
+        until(&client, id, |job| job.progress.done >= 1000).await;
+        workers.stop().await;
+        let job = client.job(JobKind::Training, id, 0.0).await.unwrap();
+        job.state == State::Queued && job.progress.done < 2000
+    })
+    .await;
+    let files = "SELECT COUNT(*) FROM blobs WHERE object = $1 AND role = 'checkpoint'";
+    assert_eq!(count(&database, files, &job).await, 1);
     let workers = worker(&place).await;
-    let done = finish(&client, JobKind::Training, &job.id).await;
+    let done = finish(&client, JobKind::Training, &job).await;
     assert_eq!(checksum(&done).await, expected);
-    let kept: i64 = sqlx::query_scalar(checkpoints)
-        .bind(&job.id)
-        .fetch_one(&database)
-        .await
-        .unwrap();
-    assert_eq!(kept, 0);
+    assert_eq!(count(&database, files, &job).await, 0);
 
     // A worker that has lost its lease writes nothing; when the other one dies, the job is done after all.
-    let job = client.train("", &set, &keys).await.unwrap();
-    until(&client, &job.id, |job| job.progress.done > 0).await;
-    let steal = "UPDATE jobs SET lease = 'thief', lease_until = lease_until + 100000 WHERE id = $1";
-    execute(&database, steal, &job.id).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let stolen = client.job(JobKind::Training, &job.id, 0.0).await.unwrap();
-    assert_eq!((stolen.state, stolen.result), (State::Running, None));
-    execute(
-        &database,
-        "UPDATE jobs SET lease_until = 0 WHERE id = $1",
-        &job.id,
-    )
+    let job = caught(begin, async |id| {
+        until(&client, id, |job| job.progress.done > 0).await;
+        let steal = "UPDATE jobs SET lease = 'thief', lease_until = lease_until + 100000 \
+                     WHERE id = $1 AND state = 'running'";
+        execute(&database, steal, id).await == 1
+    })
     .await;
-    let done = finish(&client, JobKind::Training, &job.id).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stolen = client.job(JobKind::Training, &job, 0.0).await.unwrap();
+    assert_eq!((stolen.state, stolen.result), (State::Running, None));
+    let die = "UPDATE jobs SET lease_until = 0 WHERE id = $1";
+    execute(&database, die, &job).await;
+    let done = finish(&client, JobKind::Training, &job).await;
     assert_eq!(checksum(&done).await, expected);
 
     // One that runs is cancelled, and nothing of it is left.
-    let job = client.train("", &set, &keys).await.unwrap();
-    until(&client, &job.id, |job| job.progress.done > 0).await;
-    client.cancel(JobKind::Training, &job.id).await.unwrap();
-    let ended = until(&client, &job.id, |job| job.state.is_final()).await;
+    let job = caught(begin, async |id| {
+        until(&client, id, |job| job.progress.done > 0).await;
+        let job = client.cancel(JobKind::Training, id).await.unwrap();
+        job.state != State::Succeeded
+    })
+    .await;
+    let ended = until(&client, &job, |job| job.state.is_final()).await;
     assert_eq!(ended.state, State::Cancelled);
-    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM blobs WHERE object = $1")
-        .bind(&job.id)
-        .fetch_one(&database)
-        .await
-        .unwrap();
-    assert_eq!(left, 0);
+    let files = "SELECT COUNT(*) FROM blobs WHERE object = $1";
+    assert_eq!(count(&database, files, &job).await, 0);
 
     // A second server in the same folder is refused; after the first has ended it finds all that was there.
     let again = Server::start(config(place.folder.path())).await;

@@ -14,7 +14,7 @@ use crate::data::{Samples, Wanted};
 use crate::failure::Failure;
 use crate::files::{self, Pending, Readers};
 use crate::index::Index;
-use crate::plan::{Learner, Plan};
+use crate::plan::{Plan, Purpose};
 use crate::progress::Steps;
 use crate::roles::FEATURES;
 use crate::roles::sender::Sender;
@@ -84,7 +84,7 @@ pub fn run(args: &Encrypt, steps: Steps) -> Result<Encrypted> {
 
 /// Encrypted if there are any, unless told otherwise.
 fn labels_are(wanted: Option<LabelsAre>, samples: &Samples, plan: &Plan) -> Result<LabelsAre> {
-    if plan.learner == Learner::ClassifyOnly {
+    if plan.purpose == Purpose::ClassifyOnly {
         return match wanted {
             None | Some(LabelsAre::Withheld) => Ok(LabelsAre::Withheld),
             Some(_) => {

@@ -28,6 +28,7 @@ impl Twin {
         let train = pipeline.apply(train.samples())?;
         let test = pipeline.apply(test.samples())?;
         let simulation = plan
+            .recipe()?
             .learner
             .estimator()?
             .simulate(&Features::new(train.values(), train.cols())?, &labels)?;
@@ -48,7 +49,8 @@ pub fn learning_curve(
     train: &DataSet,
     test: &DataSet,
 ) -> Result<Option<Curve>> {
-    let Some((steps_are, steps)) = plan.learner.steps() else {
+    let learner = plan.recipe()?.learner;
+    let Some((steps_are, steps)) = learner.steps() else {
         return Ok(None);
     };
     let [train, test] = [train, test]
@@ -62,7 +64,7 @@ pub fn learning_curve(
         .filter(|step| (steps - step).is_multiple_of(steps.div_ceil(MOST_POINTS)))
         .map(|steps| {
             let samples = Features::new(train.0.values(), train.0.cols())?;
-            let estimator = plan.learner.after(steps).estimator()?;
+            let estimator = learner.after(steps).estimator()?;
             let model = estimator.simulate(&samples, &train.1)?.model;
             Ok(CurvePoint {
                 steps,

@@ -59,6 +59,7 @@ mod estimator;
 mod features;
 mod labels;
 mod layout;
+mod learner;
 mod least_squares;
 mod linear_means;
 mod linear_model;
@@ -86,6 +87,7 @@ pub use estimator::Estimator;
 pub use features::{Features, MAX_FEATURE};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
+pub use learner::Learner;
 pub use least_squares::{
     Accumulation, FisherDiscriminant, LeastSquaresConfig, LinearRegression, SufficientStatistics,
 };
@@ -99,7 +101,7 @@ pub use matrix::EncryptedMatrix;
 pub use metrics::Metrics;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
-pub use recipe::{Learner, Recipe};
+pub use recipe::Recipe;
 pub use refresh::{Refresh, RefreshLevels};
 pub use requirements::{Requirements, smallest_parameters};
 pub use scores::EncryptedScores;

@@ -5,141 +5,14 @@ use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 
 use crate::descent::Descent;
 use crate::error::{LearnError, check_equal};
-use crate::estimator::Estimator;
-use crate::labels::{LabelKind, Labels, Task, check_classes, two_classes};
+use crate::labels::{LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
-use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
-use crate::linear_means::LinearMeans;
+use crate::learner::Learner;
 use crate::linear_model::LinearModel;
-use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::matrix::EncryptedMatrix;
 use crate::refresh::RefreshLevels;
-use crate::requirements::{Requirements, smallest_parameters};
-use crate::softmax::SoftmaxRegression;
+use crate::requirements::{Requirements, smallest_for_batches, smallest_parameters};
 use crate::verdict::Verdict;
-
-/// A training algorithm with its settings, as they are written down.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Learner {
-    /// [`LogisticRegression`].
-    Logistic(LogisticRegressionConfig),
-    /// [`LinearMeans`].
-    LinearMeans,
-    /// [`FisherDiscriminant`].
-    Fisher(LeastSquaresConfig),
-    /// [`LinearRegression`].
-    Ridge(LeastSquaresConfig),
-    /// [`SoftmaxRegression`].
-    Softmax(LogisticRegressionConfig),
-}
-
-impl Learner {
-    /// The algorithm itself.
-    ///
-    /// # Errors
-    /// [`LearnError::Config`] if a setting is out of range.
-    pub fn estimator(&self) -> Result<Box<dyn Estimator>, LearnError> {
-        Ok(match self {
-            Self::Logistic(config) => Box::new(LogisticRegression::new(config.clone())?),
-            Self::LinearMeans => Box::new(LinearMeans),
-            Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
-            Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
-            Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
-        })
-    }
-
-    /// The method to be run in steps, if training is in mini-batches.
-    ///
-    /// # Errors
-    /// As [`estimator`](Self::estimator).
-    pub fn descent(&self) -> Result<Option<Descent>, LearnError> {
-        Ok(match self {
-            Self::Logistic(config) if config.batches.is_some() => {
-                Some(LogisticRegression::new(config.clone())?.descent())
-            }
-            Self::Softmax(config) if config.batches.is_some() => {
-                Some(SoftmaxRegression::new(config.clone())?.descent())
-            }
-            _ => None,
-        })
-    }
-
-    /// The method to be given its samples part by part, if it adds them up.
-    ///
-    /// # Errors
-    /// As [`estimator`](Self::estimator).
-    pub fn regression(&self) -> Result<Option<LinearRegression>, LearnError> {
-        Ok(match self {
-            Self::Ridge(config) => Some(LinearRegression::new(*config)?),
-            _ => None,
-        })
-    }
-
-    /// Whether samples come part by part, as many as one likes, so that no more than one part is in
-    /// memory.
-    pub fn streams(&self) -> bool {
-        match self {
-            Self::Logistic(config) | Self::Softmax(config) => config.batches.is_some(),
-            Self::Ridge(_) => true,
-            Self::LinearMeans | Self::Fisher(_) => false,
-        }
-    }
-
-    /// Refuses classes that it does not tell apart: linear regression and softmax regression know up to
-    /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
-    ///
-    /// # Errors
-    /// [`LearnError::Classes`], or [`LearnError::Layout`] for a number that nobody knows.
-    pub fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
-        check_classes(classes)?;
-        match self {
-            Self::Ridge(_) | Self::Softmax(_) => Ok(()),
-            Self::Logistic(_) => two_classes("logistic regression", classes),
-            Self::LinearMeans => two_classes("the classifier by class means", classes),
-            Self::Fisher(_) => two_classes("Fisher's discriminant", classes),
-        }
-    }
-
-    /// The layout of `rows` samples to train on.
-    fn layout(
-        &self,
-        rows: usize,
-        columns: usize,
-        classes: usize,
-        slots: usize,
-    ) -> Result<Layout, LearnError> {
-        match self {
-            Self::Logistic(_) | Self::LinearMeans | Self::Softmax(_) => {
-                Layout::for_training(rows, columns, slots)
-            }
-            Self::Fisher(_) | Self::Ridge(_) => {
-                Layout::for_least_squares(rows, columns, classes, slots)
-            }
-        }
-    }
-
-    /// For people.
-    pub fn describe(&self) -> String {
-        let steps = |config: &LogisticRegressionConfig| {
-            let batches = match config.batches {
-                Some(batches) => format!(" on mini-batches of {}", batches.rows),
-                None => String::new(),
-            };
-            format!("{} iterations{batches}", config.iterations)
-        };
-        match self {
-            Self::Logistic(config) => format!("logistic regression with {}", steps(config)),
-            Self::Softmax(config) => format!("softmax regression with {}", steps(config)),
-            Self::LinearMeans => "linear means".to_owned(),
-            Self::Fisher(config) => {
-                format!("Fisher's discriminant with {} steps", config.steps)
-            }
-            Self::Ridge(config) => format!("linear regression with {} steps", config.steps),
-        }
-    }
-}
 
 /// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
 /// and it tells nothing of what is in the images.
@@ -180,8 +53,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe to train, other than in mini-batches, on about `rows` samples of `columns` features with
-    /// encrypted labels of `classes` classes, and the smallest secure parameters with the levels that it takes.
+    /// The recipe to train on about `rows` samples of `columns` features with encrypted labels of `classes` classes, and
+    /// the smallest secure parameters with the levels that it takes. For training in mini-batches these are the levels
+    /// of all iterations if any parameters have so many, and otherwise parameters that bootstrap.
     ///
     /// ```
     /// use tapetum_learn::{Learner, Recipe};
@@ -202,38 +76,76 @@ impl Recipe {
         classes: usize,
         rows: usize,
     ) -> Result<(Self, Parameters), LearnError> {
-        learner.check_classes(classes)?;
+        let recipe = Self {
+            learner,
+            columns,
+            classes,
+            block_cols: 1,
+            verdicts: None,
+            levels: 0,
+        };
+        recipe.fitted(rows)
+    }
+
+    /// The same for verdicts that leave the server, and no scores. Training is not in mini-batches.
+    ///
+    /// # Errors
+    /// As [`planned`](Self::planned).
+    pub fn with_verdicts(
+        self,
+        rows: usize,
+        verdict: Verdict,
+    ) -> Result<(Self, Parameters), LearnError> {
+        let recipe = Self {
+            verdicts: Some(verdict),
+            ..self
+        };
+        recipe.fitted(rows)
+    }
+
+    /// With blocks and levels for `rows` samples, and parameters that have them.
+    fn fitted(mut self, rows: usize) -> Result<(Self, Parameters), LearnError> {
+        self.learner.check_classes(self.classes)?;
+        let descent = self.learner.descent()?;
+        let rows = descent.as_ref().map_or(rows, Descent::batch_rows);
         // A larger ring has more slots, and more slots may take more levels to sum over: once around
         // settles it, as the levels hardly depend on the layout.
         let mut parameters = Parameters::preset(Preset::N14);
         loop {
             let slots = parameters.slots();
-            let layout = learner.layout(rows, columns, classes, slots)?;
-            let mut recipe = Self {
-                learner: learner.clone(),
-                columns,
-                classes,
-                block_cols: layout.block_cols(),
-                verdicts: None,
-                levels: 0,
+            let layout = self
+                .learner
+                .layout(rows, self.columns, self.classes, slots)?;
+            self.block_cols = layout.block_cols();
+            if parameters.literal().bootstrapping.is_some() {
+                self.levels = parameters.message_level();
+                return Ok((self, parameters));
+            }
+            self.levels = self.requirements(&parameters)?.levels;
+            let literal = match descent {
+                None => smallest_parameters(self.levels),
+                Some(_) => smallest_for_batches(self.levels),
             };
-            recipe.levels = recipe.requirements(&parameters)?.levels;
-            let found = smallest_parameters(recipe.levels)
-                .and_then(|literal| Parameters::new(literal).ok())
-                .ok_or(LearnError::LevelExhausted {
-                    what: "this training",
-                    needed: recipe.levels,
-                    available: parameters.max_level(),
-                })?;
+            let found = match (literal.map(Parameters::new), &descent) {
+                (Some(Ok(found)), _) => found,
+                (_, Some(_)) => Parameters::preset(Preset::N16Bootstrapping),
+                (_, None) => {
+                    return Err(LearnError::LevelExhausted {
+                        what: "this training",
+                        needed: self.levels,
+                        available: parameters.max_level(),
+                    });
+                }
+            };
             if found.slots() == slots {
-                return Ok((recipe, found));
+                return Ok((self, found));
             }
             parameters = found;
         }
     }
 
-    /// What is learned. Encrypted labels need most.
-    fn task(&self) -> Task {
+    /// What is learned: from encrypted labels, which need most.
+    pub fn task(&self) -> Task {
         Task {
             classes: self.classes,
             labels: LabelKind::Encrypted,
@@ -356,7 +268,14 @@ impl Recipe {
         }
     }
 
-    fn refresh_levels(&self, parameters: &Parameters) -> Result<Option<RefreshLevels>, LearnError> {
+    /// Between which levels weights are bootstrapped, if they are.
+    ///
+    /// # Errors
+    /// As [`bootstrapping`](Self::bootstrapping).
+    pub fn refresh_levels(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<Option<RefreshLevels>, LearnError> {
         let plan = self.bootstrapping(parameters)?;
         Ok(plan.map(|plan| RefreshLevels {
             input: plan.input_level(),
@@ -424,7 +343,28 @@ fn is_two(classes: &usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tapetum_ckks::Preset;
+    use crate::descent::MiniBatches;
+    use crate::least_squares::LeastSquaresConfig;
+    use crate::logistic::LogisticRegressionConfig;
+
+    #[test]
+    fn mini_batches_have_levels_for_all_iterations_or_bootstrap() {
+        let planned = |iterations| {
+            let config = LogisticRegressionConfig {
+                iterations,
+                batches: Some(MiniBatches::default()),
+                ..LogisticRegressionConfig::default()
+            };
+            let (recipe, parameters) =
+                Recipe::planned(Learner::Logistic(config), 20, 2, 10_000).unwrap();
+            recipe.check(&parameters).unwrap();
+            let bootstraps = recipe.bootstrapping(&parameters).unwrap().is_some();
+            (recipe.levels, parameters.log_n(), bootstraps)
+        };
+        let (one, two, many) = (planned(1), planned(2), planned(40));
+        assert!(one.0 < two.0 && two.1 <= 16);
+        assert_eq!((one.2, two.2, many.2), (false, false, true));
+    }
 
     #[test]
     fn what_cannot_be_trained_is_refused_at_once() {

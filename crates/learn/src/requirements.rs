@@ -23,6 +23,8 @@ pub struct Requirements {
 const LOG_SCALE: u32 = 40;
 /// Bits of a level where that makes a smaller ring do, at errors of scores near 2^-11.
 const SMALL_LOG_SCALE: u32 = 36;
+/// The largest ring for training in mini-batches without bootstrapping.
+const MAX_LOG_N_OF_BATCHES: u32 = 16;
 
 /// The parameters of the smallest secure ring with so many levels, and as precise as they can be in it;
 /// none if that is more than any has.
@@ -32,6 +34,13 @@ pub fn smallest_parameters(levels: usize) -> Option<ParametersLiteral> {
     let literals = literals.into_iter().flatten();
     // The first of equals.
     literals.min_by_key(|literal| literal.log_n)
+}
+
+/// The same for training in mini-batches: always as precise, as errors add up over iterations, and none where
+/// bootstrapping comes out smaller.
+pub(crate) fn smallest_for_batches(levels: usize) -> Option<ParametersLiteral> {
+    let literal = ParametersLiteral::for_levels(levels, LOG_SCALE);
+    literal.filter(|literal| literal.log_n <= MAX_LOG_N_OF_BATCHES)
 }
 
 impl Requirements {

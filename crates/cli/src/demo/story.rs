@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use tapetum_learn::Learner;
 use tapetum_vision::Split;
 
 use super::outcome::{Outcome, Seconds};
@@ -12,7 +13,7 @@ use super::verdicts::Verdicts;
 use super::{POSITIVE, Places};
 use crate::encrypt::Encrypted;
 use crate::keygen::Made;
-use crate::plan::{Learner, Plan};
+use crate::plan::Plan;
 use crate::report::{
     DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary, Role,
     Sizes, Step, VerdictSummary,
@@ -82,8 +83,8 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
             learner: outcome.learner.clone(),
             features: outcome.features.clone(),
             columns: ran.plan.columns,
-            iterations: match &ran.plan.learner {
-                Learner::Logistic(config) | Learner::Softmax(config) => config.iterations,
+            iterations: match ran.plan.learner() {
+                Some(Learner::Logistic(config) | Learner::Softmax(config)) => config.iterations,
                 _ => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,

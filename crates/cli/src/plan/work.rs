@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use tapetum_ckks::Parameters;
-use tapetum_learn::{EncryptedLabels, Layout, Work};
+use tapetum_learn::{EncryptedLabels, Layout, Learner, Work};
 
-use super::{Learner, Plan, task};
+use super::Plan;
 
 /// A refresh of weights, in key switches of an iteration.
 const REFRESH: usize = 100;
@@ -34,18 +34,19 @@ impl Plan {
 
     /// Training on so many samples with encrypted labels.
     pub fn training_work(&self, rows: usize, parameters: &Parameters) -> Result<Work> {
-        let Some(descent) = self.learner.descent()? else {
-            let (layout, _) = self.training_shape(rows, parameters)?;
-            return Ok(self.learner.estimator()?.work(&layout, task(self.classes)));
+        let recipe = self.recipe()?;
+        let Some(descent) = recipe.learner.descent()? else {
+            let (layout, _) = recipe.training_shape(rows, parameters)?;
+            return Ok(recipe.learner.estimator()?.work(&layout, recipe.task()));
         };
         let batch = descent.batch_rows().clamp(1, rows.max(1));
-        let (layout, _) = self.training_shape(batch, parameters)?;
-        let refreshes = match self.refresh_levels(&descent, parameters)? {
+        let (layout, _) = recipe.training_shape(batch, parameters)?;
+        let refreshes = match recipe.refresh_levels(parameters)? {
             Some(levels) => descent.refreshes(levels, self.classes),
             None => 0,
         };
         Ok(Work {
-            key_switches: descent.key_switches(&layout, task(self.classes)) + refreshes * REFRESH,
+            key_switches: descent.key_switches(&layout, recipe.task()) + refreshes * REFRESH,
             products: 0,
         })
     }
@@ -72,22 +73,22 @@ impl Plan {
         };
         let computing = 8 * rayon::current_num_threads();
         computing
-            + match &self.learner {
+            + match self.learner() {
                 // Bands, of three parts until they are relinearised, and four rotated blocks.
-                Learner::Fisher(_) | Learner::Ridge(_) => {
+                Some(Learner::Fisher(_) | Learner::Ridge(_)) => {
                     let root = (layout.cols() as f64).sqrt().ceil() as usize;
                     layout.cols() * 3 / 2 + 4 * 2 * root
                 }
-                Learner::Logistic(config) | Learner::Softmax(config) => {
+                Some(Learner::Logistic(config) | Learner::Softmax(config)) => {
                     outputs * layout.grid_cols() * (2 + config.iterations.min(4))
                 }
-                Learner::LinearMeans | Learner::ClassifyOnly => 4 * layout.grid_cols(),
+                _ => 4 * layout.grid_cols(),
             }
     }
 
     /// Bytes that bootstrapping takes beside its keys.
     pub fn bootstrapping_memory(&self, parameters: &Parameters) -> Result<u64> {
-        Ok(match self.bootstrapping(parameters)? {
+        Ok(match self.recipe()?.bootstrapping(parameters)? {
             Some(plan) => {
                 let estimate = plan.estimate()?;
                 estimate.matrix_bytes + estimate.scratch_bytes

@@ -37,7 +37,8 @@ pub fn run(
     let labels_encrypted = matches!(labels, Labels::Encrypted(_));
     let inputs = inputs(args, server, data)?;
 
-    let bootstrapper = match server.plan.bootstrapping(parameters)? {
+    let recipe = server.plan.recipe()?;
+    let bootstrapper = match recipe.bootstrapping(parameters)? {
         Some(plan) => {
             let step = steps.begin("preparing to bootstrap");
             let bootstrapper = Bootstrapper::new(&server.encoder, &plan)?;
@@ -47,7 +48,7 @@ pub fn run(
         None => None,
     };
     let refresh = bootstrapper.as_ref().map(|b| b as &dyn Refresh);
-    let layout = server.plan.batch_layout(parameters)?;
+    let layout = recipe.batch_layout(parameters)?;
     let task = Task {
         classes: labels.classes(),
         labels: match labels_encrypted {
@@ -108,7 +109,7 @@ pub fn run(
     let bytes = train::write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
-        learner: server.plan.learner.describe(),
+        learner: server.plan.purpose.describe(),
         samples: rows_of.values().sum(),
         contributors: data.contributors(),
         labels_encrypted,

@@ -112,9 +112,9 @@ pub(crate) fn refuse_secret_key(path: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::keygen;
-    use crate::plan::Learner;
     use crate::roles::PUBLIC_KEY;
     use tapetum_ckks::{Encryptor, PublicKey};
+    use tapetum_learn::Learner;
 
     #[test]
     fn keys_stay_in_their_file_within_the_budget() {

@@ -53,7 +53,7 @@ pub fn run(
     let bytes = train::write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
-        learner: server.plan.learner.describe(),
+        learner: server.plan.purpose.describe(),
         samples,
         contributors: data.contributors(),
         labels_encrypted,

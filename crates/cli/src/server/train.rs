@@ -40,10 +40,11 @@ pub struct Trained {
 pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     files::check_target(&args.out)?;
     let server = Server::open(&args.server, args.key_memory, steps)?;
-    let estimator = server.plan.learner.estimator()?;
+    let learner = server.plan.recipe()?.learner;
+    let estimator = learner.estimator()?;
     let (parameters, classes) = (server.parameters(), server.plan.classes);
     let data = Batches::open(&args.data, &args.without, parameters, classes)?;
-    if let Some(descent) = server.plan.learner.descent()? {
+    if let Some(descent) = learner.descent()? {
         return descent::run(args, &server, &data, descent, steps);
     }
     if args.checkpoint.is_some() || args.snapshot.is_some() || args.until.is_some() {
@@ -51,7 +52,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
                        keys with `tapetum keygen --batch`";
         return Err(Failure::Input(message.to_owned()).into());
     }
-    if let Some(regression) = server.plan.learner.regression()? {
+    if let Some(regression) = learner.regression()? {
         return sums::run(args, &server, &data, &regression, steps);
     }
     let step = steps.begin("reading encrypted samples");
@@ -79,7 +80,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     let bytes = write(&model, &args.out)?;
     step.finish();
     Ok(Trained {
-        learner: server.plan.learner.describe(),
+        learner: server.plan.purpose.describe(),
         samples,
         contributors: data.contributors(),
         labels_encrypted: matches!(labels, Labels::Encrypted(_)),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tapetum_service::client::{Client, JobKind};
 use tapetum_vision::{Pipeline, Split, embedded};
 
-use super::roles::{finish, recipe, send};
+use super::roles::{finish, send};
 use crate::args::{DEFAULT_FEATURES, Kind, LabelsAre, LearnerName};
 use crate::data::Samples;
 use crate::encrypt::encrypt;
@@ -110,7 +110,7 @@ impl Rehearsal {
             steps,
         )?;
         let data_set = client
-            .create_data_set("demo", &parameter_set, &recipe(&plan)?)
+            .create_data_set("demo", &parameter_set, &plan.recipe()?)
             .await?
             .id;
         let upload = send(client, &train_file, steps, &mut sent).await?;

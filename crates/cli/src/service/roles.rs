@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
-use tapetum_learn::{Learner, Recipe};
 use tapetum_service::client::{Client, JobKind};
 use tapetum_service::{JobView, Problem};
 
@@ -156,25 +155,10 @@ async fn prepare(
     );
     let key_set = keys.await?.id;
     let data_set = client
-        .create_data_set(name, &parameter_set, &recipe(&plan)?)
+        .create_data_set(name, &parameter_set, &plan.recipe()?)
         .await?
         .id;
     Ok(json!({"parameter_set": parameter_set, "key_set": key_set, "data_set": data_set}))
-}
-
-/// What a server must know of a plan: nothing of what is in the images.
-pub fn recipe(plan: &Plan) -> Result<Recipe> {
-    // Both write a learner in the same words.
-    let learner: Learner = serde_json::from_value(serde_json::to_value(&plan.learner)?)
-        .with_context(|| format!("servers do not offer {}", plan.learner.describe()))?;
-    Ok(Recipe {
-        learner,
-        columns: plan.columns,
-        classes: plan.classes,
-        block_cols: plan.block_cols,
-        verdicts: plan.verdicts,
-        levels: plan.levels,
-    })
 }
 
 /// Uploads a file. Returns the id of the upload.

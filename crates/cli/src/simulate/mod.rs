@@ -126,7 +126,7 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
         train_samples,
         test_samples,
         positive,
-        learner: plan.learner.describe(),
+        learner: plan.purpose.describe(),
         features: plan.features.clone(),
         columns: plan.columns,
         ranges: Ranges {

@@ -5,12 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueEnum;
 use tapetum_learn::{
-    LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, SigmoidDegree, StepSchedule,
+    Learner, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, SigmoidDegree, StepSchedule,
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
 use crate::args::TABLE_FEATURES;
-use crate::plan::{Learner, mini_batches};
+use crate::plan::mini_batches;
 
 /// Pixels along each side of an image.
 const SIDE: usize = 28;

@@ -14,6 +14,7 @@ mod compute;
 mod keys;
 mod lease;
 mod tasks;
+mod thread;
 mod worker;
 
 use std::time::Duration;

@@ -1,24 +1,18 @@
 //! Workers: they are handed jobs, compute, and tell that they are alive.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use tapetum_ckks::wire::Bundle;
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
 use super::keys::KeyCache;
 use super::lease::{self, CHECKPOINT, Claim, Lease, Made, Pulse};
 use super::tasks::Unfinished;
+use super::thread::{FileRow, Gauge, Thread};
 use super::{ClassificationRequest, TrainingRequest};
-use crate::api::objects::{self, StoredFile};
-use crate::blobs::Local;
+use crate::api::objects;
 use crate::db::stored;
 use crate::error::{Answer, Problem};
 use crate::id::Kind;
@@ -173,7 +167,7 @@ impl Worker {
                 Err(problem) => tracing::error!(job = id, %problem, "a lease could not be renewed"),
             }
             if pulse != Pulse::GoOn || stopping || started.elapsed() > longest {
-                gauge.end.store(true, Ordering::Relaxed);
+                gauge.end();
             }
         };
         let outcome =
@@ -221,21 +215,10 @@ impl Worker {
         lease: &Lease,
         gauge: &Arc<Gauge>,
     ) -> Answer<JoinHandle<Option<Answer<Made>>>> {
-        let thread = Thread {
-            app: self.app.clone(),
-            keys: self.keys.clone(),
-            lease: lease.clone(),
-            observer: Watcher {
-                app: self.app.clone(),
-                lease: lease.clone(),
-                gauge: gauge.clone(),
-                handle: Handle::current(),
-            },
-        };
+        let thread = Thread::new(&self.app, &self.keys, lease, gauge);
         let app = &self.app;
         let job = &lease.job;
-        let is_training = job.kind == Kind::TrainingJob.prefix();
-        let work: Box<dyn FnOnce(Thread) -> Answer<Made> + Send> = if is_training {
+        Ok(if job.kind == Kind::TrainingJob.prefix() {
             let request: TrainingRequest = stored(&job.request)?;
             let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
             let mut parts = Vec::new();
@@ -243,174 +226,18 @@ impl Worker {
                 parts.push(located(app, part, crate::api::PART).await?);
             }
             let checkpoint = objects::file(app, &job.id, CHECKPOINT).await?;
-            Box::new(move |thread| thread.train(request, &keys, &parts, checkpoint))
+            thread.start(move |thread| thread.train(request, &keys, &parts, checkpoint))
         } else {
             let request: ClassificationRequest = stored(&job.request)?;
             let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
             let model = located(app, &request.model, crate::api::MODEL).await?;
             let samples = located(app, &job.id, crate::api::SAMPLES).await?;
-            Box::new(move |thread| thread.classify(request, &keys, &model, &samples))
-        };
-        Ok(spawn_blocking(move || {
-            match catch_unwind(AssertUnwindSafe(|| work(thread))) {
-                Ok(made) => Some(made),
-                Err(payload) if payload.is::<Ended>() => None,
-                Err(_) => Some(Err(Problem::internal("a job", "it panicked"))),
-            }
-        }))
+            thread.start(move |thread| thread.classify(request, &keys, &model, &samples))
+        })
     }
 }
-
-/// The id of a file, and what its row says.
-type FileRow = (String, StoredFile);
 
 async fn located(app: &App, object: &str, role: &str) -> Answer<FileRow> {
     let file = objects::file(app, object, role).await?;
     file.ok_or_else(|| Problem::conflict(format!("{object} has been deleted")))
-}
-
-/// How far a computation is, for the task that watches it.
-#[derive(Debug, Default)]
-struct Gauge {
-    done: AtomicUsize,
-    total: AtomicUsize,
-    what: Mutex<&'static str>,
-    /// Whether it is to end.
-    end: AtomicBool,
-}
-
-impl Gauge {
-    fn read(&self) -> (usize, usize, &'static str) {
-        let what = *self.what.lock().unwrap_or_else(PoisonError::into_inner);
-        let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        (load(&self.done), load(&self.total), what)
-    }
-}
-
-/// Hears from a computation.
-struct Watcher {
-    app: App,
-    lease: Lease,
-    gauge: Arc<Gauge>,
-    handle: Handle,
-}
-
-impl Observer for Watcher {
-    fn progress(&mut self, done: usize, total: usize, what: &'static str) {
-        self.gauge.done.store(done, Ordering::Relaxed);
-        self.gauge.total.store(total, Ordering::Relaxed);
-        *self
-            .gauge
-            .what
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = what;
-        if self.gauge.end.load(Ordering::Relaxed) {
-            // Without the message that a panic prints.
-            resume_unwind(Box::new(Ended));
-        }
-    }
-
-    fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()> {
-        let blob = Kind::Blob.new_id()?;
-        let written = write(&self.app, &blob, state)?;
-        let kept = lease::keep(&self.app, &self.lease, &blob, &written);
-        match self.handle.block_on(kept)? {
-            Pulse::GoOn => Ok(()),
-            _ => {
-                let _ = self.app.blobs.remove(&blob);
-                resume_unwind(Box::new(Ended))
-            }
-        }
-    }
-}
-
-fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Answer<crate::blobs::Written> {
-    let written = app.blobs.create(blob, |file| bundle.write(file));
-    written.map_err(|e| Problem::internal("writing a result", e))
-}
-
-/// What a thread works with.
-struct Thread {
-    app: App,
-    keys: Arc<KeyCache>,
-    lease: Lease,
-    observer: Watcher,
-}
-
-impl Thread {
-    /// A file that the job needs. Fetched here and not before, so that the lease is renewed meanwhile.
-    fn fetch(&self, (id, file): &FileRow) -> Answer<Local> {
-        let found = self.app.blobs.local(id, file);
-        found.map_err(|e| Problem::internal("fetching a file", e))
-    }
-
-    fn train(
-        mut self,
-        request: TrainingRequest,
-        keys: &FileRow,
-        parts: &[FileRow],
-        checkpoint: Option<FileRow>,
-    ) -> Answer<Made> {
-        let mut inputs = blake3::Hasher::new();
-        inputs.update(&serde_json::to_vec(&request.recipe).unwrap_or_default());
-        for (_, file) in std::iter::once(keys).chain(parts) {
-            inputs.update(file.checksum.as_bytes());
-        }
-        let input = TrainingInput {
-            parts: parts
-                .iter()
-                .map(|part| self.fetch(part))
-                .collect::<Answer<_>>()?,
-            inputs: *inputs.finalize().as_bytes(),
-            checkpoint: checkpoint.map(|file| self.fetch(&file)).transpose()?,
-            caps: self.app.caps(),
-        };
-        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
-        let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
-        let blob = Kind::Blob.new_id()?;
-        let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
-        let details = json!(crate::api::ModelDetails {
-            training_job: self.lease.job.id.clone(),
-            data_set: request.data_set,
-            key_set: request.key_set,
-            parameter_set: request.parameter_set,
-            recipe: request.recipe,
-            samples: request.samples,
-            labels: trained.labels.to_owned(),
-            level: trained.model.level(),
-        });
-        let object = Some((Kind::Model.new_id()?, details));
-        Ok(Made {
-            blob,
-            file,
-            role: crate::api::MODEL,
-            object,
-        })
-    }
-
-    fn classify(
-        mut self,
-        request: ClassificationRequest,
-        keys: &FileRow,
-        model: &FileRow,
-        samples: &FileRow,
-    ) -> Answer<Made> {
-        let input = ClassificationInput {
-            model: self.fetch(model)?,
-            samples: self.fetch(samples)?,
-            verdicts: request.verdicts,
-            caps: self.app.caps(),
-        };
-        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
-        let blob = Kind::Blob.new_id()?;
-        let app = &self.app;
-        let keep = |bundle: Bundle<'_>| write(app, &blob, &bundle);
-        let file = compute::classify(&engine, &input, &mut self.observer, keep)?;
-        Ok(Made {
-            blob,
-            file,
-            role: crate::api::SCORES,
-            object: None,
-        })
-    }
 }

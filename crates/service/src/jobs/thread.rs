@@ -1,0 +1,206 @@
+//! The thread on which a job computes, and how it is watched from outside.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+use tapetum_ckks::wire::Bundle;
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
+use super::keys::KeyCache;
+use super::lease::{self, Lease, Made, Pulse};
+use super::{ClassificationRequest, TrainingRequest};
+use crate::api::objects::StoredFile;
+use crate::blobs::Local;
+use crate::error::{Answer, Problem};
+use crate::id::Kind;
+use crate::state::App;
+
+/// The id of a file, and what its row says.
+pub type FileRow = (String, StoredFile);
+
+/// How far a computation is, for the task that watches it.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    done: AtomicUsize,
+    total: AtomicUsize,
+    what: Mutex<&'static str>,
+    /// Whether it is to end.
+    end: AtomicBool,
+}
+
+impl Gauge {
+    /// Units that are done, of how many, and what is being done.
+    pub fn read(&self) -> (usize, usize, &'static str) {
+        let what = *self.what.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
+        (load(&self.done), load(&self.total), what)
+    }
+
+    /// Has the computation end, when it next says how far it is.
+    pub fn end(&self) {
+        self.end.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Hears from a computation.
+struct Watcher {
+    app: App,
+    lease: Lease,
+    gauge: Arc<Gauge>,
+    handle: Handle,
+}
+
+impl Observer for Watcher {
+    fn progress(&mut self, done: usize, total: usize, what: &'static str) {
+        self.gauge.done.store(done, Ordering::Relaxed);
+        self.gauge.total.store(total, Ordering::Relaxed);
+        *self
+            .gauge
+            .what
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = what;
+        if self.gauge.end.load(Ordering::Relaxed) {
+            // Without the message that a panic prints.
+            resume_unwind(Box::new(Ended));
+        }
+    }
+
+    fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()> {
+        let blob = Kind::Blob.new_id()?;
+        let written = write(&self.app, &blob, state)?;
+        let kept = lease::keep(&self.app, &self.lease, &blob, &written);
+        match self.handle.block_on(kept)? {
+            Pulse::GoOn => Ok(()),
+            _ => {
+                let _ = self.app.blobs.remove(&blob);
+                resume_unwind(Box::new(Ended))
+            }
+        }
+    }
+}
+
+fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Answer<crate::blobs::Written> {
+    let written = app.blobs.create(blob, |file| bundle.write(file));
+    written.map_err(|e| Problem::internal("writing a result", e))
+}
+
+/// What a thread works with.
+pub struct Thread {
+    app: App,
+    keys: Arc<KeyCache>,
+    lease: Lease,
+    observer: Watcher,
+}
+
+impl Thread {
+    /// For a job, whose progress `gauge` gets. To be called where the database can be reached from.
+    pub fn new(app: &App, keys: &Arc<KeyCache>, lease: &Lease, gauge: &Arc<Gauge>) -> Self {
+        Self {
+            app: app.clone(),
+            keys: keys.clone(),
+            lease: lease.clone(),
+            observer: Watcher {
+                app: app.clone(),
+                lease: lease.clone(),
+                gauge: gauge.clone(),
+                handle: Handle::current(),
+            },
+        }
+    }
+
+    /// Starts it: nothing comes of it if it was ended from outside.
+    pub fn start<W>(self, work: W) -> JoinHandle<Option<Answer<Made>>>
+    where
+        W: FnOnce(Self) -> Answer<Made> + Send + 'static,
+    {
+        spawn_blocking(
+            move || match catch_unwind(AssertUnwindSafe(|| work(self))) {
+                Ok(made) => Some(made),
+                Err(payload) if payload.is::<Ended>() => None,
+                Err(_) => Some(Err(Problem::internal("a job", "it panicked"))),
+            },
+        )
+    }
+
+    /// A file that the job needs. Fetched here and not before, so that the lease is renewed meanwhile.
+    fn fetch(&self, (id, file): &FileRow) -> Answer<Local> {
+        let found = self.app.blobs.local(id, file);
+        found.map_err(|e| Problem::internal("fetching a file", e))
+    }
+
+    /// Trains, and writes the model.
+    pub fn train(
+        mut self,
+        request: TrainingRequest,
+        keys: &FileRow,
+        parts: &[FileRow],
+        checkpoint: Option<FileRow>,
+    ) -> Answer<Made> {
+        let mut inputs = blake3::Hasher::new();
+        inputs.update(&serde_json::to_vec(&request.recipe).unwrap_or_default());
+        for (_, file) in std::iter::once(keys).chain(parts) {
+            inputs.update(file.checksum.as_bytes());
+        }
+        let input = TrainingInput {
+            parts: parts
+                .iter()
+                .map(|part| self.fetch(part))
+                .collect::<Answer<_>>()?,
+            inputs: *inputs.finalize().as_bytes(),
+            checkpoint: checkpoint.map(|file| self.fetch(&file)).transpose()?,
+            caps: self.app.caps(),
+        };
+        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
+        let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
+        let blob = Kind::Blob.new_id()?;
+        let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
+        let details = json!(crate::api::ModelDetails {
+            training_job: self.lease.job.id.clone(),
+            data_set: request.data_set,
+            key_set: request.key_set,
+            parameter_set: request.parameter_set,
+            recipe: request.recipe,
+            samples: request.samples,
+            labels: trained.labels.to_owned(),
+            level: trained.model.level(),
+        });
+        let object = Some((Kind::Model.new_id()?, details));
+        Ok(Made {
+            blob,
+            file,
+            role: crate::api::MODEL,
+            object,
+        })
+    }
+
+    /// Classifies, and writes the scores or verdicts.
+    pub fn classify(
+        mut self,
+        request: ClassificationRequest,
+        keys: &FileRow,
+        model: &FileRow,
+        samples: &FileRow,
+    ) -> Answer<Made> {
+        let input = ClassificationInput {
+            model: self.fetch(model)?,
+            samples: self.fetch(samples)?,
+            verdicts: request.verdicts,
+            caps: self.app.caps(),
+        };
+        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
+        let blob = Kind::Blob.new_id()?;
+        let app = &self.app;
+        let keep = |bundle: Bundle<'_>| write(app, &blob, &bundle);
+        let file = compute::classify(&engine, &input, &mut self.observer, keep)?;
+        Ok(Made {
+            blob,
+            file,
+            role: crate::api::SCORES,
+            object: None,
+        })
+    }
+}

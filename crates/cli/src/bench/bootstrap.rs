@@ -1,5 +1,8 @@
 //! Time, precision and memory of bootstrapping.
 
+mod estimate;
+mod parties;
+
 use std::fmt;
 use std::process::Command;
 use std::time::Instant;
@@ -10,15 +13,15 @@ use cpu_time::ProcessTime;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::kernel::Kernel;
-use tapetum_ckks::{
-    Bootstrapper, BootstrappingPlan, Ciphertext, Complex64, Decryptor, Encoder, Encryptor,
-    Evaluator, KeyGenerator, Parameters, Preset, SecretKey, SlotKind,
-};
+use tapetum_ckks::{BootstrappingPlan, Parameters, Preset, SlotKind};
 
-use super::meter::{Meter, median};
+use self::parties::{Errors, Numbers, Parties};
+use super::meter::median;
 use super::report::{machine, peak_rss};
 use crate::output::bytes;
 use crate::progress::Steps;
+
+pub use self::estimate::estimate;
 
 /// Arguments of `bench bootstrap`.
 #[derive(Debug, Args)]
@@ -160,59 +163,6 @@ fn in_own_process(args: &Bootstrap, slots: usize) -> Result<Report> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// One owner and one server.
-struct Parties {
-    encoder: Encoder,
-    encryptor: Encryptor,
-    decryptor: Decryptor,
-    evaluator: Evaluator,
-    bootstrapper: Bootstrapper,
-}
-
-impl Parties {
-    fn new(plan: &BootstrappingPlan, steps: Steps) -> Result<Self> {
-        let parameters = plan.parameters();
-        let secret = SecretKey::generate(parameters)?;
-        let key_plan = plan.keys();
-        let step = steps.begin("making keys");
-        let keys = KeyGenerator::new(&secret)?.evaluation_keys_with(&key_plan, |done| {
-            step.advance(done, key_plan.len());
-        })?;
-        step.finish();
-        let step = steps.begin("encoding the transforms");
-        let encoder = Encoder::new(parameters);
-        let bootstrapper = Bootstrapper::new(&encoder, plan)?;
-        step.finish();
-        Ok(Self {
-            encryptor: Encryptor::with_secret_key(&secret),
-            decryptor: Decryptor::new(&secret),
-            evaluator: Evaluator::with_keys(keys),
-            encoder,
-            bootstrapper,
-        })
-    }
-
-    fn encrypt(&self, values: &[Complex64]) -> Result<Ciphertext> {
-        let level = self.bootstrapper.plan().input_level();
-        let plaintext = self.encoder.encode_complex(values, level)?;
-        Ok(self.encryptor.encrypt(&plaintext)?)
-    }
-
-    fn errors(&self, found: &Ciphertext, expected: &[Complex64]) -> Result<Errors> {
-        let found = self.decryptor.decrypt(found)?;
-        let real = self.bootstrapper.plan().kind() == SlotKind::Real;
-        let mut errors = Errors::default();
-        for (found, expected) in self.encoder.decode_complex(&found).iter().zip(expected) {
-            let error = found - expected;
-            errors.add(error.re);
-            if !real {
-                errors.add(error.im);
-            }
-        }
-        Ok(errors)
-    }
-}
-
 /// The bootstrappings with one number of threads.
 struct Turn {
     pool: ThreadPool,
@@ -309,152 +259,6 @@ fn plan(args: &Bootstrap, slots: usize) -> Result<BootstrappingPlan> {
     )?)
 }
 
-/// What bootstrapping will cost.
-#[derive(Debug, Serialize)]
-pub struct Plan {
-    machine: String,
-    kernel: String,
-    plan: Vec<PlanRow>,
-}
-
-#[derive(Debug, Serialize)]
-struct PlanRow {
-    log_n: u32,
-    slots: usize,
-    log_qp: f64,
-    security_bits: u32,
-    levels_left: usize,
-    keys: usize,
-    keys_bytes: u64,
-    keys_memory_bytes: u64,
-    matrices_bytes: u64,
-    peak_bytes: u64,
-    transforms: f64,
-    products: f64,
-    streamed_bytes: f64,
-    cpu_s: f64,
-}
-
-/// Counts, and times a transform, a product and memory on this machine.
-pub fn estimate(args: &Bootstrap) -> Result<Plan> {
-    let kernel = Kernel::from_environment()?;
-    let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
-    let mut rows = Vec::new();
-    for &slots in &args.slots {
-        let plan = plan(args, slots)?;
-        let parameters = plan.parameters();
-        let cost = plan.estimate()?;
-        let [transform, product, byte] = one_thread.install(|| calibrate(parameters))?;
-        rows.push(PlanRow {
-            log_n: parameters.log_n(),
-            slots,
-            log_qp: parameters.log_qp(),
-            security_bits: parameters.security().bits(),
-            levels_left: plan.output_level() - plan.input_level(),
-            keys: plan.keys().len(),
-            keys_bytes: cost.key_file_bytes,
-            keys_memory_bytes: cost.key_bytes,
-            matrices_bytes: cost.matrix_bytes,
-            peak_bytes: cost.peak_bytes(),
-            transforms: cost.transforms,
-            products: cost.products,
-            streamed_bytes: cost.streamed_bytes,
-            cpu_s: cost.seconds(transform, product, byte),
-        });
-    }
-    Ok(Plan {
-        machine: machine(),
-        kernel: kernel.name().to_owned(),
-        plan: rows,
-    })
-}
-
-/// Numbers that no cache holds: 256 MB.
-const MANY: usize = 1 << 25;
-
-/// Seconds of a transform and of a product modulo one prime, and of a byte from memory.
-fn calibrate(parameters: &Parameters) -> Result<[f64; 3]> {
-    let meter = Meter::new(5);
-    let values = tapetum_ckks::kernel::Coefficients::example(parameters);
-    let transform = meter.time(|| values.clone(), |values| Ok(values.forward()))?;
-    let level = parameters.message_level();
-    let secret = SecretKey::generate(parameters)?;
-    let encoder = Encoder::new(parameters);
-    let plaintext = encoder.encode(&[0.5; 8], level)?;
-    let ciphertext = Encryptor::with_secret_key(&secret).encrypt(&plaintext)?;
-    let evaluator = Evaluator::new(parameters);
-    // Eight terms at a time, both halves of each.
-    let pairs = [(&ciphertext, &plaintext); 8];
-    let sum = meter.time(|| (), |()| Ok(evaluator.mul_plain_sum(&pairs)?))?;
-    let products = (2 * pairs.len() * (level + 1)) as f64;
-    let numbers = vec![1u64; MANY];
-    let read = meter.time(|| (), |()| Ok(numbers.iter().fold(0, |a, b| a ^ b)))?;
-    let byte = read.cpu_ms / 1e3 / (8 * MANY) as f64;
-    Ok([transform.cpu_ms / 1e3, sum.cpu_ms / 1e3 / products, byte])
-}
-
-/// Errors of many numbers.
-#[derive(Debug, Default)]
-struct Errors {
-    count: usize,
-    sum: f64,
-    worst: f64,
-}
-
-impl Errors {
-    fn add(&mut self, error: f64) {
-        self.count += 1;
-        self.sum += error.abs();
-        self.worst = self.worst.max(error.abs());
-    }
-
-    fn join(&mut self, other: Self) {
-        self.count += other.count;
-        self.sum += other.sum;
-        self.worst = self.worst.max(other.worst);
-    }
-
-    fn bits_mean(&self) -> f64 {
-        -(self.sum / self.count as f64).log2()
-    }
-
-    fn bits_worst(&self) -> f64 {
-        -self.worst.log2()
-    }
-}
-
-/// Numbers in [-1, 1], the same ones every time (splitmix64; Steele, Lea, Flood, 2014).
-struct Numbers(u64);
-
-impl Numbers {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        (z >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-
-    /// A vector that repeats as the plan wants it.
-    fn vector(&mut self, plan: &BootstrappingPlan) -> Vec<Complex64> {
-        let mut number = || {
-            let imaginary = match plan.kind() {
-                SlotKind::Real => 0.0,
-                SlotKind::Complex => self.next(),
-            };
-            Complex64::new(self.next(), imaginary)
-        };
-        let period: Vec<_> = (0..plan.slots()).map(|_| number()).collect();
-        let all = plan.parameters().slots();
-        period.into_iter().cycle().take(all).collect()
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}; kernel: {}\n", self.machine, self.kernel)?;
@@ -493,37 +297,6 @@ impl fmt::Display for Report {
                 f,
                 "{} slots, {} in a row: {:.2} bits mean, {:.2} worst",
                 link.slots, link.times, link.bits_mean, link.bits_worst
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
-        for row in &self.plan {
-            writeln!(
-                f,
-                "\nN = 2^{}, {} slots, log QP = {:.0}, {} bits of security, {} levels left\n  \
-                 {} keys: a file of {}, {} in memory\n  \
-                 matrices {}, at the peak about {} in all\n  \
-                 {:.0} transforms and {:.0} products of a prime, {} through memory: about {:.1} s of \
-                 one thread",
-                row.log_n,
-                row.slots,
-                row.log_qp,
-                row.security_bits,
-                row.levels_left,
-                row.keys,
-                bytes(row.keys_bytes),
-                bytes(row.keys_memory_bytes),
-                bytes(row.matrices_bytes),
-                bytes(row.peak_bytes),
-                row.transforms,
-                row.products,
-                bytes(row.streamed_bytes as u64),
-                row.cpu_s
             )?;
         }
         Ok(())

@@ -1,0 +1,150 @@
+//! Labels that the server cannot see.
+
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
+
+use super::{ClassLabels, check_classes, outputs, two_classes};
+use crate::error::{LearnError, check_equal};
+use crate::layout::Layout;
+use crate::matrix::check_vectors;
+use crate::packing;
+use crate::progress::{Counter, Listener};
+
+/// Labels under encryption: a matrix with one column for each output of the model, in blocks of
+/// the shape of the features' blocks; zero in rows without a sample.
+///
+/// Of two classes there is one column of +-1/2, of more there is one a class, of zeros and ones.
+/// With P, the number of columns rounded up to a power of two, column j of a block has the labels
+/// of class j mod P: they are repeated as often as there is room. So two classes lie replicated
+/// over all columns, and ten classes sixteen columns apart. Where a block has fewer than P columns
+/// a row of blocks takes more than one ciphertext, like a matrix of that many columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedLabels {
+    pub(super) layout: Layout,
+    classes: usize,
+    pub(super) vectors: Vec<Ciphertext>,
+}
+
+impl EncryptedLabels {
+    /// Encrypts labels for features in this layout. The level should be that of the features.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the number of labels or slots is not the layout's, there is no such
+    /// level, or encryption fails.
+    pub fn encrypt(
+        labels: &ClassLabels,
+        layout: Layout,
+        level: usize,
+        encoder: &Encoder,
+        encryptor: &Encryptor,
+        progress: &mut Listener<'_>,
+    ) -> Result<Self, LearnError> {
+        check_equal("labels", layout.rows(), labels.len())?;
+        check_equal(
+            "slots of a block",
+            encoder.parameters().slots(),
+            layout.slots(),
+        )?;
+        let targets = labels.targets();
+        let chunks = Self::ciphertexts_per_row(&layout, labels.classes());
+        let count = layout.grid_rows() * chunks;
+        let counter = Counter::new(count, progress);
+        let vectors = (0..count)
+            .into_par_iter()
+            .map(|i| {
+                let (grid_row, chunk) = (i / chunks, i % chunks);
+                let slots = packing::repeated_columns(&targets, &layout, grid_row, chunk);
+                let vector = encryptor.encrypt(&encoder.encode(&slots, level)?)?;
+                counter.add(1, "encrypting labels");
+                Ok(vector)
+            })
+            .collect::<Result<_, LearnError>>()?;
+        Ok(Self {
+            layout,
+            classes: labels.classes(),
+            vectors,
+        })
+    }
+
+    /// Labels from their ciphertexts, in the order of the rows of blocks.
+    ///
+    /// # Errors
+    /// [`LearnError`] if their number is not what the layout and the number of classes call for,
+    /// or they are not ciphertexts of degree 1 of the same parameters and level, at its canonical
+    /// scale.
+    pub fn from_vectors(
+        layout: Layout,
+        classes: usize,
+        vectors: Vec<Ciphertext>,
+    ) -> Result<Self, LearnError> {
+        check_classes(classes)?;
+        check_equal(
+            "ciphertexts of the labels",
+            layout.grid_rows() * Self::ciphertexts_per_row(&layout, classes),
+            vectors.len(),
+        )?;
+        check_vectors("a set of encrypted labels", &vectors)?;
+        let slots = vectors[0].parameters().slots();
+        check_equal("slots of a block", slots, layout.slots())?;
+        Ok(Self {
+            layout,
+            classes,
+            vectors,
+        })
+    }
+
+    /// How many ciphertexts there are for a row of blocks.
+    pub fn ciphertexts_per_row(layout: &Layout, classes: usize) -> usize {
+        outputs(classes).div_ceil(layout.block_cols())
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The layout of the features that they belong to.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The ciphertexts, [`ciphertexts_per_row`](Self::ciphertexts_per_row) for each row of blocks.
+    pub fn vectors(&self) -> &[Ciphertext] {
+        &self.vectors
+    }
+
+    /// The level of all ciphertexts.
+    pub fn level(&self) -> usize {
+        self.vectors[0].level()
+    }
+
+    /// The parameters of all ciphertexts.
+    pub fn parameters(&self) -> &Parameters {
+        self.vectors[0].parameters()
+    }
+
+    /// The column of two classes, one ciphertext for each row of blocks, brought down to `level`.
+    pub(crate) fn column_at(
+        &self,
+        evaluator: &Evaluator,
+        level: usize,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        two_classes("a column of labels", self.classes)?;
+        self.vectors_at(evaluator, level)
+    }
+
+    /// The labels of all classes, one ciphertext for each row of blocks, brought down to `level`.
+    pub(crate) fn vectors_at(
+        &self,
+        evaluator: &Evaluator,
+        level: usize,
+    ) -> Result<Vec<Ciphertext>, LearnError> {
+        check_equal(
+            "ciphertexts of labels for a row of blocks",
+            1,
+            Self::ciphertexts_per_row(&self.layout, self.classes),
+        )?;
+        let lower = |vector| evaluator.lower_to(vector, level);
+        Ok(self.vectors.iter().map(lower).collect::<Result<_, _>>()?)
+    }
+}

@@ -180,9 +180,9 @@ impl Standardizer {
         self.mean.len()
     }
 
-    /// The largest absolute value that can come out.
+    /// The largest absolute value that can come out, that of an intercept included.
     pub fn bound(&self) -> f64 {
-        self.clip * self.scale
+        self.clip.max(1.0) * self.scale
     }
 
     /// Whether features are whitened.

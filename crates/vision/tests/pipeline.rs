@@ -109,6 +109,13 @@ fn extreme_values_are_clipped_never_infinite() {
     let z = s.apply(&[-1e308, 1e308, 1.1e308, 5.0], false).unwrap();
     assert_eq!(z.values(), [-1.5, 0.0, 1.5, 0.0]);
     assert_eq!(s.bound(), 1.5);
+    // An intercept is not clipped.
+    let narrow = Standardizer::from_statistics(vec![0.0], vec![1.0], 0.125, 0.5).unwrap();
+    let z = narrow.apply(&[7.0], true).unwrap();
+    assert_eq!(
+        (z.values(), narrow.bound()),
+        ([0.0625, 0.5].as_slice(), 0.5)
+    );
     let huge = [f64::MAX, -f64::MAX];
     assert!(matches!(
         Standardizer::fit(1, &huge, &StandardizerOptions::default()),

@@ -144,7 +144,7 @@ mod tests {
         for text in [
             r#""classify-only""#,
             r#""linear-means""#,
-            r#"{"ridge":{"steps":6,"largest_eigenvalue":1.1}}"#,
+            r#"{"ridge":{"steps":6,"largest-eigenvalue":1.1}}"#,
         ] {
             let purpose: Purpose = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&purpose).unwrap(), text);

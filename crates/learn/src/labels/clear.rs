@@ -37,7 +37,7 @@ impl ClassLabels {
     /// samples may have some of them only.
     ///
     /// # Errors
-    /// [`LearnError`] without labels, for fewer than two or more than [`MAX_CLASSES`] classes, or
+    /// [`LearnError`] without labels, for fewer than two or more than [`MAX_CLASSES`](crate::MAX_CLASSES) classes, or
     /// if there is no such class.
     pub fn of_classes(labels: Vec<u8>, classes: usize) -> Result<Self, LearnError> {
         let &largest = labels.iter().max().ok_or(LearnError::Empty("labels"))?;

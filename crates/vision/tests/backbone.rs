@@ -1,105 +1,12 @@
 //! Backbones on a network small enough to be computed by hand, and on files that are damaged or hostile.
 #![cfg(feature = "onnx")]
 
+#[path = "support/onnx.rs"]
+mod onnx;
+
+use onnx::{Message, model, node, small, small_channels_last, tensor, value};
 use std::path::Path;
 use tapetum_vision::{DataSet, Error, FeatureSpec, GreyImage, Pipeline, PipelineOptions, Samples};
-
-/// Fields of a protocol buffer, just enough to write an ONNX file with.
-#[derive(Clone, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn number(mut self, field: u8, value: u64) -> Self {
-        self.0.push(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(mut self, field: u8, bytes: &[u8]) -> Self {
-        self.0.push(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn text(self, field: u8, text: &str) -> Self {
-        self.bytes(field, text.as_bytes())
-    }
-
-    fn message(self, field: u8, message: &Message) -> Self {
-        self.bytes(field, &message.0)
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-}
-
-/// The field numbers are those of onnx.proto.
-fn node(kind: &str, inputs: &[&str], output: &str) -> Message {
-    let node = inputs
-        .iter()
-        .fold(Message::default(), |node, name| node.text(1, name));
-    node.text(2, output).text(4, kind)
-}
-
-fn tensor(name: &str, dims: &[u64], values: &[f32]) -> Message {
-    let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let tensor = dims
-        .iter()
-        .fold(Message::default(), |t, &dim| t.number(1, dim));
-    tensor.number(2, 1).text(8, name).bytes(9, &raw)
-}
-
-fn value(name: &str, dims: &[u64]) -> Message {
-    let shape = dims.iter().fold(Message::default(), |shape, &dim| {
-        shape.message(1, &Message::default().number(1, dim))
-    });
-    let kind = Message::default().number(1, 1).message(2, &shape);
-    Message::default()
-        .text(1, name)
-        .message(2, &Message::default().message(1, &kind))
-}
-
-fn model(nodes: &[Message], tensors: &[Message], input: &Message, output: &Message) -> Vec<u8> {
-    let graph = nodes
-        .iter()
-        .fold(Message::default(), |graph, node| graph.message(1, node));
-    let graph = tensors
-        .iter()
-        .fold(graph.text(2, "net"), |graph, t| graph.message(5, t));
-    let graph = graph.message(11, input).message(12, output);
-    let opset = Message::default().number(2, 13);
-    Message::default()
-        .number(1, 8)
-        .message(7, &graph)
-        .message(8, &opset)
-        .0
-}
-
-/// red - blue and green - 1/2, what is negative cut off, the mean over all pixels; then a classifier.
-fn small() -> Vec<u8> {
-    model(
-        &[
-            node("Conv", &["image", "w", "b"], "c"),
-            node("Relu", &["c"], "r"),
-            node("GlobalAveragePool", &["r"], "p"),
-            node("Flatten", &["p"], "features"),
-            node("Gemm", &["features", "v"], "logits"),
-        ],
-        &[
-            tensor("w", &[2, 3, 1, 1], &[1.0, 0.0, -1.0, 0.0, 1.0, 0.0]),
-            tensor("b", &[2], &[0.0, -0.5]),
-            tensor("v", &[2, 3], &[1.0; 6]),
-        ],
-        &value("image", &[1, 3, 2, 2]),
-        &value("logits", &[1, 3]),
-    )
-}
 
 fn images() -> DataSet {
     let colours = [[255, 255, 51], [102, 204, 0]];
@@ -113,13 +20,30 @@ fn images() -> DataSet {
 }
 
 fn pipeline(path: &Path, rest: &str) -> Result<Pipeline, Error> {
-    let spec: FeatureSpec = format!("onnx:{}{rest}", path.display()).parse()?;
+    fit(&format!("onnx:{}{rest}", path.display()))
+}
+
+fn fit(spec: &str) -> Result<Pipeline, Error> {
     let options = PipelineOptions {
         unit_spectrum: false,
         intercept: false,
         ..PipelineOptions::default()
     };
-    Pipeline::fit(spec, &images(), options)
+    Pipeline::fit(spec.parse()?, &images(), options)
+}
+
+/// The features of both images are these, before standardising.
+fn check(spec: &str, features: [[f64; 2]; 2]) {
+    let pipeline = fit(spec).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&pipeline.to_json().unwrap()).unwrap();
+    for column in 0..2 {
+        let mean = (features[0][column] + features[1][column]) / 2.0;
+        let found = json["standardizer"]["mean"][column].as_f64().unwrap();
+        assert!((found - mean).abs() < 1e-6, "{spec}: {found}, not {mean}");
+    }
+    let matrix = pipeline.apply(images().samples()).unwrap();
+    assert_eq!((matrix.rows(), matrix.cols()), (2, 2));
+    assert!(matrix.values().iter().all(|v| (v.abs() - 1.0).abs() < 1e-4));
 }
 
 #[test]
@@ -127,7 +51,6 @@ fn features_are_those_of_the_layer_by_hand() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("net.onnx");
     std::fs::write(&path, small()).unwrap();
-    // Of both images, before standardising.
     for (rest, features) in [
         ("?unit", [[0.8, 0.5], [0.4, 0.3]]),
         (":features?unit", [[0.8, 0.5], [0.4, 0.3]]),
@@ -135,17 +58,19 @@ fn features_are_those_of_the_layer_by_hand() {
         (":r?unit", [[0.8, 0.5], [0.4, 0.3]]),
         ("?signed", [[1.6, 0.5], [0.8, 0.1]]),
     ] {
-        let pipeline = pipeline(&path, rest).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&pipeline.to_json().unwrap()).unwrap();
-        for column in 0..2 {
-            let mean = (features[0][column] + features[1][column]) / 2.0;
-            let found = json["standardizer"]["mean"][column].as_f64().unwrap();
-            assert!((found - mean).abs() < 1e-6, "{rest}: {found}, not {mean}");
-        }
-        let matrix = pipeline.apply(images().samples()).unwrap();
-        assert_eq!((matrix.rows(), matrix.cols()), (2, 2));
-        assert!(matrix.values().iter().all(|v| (v.abs() - 1.0).abs() < 1e-4));
+        check(&format!("onnx:{}{rest}", path.display()), features);
     }
+    std::fs::write(&path, small_channels_last()).unwrap();
+    let spec = format!("onnx:{}?unit", path.display());
+    check(&spec, [[0.8, 0.5], [0.4, 0.3]]);
+}
+
+/// The same network, as `a_network_for_tensorflow_lite` in `src/backbone/network.rs` has written it.
+#[test]
+fn tensorflow_lite_gives_the_same_features() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/small.tflite");
+    let spec = format!("tflite:{}?unit", path.display());
+    check(&spec, [[0.8, 0.5], [0.4, 0.3]]);
 }
 
 #[test]
@@ -187,6 +112,9 @@ fn what_is_no_backbone_is_refused() {
     let head = node("Conv", &["c", "w"], "logits");
     let huge = tensor("w", &[1 << 40, 1 << 40], &[1.0; 6]);
     let empty = tensor("w", &[2, 3, 1000, 1000], &[]);
+    let long = vec![1.0; 1 << 19];
+    let row = tensor("row", &[1, 1, 1, 1 << 19], &long);
+    let column = tensor("column", &[1, 1, 1 << 19, 1], &long);
     let elsewhere = Message(w.0.clone()).number(14, 1);
     let loops = [
         node("Add", &["y", "image"], "x"),
@@ -209,7 +137,12 @@ fn what_is_no_backbone_is_refused() {
             "another file",
         ),
         (
-            model(&[head.clone()], std::slice::from_ref(&w), &image, &out),
+            model(
+                std::slice::from_ref(&head),
+                std::slice::from_ref(&w),
+                &image,
+                &out,
+            ),
             "name a layer",
         ),
         (
@@ -233,6 +166,20 @@ fn what_is_no_backbone_is_refused() {
                 &out,
             ),
             "before it is needed",
+        ),
+        // 4 MB in the file, and 1 TB of memory.
+        (
+            model(
+                &[
+                    node("Add", &["row", "column"], "matrix"),
+                    node("Mul", &["image", "matrix"], "c"),
+                    head.clone(),
+                ],
+                &[w.clone(), row, column],
+                &image,
+                &out,
+            ),
+            "too much of constants",
         ),
         (
             model(

@@ -4,6 +4,7 @@
 //! classifiers are made of, only what the features depend on, no data outside the file, no tensor larger than is
 //! sensible.
 
+use super::constants;
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::pb::{tensor_shape_proto::dimension, type_proto};
@@ -126,6 +127,7 @@ pub(super) fn cut(
         ..ValueInfoProto::default()
     }];
     check(&graph)?;
+    constants::check(&graph)?;
     let input = input(&graph)?;
     model.graph = Some(graph);
     model.functions.clear();

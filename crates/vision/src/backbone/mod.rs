@@ -5,6 +5,8 @@
 
 mod cache;
 #[cfg(feature = "onnx")]
+mod constants;
+#[cfg(feature = "onnx")]
 mod graph;
 #[cfg(feature = "onnx")]
 mod network;

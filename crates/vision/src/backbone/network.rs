@@ -136,6 +136,8 @@ fn from_tflite(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input),
         framework.model_for_proto_model(&proto)
     };
     let mut model = typed().map_err(|e| format!("it is no TensorFlow Lite file: {e:#}"))?;
+    // Before anything is computed from constants, as simplifying does.
+    check_sizes(&model).map_err(|e| format!("{e:#}"))?;
     let node = match layer {
         Some(name) => model.nodes().iter().find(|node| node.name == name),
         None => {
@@ -182,15 +184,7 @@ fn from_tflite(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input),
 
 fn prepare(model: TypedModel, input: Input, scale: Scale) -> TractResult<Network> {
     let element = model.input_fact(0)?.datum_type;
-    for node in model.nodes() {
-        for output in &node.outputs {
-            let shape = output.fact.shape.as_concrete();
-            let size = shape.and_then(|s| s.iter().try_fold(1usize, |n, &d| n.checked_mul(d)));
-            if size.is_none_or(|size| size > MAX_TENSOR) {
-                return Err(anyhow!("its layer {} is open or too large", node.name));
-            }
-        }
-    }
+    check_sizes(&model)?;
     let shape = model
         .output_fact(0)?
         .shape
@@ -216,6 +210,20 @@ fn prepare(model: TypedModel, input: Input, scale: Scale) -> TractResult<Network
     })
 }
 
+/// Refuses a network with a tensor that is too large, or whose size depends on what it is given.
+fn check_sizes(model: &TypedModel) -> TractResult<()> {
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let shape = output.fact.shape.as_concrete();
+            let size = shape.and_then(|s| s.iter().try_fold(1usize, |n, &d| n.checked_mul(d)));
+            if size.is_none_or(|size| size > MAX_TENSOR) {
+                return Err(anyhow!("its layer {} is open or too large", node.name));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Keeps the runtime from opening files that a model names.
 struct NoOtherFiles;
 
@@ -228,5 +236,39 @@ impl ModelDataResolver for NoOtherFiles {
         _: Option<usize>,
     ) -> TractResult<()> {
         Err(anyhow!("its data lie in another file"))
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/support/onnx.rs"]
+mod files;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For the tests of files. Every writer writes what every reader reads, so once is enough.
+    #[test]
+    #[ignore = "writes a file"]
+    fn a_network_for_tensorflow_lite() {
+        let (model, _) = from_onnx(&files::small_channels_last(), Some("logits")).unwrap();
+        let mut bytes = Vec::new();
+        tract_tflite::tflite().write(&model, &mut bytes).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/small.tflite");
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn images_are_taken_with_channels_first_and_last() {
+        let [first, last] = [files::small(), files::small_channels_last()]
+            .map(|bytes| from_onnx(&bytes, None).unwrap().1);
+        assert!(!first.channels_last && last.channels_last);
+        assert_eq!(
+            Input {
+                channels_last: false,
+                ..last
+            },
+            first
+        );
     }
 }

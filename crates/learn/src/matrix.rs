@@ -65,9 +65,7 @@ impl EncryptedMatrix {
     /// ciphertexts of degree 1 of the same parameters and level, at its canonical scale.
     pub fn from_blocks(layout: Layout, blocks: Vec<Ciphertext>) -> Result<Self, LearnError> {
         check_equal("blocks of the matrix", layout.blocks(), blocks.len())?;
-        check_vectors("an encrypted matrix", &blocks)?;
-        let slots = blocks[0].parameters().slots();
-        check_equal("slots of a block", slots, layout.slots())?;
+        check_blocks("an encrypted matrix", &blocks, &layout)?;
         Ok(Self::of(layout, blocks))
     }
 
@@ -186,4 +184,15 @@ pub(crate) fn check_vectors(what: &'static str, vectors: &[Ciphertext]) -> Resul
         }
     }
     Ok(())
+}
+
+/// The same for ciphertexts that lie in blocks of a layout.
+pub(crate) fn check_blocks(
+    what: &'static str,
+    blocks: &[Ciphertext],
+    layout: &Layout,
+) -> Result<(), LearnError> {
+    check_vectors(what, blocks)?;
+    let slots = blocks[0].parameters().slots();
+    check_equal("slots of a block", slots, layout.slots())
 }

@@ -6,7 +6,7 @@ use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Evaluator, Parameters};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
-use crate::matrix::check_vectors;
+use crate::matrix::check_blocks;
 
 /// Imaginary parts of scores are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;
@@ -71,9 +71,7 @@ impl EncryptedScores {
         let columns = layout.grid_rows() * period(classes);
         let expected = columns.div_ceil(layout.block_cols());
         check_equal("ciphertexts of scores", expected, ciphertexts.len())?;
-        check_vectors("a set of encrypted scores", &ciphertexts)?;
-        let slots = ciphertexts[0].parameters().slots();
-        check_equal("slots of a block", slots, layout.slots())?;
+        check_blocks("a set of encrypted scores", &ciphertexts, &layout)?;
         Ok(Self {
             layout,
             classes,

@@ -6,7 +6,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
 use super::{ClassLabels, check_classes, outputs, two_classes};
 use crate::error::{LearnError, check_equal};
 use crate::layout::Layout;
-use crate::matrix::check_vectors;
+use crate::matrix::check_blocks;
 use crate::packing;
 use crate::progress::{Counter, Listener};
 
@@ -83,9 +83,7 @@ impl EncryptedLabels {
             layout.grid_rows() * Self::ciphertexts_per_row(&layout, classes),
             vectors.len(),
         )?;
-        check_vectors("a set of encrypted labels", &vectors)?;
-        let slots = vectors[0].parameters().slots();
-        check_equal("slots of a block", slots, layout.slots())?;
+        check_blocks("a set of encrypted labels", &vectors, &layout)?;
         Ok(Self {
             layout,
             classes,

@@ -87,10 +87,10 @@ impl Recipe {
         recipe.fitted(rows)
     }
 
-    /// The same for verdicts that leave the server, and no scores. Training is not in mini-batches.
+    /// The same for verdicts that leave the server, and no scores.
     ///
     /// # Errors
-    /// As [`planned`](Self::planned).
+    /// As [`planned`](Self::planned), and [`LearnError::Malformed`] for training in mini-batches.
     pub fn with_verdicts(
         self,
         rows: usize,
@@ -311,6 +311,13 @@ impl Recipe {
         self.learner.check_classes(self.classes)?;
         if self.verdicts.is_some() {
             two_classes("a verdict under encryption", self.classes)?;
+            // The levels of mini-batches end with the weights.
+            if self.learner.descent()?.is_some() {
+                return Err(LearnError::Malformed {
+                    what: "the recipe",
+                    reason: "verdicts under encryption are not offered for training in mini-batches",
+                });
+            }
         }
         let (layout, classes) = (self.batch_layout(parameters)?, self.classes);
         let task = self.task();
@@ -364,6 +371,25 @@ mod tests {
         let (one, two, many) = (planned(1), planned(2), planned(40));
         assert!(one.0 < two.0 && two.1 <= 16);
         assert_eq!((one.2, two.2, many.2), (false, false, true));
+    }
+
+    #[test]
+    fn mini_batches_give_no_verdicts() {
+        let config = LogisticRegressionConfig {
+            iterations: 1,
+            batches: Some(MiniBatches::default()),
+            ..LogisticRegressionConfig::default()
+        };
+        let (recipe, parameters) =
+            Recipe::planned(Learner::Logistic(config), 20, 2, 10_000).unwrap();
+        let verdict = Verdict::new(4.0, tapetum_ckks::Precision::new(5).unwrap()).unwrap();
+        let with = Recipe {
+            verdicts: Some(verdict),
+            ..recipe.clone()
+        };
+        let error = with.check(&parameters).unwrap_err().to_string();
+        assert!(error.contains("mini-batches"), "{error}");
+        assert!(recipe.with_verdicts(10_000, verdict).is_err());
     }
 
     #[test]

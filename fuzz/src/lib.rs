@@ -9,6 +9,8 @@ mod copies;
 mod draft;
 mod files;
 mod learning;
+#[cfg(feature = "networks")]
+mod network;
 mod request;
 mod seeds;
 mod settings;
@@ -19,6 +21,8 @@ pub use checkpoint::checkpoint;
 pub use copies::backup;
 pub use files::command;
 pub use learning::{bundle, part, recipe};
+#[cfg(feature = "networks")]
+pub use network::network;
 pub use request::{answer, request};
 pub use settings::settings;
 pub use vision::{array, features, idx, image, table};
@@ -51,7 +55,7 @@ const fn target(
 }
 
 /// All targets.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: &[Target] = &[
     target("answer", answer, seeds::answers, 30_000),
     target("array", array, seeds::arrays, 5_000),
     target("backup", backup, seeds::backups, 300),
@@ -69,6 +73,8 @@ pub const TARGETS: [Target; 18] = [
     target("idx", idx, seeds::idx, 5_000),
     target("image", image, seeds::images, 3_000),
     target("key", key, seeds::keys, 2_000),
+    #[cfg(feature = "networks")]
+    target("network", network, seeds::networks, 500),
     target("object", object, seeds::objects, 1_500),
     target("part", part, seeds::parts, 500),
     target("recipe", recipe, seeds::recipes, 20_000),

@@ -1,6 +1,10 @@
 //! What fuzzing begins with: the known-answer files, the files that must be refused, and small examples of
 //! everything else.
 
+#[cfg(feature = "networks")]
+#[path = "../../crates/vision/tests/support/onnx.rs"]
+mod onnx;
+
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -165,6 +169,12 @@ pub fn features() -> Vec<Vec<u8>> {
         r#"{"version":1,"spec":"table","side":28,"intercept":true,"class_names":["a","b"],"standardizer":{"mean":[0.0],"std":[1.0]}}"#,
         r#"{"version":1,"spec":"dct:1","side":28,"intercept":false,"class_names":["a","b"],"standardizer":{"mean":[0.0],"std":[1.0]}}"#,
     ])
+}
+
+#[cfg(feature = "networks")]
+pub fn networks() -> Vec<Vec<u8>> {
+    let tflite = include_bytes!("../../crates/vision/tests/support/small.tflite");
+    vec![onnx::small(), onnx::small_channels_last(), tflite.to_vec()]
 }
 
 pub fn images() -> Vec<Vec<u8>> {

@@ -4,8 +4,8 @@
 #[path = "support/onnx.rs"]
 mod onnx;
 
-use onnx::{Message, model, node, small, small_channels_last, tensor, value};
-use std::path::Path;
+use onnx::{Message, model, node, small, small_channels_last, tensor, transpose, value};
+use std::path::{Path, PathBuf};
 use tapetum_vision::{DataSet, Error, FeatureSpec, GreyImage, Pipeline, PipelineOptions, Samples};
 
 fn images() -> DataSet {
@@ -65,11 +65,14 @@ fn features_are_those_of_the_layer_by_hand() {
     check(&spec, [[0.8, 0.5], [0.4, 0.3]]);
 }
 
+fn small_tflite() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/small.tflite")
+}
+
 /// The same network, as `a_network_for_tensorflow_lite` in `src/backbone/network.rs` has written it.
 #[test]
 fn tensorflow_lite_gives_the_same_features() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/small.tflite");
-    let spec = format!("tflite:{}?unit", path.display());
+    let spec = format!("tflite:{}?unit", small_tflite().display());
     check(&spec, [[0.8, 0.5], [0.4, 0.3]]);
 }
 
@@ -212,23 +215,61 @@ fn what_is_no_backbone_is_refused() {
     assert!(spec.parse::<FeatureSpec>().unwrap().pinned().is_err());
 }
 
+/// The runtime would look for the end of a circle for ever, and remember where it has been.
+#[test]
+fn transpositions_permute() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net");
+    let refusal = |format: &str, bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let error = fit(&format!("{format}:{}", path.display())).unwrap_err();
+        assert!(matches!(error, Error::Backbone { .. }), "{error}");
+        error.to_string()
+    };
+
+    let w = tensor("w", &[2, 3, 1, 1], &[1.0; 6]);
+    let nodes = [
+        transpose("image", &[2, 3, 1, 2], "t"),
+        node("Conv", &["t", "w"], "logits"),
+    ];
+    let ends = (
+        value("image", &[1, 3, 3, 3]),
+        value("logits", &[1, 2, 3, 3]),
+    );
+    let error = refusal("onnx", &model(&nodes, &[w], &ends.0, &ends.1));
+    assert!(error.contains("permutation"), "{error}");
+
+    let mut bytes = std::fs::read(small_tflite()).unwrap();
+    let axes: Vec<u8> = [0, 3, 1, 2]
+        .into_iter()
+        .flat_map(i32::to_le_bytes)
+        .collect();
+    let at = bytes.windows(axes.len()).position(|window| window == axes);
+    bytes[at.expect("a transposition")] = 2;
+    let error = refusal("tflite", &bytes);
+    assert!(error.contains("TRANSPOSE has absurd settings"), "{error}");
+}
+
 #[test]
 fn damaged_files_never_panic() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("net.onnx");
-    let whole = small();
-    let read = |bytes: &[u8]| {
-        std::fs::write(&path, bytes).unwrap();
-        let spec: FeatureSpec = format!("onnx:{}", path.display()).parse().unwrap();
-        let _ = spec.pinned();
-    };
-    for length in (0..whole.len()).step_by(7) {
-        read(&whole[..length]);
-    }
-    for i in 0..whole.len() {
-        for flip in [0x01, 0x80] {
+    let path = dir.path().join("net");
+    let files = [
+        ("onnx", small()),
+        ("tflite", std::fs::read(small_tflite()).unwrap()),
+    ];
+    for (format, whole) in files {
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let spec: FeatureSpec = format!("{format}:{}", path.display()).parse().unwrap();
+            let _ = spec.pinned();
+        };
+        for length in (0..whole.len()).step_by(7) {
+            read(&whole[..length]);
+        }
+        for i in 0..whole.len() {
             let mut bytes = whole.clone();
-            bytes[i] ^= flip;
+            bytes[i] ^= 1 << (i % 8);
             read(&bytes);
         }
     }

@@ -10,9 +10,9 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 use tract_onnx::pb::{tensor_shape_proto::dimension, type_proto};
 
 /// Nodes of a graph.
-const MAX_NODES: usize = 20_000;
+pub(super) const MAX_NODES: usize = 20_000;
 /// Numbers in a tensor of the file.
-const MAX_TENSOR: i64 = 1 << 27;
+pub(super) const MAX_TENSOR: i64 = 1 << 27;
 /// Pixels along each side of the network's input.
 pub(super) const MAX_SIDE: i64 = 1024;
 /// The side of an input that leaves it open; the custom of ImageNet classifiers.
@@ -251,6 +251,10 @@ fn check_node(node: &NodeProto) -> Result<(), String> {
         }
         let tensors = attribute.t.iter().chain(&attribute.tensors);
         tensors.into_iter().try_for_each(check_tensor)?;
+        let permutes = node.op_type == "Transpose" && attribute.name == "perm";
+        if permutes && !is_permutation(&attribute.ints) {
+            return Err("a layer of type Transpose has no permutation".to_owned());
+        }
         // Paddings, strides, shapes: small numbers, or memory would run out.
         if attribute.ints.iter().any(|i| i.unsigned_abs() > 1 << 24) {
             return Err(format!(
@@ -341,4 +345,24 @@ fn input(graph: &GraphProto) -> Result<Input, String> {
 
 fn short(name: &str) -> String {
     name.chars().take(60).collect()
+}
+
+/// Whether these are 0, 1, 2 and so on in some order. The runtime looks for the end of a circle that has none.
+pub(super) fn is_permutation(axes: &[i64]) -> bool {
+    (0..axes.len() as i64).all(|axis| axes.contains(&axis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permutations_have_each_axis_once() {
+        for good in [vec![], vec![0], vec![1, 0], vec![0, 3, 1, 2]] {
+            assert!(is_permutation(&good), "{good:?}");
+        }
+        for bad in [vec![1], vec![0, 0], vec![1, 2, 3, 1], vec![-1, 0]] {
+            assert!(!is_permutation(&bad), "{bad:?}");
+        }
+    }
 }

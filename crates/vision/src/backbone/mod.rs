@@ -9,6 +9,8 @@ mod constants;
 #[cfg(feature = "onnx")]
 mod graph;
 #[cfg(feature = "onnx")]
+mod lite;
+#[cfg(feature = "onnx")]
 mod network;
 #[cfg(not(feature = "onnx"))]
 #[path = "absent.rs"]

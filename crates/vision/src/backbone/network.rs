@@ -1,6 +1,7 @@
 //! A network that runs.
 
 use super::graph::{self, Input};
+use super::lite;
 use super::{Format, Scale};
 use crate::GreyImage;
 use crate::features::resample;
@@ -131,11 +132,13 @@ fn from_onnx(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input), S
 /// Of TensorFlow Lite the runtime knows the layers of image classifiers only, and checks the file's structure first.
 fn from_tflite(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input), String> {
     let framework = tract_tflite::tflite();
-    let typed = || {
-        let proto = framework.proto_model_for_read(&mut &bytes[..])?;
-        framework.model_for_proto_model(&proto)
-    };
-    let mut model = typed().map_err(|e| format!("it is no TensorFlow Lite file: {e:#}"))?;
+    let proto = framework
+        .proto_model_for_read(&mut &bytes[..])
+        .map_err(|e| format!("it is no TensorFlow Lite file: {e:#}"))?;
+    lite::check(&proto.root())?;
+    let mut model = framework
+        .model_for_proto_model(&proto)
+        .map_err(|e| format!("{e:#}"))?;
     // Before anything is computed from constants, as simplifying does.
     check_sizes(&model).map_err(|e| format!("{e:#}"))?;
     let node = match layer {

@@ -43,6 +43,14 @@ pub fn node(kind: &str, inputs: &[&str], output: &str) -> Message {
     node.text(2, output).text(4, kind)
 }
 
+pub fn transpose(input: &str, axes: &[u64], output: &str) -> Message {
+    let order = axes.iter().fold(
+        Message::default().text(1, "perm").number(20, 7),
+        |order, &axis| order.number(8, axis),
+    );
+    node("Transpose", &[input], output).message(5, &order)
+}
+
 pub fn tensor(name: &str, dims: &[u64], values: &[f32]) -> Message {
     let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let tensor = dims
@@ -84,11 +92,7 @@ pub fn small() -> Vec<u8> {
 
 /// The same for images whose channels come last.
 pub fn small_channels_last() -> Vec<u8> {
-    let order = [0, 3, 1, 2].iter().fold(
-        Message::default().text(1, "perm").number(20, 7),
-        |order, &axis| order.number(8, axis),
-    );
-    let turn = node("Transpose", &["image"], "turned").message(5, &order);
+    let turn = transpose("image", &[0, 3, 1, 2], "turned");
     behind(&[turn], "turned", &[1, 2, 2, 3])
 }
 

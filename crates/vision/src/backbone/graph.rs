@@ -13,6 +13,8 @@ use tract_onnx::pb::{tensor_shape_proto::dimension, type_proto};
 pub(super) const MAX_NODES: usize = 20_000;
 /// Numbers in a tensor of the file.
 pub(super) const MAX_TENSOR: i64 = 1 << 27;
+/// Dimensions of a tensor.
+pub(super) const MAX_RANK: usize = 6;
 /// Pixels along each side of the network's input.
 pub(super) const MAX_SIDE: i64 = 1024;
 /// The side of an input that leaves it open; the custom of ImageNet classifiers.
@@ -273,10 +275,7 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), String> {
             "its tensor {name:?} lies in another file: convert it to one file"
         ));
     }
-    let size = tensor.dims.iter().try_fold(1i64, |size, &dim| {
-        let size = size.checked_mul(dim).filter(|_| dim >= 0)?;
-        (size <= MAX_TENSOR).then_some(size)
-    });
+    let size = size_of(tensor.dims.iter().copied());
     let size = size.ok_or_else(|| format!("its tensor {name:?} has an absurd shape"))?;
     // Each number takes some bits at least of what the file holds.
     let held = [
@@ -347,9 +346,18 @@ fn short(name: &str) -> String {
     name.chars().take(60).collect()
 }
 
-/// Whether these are 0, 1, 2 and so on in some order. The runtime looks for the end of a circle that has none.
+/// The numbers in a tensor of this shape, if that is sensible.
+pub(super) fn size_of(mut dims: impl Iterator<Item = i64>) -> Option<i64> {
+    dims.try_fold(1i64, |size, dim| {
+        let size = size.checked_mul(dim).filter(|_| dim >= 0)?;
+        (size <= MAX_TENSOR).then_some(size)
+    })
+}
+
+/// Whether these are 0, 1, 2 and so on in some order, as few as dimensions are. The runtime looks for the end of a
+/// circle that has none.
 pub(super) fn is_permutation(axes: &[i64]) -> bool {
-    (0..axes.len() as i64).all(|axis| axes.contains(&axis))
+    axes.len() <= MAX_RANK && (0..axes.len() as i64).all(|axis| axes.contains(&axis))
 }
 
 #[cfg(test)]
@@ -361,7 +369,13 @@ mod tests {
         for good in [vec![], vec![0], vec![1, 0], vec![0, 3, 1, 2]] {
             assert!(is_permutation(&good), "{good:?}");
         }
-        for bad in [vec![1], vec![0, 0], vec![1, 2, 3, 1], vec![-1, 0]] {
+        for bad in [
+            vec![1],
+            vec![0, 0],
+            vec![1, 2, 3, 1],
+            vec![-1, 0],
+            (0..7).collect(),
+        ] {
             assert!(!is_permutation(&bad), "{bad:?}");
         }
     }

@@ -4,12 +4,9 @@
 //! permutations out of tensors and computes whatever depends on constants alone. So only layers that image classifiers
 //! are made of get to it, each with something of the image in it, with settings that lie in the file and make sense.
 
-use super::graph::{MAX_NODES, MAX_SIDE, MAX_TENSOR, is_permutation};
+use super::graph::{MAX_NODES, MAX_RANK, MAX_SIDE, MAX_TENSOR, is_permutation, size_of};
 use std::collections::HashSet;
 use tract_tflite::tflite::{BuiltinOperator, Model, Operator, SubGraph, Tensor};
-
-/// Dimensions of a tensor.
-const MAX_RANK: usize = 6;
 
 /// Layers that the graph may have: none makes shapes out of data or runs another graph.
 const LAYERS: [BuiltinOperator; 36] = [
@@ -121,10 +118,7 @@ impl<'a> File<'a> {
     fn check_tensors(&self) -> Result<(), String> {
         for tensor in self.graph.tensors().ok_or("it holds no tensors")? {
             let dims: Vec<i32> = tensor.shape().into_iter().flatten().collect();
-            let size = dims.iter().try_fold(1i64, |size, &dim| {
-                let size = size.checked_mul(dim.into()).filter(|_| dim >= 0)?;
-                (size <= MAX_TENSOR).then_some(size)
-            });
+            let size = size_of(dims.iter().map(|&dim| dim.into()));
             let size = size.filter(|_| dims.len() <= MAX_RANK);
             let size = size.ok_or("a tensor has an absurd shape")?;
             if self

@@ -5,7 +5,7 @@ A second implementation of the formats, so that the page is known to be complete
 primes from the literal, compares digests and checksums, decrypts the ciphertexts with the secret
 key, and checks the equation of every key. It is slow, and nothing of it is for real keys.
 
-Needs Python 3.8 and nothing else. Usage: python3 tests/vectors/check.py (about 10 seconds)
+Needs Python 3.8 and nothing else. Usage: python3 tests/vectors/check.py (about 20 seconds)
 """
 
 import cmath
@@ -132,8 +132,13 @@ def is_prime(n):
     return True
 
 
+EVAL_MOD_LEVELS = 8
+
+
 class Parameters:
-    def __init__(self, log_n, q_bits, p_bits, log_scale):
+    """`raised` is None, or levels of SlotsToCoeffs, bits of CoeffsToSlots, of EvalMod, of the ratio."""
+
+    def __init__(self, log_n, q_bits, p_bits, log_scale, raised):
         self.log_n, self.n = log_n, 1 << log_n
         taken, nominal = [], 2.0**log_scale
 
@@ -158,7 +163,14 @@ class Parameters:
         q.append(take(2.0 ** q_bits[0], q_bits[0]))
         self.q = q[::-1]
         self.p = [take(2.0**bits, bits) for bits in p_bits]
+        self.message_level = len(self.q) - 1
+        if raised:
+            stc_levels, cts_bits, eval_mod_bits, log_ratio = raised
+            for bits in [eval_mod_bits] * EVAL_MOD_LEVELS + cts_bits:
+                self.q.append(take(2.0**bits, bits))
         words = [log_n, log_scale, 0, len(self.q), *self.q, len(self.p), *self.p]
+        if raised:
+            words += [stc_levels, len(cts_bits), log_ratio]
         packed = struct.pack(f"<{len(words)}Q", *words)
         self.digest = blake3_derive_key(b"tapetum ckks parameters v1", packed)
 
@@ -238,14 +250,19 @@ class Bytes:
         log_n = self.varint()
         q_bits = [self.varint() for _ in range(self.varint())]
         p_bits = [self.varint() for _ in range(self.varint())]
-        log_scale, secret = self.varint(), self.varint()
-        assert secret == 0
-        return Parameters(log_n, q_bits, p_bits, log_scale)
+        log_scale, kind, raised = self.varint(), self.varint(), None
+        assert kind in (0, 1)
+        if kind == 1:
+            stc_levels = self.varint()
+            cts_bits = [self.varint() for _ in range(self.varint())]
+            raised = stc_levels, cts_bits, self.varint(), self.varint()
+        return Parameters(log_n, q_bits, p_bits, log_scale, raised)
 
     def limb(self, n, p):
-        bits = p.bit_length()
-        packed = self.number(n * bits // 8)
-        values = [packed >> (bits * i) & ((1 << bits) - 1) for i in range(n)]
+        bits, values = p.bit_length(), []
+        for _ in range(n // 8):
+            eight = self.number(bits)
+            values += [eight >> (bits * i) & ((1 << bits) - 1) for i in range(8)]
         assert all(x < p for x in values), "a residue is not below its prime"
         return values
 
@@ -272,150 +289,334 @@ def centred(values, p):
     return [x - p if x > p // 2 else x for x in values]
 
 
-def main():
-    digest, header, payload = read("secret-key", 2)
-    parameters = header.literal()
-    header.end()
-    n, q, special = parameters.n, parameters.q, parameters.p
-    assert parameters.digest == digest
-    secret = []
-    for byte in payload.take(n // 4):
-        secret += [(byte >> shift & 3) - 1 for shift in (0, 2, 4, 6)]
-    payload.end()
-    assert set(secret) == {-1, 0, 1}
-    rings = {p: Ring(parameters.log_n, p) for p in q + special}
-    s = {p: rings[p].evaluate(secret) for p in rings}
-    print("secret key: digest and checksum hold, the primes are", *q, "|", *special)
+class Secret:
+    """A secret key, and what only its owner can check."""
 
-    def small(values, p, bound):
-        return all(abs(x) <= bound for x in centred(rings[p].interpolate(values), p))
+    def __init__(self, name):
+        self.digest, header, payload = read(name, 2)
+        parameters = header.literal()
+        header.end()
+        assert parameters.digest == self.digest
+        self.n, self.q, self.special = parameters.n, parameters.q, parameters.p
+        self.coefficients = []
+        for byte in payload.take(self.n // 4):
+            self.coefficients += [(byte >> shift & 3) - 1 for shift in (0, 2, 4, 6)]
+        payload.end()
+        assert set(self.coefficients) == {-1, 0, 1}
+        self.rings = {p: Ring(parameters.log_n, p) for p in self.q + self.special}
+        self.s = self.evaluate(self.coefficients)
+        print(f"{name}: digest and checksum hold, the primes are", *self.q, "|", *self.special)
 
-    _, header, payload = read("public-key", 3)
-    assert header.literal().digest == digest
-    b, seed = payload.poly(n, q), payload.take(32)
-    payload.end()
-    for p, limb in zip(q, b):
-        a = uniform(seed, n, p)
-        assert small([(x + y * z) % p for x, y, z in zip(limb, a, s[p])], p, 28)
-    print("public key: b + a s is small")
+    def read(self, name, tag):
+        digest, header, payload = read(name, tag)
+        assert digest == self.digest, f"{name}: other parameters"
+        return header, payload
 
-    def switching_key(name, payload, origin, target):
-        level = len(q) - 1
-        alpha, primes = len(special), q + special
-        digits = -(-len(q) // alpha)
-        b = [payload.poly(n, primes) for _ in range(digits)]
+    def evaluate(self, coefficients):
+        return {p: ring.evaluate(coefficients) for p, ring in self.rings.items()}
+
+    def coefficients_of(self, limbs):
+        """Polynomial from its limbs, by Chinese remainders: centred coefficients."""
+        modulus, message = 1, [0] * self.n
+        for p, limb in limbs.items():
+            lift = modulus * pow(modulus, -1, p)
+            values = self.rings[p].interpolate(limb)
+            modulus *= p
+            message = [(m + lift * (v - m)) % modulus for m, v in zip(message, values)]
+        return centred(message, modulus)
+
+    def is_small(self, limbs):
+        return all(abs(x) <= 28 for x in self.coefficients_of(limbs))
+
+    def image(self, g):
+        """s(X^(1/g)), which the key for X -> X^g leads to."""
+        inverse, out = pow(g, -1, 2 * self.n), [0] * self.n
+        for k, x in enumerate(self.coefficients):
+            place = k * inverse % (2 * self.n)
+            out[place % self.n] = x if place < self.n else -x
+        return self.evaluate(out)
+
+    def switching_key(self, name, payload, origin, target):
+        primes, alpha = self.q + self.special, len(self.special)
+        digits = -(-len(self.q) // alpha)
+        b = [payload.poly(self.n, primes) for _ in range(digits)]
         seed = payload.take(32)
-        product = 1
-        for p in special:
-            product *= p
         for j in range(digits):
+            error = {}
             for i, p in enumerate(primes):
-                gadget = product % p if i <= level and i // alpha == j else 0
-                a = uniform(child(seed, j), n, p)
+                gadget = prod(self.special) % p if i < len(self.q) and i // alpha == j else 0
+                a = uniform(child(seed, j), self.n, p)
                 parts = zip(b[j][i], a, target[p], origin[p])
-                error = [(x + y * t - gadget * o) % p for x, y, t, o in parts]
-                assert small(error, p, 28), f"{name}: digit {j}, prime {p}"
+                error[p] = [(x + y * t - gadget * o) % p for x, y, t, o in parts]
+            assert self.is_small(error), f"{name}: digit {j}"
         print(f"{name}: the equation holds for {digits} digits")
 
+    def decrypt(self, header, payload):
+        """Level and slots of a ciphertext."""
+        level, degree = header.varint(), header.number(1)
+        seeded, scale = header.number(1), header.double()
+        primes = self.q[: level + 1]
+        parts = [payload.poly(self.n, primes) for _ in range(1 if seeded else degree + 1)]
+        if seeded:
+            seed = payload.take(32)
+            parts.append([uniform(seed, self.n, p) for p in primes])
+        message = {}
+        for i, p in enumerate(primes):
+            message[p] = [0] * self.n
+            for part in reversed(parts):
+                message[p] = [(v * t + c) % p for v, t, c in zip(message[p], self.s[p], part[i])]
+        return level, slots(self.coefficients_of(message), scale)
+
+    def bundle(self, name, kind=None):
+        """Metadata, and levels and slots of the ciphertexts."""
+        header, payload = self.read(name, 9)
+        assert header.take(header.varint()).decode() == (kind or name), f"{name}: kind"
+        metadata, found = Bytes(payload.take(header.varint())), []
+        for _ in range(header.varint()):
+            count, at = header.varint(), header.at
+            assert count > 0
+            for _ in range(count):
+                header.at = at
+                found.append(self.decrypt(header, payload))
+        header.end()
+        payload.end()
+        return metadata, found
+
+
+def prod(factors):
+    product = 1
+    for factor in factors:
+        product *= factor
+    return product
+
+
+def slots(message, scale):
+    """Slot j is the value at zeta^(5^j), over the scale."""
+    n = len(message)
+
+    def odd_powers(values):
+        """The values at exp(i pi (2 k + 1) / m), for m coefficients."""
+        m = len(values)
+        if m == 1:
+            return values
+        even, odd = odd_powers(values[::2]), odd_powers(values[1::2])
+        odd = [cmath.exp(1j * cmath.pi * (2 * k + 1) / m) * x for k, x in enumerate(odd)]
+        return [e + o for e, o in zip(even, odd)] + [e - o for e, o in zip(even, odd)]
+
+    values = odd_powers([complex(m) for m in message])
+    return [values[pow(5, j, 2 * n) // 2] / scale for j in range(n // 2)]
+
+
+def close(name, found, expected, bound):
+    """Slots not given are zero."""
+    expected = list(expected) + [0] * (len(found) - len(expected))
+    worst = max(abs(f - e) for f, e in zip(found, expected))
+    assert len(found) == len(expected) and worst < bound, (name, worst)
+    print(f"{name}: holds the stated values, error {worst:.1e}")
+
+
+def check_scheme(owner):
+    n, q, s, top = owner.n, owner.q, owner.s, len(owner.q) - 1
+    header, payload = owner.read("parameters", 1)
+    assert header.literal().digest == owner.digest
+    payload.end()
+
+    header, payload = owner.read("public-key", 3)
+    assert header.literal().digest == owner.digest
+    b, seed = payload.poly(n, q), payload.take(32)
+    payload.end()
+    a = [uniform(seed, n, p) for p in q]
+    parts = {p: zip(b[i], a[i], s[p]) for i, p in enumerate(q)}
+    assert owner.is_small({p: [(x + y * z) % p for x, y, z in part] for p, part in parts.items()})
+    print("public-key: b + a s is small")
+
     square = {p: [x * x % p for x in s[p]] for p in s}
-
-    def image(g):
-        """s(X^(1/g)), which the key for X -> X^g leads to."""
-        inverse, out = pow(g, -1, 2 * n), [0] * n
-        for k, x in enumerate(secret):
-            place = k * inverse % (2 * n)
-            out[place % n] = x if place < n else -x
-        return {p: rings[p].evaluate(out) for p in rings}
-
-    _, header, payload = read("relinearization-key", 4)
-    assert header.varint() == len(q) - 1
-    switching_key("relinearisation key", payload, square, s)
+    header, payload = owner.read("relinearization-key", 4)
+    assert header.varint() == top
+    owner.switching_key("relinearization-key", payload, square, s)
     payload.end()
 
-    _, header, payload = read("galois-key", 5)
-    assert (header.varint(), header.varint()) == (5, len(q) - 1)
-    switching_key("Galois key", payload, s, image(5))
+    header, payload = owner.read("galois-key", 5)
+    assert (header.varint(), header.varint()) == (5, top)
+    owner.switching_key("galois-key", payload, s, owner.image(5))
     payload.end()
 
-    _, header, payload = read("evaluation-keys", 6)
-    assert header.literal().digest == digest
-    assert (header.varint(), header.varint()) == (1, len(q) - 1)
-    switching_key("relinearisation key of the set", payload, square, s)
+    header, payload = owner.read("evaluation-keys", 6)
+    assert header.literal().digest == owner.digest
+    assert (header.varint(), header.varint()) == (1, top)
+    owner.switching_key("evaluation-keys, relinearisation", payload, square, s)
     exponents = []
     for _ in range(header.varint()):
         exponents.append(header.varint())
-        assert header.varint() == len(q) - 1
-        switching_key(f"Galois key {exponents[-1]} of the set", payload, s, image(exponents[-1]))
+        assert header.varint() == top
+        name = f"evaluation-keys, exponent {exponents[-1]}"
+        owner.switching_key(name, payload, s, owner.image(exponents[-1]))
     assert header.number(1) == 0, "these parameters have no encapsulation key"
     header.end()
     payload.end()
     assert exponents == sorted([5, pow(5, -1, 2 * n), 2 * n - 1])
 
-    def ciphertext(header, payload):
-        level, degree = header.varint(), header.number(1)
-        seeded, scale = header.number(1), header.double()
-        primes = q[: level + 1]
-        parts = [payload.poly(n, primes) for _ in range(1 if seeded else degree + 1)]
-        if seeded:
-            seed = payload.take(32)
-            parts.append([uniform(seed, n, p) for p in primes])
-        # Chinese remainders of c0 + c1 s + c2 s^2.
-        modulus, message = 1, [0] * n
-        for i, p in enumerate(primes):
-            value = [0] * n
-            for part in reversed(parts):
-                value = [(v * t + c) % p for v, t, c in zip(value, s[p], part[i])]
-            value = rings[p].interpolate(value)
-            lift = modulus * pow(modulus, -1, p)
-            message = [m + lift * (v - m) for m, v in zip(message, value)]
-            modulus *= p
-            message = [m % modulus for m in message]
-        return centred(message, modulus), scale
-
-    def slots(message, scale, count):
-        zeta = [cmath.exp(1j * cmath.pi * k / n) for k in range(2 * n)]
-        for j in range(count):
-            power = pow(5, j, 2 * n)
-            yield sum(m * zeta[power * k % (2 * n)] for k, m in enumerate(message)) / scale
-
     values = [(i * 37 % 101) / 64 - 0.75 for i in range(16)]
+    squares = [v * v for v in values]
     for name, expected, bound in (
         ("ciphertext-seeded", values, 1e-6),
         ("ciphertext", values, 1e-4),
-        ("ciphertext-degree-2", [v * v for v in values], 1e-5),
+        ("ciphertext-degree-2", squares, 1e-5),
     ):
-        file_digest, header, payload = read(name, 8)
-        assert file_digest == digest
-        found = list(slots(*ciphertext(header, payload), 20))
+        header, payload = owner.read(name, 8)
+        close(name, owner.decrypt(header, payload)[1], expected, bound)
         header.end()
         payload.end()
-        worst = max(abs(f - e) for f, e in zip(found, expected + [0] * 4))
-        assert worst < bound, (name, worst)
-        print(f"{name}: decrypts to the stated values, error {worst:.1e}")
 
-    _, header, payload = read("plaintext", 7)
+    header, payload = owner.read("plaintext", 7)
     level, scale = header.varint(), header.double()
-    limb = payload.poly(n, q[: level + 1])[0]
-    message = centred(rings[q[0]].interpolate(limb), q[0])
+    limbs = dict(zip(q, payload.poly(n, q[: level + 1])))
     payload.end()
-    assert all(abs(f - e) < 1e-7 for f, e in zip(slots(message, scale, 16), values))
-    print("plaintext: holds the stated values")
+    close("plaintext", slots(owner.coefficients_of(limbs), scale), values, 1e-7)
 
-    _, header, payload = read("bundle", 9)
-    kind = header.take(header.varint())
-    metadata = payload.take(header.varint())
-    assert (kind, metadata) == (b"test-3", b"metadata")
-    total = 0
-    for _ in range(header.varint()):
-        count, at = header.varint(), header.at
-        for _ in range(count):
-            header.at = at
-            ciphertext(header, payload)
-        total += count
+    metadata, found = owner.bundle("bundle", "test-3")
+    assert metadata.data == b"metadata"
+    for i, expected in enumerate((values, values, squares, values)):
+        close(f"bundle, ciphertext {i}", found[i][1], expected, 1e-4)
+
+
+def check_bootstrapping():
+    digest, header, payload = read("bootstrapping-parameters", 1)
+    parameters = header.literal()
     header.end()
     payload.end()
-    assert total == 4
-    print("bundle: four ciphertexts")
+    assert parameters.digest == digest
+    assert (parameters.message_level, len(parameters.q), len(parameters.p)) == (18, 32, 8)
+    print("bootstrapping-parameters: the digest holds, the primes are", *parameters.q)
+
+    owner = Secret("encapsulation-secret-key")
+    header, payload = owner.read("encapsulation-keys", 6)
+    assert header.literal().digest == owner.digest
+    assert (header.number(1), header.varint(), header.number(1)) == (0, 0, 1)
+    header.end()
+    # There is one prime in each of Q and P, so both keys have one digit over both.
+    primes, n, s = owner.q + owner.special, owner.n, owner.s
+    p_0 = owner.special[0]
+    to_sparse, to_dense = [], []
+    for key in (to_sparse, to_dense):
+        b, seed = payload.poly(n, primes), child(payload.take(32), 0)
+        key += [(b[i], uniform(seed, n, p), p) for i, p in enumerate(primes)]
+    payload.end()
+    # The key that leads back hides P z + e under s, so who has s finds z.
+    hidden = {p: [(x + y * t) % p for x, y, t in zip(b, a, s[p])] for b, a, p in to_dense}
+    found = owner.coefficients_of(hidden)
+    z = [(x + p_0 // 2) // p_0 for x in found]
+    assert all(abs(x - p_0 * c) <= 28 for x, c in zip(found, z))
+    assert set(z) == {-1, 0, 1} and sum(map(abs, z)) == 32
+    z = owner.evaluate(z)
+    error = {}
+    for b, a, p in to_sparse:
+        error[p] = [(x + y * t - p_0 * o) % p for x, y, t, o in zip(b, a, z[p], s[p])]
+    assert owner.is_small(error)
+    print("encapsulation-keys: both equations hold, the sparse secret has 32 coefficients")
+
+
+def layout(metadata):
+    """Samples, features, rows and columns of a block."""
+    return tuple(metadata.varint() for _ in range(4))
+
+
+WIDE, TALL = (3, 5, 512, 4), (5, 3, 4, 512)
+
+
+def check_learning(owner):
+    def feature(r, c):
+        return ((r * 5 + c) * 37 % 101) / 64 - 0.75
+
+    def score(i, k):
+        return (i - 2) / 4 + k / 8
+
+    def weight(c, k):
+        return (c - 1.5) / 4 + k / 8
+
+    def rows(value):
+        """Slots in blocks of 512 x 4."""
+        return [value(slot // 4, slot % 4) for slot in range(2048)]
+
+    def many(label, j):
+        return [5, 0, 2][label] == j if label < 3 else 0
+
+    metadata, found = owner.bundle("contribution")
+    assert (metadata.data, found) == (b"anne", [])
+    metadata, found = owner.bundle("clear-labels")
+    assert (metadata.data, found) == (bytes([5, 5, 0, 2]), [])
+    print("contribution, clear-labels: the name and the labels are as stated")
+
+    metadata, found = owner.bundle("encrypted-matrix")
+    assert layout(metadata) == WIDE
+    metadata.end()
+    for first, (level, block) in zip((0, 4), found):
+        in_matrix = lambda r, c: feature(r, first + c) if r < 3 and first + c < 5 else 0
+        assert level == 0
+        close(f"encrypted-matrix, column {first}", block, rows(in_matrix), 1e-5)
+
+    metadata, [(_, vector)] = owner.bundle("encrypted-labels")
+    assert (layout(metadata), metadata.varint()) == (WIDE, 2)
+    metadata.end()
+    close("encrypted-labels", vector, [0.5] * 4 + [-0.5] * 4 + [0.5] * 4, 1e-5)
+    metadata, found = owner.bundle("encrypted-labels-6", "encrypted-labels")
+    assert (layout(metadata), metadata.varint(), len(found)) == (WIDE, 6, 2)
+    metadata.end()
+    for first, (_, vector) in zip((0, 4), found):
+        expected = rows(lambda r, c: many(r, first + c))
+        close(f"encrypted-labels-6, column {first}", vector, expected, 1e-5)
+
+    metadata, found = owner.bundle("linear-model")
+    numbers = [metadata.varint() for _ in range(4)]
+    metadata.end()
+    assert (numbers, [level for level, _ in found]) == ([5, 4, 2, 1], [1, 1, 0])
+    for first, (_, vector) in zip((0, 4), found):
+        expected = rows(lambda r, c: weight(first + c, 0) if first + c < 5 else 0)
+        close(f"linear-model, column {first}", vector, expected, 1e-5)
+    close("linear-model, intercept", found[2][1], [0.375] * 2048, 1e-5)
+    metadata, [(_, vector)] = owner.bundle("linear-model-3", "linear-model")
+    assert [metadata.varint() for _ in range(4)] == [3, 4, 3, 0]
+    metadata.end()
+    expected = rows(lambda r, c: weight(c, r % 4) if c < 3 and r % 4 < 3 else 0)
+    close("linear-model-3", vector, expected, 1e-5)
+
+    def answers(name, kind, classes, places):
+        metadata, [(level, vector)] = owner.bundle(name, kind)
+        assert (layout(metadata), metadata.varint(), level) == (TALL, classes, 0)
+        metadata.end()
+        expected = [0] * 2048
+        for slot, value in places:
+            expected[slot % 2048] = value
+        close(name, vector, expected, 1e-5)
+
+    # Sample 4 is in the second row of blocks, so one slot to the left, cyclically.
+    first = [(512 * (i % 4) - i // 4, i) for i in range(5)]
+    answers("encrypted-scores", None, 2, [(slot, score(i, 0)) for slot, i in first])
+    answers("encrypted-verdicts", None, 2, [(slot, i > 1) for slot, i in first])
+    # Column k of row r has class (r + k) mod 4; columns of a row of blocks lie beside each other.
+    places = []
+    for i in range(5):
+        for k in range(3):
+            column = i // 4 * 4 + (k - i % 4) % 4
+            places.append((512 * (i % 4) - column, score(i, k)))
+    answers("encrypted-scores-3", "encrypted-scores", 3, places)
+
+    owner = Secret("training-secret-key")
+    metadata, [(level, gradient)] = owner.bundle("training-state")
+    assert metadata.take(32) == bytes([7] * 32)
+    assert (metadata.varint(), metadata.number(1), level) == (1, 0, 3)
+    for _ in range(2):
+        assert [metadata.double() for _ in range(metadata.varint())] == [1]
+    metadata.end()
+    expected = [weight(slot % 4, 0) if slot % 4 < 3 else 0 for slot in range(4096)]
+    close("training-state", gradient, expected, 1e-3)
+
+
+def main():
+    owner = Secret("secret-key")
+    check_scheme(owner)
+    check_learning(owner)
+    check_bootstrapping()
 
 
 if __name__ == "__main__":

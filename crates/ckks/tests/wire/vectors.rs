@@ -12,7 +12,19 @@ fn objects() -> Objects {
     Objects::new(&parameters(12, &[36, 33], &[37], 33), [42; 32])
 }
 
+/// The least parameters that have an encapsulation key, and a secret key of theirs.
+fn encapsulating() -> (SecretKey, EvaluationKeys) {
+    let mut rng = SecretRng::insecure_from_key([43; 32]);
+    let parameters = parameters(15, &[24], &[25], 20);
+    let secret_key = SecretKey::generate_with(&parameters, &mut rng);
+    let plan = KeyPlan::new(&parameters).encapsulation();
+    let keys = KeyGenerator::with_rng(&secret_key, rng).evaluation_keys(&plan);
+    (secret_key, keys.unwrap())
+}
+
 fn vectors(objects: &Objects) -> Vec<(&'static str, Vec<u8>)> {
+    let (encapsulation_secret, encapsulation_keys) = encapsulating();
+    let bootstrapping = Parameters::preset(Preset::N16Bootstrapping);
     vec![
         ("parameters", objects.parameters.to_bytes()),
         ("secret-key", objects.secret_key.to_bytes().to_vec()),
@@ -28,6 +40,12 @@ fn vectors(objects: &Objects) -> Vec<(&'static str, Vec<u8>)> {
         ("ciphertext", objects.unseeded.to_bytes()),
         ("ciphertext-degree-2", objects.product.to_bytes()),
         ("bundle", objects.bundle().to_bytes()),
+        ("bootstrapping-parameters", bootstrapping.to_bytes()),
+        (
+            "encapsulation-secret-key",
+            encapsulation_secret.to_bytes().to_vec(),
+        ),
+        ("encapsulation-keys", encapsulation_keys.to_bytes()),
     ]
 }
 
@@ -110,6 +128,19 @@ fn the_keys_in_the_files_work() {
     .map(|name| Draft::of(&load(name)).payload.len());
     let set = Draft::of(&load("evaluation-keys")).payload.len();
     assert_eq!(set, lengths.iter().sum::<usize>());
+}
+
+#[test]
+fn the_files_of_bootstrapping_hold_what_they_should() {
+    let parameters = Parameters::from_bytes(&load("bootstrapping-parameters")).unwrap();
+    assert_eq!(parameters, Parameters::preset(Preset::N16Bootstrapping));
+    assert_eq!(parameters.digest().to_string(), "7de2e17c87dfcb17");
+
+    let secret_key = SecretKey::from_bytes(&load("encapsulation-secret-key")).unwrap();
+    let keys = EvaluationKeys::from_bytes(&load("encapsulation-keys")).unwrap();
+    assert_eq!(keys.parameters(), secret_key.parameters());
+    assert!(keys.relinearization().is_none() && keys.galois_keys().next().is_none());
+    assert!(keys.encapsulation().is_some());
 }
 
 /// `cargo test -p tapetum-ckks --test wire -- --ignored write_vectors`

@@ -42,7 +42,7 @@ struct Composition {
     error: f64,
 }
 
-/// Writes the table and prints it for `docs/comparison.md`.
+/// Writes the table and prints it for `docs/encrypted-comparison.md`.
 pub fn write_table(root: &Path) -> anyhow::Result<()> {
     let mut text = HEADER.to_owned();
     println!("| bits | degrees | levels | relinearisations at most | error |");

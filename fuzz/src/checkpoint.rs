@@ -9,7 +9,7 @@ use tapetum_ckks::{
 };
 use tapetum_learn::{
     LabelKind, Layout, LearnError, LogisticRegression, LogisticRegressionConfig, MiniBatches,
-    Refresh, RefreshLevels, StepSchedule, Task, Training,
+    Bootstrap, BootstrapLevels, LearningRate, Task, Training,
 };
 
 use crate::draft::Draft;
@@ -18,10 +18,10 @@ use crate::draft::Draft;
 const MAX_PAYLOAD: u64 = 4 << 20;
 /// What the training depends on, in place of a hash.
 const INPUTS: [u8; 32] = [3; 32];
-/// The byte of a file, in the digest that is put right, by which a training with refreshes is chosen.
+/// The byte of a file, in the digest that is put right, by which a training with bootstraps is chosen.
 const CHOICE: usize = 16;
 
-/// A checkpoint, of a training with refreshes or of one without.
+/// A checkpoint, of a training with bootstraps or of one without.
 pub fn checkpoint(data: &[u8]) -> bool {
     let Some(draft) = Draft::of(data) else {
         return false;
@@ -31,15 +31,15 @@ pub fn checkpoint(data: &[u8]) -> bool {
     let (bytes, Some(bundle)) = draft.fitted_up_to(MAX_PAYLOAD, read) else {
         return false;
     };
-    let refresh: Option<&dyn Refresh> = match data[CHOICE] % 2 {
+    let bootstrap: Option<&dyn Bootstrap> = match data[CHOICE] % 2 {
         0 => None,
         _ => Some(&Never),
     };
-    match place.resume(refresh, bundle) {
+    match place.resume(bootstrap, bundle) {
         Ok(training) => {
             let again = training.checkpoint(INPUTS).expect("as it was read");
             assert_eq!(again.to_bytes(), bytes);
-            let iterations = training.descent().iterations();
+            let iterations = training.gradient_descent().iterations();
             assert_eq!(
                 training.next_batch(2).is_some(),
                 training.iteration() < iterations
@@ -95,10 +95,10 @@ const TASK: Task = Task {
     labels: LabelKind::Clear,
 };
 
-fn descent() -> tapetum_learn::Descent {
+fn gradient_descent() -> tapetum_learn::GradientDescent {
     let config = LogisticRegressionConfig {
         iterations: 2,
-        steps: StepSchedule::InverseTime(3.0),
+        learning_rate: LearningRate::InverseTime(3.0),
         batches: Some(MiniBatches {
             rows: 128,
             weight_bound: 2.0,
@@ -106,13 +106,13 @@ fn descent() -> tapetum_learn::Descent {
         ..LogisticRegressionConfig::default()
     };
     let regression = LogisticRegression::new(config).expect("a regression");
-    regression.descent()
+    regression.gradient_descent()
 }
 
 impl Place {
     fn resume<'a>(
         &'a self,
-        refresh: Option<&'a dyn Refresh>,
+        bootstrap: Option<&'a dyn Bootstrap>,
         bundle: Bundle<'_>,
     ) -> Result<Training<'a>, LearnError> {
         Training::resume(
@@ -121,7 +121,7 @@ impl Place {
             &self.encoder,
             &self.layout,
             TASK,
-            refresh,
+            bootstrap,
             INPUTS,
             bundle,
         )
@@ -137,20 +137,20 @@ impl Place {
 /// Refreshes that are planned for: to go on from a checkpoint takes none.
 struct Never;
 
-impl Refresh for Never {
-    fn levels(&self) -> RefreshLevels {
-        RefreshLevels {
+impl Bootstrap for Never {
+    fn levels(&self) -> BootstrapLevels {
+        BootstrapLevels {
             input: 2,
             output: 10,
         }
     }
 
-    fn refresh(&self, _: &Evaluator, _: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        Err(LearnError::Empty("refreshes"))
+    fn bootstrap(&self, _: &Evaluator, _: &Ciphertext) -> Result<Ciphertext, LearnError> {
+        Err(LearnError::Empty("bootstraps"))
     }
 }
 
-/// Before the first iteration, after it, and after a refresh, in `kept` bytes of each payload.
+/// Before the first iteration, after it, and after a bootstrap, in `kept` bytes of each payload.
 pub fn seeds(kept: usize) -> Vec<Vec<u8>> {
     let place = &*PLACE;
     let state = |iteration: u8, packed: u8, v: &[f64], w: &[f64]| {
@@ -187,11 +187,11 @@ pub fn seeds(kept: usize) -> Vec<Vec<u8>> {
             low.to_vec(),
         ),
     ];
-    let file = |(refreshes, state, ciphertexts): (bool, Vec<u8>, Vec<Ciphertext>)| {
+    let file = |(bootstraps, state, ciphertexts): (bool, Vec<u8>, Vec<Ciphertext>)| {
         let end = state.len() + kept;
         let bundle = Bundle::new(&place.parameters, Training::KIND, state, ciphertexts);
         let mut bytes = bundle.expect("a bundle").to_bytes();
-        bytes[CHOICE] = u8::from(refreshes);
+        bytes[CHOICE] = u8::from(bootstraps);
         Draft::of(&bytes).expect("a file").cut(end)
     };
     states.into_iter().map(file).collect()

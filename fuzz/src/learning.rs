@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Parameters, Preset};
 use tapetum_learn::{
-    Contribution, EncryptedMatrix, EncryptedScores, EncryptedVerdicts, Labels, LearnError,
-    LinearModel, Recipe,
+    Contribution, EncryptedMatrix, EncryptedScores, EncryptedPredictions, Labels, LearnError,
+    LinearModel, TrainingSpec,
 };
 use tapetum_service::fuzzing as service;
 
@@ -51,8 +51,8 @@ fn again(p: &Parameters, bundle: Bundle<'_>) -> Result<usize, LearnError> {
             let scores = EncryptedScores::from_bundle(bundle)?;
             scores.to_bundle()?.ciphertexts().len()
         }
-        EncryptedVerdicts::KIND => {
-            let verdicts = EncryptedVerdicts::from_bundle(bundle)?;
+        EncryptedPredictions::KIND => {
+            let verdicts = EncryptedPredictions::from_bundle(bundle)?;
             verdicts.to_bundle()?.ciphertexts().len()
         }
         LinearModel::KIND => {
@@ -73,7 +73,7 @@ fn again(p: &Parameters, bundle: Bundle<'_>) -> Result<usize, LearnError> {
 /// What a contributor sends: names, matrices and labels, one after the other. The service and the
 /// command read it, and samples to be classified likewise.
 pub fn part(data: &[u8]) -> bool {
-    static RECIPE: LazyLock<Recipe> =
+    static RECIPE: LazyLock<TrainingSpec> =
         LazyLock::new(|| serde_json::from_str(crate::seeds::RECIPE).expect("a recipe"));
     let p = parameters();
     let read = |bytes: &[u8]| {
@@ -94,11 +94,11 @@ pub fn part(data: &[u8]) -> bool {
 pub fn recipe(data: &[u8]) -> bool {
     static PARAMETERS: LazyLock<[Parameters; 2]> =
         LazyLock::new(|| [Preset::N12, Preset::N14].map(Parameters::preset));
-    let Ok(recipe) = serde_json::from_slice::<Recipe>(data) else {
+    let Ok(recipe) = serde_json::from_slice::<TrainingSpec>(data) else {
         return false;
     };
     let text = serde_json::to_string(&recipe).expect("a recipe can be written");
-    let again: Recipe = serde_json::from_str(&text).expect("and read");
+    let again: TrainingSpec = serde_json::from_str(&text).expect("and read");
     assert_eq!(again, recipe);
     let _ = recipe.learner.describe();
     let mut accepted = false;

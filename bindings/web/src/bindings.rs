@@ -69,7 +69,7 @@ impl JsOwner {
         Ok(self.0.encrypt(&model, &look.features)?)
     }
 
-    /// The verdicts in the server's answer, as JSON.
+    /// The predictions in the server's answer, as JSON.
     pub fn decrypt(&self, model: &str, answer: &[u8]) -> Result<String, JsError> {
         let model = Model::from_json(model)?;
         Ok(json(&self.0.decrypt(&model, answer)?))

@@ -1,5 +1,5 @@
 //! The owner's side in a browser, as WebAssembly: a secret key is loaded or made, a picture becomes features and a
-//! ciphertext, and the encrypted scores that come back become a verdict. It is the same way from pixels to
+//! ciphertext, and the encrypted scores that come back become a prediction. It is the same way from pixels to
 //! ciphertext as the command's, through the same crates.
 //!
 //! Nothing here reaches a network. The page around it (`page/`) runs this in a worker that may not either, and sends
@@ -18,7 +18,7 @@ mod training;
 
 pub use error::PageError;
 pub use model::Model;
-pub use owner::{Owner, Verdict};
+pub use owner::{Owner, ScoreThreshold};
 pub use picture::Picture;
 pub use silhouettes::Silhouettes;
 pub use training::Training;

@@ -1,7 +1,7 @@
 //! What the server says of a model.
 
 use serde::Deserialize;
-use tapetum_learn::Recipe;
+use tapetum_learn::TrainingSpec;
 
 use crate::PageError;
 
@@ -15,7 +15,7 @@ pub struct Model {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Details {
-    recipe: Recipe,
+    recipe: TrainingSpec,
 }
 
 impl Model {
@@ -28,7 +28,7 @@ impl Model {
     }
 
     /// How it was trained.
-    pub fn recipe(&self) -> &Recipe {
+    pub fn recipe(&self) -> &TrainingSpec {
         &self.details.recipe
     }
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use tapetum_ckks::wire::{Bundle, WireError};
 use tapetum_ckks::{Decryptor, Encoder, Encryptor, SecretKey};
 use tapetum_learn::{
-    EncryptedMatrix, EncryptedScores, EncryptedVerdicts, Features, LearnError, Recipe, classes_of,
+    EncryptedMatrix, EncryptedPredictions, EncryptedScores, Features, LearnError, TrainingSpec,
+    classes_of,
 };
 use tapetum_vision::{Features as Table, Pipeline, Samples};
 
@@ -40,10 +41,10 @@ pub struct Description {
 
 /// What the owner learns of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct ScoreThreshold {
     /// The class that it is found to be in.
     pub class: String,
-    /// Positive for the positive class; absent if the server sends verdicts only.
+    /// Positive for the positive class; absent if the server sends predictions only.
     pub score: Option<f64>,
 }
 
@@ -128,7 +129,7 @@ impl Owner {
     }
 
     /// Whether a model can be this key's.
-    fn check(&self, recipe: &Recipe) -> Result<(), PageError> {
+    fn check(&self, recipe: &TrainingSpec) -> Result<(), PageError> {
         recipe
             .check(self.secret.parameters())
             .map_err(PageError::Unfit)?;
@@ -152,11 +153,11 @@ impl Owner {
         Ok(())
     }
 
-    /// The verdicts in the server's answer, one for each picture.
+    /// The predictions in the server's answer, one for each picture.
     ///
     /// # Errors
     /// [`PageError::Answer`] if it is not one, [`PageError::Decryption`] if it is under another key.
-    pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<Verdict>, PageError> {
+    pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<ScoreThreshold>, PageError> {
         let mut rest = answer;
         let bundle = Bundle::read(self.secret.parameters(), &mut rest);
         let bundle = bundle.map_err(PageError::Answer)?;
@@ -164,11 +165,11 @@ impl Owner {
             let more = WireError::TrailingBytes(rest.len() as u64);
             return Err(PageError::Answer(more));
         }
-        let hides_scores = model.recipe().verdicts.is_some();
+        let hides_scores = model.recipe().threshold.is_some();
         let opened = || {
             let scores = match hides_scores {
                 false => EncryptedScores::from_bundle(bundle)?,
-                true => EncryptedVerdicts::from_bundle(bundle)?.slots().clone(),
+                true => EncryptedPredictions::from_bundle(bundle)?.slots().clone(),
             };
             let slots = scores.open(&self.decryptor, &self.encoder)?;
             Ok((scores.outputs(), scores.decode(&slots)?))
@@ -179,9 +180,9 @@ impl Owner {
             scores.iter_mut().for_each(|score| *score -= 0.5);
         }
         let classes = self.pipeline.class_names();
-        let verdicts = classes_of(&scores, outputs).into_iter();
-        let verdicts = verdicts.zip(scores.chunks_exact(outputs.max(1)));
-        Ok(verdicts
+        let predictions = classes_of(&scores, outputs).into_iter();
+        let predictions = predictions.zip(scores.chunks_exact(outputs.max(1)));
+        Ok(predictions
             .map(|(class, scores)| {
                 let class = usize::from(class);
                 let score = if outputs == 1 {
@@ -189,7 +190,7 @@ impl Owner {
                 } else {
                     scores[class]
                 };
-                Verdict {
+                ScoreThreshold {
                     class: classes
                         .get(class)
                         .cloned()

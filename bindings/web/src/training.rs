@@ -2,8 +2,8 @@
 
 use tapetum_ckks::{Encoder, Encryptor, KeyGenerator, Parameters, SecretKey};
 use tapetum_learn::{
-    ClassLabels, Contribution, EncryptedLabels, EncryptedMatrix, Features, Labels, LearnError,
-    Learner, Recipe,
+    ClassLabels, Contribution, EncryptedLabels, EncryptedMatrix, EstimatorConfig, Features, Labels,
+    LearnError, TrainingSpec,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -18,7 +18,7 @@ const CONTRIBUTOR: &str = "the page";
 pub struct Training {
     secret: SecretKey,
     pipeline: Pipeline,
-    recipe: Recipe,
+    recipe: TrainingSpec,
     images: DataSet,
     held_out: Vec<usize>,
 }
@@ -43,7 +43,8 @@ impl Training {
             Pipeline::fit(FEATURES.parse::<FeatureSpec>()?, &split.train, options)
         };
         let pipeline = fit().map_err(PageError::Images)?;
-        let planned = Recipe::planned(Learner::LinearMeans, pipeline.columns(), 2, train);
+        let planned =
+            TrainingSpec::planned(EstimatorConfig::LinearMeans, pipeline.columns(), 2, train);
         let (recipe, parameters) = planned.map_err(PageError::Training)?;
         Ok(Self {
             secret: SecretKey::generate(&parameters)?,
@@ -64,7 +65,7 @@ impl Training {
     }
 
     /// How it is to be trained, for the server.
-    pub fn recipe(&self) -> &Recipe {
+    pub fn recipe(&self) -> &TrainingSpec {
         &self.recipe
     }
 
@@ -193,7 +194,7 @@ mod tests {
         }
     }
 
-    fn described(recipe: &Recipe) -> Model {
+    fn described(recipe: &TrainingSpec) -> Model {
         let recipe = serde_json::to_string(recipe).unwrap();
         let text =
             format!(r#"{{"id":"mod_1","name":"","details":{{"recipe":{recipe},"samples":1}}}}"#);
@@ -201,19 +202,19 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_trains_a_model_whose_verdicts_are_those_of_its_clear_twin() {
+    fn a_new_key_trains_a_model_whose_predictions_are_those_of_its_clear_reference() {
         let silhouettes = Silhouettes::unpack().unwrap();
         let training = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
         let server = Server::train(&training);
         let model = described(training.recipe());
 
-        // The twin, from the same images.
+        // The reference, from the same images.
         let labels = training.images.labels().iter().map(|&label| label == 1);
         let labels = ClassLabels::new(labels.collect()).unwrap();
         let table = training.pipeline.apply(training.images.samples()).unwrap();
         let features = Features::new(table.values(), table.cols()).unwrap();
         let estimator = training.recipe().learner.estimator().unwrap();
-        let twin = estimator.simulate(&features, &labels).unwrap().model;
+        let reference = estimator.simulate(&features, &labels).unwrap().model;
 
         let held_out = training.held_out().to_vec();
         assert_eq!(held_out.len(), 20);
@@ -227,11 +228,11 @@ mod tests {
             let features = owner.features(&picture).unwrap();
             let answer = server.classify(&owner.encrypt(&model, &features).unwrap());
             let features = Features::new(features.values(), features.cols()).unwrap();
-            let clear = twin.decision_function(&features).unwrap()[0];
+            let clear = reference.decision_function(&features).unwrap()[0];
             for owner in [&owner, &owner_again] {
-                let verdict = &owner.decrypt(&model, &answer).unwrap()[0];
-                assert!((verdict.score.unwrap() - clear).abs() < 1e-3);
-                assert_eq!(verdict.class == "zebra", clear > 0.0);
+                let prediction = &owner.decrypt(&model, &answer).unwrap()[0];
+                assert!((prediction.score.unwrap() - clear).abs() < 1e-3);
+                assert_eq!(prediction.class == "zebra", clear > 0.0);
             }
             right += usize::from((clear > 0.0) == (silhouettes.label(number).unwrap() == "zebra"));
             // Another key of the same parameters opens nothing, and says so.
@@ -256,11 +257,11 @@ mod tests {
         let (owner, mut secret, statistics) = training.finish().unwrap();
         let picture = silhouettes.picture(0).unwrap();
         let features = owner.features(&picture).unwrap();
-        let narrow = Recipe {
+        let narrow = TrainingSpec {
             columns: recipe.columns - 1,
             ..recipe.clone()
         };
-        let high = Recipe {
+        let high = TrainingSpec {
             levels: 40,
             ..recipe.clone()
         };

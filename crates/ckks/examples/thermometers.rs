@@ -13,7 +13,7 @@
 
 use std::error::Error;
 
-use tapetum_ckks::scheme::{Owner, Sealed, Sender, Server, Settings};
+use tapetum_ckks::scheme::{Contributor, EncryptedVector, Owner, Server, Settings};
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The judge keeps the secret key and hands out the others.
     let judge = Owner::new(&settings)?;
-    let sender = Sender::new(&settings, &judge.public_key()?)?;
+    let sender = Contributor::new(&settings, &judge.public_key()?)?;
     let server = Server::new(&settings, judge.evaluation_keys()?)?;
 
     let answer = compare(&server, &sender.encrypt(&ANNE)?, &sender.encrypt(&BERT)?)?;
@@ -40,7 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What the server does: it sees ciphertexts only.
-fn compare(server: &Server, anne: &Sealed, bert: &Sealed) -> Result<Sealed, Box<dyn Error>> {
+fn compare(
+    server: &Server,
+    anne: &EncryptedVector,
+    bert: &EncryptedVector,
+) -> Result<EncryptedVector, Box<dyn Error>> {
     let (anne, bert) = (server.load(anne), server.load(bert));
     Ok(anne.greater_than(bert).finish()?)
 }

@@ -124,8 +124,8 @@ fn transforms_are_products_with_the_matrix_in_the_clear() {
             );
             let expected = product(&diagonals, &x);
             s.check(&y, &expected, bound(&parameters, indices.len()));
-            let twin = matrix.apply(&x).unwrap();
-            let difference = twin.iter().zip(&expected).map(|(a, b)| (a - b).norm());
+            let reference = matrix.apply(&x).unwrap();
+            let difference = reference.iter().zip(&expected).map(|(a, b)| (a - b).norm());
             assert!(difference.fold(0.0, f64::max) < 1e-12);
         }
     }

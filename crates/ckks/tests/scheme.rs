@@ -1,7 +1,7 @@
 //! The scheme with operators: every operation against the clear, and every error where it was caused.
 
 use tapetum_ckks::scheme::{
-    Cause, EncryptedVector, Owner, Refresh, SchemeError, Sealed, Server, Settings,
+    Bootstrapping, Cause, EncryptedVector, Owner, SchemeError, Server, ServerVector, Settings,
 };
 use tapetum_ckks::{
     BootstrappingLiteral, Decryptor, Encoder, EvaluationKeys, Parameters, ParametersLiteral,
@@ -31,14 +31,14 @@ impl Pair {
         }
     }
 
-    fn encrypted(&self) -> (EncryptedVector, EncryptedVector) {
+    fn encrypted(&self) -> (ServerVector, ServerVector) {
         let load = |values| self.server.load(&self.owner.encrypt(values).unwrap());
         (load(&self.a), load(&self.b))
     }
 
     /// Decrypts and compares; `clear` is given the index.
     #[track_caller]
-    fn check(&self, found: &EncryptedVector, error: f64, clear: impl Fn(usize) -> f64) {
+    fn check(&self, found: &ServerVector, error: f64, clear: impl Fn(usize) -> f64) {
         let sealed = found.finish().unwrap();
         let found = self.owner.decrypt(&sealed).unwrap();
         assert_eq!(found.len(), self.a.len());
@@ -53,7 +53,7 @@ impl Pair {
     }
 
     /// Slots that belong to no number are zero.
-    fn nothing_beyond(&self, sealed: &Sealed) {
+    fn nothing_beyond(&self, sealed: &EncryptedVector) {
         let decryptor = Decryptor::new(self.owner.secret_key());
         let plain = decryptor.decrypt(sealed.ciphertext()).unwrap();
         let slots = Encoder::new(self.owner.parameters()).decode_complex(&plain);
@@ -144,7 +144,7 @@ fn comparisons_decide_and_select() {
         let error = 0.5 * precision.error() + 1e-3;
 
         let near = |left: f64, right: f64| (left - right).abs() < apart;
-        let judge = |found: &EncryptedVector, truth: &dyn Fn(usize) -> (f64, f64)| {
+        let judge = |found: &ServerVector, truth: &dyn Fn(usize) -> (f64, f64)| {
             let sealed = found.finish().unwrap();
             pair.nothing_beyond(&sealed);
             let mut decided = 0;
@@ -227,7 +227,7 @@ fn the_first_error_is_kept_with_its_place() {
     let refused = x.max(y).finish().unwrap_err();
     assert!(matches!(refused.cause(), Cause::Levels { needed: 12, .. }));
 
-    let cause = |vector: EncryptedVector| vector.finish().unwrap_err().cause().clone();
+    let cause = |vector: ServerVector| vector.finish().unwrap_err().cause().clone();
     let length = SchemeError::VectorLength {
         expected: 3,
         found: 2,
@@ -310,7 +310,10 @@ fn what_does_not_fit_is_refused() {
     );
     let other = Owner::new(&settings.clone().levels(3)).unwrap();
     let sealed = other.encrypt(&[0.0; 3]).unwrap();
-    assert_eq!(owner.decrypt(&sealed).unwrap_err(), SchemeError::Sealed);
+    assert_eq!(
+        owner.decrypt(&sealed).unwrap_err(),
+        SchemeError::EncryptedVector
+    );
     let loaded = owner.server().unwrap().load(&sealed).finish().unwrap_err();
     assert_eq!(loaded.operation(), "loading a vector");
     let refused = Owner::with_secret_key(&settings, other.secret_key()).unwrap_err();
@@ -325,7 +328,9 @@ fn what_does_not_fit_is_refused() {
 #[test]
 #[ignore = "takes about 6 GB of memory and a minute or more"]
 fn vectors_are_refreshed_by_themselves() {
-    let settings = Settings::new(100).bound(4.0).refresh(Refresh::Automatic);
+    let settings = Settings::new(100)
+        .bound(4.0)
+        .bootstrapping(Bootstrapping::Automatic);
     let pair = Pair::new(&settings, 100, 4.0);
     let (a, b) = (&pair.a, &pair.b);
     let (x, y) = &pair.encrypted();
@@ -352,7 +357,9 @@ fn vectors_are_refreshed_by_themselves() {
 /// In the smallest ring that has room for it, with two levels at a time.
 #[test]
 fn products_are_refreshed_by_themselves() {
-    let settings = Settings::new(6).bound(2.0).refresh(Refresh::Automatic);
+    let settings = Settings::new(6)
+        .bound(2.0)
+        .bootstrapping(Bootstrapping::Automatic);
     let small = settings.clone().parameters(ParametersLiteral {
         log_n: 15,
         q_bits: vec![47, 38, 38, 38, 38],
@@ -399,7 +406,7 @@ fn products_are_refreshed_by_themselves() {
         matches!(refused, SchemeError::Bootstrapping(_)),
         "{refused}"
     );
-    let long = Settings::new((1 << 15) + 1).refresh(Refresh::Automatic);
+    let long = Settings::new((1 << 15) + 1).bootstrapping(Bootstrapping::Automatic);
     let refused = Owner::new(&long).unwrap_err();
     assert_eq!(refused, SchemeError::Length((1 << 15) + 1));
 }

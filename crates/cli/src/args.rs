@@ -75,7 +75,7 @@ pub enum Command {
     Train(Train),
     /// Server: classify encrypted data with an encrypted model.
     Classify(Classify),
-    /// Owner: read the verdicts.
+    /// Owner: read the predictions.
     Decrypt(Decrypt),
     /// Anybody: say what a file is.
     Inspect(Inspect),
@@ -83,7 +83,7 @@ pub enum Command {
     Demo(Demo),
     /// Serve others over HTTPS: store what they encrypt, train, classify.
     Serve(service::Serve),
-    /// Work on the jobs of a server, in a process of its own.
+    /// OperationCounts on the jobs of a server, in a process of its own.
     Worker(service::Worker),
     /// Anybody: use a server.
     Remote(service::Remote),
@@ -110,7 +110,7 @@ Examples:
   tapetum simulate --images pictures/ --export provider
 
 Nothing is encrypted and no key is needed. The same steps with the same polynomials run on plain
-numbers, so the verdicts are those that encryption will give. --out writes them as `decrypt` does.
+numbers, so the predictions are those that encryption will give. --out writes them as `decrypt` does.
 Times are estimated from how fast this machine computes now.")]
 pub struct Simulate {
     #[command(flatten)]
@@ -119,7 +119,7 @@ pub struct Simulate {
     pub parts: Parts,
     #[command(flatten)]
     pub kind: Kind,
-    /// Write the verdicts on the held-out part to this CSV file.
+    /// Write the predictions on the held-out part to this CSV file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Draw learning curve and confusion matrix, as SVG files in this folder.
@@ -151,13 +151,13 @@ pub struct Decrypt {
     /// The index that `encrypt` wrote: names of the samples and, if known, their labels.
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
-    /// Write the verdicts to this CSV file, or the weights to this JSON file.
+    /// Write the predictions to this CSV file, or the weights to this JSON file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Draw the confusion matrix, as an SVG file in this folder.
     #[arg(long, value_name = "DIR", requires = "index")]
     pub plots: Option<PathBuf>,
-    /// Tell the verdicts but not the scores: to be given to others.
+    /// Tell the predictions but not the scores: to be given to others.
     #[arg(long)]
     pub labels_only: bool,
 }

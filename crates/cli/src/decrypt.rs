@@ -1,4 +1,4 @@
-//! The owner's last command: scores to verdicts.
+//! The owner's last command: scores to predictions.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,15 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tapetum_ckks::wire::{Bundle, Header, inspect};
 use tapetum_ckks::{Decryptor, Encoder};
-use tapetum_learn::{EncryptedScores, EncryptedVerdicts, LearnError, LinearModel};
+use tapetum_learn::{EncryptedPredictions, EncryptedScores, LearnError, LinearModel};
 
 use crate::args::Decrypt;
 use crate::failure::Failure;
 use crate::index::Index;
+use crate::predictions::Predictions;
 use crate::progress::Steps;
 use crate::roles::FEATURES;
 use crate::roles::owner::Owner;
-use crate::verdicts::Verdicts;
 use crate::{files, model_file, plots};
 
 /// What was decrypted.
@@ -22,7 +22,7 @@ use crate::{files, model_file, plots};
 #[serde(untagged)]
 pub enum Decrypted {
     /// Scores, and what they mean.
-    Verdicts(Verdicts),
+    Predictions(Predictions),
     /// A model.
     Model(Weights),
 }
@@ -48,7 +48,7 @@ pub fn run(args: &Decrypt, steps: Steps) -> Result<Decrypted> {
     if inspect(files::open(path)?).is_ok_and(|summary| is_model(summary.header)) {
         return Ok(Decrypted::Model(model(args, steps)?));
     }
-    Ok(Decrypted::Verdicts(verdicts(args, steps)?))
+    Ok(Decrypted::Predictions(predictions(args, steps)?))
 }
 
 fn model(args: &Decrypt, steps: Steps) -> Result<Weights> {
@@ -79,7 +79,7 @@ fn model(args: &Decrypt, steps: Steps) -> Result<Weights> {
     })
 }
 
-fn verdicts(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
+fn predictions(args: &Decrypt, steps: Steps) -> Result<Predictions> {
     let index = args.index.as_deref().map(Index::read).transpose()?;
     let step = steps.begin("decrypting scores");
     let answer = answer(&args.owner, &args.scores)?;
@@ -103,8 +103,8 @@ fn verdicts(args: &Decrypt, steps: Steps) -> Result<Verdicts> {
         None => trained_classes(&args.owner, answer.classes()),
     };
     let entries = index.as_ref().map(|index| index.entries.as_slice());
-    let mut found = Verdicts::new(&scores, &classes, entries)?;
-    if args.labels_only || answer.is_verdicts {
+    let mut found = Predictions::new(&scores, &classes, entries)?;
+    if args.labels_only || answer.is_predictions {
         found = found.without_scores();
     }
     if let Some(dir) = &args.plots {
@@ -121,8 +121,8 @@ pub struct Answer {
     encrypted: EncryptedScores,
     /// The slots of each ciphertext.
     slots: Vec<Vec<f64>>,
-    /// Whether it holds verdicts, 1 or 0, in place of scores.
-    pub is_verdicts: bool,
+    /// Whether it holds predictions, 1 or 0, in place of scores.
+    pub is_predictions: bool,
 }
 
 impl Answer {
@@ -131,25 +131,29 @@ impl Answer {
         self.encrypted.classes()
     }
 
-    /// One number for each sample, in their order: positive for the positive class. Of verdicts, 1/2 or
+    /// One number for each sample, in their order: positive for the positive class. Of predictions, 1/2 or
     /// -1/2 is left. Of more than two classes there is one for each.
     pub fn scores(&self) -> Result<Vec<f64>> {
-        let middle = if self.is_verdicts { 0.5 } else { 0.0 };
+        let middle = if self.is_predictions { 0.5 } else { 0.0 };
         let scores = self.encrypted.decode(&self.slots)?;
         Ok(scores.into_iter().map(|score| score - middle).collect())
     }
 
     /// The largest magnitude in a slot that belongs to no sample.
     pub fn largest_elsewhere(&self) -> f64 {
-        let vacancies = self.encrypted.vacancies();
-        let slots = self.slots.iter().flatten().zip(vacancies.iter().flatten());
+        let unused_slots = self.encrypted.unused_slots();
+        let slots = self
+            .slots
+            .iter()
+            .flatten()
+            .zip(unused_slots.iter().flatten());
         slots
-            .filter(|(_, vacant)| **vacant)
+            .filter(|(_, unused)| **unused)
             .fold(0.0, |largest, (slot, _)| largest.max(slot.abs()))
     }
 }
 
-/// Decrypts a file of scores or, if that was agreed, of verdicts.
+/// Decrypts a file of scores or, if that was agreed, of predictions.
 pub fn answer(owner: &Path, path: &Path) -> Result<Answer> {
     answer_for(&Owner::open(owner)?, path)
 }
@@ -161,10 +165,12 @@ pub fn answer_for(owner: &Owner, path: &Path) -> Result<Answer> {
     let mut file = files::open(path)?;
     let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
     files::check_end(file, path)?;
-    let is_verdicts = owner.plan.verdicts.is_some();
-    let scores = match is_verdicts {
+    let is_predictions = owner.plan.threshold.is_some();
+    let scores = match is_predictions {
         false => EncryptedScores::from_bundle(bundle),
-        true => EncryptedVerdicts::from_bundle(bundle).map(|verdicts| verdicts.slots().clone()),
+        true => {
+            EncryptedPredictions::from_bundle(bundle).map(|predictions| predictions.slots().clone())
+        }
     };
     let scores = scores.with_context(unusable)?;
     let (decryptor, encoder) = (Decryptor::new(&owner.secret), Encoder::new(parameters));
@@ -182,7 +188,7 @@ pub fn answer_for(owner: &Owner, path: &Path) -> Result<Answer> {
     Ok(Answer {
         encrypted: scores,
         slots,
-        is_verdicts,
+        is_predictions,
     })
 }
 

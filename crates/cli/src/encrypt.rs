@@ -16,9 +16,9 @@ use crate::files::{self, Pending, Readers};
 use crate::index::Index;
 use crate::plan::{Plan, Purpose};
 use crate::progress::Steps;
+use crate::reference::class_labels;
 use crate::roles::FEATURES;
 use crate::roles::sender::Sender;
-use crate::twin::class_labels;
 use crate::{data, training_set};
 
 /// What was encrypted.

@@ -18,15 +18,15 @@ mod model_file;
 mod output;
 mod plan;
 mod plots;
+mod predictions;
 mod progress;
+mod reference;
 mod report;
 mod roles;
 mod server;
 mod service;
 mod simulate;
 mod training_set;
-mod twin;
-mod verdicts;
 
 use std::env;
 use std::process::ExitCode;

@@ -71,7 +71,10 @@ pub fn read(path: &Path) -> Result<PlainModel> {
     if weights.iter().chain(&offsets).any(|x| !x.is_finite()) {
         return Err(wrong("a number is infinite".to_owned()).into());
     }
-    Ok(PlainModel { weights, offsets })
+    Ok(PlainModel {
+        weights,
+        intercepts: offsets,
+    })
 }
 
 /// Writes a model, for the user's eyes only.
@@ -86,7 +89,7 @@ pub fn write(path: &Path, model: &PlainModel, classes: &[String]) -> Result<u64>
             .chunks(features.max(1))
             .map(<[f64]>::to_vec)
             .collect(),
-        offsets: model.offsets.clone(),
+        offsets: model.intercepts.clone(),
     };
     let text = serde_json::to_string(&written).context("cannot write down the model")?;
     files::write_private(path, (text + "\n").as_bytes())
@@ -102,7 +105,7 @@ mod tests {
         let path = dir.path().join("model.json");
         let model = PlainModel {
             weights: vec![0.1, -2.5e-7, 3.0, 4.0, 5.0, 6.0],
-            offsets: vec![0.5, 0.0, -0.25],
+            intercepts: vec![0.5, 0.0, -0.25],
         };
         let classes = ["a", "b", "c"].map(str::to_owned);
         write(&path, &model, &classes).unwrap();

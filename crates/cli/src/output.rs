@@ -14,13 +14,13 @@ use crate::demo::Outcome;
 use crate::encrypt::Encrypted;
 use crate::inspect::Inspected;
 use crate::keygen::Made;
+use crate::predictions::Predictions;
 use crate::server::classify::Classified;
 use crate::server::train::Trained;
 use crate::simulate::Simulated;
-use crate::verdicts::Verdicts;
 
-/// Verdicts that are printed before the rest is left to `--out` or `--json`.
-const PRINTED_VERDICTS: usize = 40;
+/// Predictions that are printed before the rest is left to `--out` or `--json`.
+const PRINTED_PREDICTIONS: usize = 40;
 
 /// Help and version to standard output; a command line that is wrong is an error as any other.
 pub fn usage(error: &clap::Error) -> ExitCode {
@@ -46,9 +46,9 @@ pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
             found.train_samples,
             found.columns,
             found.test_samples,
-            100.0 * found.verdicts.accuracy().unwrap_or_default()
+            100.0 * found.predictions.accuracy().unwrap_or_default()
         );
-        text += &metrics(&found.verdicts);
+        text += &metrics(&found.predictions);
         let ranges = &found.ranges;
         if let Some(interval) = ranges.interval {
             let largest = ranges.largest_z.iter().copied().fold(0.0, f64::max);
@@ -95,8 +95,8 @@ pub fn simulate(found: &Simulated, json: bool) -> Result<()> {
             seconds(cost.seconds.classify),
             bytes(cost.training_memory_bytes)
         );
-        if let Some(out) = &found.verdicts.out {
-            text += &format!("Verdicts written to {}.\n", out.display());
+        if let Some(out) = &found.predictions.out {
+            text += &format!("Predictions written to {}.\n", out.display());
         }
         if let Some(dir) = &found.export {
             text += &format!(
@@ -192,7 +192,7 @@ pub fn classify(args: &Classify, done: &Classified, json: bool) -> Result<()> {
 
 pub fn decrypt(found: &Decrypted, json: bool) -> Result<()> {
     let text = || match found {
-        Decrypted::Verdicts(found) => verdicts(found),
+        Decrypted::Predictions(found) => predictions(found),
         Decrypted::Model(weights) => format!(
             "The weights of {} features for {} classes are in {}.\n\
              Do not give them to a server that holds anything encrypted with these keys: their last \
@@ -206,7 +206,7 @@ pub fn decrypt(found: &Decrypted, json: bool) -> Result<()> {
 }
 
 /// What is known beside the accuracy.
-fn metrics(found: &Verdicts) -> String {
+fn metrics(found: &Predictions) -> String {
     let Some(metrics) = &found.metrics else {
         return String::new();
     };
@@ -224,9 +224,9 @@ fn metrics(found: &Verdicts) -> String {
     text
 }
 
-fn verdicts(found: &Verdicts) -> String {
+fn predictions(found: &Predictions) -> String {
     let mut text = String::new();
-    for v in found.verdicts.iter().take(PRINTED_VERDICTS) {
+    for v in found.predictions.iter().take(PRINTED_PREDICTIONS) {
         let score = v.score.map_or_else(String::new, |s| format!("{s:>+9.4}"));
         let mark = match &v.truth {
             Some(truth) if v.is_right() == Some(false) => format!("   WRONG: {truth}"),
@@ -234,14 +234,14 @@ fn verdicts(found: &Verdicts) -> String {
         };
         text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
     }
-    if found.verdicts.len() > PRINTED_VERDICTS {
-        let more = found.verdicts.len() - PRINTED_VERDICTS;
+    if found.predictions.len() > PRINTED_PREDICTIONS {
+        let more = found.predictions.len() - PRINTED_PREDICTIONS;
         text += &format!("... and {more} more: use --out FILE or --json to have them all\n");
     }
     if let Some(accuracy) = found.accuracy() {
         text += &format!(
-            "{} verdicts, {:.2} % right.\n",
-            found.verdicts.len(),
+            "{} predictions, {:.2} % right.\n",
+            found.predictions.len(),
             100.0 * accuracy
         );
         text += &metrics(found);

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use tapetum_learn::{
-    Layout, LearnError, Learner, PlainModel, Recipe, Requirements, Verdict, smallest_parameters,
+    EstimatorConfig, Layout, LearnError, PlainModel, Requirements, ScoreThreshold, TrainingSpec,
+    smallest_parameters,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -45,9 +46,9 @@ pub struct Plan {
     pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
-    /// How scores become verdicts before they leave the server, if they are to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<Verdict>,
+    /// How scores become predictions before they leave the server, if they are to.
+    #[serde(default, rename = "verdicts", skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<ScoreThreshold>,
     /// The levels that training and classification use up.
     pub levels: usize,
     /// The parameters of all keys.
@@ -87,7 +88,7 @@ impl Plan {
             classes: pipeline.class_names().len(),
             // Plain weights lie in blocks of any width.
             block_cols: 1,
-            verdicts: None,
+            threshold: None,
             levels,
             parameters,
         };
@@ -97,17 +98,17 @@ impl Plan {
 
     /// The same for an algorithm with settings of its own.
     pub fn for_learner(
-        learner: Learner,
+        learner: EstimatorConfig,
         features: &str,
         side: usize,
         columns: Option<usize>,
         rows: usize,
         classes: usize,
     ) -> Result<Self> {
-        let spec = features.parse::<FeatureSpec>()?.pinned()?;
-        let columns = match (spec.is_table(), columns) {
+        let taken = features.parse::<FeatureSpec>()?.pinned()?;
+        let columns = match (taken.is_table(), columns) {
             (true, Some(columns)) => columns,
-            (false, None) => spec.columns(side)?,
+            (false, None) => taken.columns(side)?,
             (true, None) => {
                 let message = "a table may have any number of features: say it with --columns, or \
                                name a table with --like";
@@ -122,35 +123,35 @@ impl Plan {
         let columns = columns.saturating_add(usize::from(wants_intercept(&learner)));
         let purpose = Purpose::Training(learner.clone());
         purpose.check_classes(classes)?;
-        let planned = Recipe::planned(learner, columns, classes, rows);
-        let (recipe, parameters) = planned.map_err(|e| too_deep(&purpose, e))?;
+        let planned = TrainingSpec::planned(learner, columns, classes, rows);
+        let (spec, parameters) = planned.map_err(|e| too_deep(&purpose, e))?;
         Ok(Self {
             version: VERSION,
             purpose,
-            features: spec.to_string(),
+            features: taken.to_string(),
             side,
             columns,
             classes,
-            block_cols: recipe.block_cols,
-            verdicts: None,
-            levels: recipe.levels,
+            block_cols: spec.block_cols,
+            threshold: None,
+            levels: spec.levels,
             parameters: parameters.literal().clone(),
         })
     }
 
-    /// The same, but verdicts leave the server, and no scores.
-    pub fn with_verdicts(self, rows: usize, verdict: Verdict) -> Result<Self> {
+    /// The same, but predictions leave the server, and no scores.
+    pub fn with_threshold(self, rows: usize, prediction: ScoreThreshold) -> Result<Self> {
         if self.batch_rows()?.is_some() {
-            let message = "verdicts under encryption are not offered with --batch: the owner gets \
+            let message = "predictions under encryption are not offered with --batch: the owner gets \
                            scores";
             return Err(Failure::Input(message.to_owned()).into());
         }
-        let planned = self.recipe()?.with_verdicts(rows, verdict);
-        let (recipe, parameters) = planned.map_err(|e| too_deep(&self.purpose, e))?;
+        let planned = self.training_spec()?.with_threshold(rows, prediction);
+        let (spec, parameters) = planned.map_err(|e| too_deep(&self.purpose, e))?;
         Ok(Self {
-            block_cols: recipe.block_cols,
-            verdicts: recipe.verdicts,
-            levels: recipe.levels,
+            block_cols: spec.block_cols,
+            threshold: spec.threshold,
+            levels: spec.levels,
             parameters: parameters.literal().clone(),
             ..self
         })
@@ -252,7 +253,7 @@ impl Plan {
     }
 
     /// The training algorithm, if there is one.
-    pub fn learner(&self) -> Option<&Learner> {
+    pub fn learner(&self) -> Option<&EstimatorConfig> {
         match &self.purpose {
             Purpose::Training(learner) => Some(learner),
             Purpose::ClassifyOnly => None,
@@ -260,30 +261,33 @@ impl Plan {
     }
 
     /// What a server must know to train.
-    pub fn recipe(&self) -> Result<Recipe> {
+    pub fn training_spec(&self) -> Result<TrainingSpec> {
         let Some(learner) = self.learner() else {
             let message = "these keys are for classification only: make keys without \
                            --classify-only to train";
             return Err(Failure::Role(message.to_owned()).into());
         };
-        Ok(Recipe {
+        Ok(TrainingSpec {
             learner: learner.clone(),
             columns: self.columns,
             classes: self.classes,
             block_cols: self.block_cols,
-            verdicts: self.verdicts,
+            threshold: self.threshold,
             levels: self.levels,
         })
     }
 
     /// The layout of `rows` samples for training, and the level to encrypt them at.
     pub fn training_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
-        Ok(self.recipe()?.training_shape(rows, parameters)?)
+        Ok(self.training_spec()?.training_shape(rows, parameters)?)
     }
 
     /// Samples of a mini-batch, if training is in mini-batches.
     pub fn batch_rows(&self) -> Result<Option<usize>> {
-        let descent = self.learner().map(Learner::descent).transpose()?;
+        let descent = self
+            .learner()
+            .map(EstimatorConfig::gradient_descent)
+            .transpose()?;
         Ok(descent.flatten().map(|descent| descent.batch_rows()))
     }
 
@@ -291,7 +295,7 @@ impl Plan {
     /// some blocks that are added to sums.
     pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>> {
         Ok(match self.learner() {
-            Some(Learner::Ridge(_)) => {
+            Some(EstimatorConfig::Ridge(_)) => {
                 Some(BLOCKS_OF_A_PART * parameters.slots() / self.block_cols.max(1))
             }
             _ => self.batch_rows()?,
@@ -301,7 +305,7 @@ impl Plan {
     /// All evaluation keys.
     pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
         if let Purpose::Training(_) = self.purpose {
-            return Ok(self.recipe()?.keys(parameters)?);
+            return Ok(self.training_spec()?.keys(parameters)?);
         }
         let needs = Requirements {
             levels: PlainModel::KEY_LEVEL,
@@ -313,7 +317,7 @@ impl Plan {
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         if let Purpose::Training(_) = self.purpose {
-            return Ok(self.recipe()?.sample_shape(rows, parameters)?);
+            return Ok(self.training_spec()?.sample_shape(rows, parameters)?);
         }
         let (slots, classes) = (parameters.slots(), self.classes);
         let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
@@ -323,7 +327,7 @@ impl Plan {
     /// Levels and keys of training and classification together.
     fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
         if let Purpose::Training(_) = self.purpose {
-            return Ok(self.recipe()?.requirements(parameters)?);
+            return Ok(self.training_spec()?.requirements(parameters)?);
         }
         // Single samples have the widest blocks, which need the most.
         let (single, _) = self.sample_shape(1, parameters)?;

@@ -1,4 +1,4 @@
-//! Charts of a training and of its verdicts, as files.
+//! Charts of a training and of its predictions, as files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::failure::Failure;
 use crate::files;
+use crate::predictions::Predictions;
 use crate::report::{CurvePoint, confusion_matrix, learning_curve};
-use crate::verdicts::Verdicts;
 
 /// How a training went, step by step.
 pub struct Curve {
@@ -17,20 +17,20 @@ pub struct Curve {
     pub points: Vec<CurvePoint>,
 }
 
-/// Draws the confusion matrix of verdicts and, if there is one, a learning curve in a folder, which
+/// Draws the confusion matrix of predictions and, if there is one, a learning curve in a folder, which
 /// is made. Returns the files.
 ///
 /// # Errors
 /// Without a label there is nothing to be drawn.
-pub fn write(dir: &Path, verdicts: &Verdicts, curve: Option<&Curve>) -> Result<Vec<PathBuf>> {
-    let Some(metrics) = &verdicts.metrics else {
+pub fn write(dir: &Path, predictions: &Predictions, curve: Option<&Curve>) -> Result<Vec<PathBuf>> {
+    let Some(metrics) = &predictions.metrics else {
         let message = "--plots needs labels to compare with, and these samples have none";
         return Err(Failure::Input(message.to_owned()).into());
     };
     files::create_dir(dir)?;
     let mut drawn = vec![(
         dir.join("confusion-matrix.svg"),
-        confusion_matrix(&verdicts.classes, &metrics.confusion),
+        confusion_matrix(&predictions.classes, &metrics.confusion),
     )];
     if let Some(curve) = curve {
         let svg = learning_curve(&curve.points, curve.steps_are);

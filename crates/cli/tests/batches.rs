@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use common::{check_failure, output, run, same_verdicts, table, tapetum, words};
+use common::{check_failure, output, run, same_predictions, table, tapetum, words};
 use serde_json::Value;
 
 const DATA: &str = "--images cells.csv --positive M --train-count 110 --test-count 40 --seed 3";
@@ -63,7 +63,7 @@ fn fixture() -> (&'static Fixture, MutexGuard<'static, ()>) {
 }
 
 #[test]
-fn mini_batches_find_what_the_twin_finds() {
+fn mini_batches_find_what_the_reference_finds() {
     let (Fixture { dir, simulated }, _guard) = fixture();
     let dir = dir.path();
     assert!(simulated["accuracy"].as_f64().unwrap() > 0.8);
@@ -85,7 +85,7 @@ fn mini_batches_find_what_the_twin_finds() {
         "decrypt --owner away scores.enc --index away/test.index.csv --out verdicts.csv",
     );
     assert_eq!(found["accuracy"], simulated["accuracy"]);
-    same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
+    same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
 }
 
 /// The process is killed at some moment after its first iteration or its second, and resumed.

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{check_failure, column, copy, output, run, same_verdicts, table};
+use common::{check_failure, column, copy, output, run, same_predictions, table};
 
 const KEYS: &str = "keygen --owner owner --contributor anne --server server --learner linear-means \
                     --like cells.csv";
@@ -86,7 +86,7 @@ fn in_any_order_and_without_one_of_them() {
 
     // All together are what one contributor with all samples would be.
     fs::write(dir.join("model.enc"), model).unwrap();
-    for (model, verdicts) in [("model", "several"), ("one", "one")] {
+    for (model, predictions) in [("model", "several"), ("one", "one")] {
         if model == "one" {
             run(dir, "train --server server --data all.enc --out one.enc");
         }
@@ -99,11 +99,11 @@ fn in_any_order_and_without_one_of_them() {
         run(
             dir,
             &format!(
-                "decrypt --owner owner scores.enc --index anne/new.index.csv --out {verdicts}.csv"
+                "decrypt --owner owner scores.enc --index anne/new.index.csv --out {predictions}.csv"
             ),
         );
     }
-    same_verdicts(&dir.join("several.csv"), &dir.join("one.csv"), 1e-3);
+    same_predictions(&dir.join("several.csv"), &dir.join("one.csv"), 1e-3);
 
     for (line, says) in [
         ("--data anne.enc --without dora", "anne only"),

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{column, run, same_verdicts};
+use common::{column, run, same_predictions};
 use serde_json::Value;
 
 const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 1536 \
@@ -58,14 +58,14 @@ fn demo(dir: &Path, learner: &str, least: f64) -> Value {
     let right = (encrypted * 448.0).round();
     assert!(page.contains(&format!("{right} right")));
 
-    // The twin of the role commands is that of the demo, and so are the verdicts.
+    // The reference of the role commands is that of the demo, and so are the predictions.
     let simulated = run(
         dir,
         &format!("simulate {DATA} --learner {learner} --out clear.csv"),
     );
     assert_eq!(simulated["accuracy"], found["accuracy_clear"]);
     decrypt(dir, "play/server/scores.enc");
-    same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-2);
+    same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-2);
     found
 }
 
@@ -77,7 +77,7 @@ fn decrypt(dir: &Path, scores: &str) {
     run(dir, &line);
 }
 
-/// The role commands from keys to verdicts with the settings of the demo.
+/// The role commands from keys to predictions with the settings of the demo.
 #[test]
 fn linear_means_by_demo_and_by_roles() {
     let temporary = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn linear_means_by_demo_and_by_roles() {
         dir,
         "decrypt --owner owner scores.enc --index owner/test.index.csv --out verdicts.csv",
     );
-    same_verdicts(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
+    same_predictions(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
 }
 
 /// What `tapetum demo` does without further words.
@@ -132,7 +132,7 @@ fn logistic_regression_and_one_more_picture() {
          --out scores.enc",
     );
     decrypt(dir, "scores.enc");
-    same_verdicts(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
+    same_predictions(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
     assert_eq!(column(&dir.join("verdicts.csv"), "class").len(), 448);
 }
 
@@ -145,12 +145,12 @@ fn labels_and_no_scores() {
         dir,
         "demo --learner linear-means --argmax --precision 4 --dir play --report report.html",
     );
-    let verdicts = &found["verdicts"];
-    let count = |key: &str| verdicts[key].as_u64().unwrap();
+    let predictions = &found["verdicts"];
+    let count = |key: &str| predictions[key].as_u64().unwrap();
     assert_eq!((count("wrong_decided"), count("out_of_range")), (0, 0));
     assert_eq!(count("decided") + count("within_gap"), 448);
     assert!(count("decided") > 300);
-    let number = |key: &str| verdicts[key].as_f64().unwrap();
+    let number = |key: &str| predictions[key].as_f64().unwrap();
     assert!(number("largest_error") <= number("stated_error"));
     assert!(number("largest_elsewhere") <= number("stated_error"));
     assert!(number("stated_error") < 0.02);

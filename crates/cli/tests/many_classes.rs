@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{fails, figures_agree, run, same_verdicts};
+use common::{fails, figures_agree, run, same_predictions};
 
 const DATA: &str = "--images animal-shapes --train-count 400 --test-count 100 --seed 2";
 
@@ -56,7 +56,7 @@ fn roles(kind: &str, least: f64, bound: f64) {
         dir,
         "decrypt --owner owner scores.enc --index contributor/test.index.csv --out verdicts.csv",
     );
-    same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), bound);
+    same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), bound);
     figures_agree(&found, &simulated);
     assert_eq!(found["verdicts"][0]["scores"].as_array().unwrap().len(), 10);
 }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{fails, figures_agree, run, same_verdicts};
+use common::{fails, figures_agree, run, same_predictions};
 
 const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 300 \
                     --test-count 448 --seed 5";
@@ -13,7 +13,7 @@ const DATA: &str = "--images animal-shapes --positive cat --balanced --train-cou
 const IMAGE: f64 = 784.0;
 
 #[test]
-fn small_keys_and_ciphertexts_give_the_verdicts_of_the_plain_model() {
+fn small_keys_and_ciphertexts_give_the_predictions_of_the_plain_model() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
     let simulated = run(
@@ -67,7 +67,7 @@ fn small_keys_and_ciphertexts_give_the_verdicts_of_the_plain_model() {
                  --out verdicts.csv --plots drawn"
             ),
         );
-        same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
+        same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
         figures_agree(&found, &simulated);
         drawn(dir, &found["plots"], &["confusion-matrix.svg"]);
     }

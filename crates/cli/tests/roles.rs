@@ -1,11 +1,11 @@
-//! The three roles in three directories, compared with the twin in the clear.
+//! The three roles in three directories, compared with the plaintext reference.
 
 mod common;
 
 use std::fs;
 use std::path::Path;
 
-use common::{Random, column, figures_agree, run, same_verdicts, table, tapetum};
+use common::{Random, column, figures_agree, run, same_predictions, table, tapetum};
 use image::{GrayImage, ImageFormat, Luma};
 
 /// Runs what the server does while the owner's directory is not there.
@@ -94,7 +94,7 @@ fn a_table_with_encrypted_and_with_clear_labels() {
             ),
         );
         assert_eq!(found["accuracy"], simulated["accuracy"]);
-        same_verdicts(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
+        same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
         figures_agree(&found, &simulated);
     }
 
@@ -111,7 +111,7 @@ fn a_table_with_encrypted_and_with_clear_labels() {
         dir,
         "decrypt --owner owner plain.enc --index contributor/test.index.csv --out plain.csv",
     );
-    same_verdicts(&dir.join("plain.csv"), &dir.join("clear.csv"), 1e-3);
+    same_predictions(&dir.join("plain.csv"), &dir.join("clear.csv"), 1e-3);
 
     // Nothing private is with the server, and what is private only its owner may read.
     let names: Vec<_> = fs::read_dir(dir.join("server"))
@@ -236,9 +236,9 @@ fn pictures_in_folders_and_a_single_one() {
     );
     let read = |line: &str| {
         let found = run(dir, &format!("decrypt --owner owner {line}"));
-        let verdicts = found["verdicts"].as_array().unwrap().clone();
+        let predictions = found["verdicts"].as_array().unwrap().clone();
         let text = |v: &serde_json::Value, key| v[key].as_str().unwrap().to_owned();
-        verdicts
+        predictions
             .iter()
             .map(|v| {
                 (

@@ -13,8 +13,8 @@ use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::score_threshold::EncryptedPredictions;
 use crate::scores::EncryptedScores;
-use crate::verdict::EncryptedVerdicts;
 
 impl EncryptedMatrix {
     /// The kind of bundle that holds a matrix.
@@ -193,11 +193,11 @@ impl EncryptedScores {
     }
 }
 
-impl EncryptedVerdicts {
-    /// The kind of bundle that holds verdicts.
+impl EncryptedPredictions {
+    /// The kind of bundle that holds predictions.
     pub const KIND: &'static str = "encrypted-verdicts";
 
-    /// The verdicts as a bundle, without a copy.
+    /// The predictions as a bundle, without a copy.
     ///
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
@@ -207,7 +207,7 @@ impl EncryptedVerdicts {
         write(slots.parameters(), Self::KIND, &shape, slots.ciphertexts())
     }
 
-    /// Verdicts from a bundle.
+    /// Predictions from a bundle.
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
@@ -223,7 +223,7 @@ impl LinearModel {
     /// The kind of bundle that holds a model.
     pub const KIND: &'static str = "linear-model";
 
-    /// The model as a bundle: the weights, then the offset if there is one.
+    /// The model as a bundle: the weights, then the intercept if there is one.
     ///
     /// # Errors
     /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
@@ -232,7 +232,7 @@ impl LinearModel {
             features: self.features() as u32,
             block_cols: self.block_cols() as u32,
             classes: self.classes() as u16,
-            has_offset: self.offset().is_some(),
+            has_offset: self.intercept().is_some(),
         };
         let bytes = encode(Self::KIND, &shape)?;
         let (parameters, ciphertexts) = (self.parameters(), self.ciphertexts());
@@ -245,13 +245,13 @@ impl LinearModel {
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
         let (shape, mut ciphertexts): (ModelShape, _) = read(bundle, Self::KIND)?;
-        let offset = match shape.has_offset {
+        let intercept = match shape.has_offset {
             true => ciphertexts.pop(),
             false => None,
         };
         let (features, block_cols) = (shape.features as usize, shape.block_cols as usize);
         let classes = shape.classes.into();
-        Self::from_ciphertexts(features, block_cols, classes, ciphertexts, offset)
+        Self::from_ciphertexts(features, block_cols, classes, ciphertexts, intercept)
     }
 }
 

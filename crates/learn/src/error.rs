@@ -125,10 +125,10 @@ pub enum LearnError {
         /// The bound in the settings.
         bound: f64,
     },
-    /// A weight is larger than what weights are refreshed as multiples of.
+    /// A weight is larger than what weights are bootstrapped as multiples of.
     #[error(
         "a weight reaches {largest:.2} in magnitude, more than the {bound} that it may have when \
-         weights are refreshed: encrypted training would silently fail. Take a larger bound, a \
+         weights are bootstrapped: encrypted training would silently fail. Take a larger bound, a \
          smaller learning rate, or fewer iterations"
     )]
     WeightOutOfRange {

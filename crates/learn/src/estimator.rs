@@ -8,10 +8,10 @@ use crate::labels::{ClassLabels, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::work::Work;
 
 /// A training algorithm that runs on encrypted samples.
 pub trait Estimator {
@@ -19,9 +19,9 @@ pub trait Estimator {
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements;
 
     /// What [`fit`](Self::fit) will have to do; nothing where it would refuse.
-    fn work(&self, layout: &Layout, task: Task) -> Work;
+    fn operation_counts(&self, layout: &Layout, task: Task) -> OperationCounts;
 
-    /// The plaintext twin of [`fit`](Self::fit): the same steps with the same polynomials and
+    /// The plaintext reference of [`fit`](Self::fit): the same steps with the same polynomials and
     /// constants, in `f64`.
     ///
     /// # Errors

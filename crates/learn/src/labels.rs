@@ -86,9 +86,9 @@ impl Labels {
                     labels.resize(labels.len().next_multiple_of(layout.block_rows()), 0);
                     labels.extend(part);
                 }
-                let vacant = labels.len() - samples;
+                let unused = labels.len() - samples;
                 let mut labels = ClassLabels::of_classes(labels, classes)?;
-                labels.vacant = vacant;
+                labels.unused = unused;
                 Ok(Self::Clear(labels))
             }
             _ => Err(LearnError::Malformed {

@@ -3,11 +3,11 @@
 //! Whoever has images makes [`Features`] of them and encrypts an [`EncryptedMatrix`]. A server
 //! that holds evaluation keys fits an [`Estimator`] ([`LogisticRegression`], [`LinearMeans`]) to
 //! the matrix and to clear or encrypted [`Labels`]. What comes out is an encrypted
-//! [`LinearModel`], which turns another encrypted matrix into [`EncryptedScores`]. Only the owner
+//! [`LinearModel`], which rotations another encrypted matrix into [`EncryptedScores`]. Only the owner
 //! of the secret key can read model or scores: of two classes a sample is positive if its score
 //! is, of more it has a score for each and the largest decides.
 //!
-//! Every estimator has a plaintext twin, [`Estimator::simulate`]: the same steps with the same
+//! Every estimator has a plaintext reference, [`Estimator::simulate`]: the same steps with the same
 //! polynomials in `f64`. What the encrypted run gives beyond that is CKKS noise.
 //!
 //! * [`Layout`]: how a matrix lies in the slots of ciphertexts, the one packing idea.
@@ -45,66 +45,66 @@
 //!
 //! // The owner.
 //! let found = scores.decrypt(&Decryptor::new(&secret), &encoder)?;
-//! let twin = estimator.simulate(&features, &labels)?.model.decision_function(&features)?;
-//! for (encrypted, clear) in found.iter().zip(&twin) {
+//! let reference = estimator.simulate(&features, &labels)?.model.decision_function(&features)?;
+//! for (encrypted, clear) in found.iter().zip(&reference) {
 //!     assert!((encrypted - clear).abs() < 1e-3);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bootstrap;
 mod bundle;
-mod descent;
 mod error;
 mod estimator;
+mod estimator_config;
 mod features;
+mod gradient_descent;
 mod labels;
 mod layout;
-mod learner;
 mod least_squares;
 mod linear_means;
 mod linear_model;
 mod logistic;
 mod matrix;
 mod metrics;
+mod one_vs_rest;
+mod operation_counts;
 mod packing;
 mod plain_model;
 mod plain_scores;
 mod products;
 mod progress;
-mod recipe;
-mod refresh;
 mod requirements;
+mod score_threshold;
 mod scores;
-mod softmax;
+mod training_spec;
 mod vectors;
-mod verdict;
-mod work;
 
+pub use bootstrap::{Bootstrap, BootstrapLevels};
 pub use bundle::Contribution;
-pub use descent::{Descent, MiniBatches, Training};
 pub use error::{LearnError, MissingKeys};
 pub use estimator::Estimator;
+pub use estimator_config::EstimatorConfig;
 pub use features::{Features, MAX_FEATURE};
+pub use gradient_descent::{GradientDescent, MiniBatches, Training};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
-pub use learner::Learner;
 pub use least_squares::{
-    Accumulation, FisherDiscriminant, LeastSquaresConfig, LinearRegression, SufficientStatistics,
+    FisherDiscriminant, LeastSquaresConfig, PartialFit, Ridge, SufficientStatistics,
 };
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
 pub use logistic::{
-    LogisticRegression, LogisticRegressionConfig, MAX_ITERATIONS, Sigmoid, SigmoidDegree,
-    StepSchedule,
+    LearningRate, LogisticRegression, LogisticRegressionConfig, MAX_ITERATIONS, Sigmoid,
+    SigmoidDegree,
 };
 pub use matrix::EncryptedMatrix;
 pub use metrics::Metrics;
+pub use one_vs_rest::OneVsRestLogistic;
+pub use operation_counts::OperationCounts;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
-pub use recipe::Recipe;
-pub use refresh::{Refresh, RefreshLevels};
 pub use requirements::{Requirements, smallest_parameters};
+pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
-pub use softmax::SoftmaxRegression;
-pub use verdict::{EncryptedVerdicts, Verdict};
-pub use work::Work;
+pub use training_spec::TrainingSpec;

@@ -17,14 +17,14 @@ use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
 
-/// An encrypted linear classifier: score = weights . x + offset. A model of two classes has one
+/// An encrypted linear classifier: score = weights . x + intercept. A model of two classes has one
 /// score, and a sample is positive if its score is; one of more classes has a score for each, and
 /// the largest decides.
 ///
 /// There is one ciphertext of weights for each column of blocks of the training data. In rows of
 /// `block_cols` slots, column j holds weights of feature j of that column of blocks. The weights of
 /// two classes are the same in all rows. For more, with P for their number rounded up to a power
-/// of two, row r holds the weights of class r mod P, zero if there is no such class. The offset,
+/// of two, row r holds the weights of class r mod P, zero if there is no such class. The intercept,
 /// one ciphertext, lies in the rows alike, equal in all columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearModel {
@@ -32,7 +32,7 @@ pub struct LinearModel {
     block_cols: usize,
     classes: usize,
     weights: Vec<Ciphertext>,
-    offset: Option<Ciphertext>,
+    intercept: Option<Ciphertext>,
 }
 
 impl LinearModel {
@@ -48,13 +48,13 @@ impl LinearModel {
     /// [`LearnError`] if `block_cols` is not a power of two below the number of slots, there are
     /// more classes than rows for them, the number of ciphertexts is not that of the columns of
     /// blocks, or they are not ciphertexts of degree 1 of the same parameters and level (the
-    /// offset may be at another), at its canonical scale.
+    /// intercept may be at another), at its canonical scale.
     pub fn from_ciphertexts(
         features: usize,
         block_cols: usize,
         classes: usize,
         weights: Vec<Ciphertext>,
-        offset: Option<Ciphertext>,
+        intercept: Option<Ciphertext>,
     ) -> Result<Self, LearnError> {
         if features > MAX_COLS {
             return Err(LearnError::Layout {
@@ -71,10 +71,10 @@ impl LinearModel {
         check_classes(classes)?;
         check_room(classes, &shape)?;
         check_equal("ciphertexts of weights", shape.grid_cols(), weights.len())?;
-        if let Some(offset) = &offset {
-            check_vectors("the offset of a model", std::slice::from_ref(offset))?;
-            if offset.parameters() != weights[0].parameters() {
-                return Err(LearnError::Parameters("the offset of a model"));
+        if let Some(intercept) = &intercept {
+            check_vectors("the intercept of a model", std::slice::from_ref(intercept))?;
+            if intercept.parameters() != weights[0].parameters() {
+                return Err(LearnError::Parameters("the intercept of a model"));
             }
         }
         Ok(Self {
@@ -82,7 +82,7 @@ impl LinearModel {
             block_cols,
             classes,
             weights,
-            offset,
+            intercept,
         })
     }
 
@@ -107,8 +107,8 @@ impl LinearModel {
     }
 
     /// What is added to every score.
-    pub fn offset(&self) -> Option<&Ciphertext> {
-        self.offset.as_ref()
+    pub fn intercept(&self) -> Option<&Ciphertext> {
+        self.intercept.as_ref()
     }
 
     /// The level of the weights.
@@ -122,7 +122,7 @@ impl LinearModel {
     }
 
     /// The largest magnitude of a score that these parameters can give back, half the first prime
-    /// over the scale: scores leave the server at level 0. Compare with the scores of the twin.
+    /// over the scale: scores leave the server at level 0. Compare with the scores of the reference.
     pub fn largest_score(parameters: &Parameters) -> f64 {
         parameters.log_q(0).exp2() / parameters.scale(0) / 2.0
     }
@@ -164,7 +164,7 @@ impl LinearModel {
         })
     }
 
-    /// The encrypted scores of samples, one or many: weights . x + offset, at level 0, with every
+    /// The encrypted scores of samples, one or many: weights . x + intercept, at level 0, with every
     /// slot that is no score masked to zero.
     ///
     /// One relinearisation and log2(`block_cols`) rotations at level 1 for each row of blocks; for
@@ -197,27 +197,29 @@ impl LinearModel {
         self.check_samples(end, evaluator, encoder, samples)?;
         let layout = samples.layout();
         let weights = self.weights_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
-        let offset = self.offset_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
+        let intercept =
+            self.intercept_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
 
-        // In turn k every row meets the weights of the class k rows below.
-        let turns = self.period();
-        let by_a_row =
-            |vectors: &[Ciphertext]| turned(evaluator, vectors, turns, layout.block_cols() as i64);
+        // In rotation k every row meets the weights of the class k rows below.
+        let rotations = self.period();
+        let by_a_row = |vectors: &[Ciphertext]| {
+            turned(evaluator, vectors, rotations, layout.block_cols() as i64)
+        };
         let weights = by_a_row(&weights)?;
-        let offset = by_a_row(offset.as_slice())?;
+        let intercept = by_a_row(intercept.as_slice())?;
 
         let cost = 1 + layout.feature_rotations().count();
-        let counter = Counter::new(layout.grid_rows() * turns * cost, progress);
+        let counter = Counter::new(layout.grid_rows() * rotations * cost, progress);
         let products = Products::new(evaluator, encoder, samples, &counter);
-        let columns = (0..layout.grid_rows() * turns)
+        let columns = (0..layout.grid_rows() * rotations)
             .into_par_iter()
             .map(|index| {
-                let (i, turn) = (index / turns, index % turns);
-                let mut scores = products.row_times(i, &weights[turn])?;
-                for offset in &offset[turn] {
-                    evaluator.add_assign(&mut scores, offset)?;
+                let (i, rotation) = (index / rotations, index % rotations);
+                let mut scores = products.row_times(i, &weights[rotation])?;
+                for intercept in &intercept[rotation] {
+                    evaluator.add_assign(&mut scores, intercept)?;
                 }
-                let mut mask = packing::score_mask(layout, i, outputs(self.classes), turn);
+                let mut mask = packing::score_mask(layout, i, outputs(self.classes), rotation);
                 mask.iter_mut().for_each(|slot| *slot *= factor);
                 let mask = encoder.encode(&mask, scores.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&scores, &mask)?)?;
@@ -274,12 +276,12 @@ impl LinearModel {
             needs.levels + end,
             self.level(),
         )?;
-        if let Some(offset) = &self.offset {
+        if let Some(intercept) = &self.intercept {
             let needed = end + 1 + usize::from(self.moves_offset(samples.layout().block_cols()));
             exhausted(
-                "classifying with the offset of a model",
+                "classifying with the intercept of a model",
                 needed,
-                offset.level(),
+                intercept.level(),
             )?;
         }
         // The level above is for wider rows, which are rotated there only if there are several.
@@ -311,26 +313,28 @@ impl LinearModel {
         }
     }
 
-    /// The offset at level 1 above `end`, in rows of `wide` columns, of which the first one counts.
-    fn offset_in_blocks_of(
+    /// The intercept at level 1 above `end`, in rows of `wide` columns, of which the first one counts.
+    fn intercept_in_blocks_of(
         &self,
         wide: usize,
         end: usize,
         evaluator: &Evaluator,
         encoder: &Encoder,
     ) -> Result<Option<Ciphertext>, LearnError> {
-        let Some(offset) = &self.offset else {
+        let Some(intercept) = &self.intercept else {
             return Ok(None);
         };
         let above = usize::from(self.moves_offset(wide));
-        let offset = evaluator.lower_to(offset, end + 1 + above)?;
+        let intercept = evaluator.lower_to(intercept, end + 1 + above)?;
         match above {
-            0 => Ok(Some(offset)),
-            _ => Ok(self.widened(&[offset], wide, 1, evaluator, encoder)?.pop()),
+            0 => Ok(Some(intercept)),
+            _ => Ok(self
+                .widened(&[intercept], wide, 1, evaluator, encoder)?
+                .pop()),
         }
     }
 
-    /// Whether the offset lies otherwise in rows of `wide` columns: never if all rows are equal.
+    /// Whether the intercept lies otherwise in rows of `wide` columns: never if all rows are equal.
     fn moves_offset(&self, wide: usize) -> bool {
         wide > self.block_cols && self.period() > 1
     }
@@ -352,8 +356,9 @@ impl LinearModel {
         let slots = self.parameters().slots();
         let masks = (0..period * chunks)
             .map(|i| {
-                let (turn, chunk) = (i / chunks, i % chunks);
-                let mask = packing::chunk_mask(slots, wide, self.block_cols, chunk, period, turn);
+                let (rotation, chunk) = (i / chunks, i % chunks);
+                let mask =
+                    packing::chunk_mask(slots, wide, self.block_cols, chunk, period, rotation);
                 Ok(encoder.encode(&mask, level)?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
@@ -384,10 +389,10 @@ impl LinearModel {
         };
         let blocks = self.weights.iter().map(slots);
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
-        let offset = self.offset.as_ref().map(slots).transpose()?;
+        let intercept = self.intercept.as_ref().map(slots).transpose()?;
         let mut model = PlainModel {
             weights: Vec::new(),
-            offsets: Vec::new(),
+            intercepts: Vec::new(),
         };
         for class in 0..outputs(self.classes) {
             let row = class * self.block_cols;
@@ -396,31 +401,31 @@ impl LinearModel {
                 .flat_map(|block| &block[row..][..self.block_cols]);
             model.weights.extend(weights.take(self.features));
             model
-                .offsets
-                .push(offset.as_ref().map_or(0.0, |slots| slots[row]));
+                .intercepts
+                .push(intercept.as_ref().map_or(0.0, |slots| slots[row]));
         }
         Ok(model)
     }
 
-    /// Weights, then the offset if there is one.
+    /// Weights, then the intercept if there is one.
     pub(crate) fn ciphertexts(&self) -> Cow<'_, [Ciphertext]> {
-        match &self.offset {
+        match &self.intercept {
             None => Cow::Borrowed(&self.weights),
-            Some(offset) => self.weights.iter().chain([offset]).cloned().collect(),
+            Some(intercept) => self.weights.iter().chain([intercept]).cloned().collect(),
         }
     }
 }
 
-/// Ciphertexts rotated by 0, 1, ..., `turns` - 1 times `stride`.
+/// Ciphertexts rotated by 0, 1, ..., `rotations` - 1 times `stride`.
 fn turned(
     evaluator: &Evaluator,
     vectors: &[Ciphertext],
-    turns: usize,
+    rotations: usize,
     stride: i64,
 ) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
     let mut all = vec![vectors.to_vec()];
-    for turn in 1..turns {
-        let next = all[turn - 1]
+    for rotation in 1..rotations {
+        let next = all[rotation - 1]
             .par_iter()
             .map(|v| evaluator.rotate(v, stride));
         all.push(next.collect::<Result<_, _>>()?);

@@ -20,7 +20,7 @@ use crate::plain_model::classes_of;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Metrics {
-    /// The share of right verdicts.
+    /// The share of right predictions.
     pub accuracy: f64,
     /// The mean over the true classes that occur of the share that is right: what accuracy would
     /// be if all classes were equally frequent.
@@ -47,9 +47,9 @@ impl Metrics {
         };
         check_equal("scores", labels.len() * outputs, scores.len())?;
         let mut confusion = vec![vec![0; classes]; classes];
-        let verdicts = classes_of(scores, outputs);
-        for (&truth, &verdict) in labels.as_slice().iter().zip(&verdicts) {
-            confusion[usize::from(truth)][usize::from(verdict)] += 1;
+        let predictions = classes_of(scores, outputs);
+        for (&truth, &prediction) in labels.as_slice().iter().zip(&predictions) {
+            confusion[usize::from(truth)][usize::from(prediction)] += 1;
         }
         let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
         let recalls: Vec<f64> = (confusion.iter().enumerate())

@@ -65,18 +65,18 @@ pub(crate) fn first_column(value: f64, layout: &Layout) -> Vec<f64> {
 }
 
 /// 1 in the first column of every row that holds a sample whose score there is one of `outputs`:
-/// that of number (row + `turn`) mod P, with P for `outputs` rounded up to a power of two.
+/// that of number (row + `rotation`) mod P, with P for `outputs` rounded up to a power of two.
 pub(crate) fn score_mask(
     layout: &Layout,
     grid_row: usize,
     outputs: usize,
-    turn: usize,
+    rotation: usize,
 ) -> Vec<f64> {
     let period = outputs.next_power_of_two();
     let mut slots = vec![0.0; layout.slots()];
     let rows = slots.chunks_exact_mut(layout.block_cols());
     for (r, row) in rows.take(layout.samples_in(grid_row)).enumerate() {
-        row[0] = f64::from(u8::from((r + turn) % period < outputs));
+        row[0] = f64::from(u8::from((r + rotation) % period < outputs));
     }
     slots
 }
@@ -93,7 +93,7 @@ pub(crate) fn class_mask(layout: &Layout, outputs: usize, class: usize, value: f
 }
 
 /// 1 where a row of `wide` columns, number r, has its chunk number `chunk` of `narrow` columns,
-/// if the chunk of which it is a copy once rotated by `turn` narrow rows is one of the weights of
+/// if the chunk of which it is a copy once rotated by `rotation` narrow rows is one of the weights of
 /// output r mod `period`.
 pub(crate) fn chunk_mask(
     slots: usize,
@@ -101,12 +101,12 @@ pub(crate) fn chunk_mask(
     narrow: usize,
     chunk: usize,
     period: usize,
-    turn: usize,
+    rotation: usize,
 ) -> Vec<f64> {
     let belongs = |i: usize| {
         let row = i / wide;
         let narrow_row = i / narrow;
-        i % wide / narrow == chunk && (narrow_row + turn) % period == row % period
+        i % wide / narrow == chunk && (narrow_row + rotation) % period == row % period
     };
     (0..slots)
         .map(|i| f64::from(u8::from(belongs(i))))

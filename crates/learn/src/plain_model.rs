@@ -1,25 +1,25 @@
-//! A linear model in the clear: what the twin of an estimator finds.
+//! A linear model in the clear: what the reference of an estimator finds.
 
 use crate::error::{LearnError, check_equal};
 use crate::features::{Features, dot};
 
-/// Weights and offsets in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
+/// Weights and intercepts in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
 /// what the owner decrypts from a [`LinearModel`](crate::LinearModel).
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainModel {
     /// One weight a feature, for each score after the other.
     pub weights: Vec<f64>,
     /// What is added to each score: one number for two classes, one a class for more.
-    pub offsets: Vec<f64>,
+    pub intercepts: Vec<f64>,
 }
 
 impl PlainModel {
     /// How many scores a sample has: one for two classes, one a class for more.
     pub fn outputs(&self) -> usize {
-        self.offsets.len()
+        self.intercepts.len()
     }
 
-    /// The scores of samples, weights . x + offset: all of the first, then all of the second.
+    /// The scores of samples, weights . x + intercept: all of the first, then all of the second.
     ///
     /// # Errors
     /// [`LearnError::Shape`] if the samples have another number of features.
@@ -27,8 +27,8 @@ impl PlainModel {
         let cols = self.weights.len() / self.outputs().max(1);
         check_equal("features of the samples", cols, features.cols())?;
         let scores = |sample| {
-            let outputs = self.weights.chunks_exact(cols).zip(&self.offsets);
-            outputs.map(move |(weights, offset)| dot(sample, weights) + offset)
+            let outputs = self.weights.chunks_exact(cols).zip(&self.intercepts);
+            outputs.map(move |(weights, intercept)| dot(sample, weights) + intercept)
         };
         Ok(features.samples().flat_map(scores).collect())
     }
@@ -90,7 +90,7 @@ pub struct RangeReport {
     pub largest: Vec<f64>,
     /// Half the length of the interval around zero.
     pub interval: f64,
-    /// The largest |weight|, momentum included; zero for estimators that refresh no weights.
+    /// The largest |weight|, momentum included; zero for estimators that bootstrap no weights.
     pub weight: f64,
     /// How large a weight may become.
     pub weight_bound: f64,
@@ -138,7 +138,7 @@ mod tests {
     fn scores_and_ranges() {
         let model = PlainModel {
             weights: vec![2.0, -1.0],
-            offsets: vec![0.5],
+            intercepts: vec![0.5],
         };
         let features = Features::new(&[1.0, 1.0, 0.0, 2.0], 2).unwrap();
         assert_eq!(model.decision_function(&features).unwrap(), [1.5, -1.5]);

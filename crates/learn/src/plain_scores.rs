@@ -65,60 +65,60 @@ impl PlainModel {
     ) -> Result<EncryptedScores, LearnError> {
         self.check(evaluator, encoder, samples)?;
         let layout = samples.layout();
-        let heads = outputs(self.classes());
-        // In turn k a row gets the score of the class k rows below, as with an encrypted model.
-        let turns = heads.next_power_of_two();
-        let weights = (0..turns * layout.grid_cols())
+        let outputs = outputs(self.classes());
+        // In rotation k a row gets the score of the class k rows below, as with an encrypted model.
+        let rotations = outputs.next_power_of_two();
+        let weights = (0..rotations * layout.grid_cols())
             .into_par_iter()
             .map(|i| {
-                let (turn, col) = (i / layout.grid_cols(), i % layout.grid_cols());
-                let slots = self.weights_in_slots(layout, turn, col);
+                let (rotation, col) = (i / layout.grid_cols(), i % layout.grid_cols());
+                let slots = self.weights_in_slots(layout, rotation, col);
                 Ok(encoder.encode(&slots, Self::SAMPLE_LEVEL)?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
 
         let cost = 1 + layout.feature_rotations().count();
-        let counter = Counter::new(layout.grid_rows() * turns * cost, progress);
-        let columns = (0..layout.grid_rows() * turns)
+        let counter = Counter::new(layout.grid_rows() * rotations * cost, progress);
+        let columns = (0..layout.grid_rows() * rotations)
             .into_par_iter()
             .map(|index| {
-                let (i, turn) = (index / turns, index % turns);
+                let (i, rotation) = (index / rotations, index % rotations);
                 let blocks = samples.row_at(evaluator, i, Self::SAMPLE_LEVEL)?;
-                let weights = &weights[turn * layout.grid_cols()..][..layout.grid_cols()];
+                let weights = &weights[rotation * layout.grid_cols()..][..layout.grid_cols()];
                 let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
                 let product = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
                 // The first column gets the sum; others reach into the next row and are masked.
                 let sums = evaluator.sum_slots(&product, layout.block_cols(), 1)?;
-                let mask = packing::score_mask(layout, i, heads, turn);
-                let offsets: Vec<_> = mask
+                let mask = packing::score_mask(layout, i, outputs, rotation);
+                let intercepts: Vec<_> = mask
                     .iter()
                     .enumerate()
                     .map(|(slot, &shown)| match shown {
                         0.0 => 0.0,
-                        _ => self.offsets[(slot / layout.block_cols() + turn) % turns],
+                        _ => self.intercepts[(slot / layout.block_cols() + rotation) % rotations],
                     })
                     .collect();
                 let mask = encoder.encode(&mask, sums.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&sums, &mask)?)?;
-                let offsets = encoder.encode(&offsets, scores.level())?;
+                let intercepts = encoder.encode(&intercepts, scores.level())?;
                 counter.add(cost, "scoring");
-                Ok(evaluator.add_plain(&scores, &offsets)?)
+                Ok(evaluator.add_plain(&scores, &intercepts)?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
         pack(evaluator, *layout, self.classes(), &columns)
     }
 
-    /// In row r the weights of class (r + `turn`) mod P for one column of blocks, zero if there is no
+    /// In row r the weights of class (r + `rotation`) mod P for one column of blocks, zero if there is no
     /// such class.
-    fn weights_in_slots(&self, layout: &Layout, turn: usize, grid_col: usize) -> Vec<f64> {
-        let (cols, heads) = (self.features(), self.outputs());
-        let period = heads.next_power_of_two();
+    fn weights_in_slots(&self, layout: &Layout, rotation: usize, grid_col: usize) -> Vec<f64> {
+        let (cols, outputs) = (self.features(), self.outputs());
+        let period = outputs.next_power_of_two();
         let first = grid_col * layout.block_cols();
         let width = layout.block_cols().min(cols - first);
         let mut slots = vec![0.0; layout.slots()];
         for (r, row) in slots.chunks_exact_mut(layout.block_cols()).enumerate() {
-            let class = (r + turn) % period;
-            if class < heads {
+            let class = (r + rotation) % period;
+            if class < outputs {
                 row[..width].copy_from_slice(&self.weights[class * cols + first..][..width]);
             }
         }
@@ -139,7 +139,7 @@ impl PlainModel {
             return Err(LearnError::Parameters("the encrypted matrix"));
         }
         if self.outputs() == 0 {
-            return Err(LearnError::Empty("offsets of the model"));
+            return Err(LearnError::Empty("intercepts of the model"));
         }
         check_classes(self.classes())?;
         let layout = samples.layout();

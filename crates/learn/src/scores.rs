@@ -170,15 +170,15 @@ impl EncryptedScores {
     }
 
     /// For each ciphertext, which of its slots hold no score.
-    pub fn vacancies(&self) -> Vec<Vec<bool>> {
-        let mut vacant = vec![vec![true; self.layout.slots()]; self.ciphertexts.len()];
+    pub fn unused_slots(&self) -> Vec<Vec<bool>> {
+        let mut unused = vec![vec![true; self.layout.slots()]; self.ciphertexts.len()];
         for sample in 0..self.layout.rows() {
             for output in 0..self.outputs() {
                 let (ciphertext, slot) = place(&self.layout, self.classes, sample, output);
-                vacant[ciphertext][slot] = false;
+                unused[ciphertext][slot] = false;
             }
         }
-        vacant
+        unused
     }
 }
 

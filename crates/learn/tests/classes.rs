@@ -14,7 +14,7 @@ fn plain_model(outputs: usize, features: usize) -> PlainModel {
     let number = |i: usize| ((i * 37 + 11) % 101) as f64 / 101.0 - 0.5;
     PlainModel {
         weights: (0..outputs * features).map(number).collect(),
-        offsets: (0..outputs).map(|i| number(i + 7)).collect(),
+        intercepts: (0..outputs).map(|i| number(i + 7)).collect(),
     }
 }
 
@@ -42,8 +42,8 @@ fn encrypted(world: &World, model: &PlainModel, block_cols: usize) -> LinearMode
             })
         })
         .collect();
-    let offset = encrypt(&|class, _| model.offsets[class]);
-    LinearModel::from_ciphertexts(features, block_cols, outputs, weights, Some(offset)).unwrap()
+    let intercept = encrypt(&|class, _| model.intercepts[class]);
+    LinearModel::from_ciphertexts(features, block_cols, outputs, weights, Some(intercept)).unwrap()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn every_layout_gives_the_scores_of_the_clear_model() {
         let model = encrypted(&world, &plain, model_cols);
         let found = world.decrypt_model(&model);
         assert_close("weights", &found.weights, &plain.weights, BOUND);
-        assert_close("offsets", &found.offsets, &plain.offsets, BOUND);
+        assert_close("intercepts", &found.intercepts, &plain.intercepts, BOUND);
 
         let samples = world.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);
         let scores = world.score(&model, &samples);

@@ -1,8 +1,8 @@
-//! Encrypted Fisher's discriminant and linear regression against their plaintext twins.
+//! Encrypted Fisher's discriminant and linear regression against their plaintext reference.
 
 mod common;
 
-use common::{Data, World, assert_close, assert_same_verdicts};
+use common::{Data, World, assert_close, assert_same_predictions};
 use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Parameters, Preset};
 use tapetum_learn::*;
 
@@ -12,12 +12,12 @@ const BOUND: f64 = 1.0 / (1 << 14) as f64;
 
 fn config(steps: usize) -> LeastSquaresConfig {
     LeastSquaresConfig {
-        steps,
+        iterations: steps,
         largest_eigenvalue: 5.0,
     }
 }
 
-/// Trains on samples in this layout at N = 2^14, and compares with the twin.
+/// Trains on samples in this layout at N = 2^14, and compares with the reference.
 fn check(estimator: &dyn Estimator, data: &Data, layout: Layout, labels: LabelKind) {
     let classes = data.labels.classes();
     let needs = estimator
@@ -31,21 +31,26 @@ fn check(estimator: &dyn Estimator, data: &Data, layout: Layout, labels: LabelKi
     };
     let model = world.fit(estimator, &matrix, &labels);
 
-    let twin = estimator
+    let reference = estimator
         .simulate(&data.features(), &data.labels)
         .unwrap()
         .model;
     let found = world.decrypt_model(&model);
-    assert_close("weights", &found.weights, &twin.weights, BOUND);
-    assert_close("offsets", &found.offsets, &twin.offsets, BOUND);
-    let expected = twin.decision_function(&data.features()).unwrap();
+    assert_close("weights", &found.weights, &reference.weights, BOUND);
+    assert_close(
+        "intercepts",
+        &found.intercepts,
+        &reference.intercepts,
+        BOUND,
+    );
+    let expected = reference.decision_function(&data.features()).unwrap();
     let found = world.decrypt(&world.score(&model, &matrix));
     assert_close("scores", &found, &expected, BOUND);
     if classes == 2 {
-        assert_same_verdicts(&found, &expected, BOUND);
+        assert_same_predictions(&found, &expected, BOUND);
     }
     // The bounds say something: the model is better than none.
-    let right = classes_of(&found, twin.outputs());
+    let right = classes_of(&found, reference.outputs());
     let right = right
         .iter()
         .zip(data.labels.as_slice())
@@ -68,16 +73,16 @@ fn fisher_with_clear_and_with_encrypted_labels() {
 fn regression_of_two_classes() {
     let data = Data::gaussians(700, 9, 2);
     let layout = Layout::for_least_squares(700, 9, 2, 8192).unwrap();
-    let ridge = LinearRegression::new(config(4)).unwrap();
+    let ridge = Ridge::new(config(4)).unwrap();
     check(&ridge, &data, layout, LabelKind::Encrypted);
     // A single step is a multiple of the moment.
-    let ridge = LinearRegression::new(config(1)).unwrap();
+    let ridge = Ridge::new(config(1)).unwrap();
     check(&ridge, &data, layout, LabelKind::Encrypted);
 }
 
 #[test]
 fn regression_of_many_classes() {
-    let ridge = LinearRegression::new(config(2)).unwrap();
+    let ridge = Ridge::new(config(2)).unwrap();
     // Fewer features than baby steps, and as many as there is room for, where labels wrap around.
     for (features, classes) in [(3, 5), (8, 3)] {
         let data = Data::clouds(1500, features, classes, 3);
@@ -94,15 +99,15 @@ struct Owner {
     encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
-    levels: RefreshLevels,
+    levels: BootstrapLevels,
 }
 
-impl Refresh for Owner {
-    fn levels(&self) -> RefreshLevels {
+impl Bootstrap for Owner {
+    fn levels(&self) -> BootstrapLevels {
         self.levels
     }
 
-    fn refresh(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
         assert!(ciphertext.level() >= self.levels.input);
         let slots = self.encoder.decode(&self.decryptor.decrypt(ciphertext)?);
         assert!(slots.iter().all(|x| x.abs() <= 1.0));
@@ -114,8 +119,8 @@ impl Refresh for Owner {
 #[test]
 fn refreshed_statistics_leave_the_samples_few_levels() {
     let steps = 4;
-    let ridge = LinearRegression::new(config(steps)).unwrap();
-    let levels = RefreshLevels {
+    let ridge = Ridge::new(config(steps)).unwrap();
+    let levels = BootstrapLevels {
         input: 0,
         output: 8,
     };
@@ -133,7 +138,7 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
             .unwrap()
             .join(&scoring.key_plan(&parameters));
         let world = World::with_plan(&parameters, &plan);
-        let level = LinearRegression::sample_level(levels);
+        let level = Ridge::sample_level(levels);
         assert_eq!(level, 3);
         let matrix = world.encrypt(&data, layout, level);
         let labels = world.encrypt_labels(&data, layout, level);
@@ -157,13 +162,13 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         let last = last.unwrap();
         assert_eq!(last.done, last.total);
 
-        let twin = ridge
+        let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
             .model;
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.weights, BOUND);
-        let expected = twin.decision_function(&data.features()).unwrap();
+        assert_close("weights", &found.weights, &reference.weights, BOUND);
+        let expected = reference.decision_function(&data.features()).unwrap();
         let found = world.decrypt(&world.score(&model, &matrix));
         assert_close("scores", &found, &expected, BOUND);
     }
@@ -172,7 +177,7 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
 /// The model of samples that come in parts is that of all of them.
 #[test]
 fn samples_can_come_in_parts() {
-    let ridge = LinearRegression::new(config(2)).unwrap();
+    let ridge = Ridge::new(config(2)).unwrap();
     let data = Data::clouds(1500, 6, 3, 9);
     let slots = Parameters::preset(Preset::N14).slots();
     let layout = Layout::for_least_squares(1500, 6, 3, slots).unwrap();
@@ -197,7 +202,7 @@ fn samples_can_come_in_parts() {
             };
             (matrix, labels)
         };
-        let new = || Accumulation::new(&ridge, evaluator, encoder, &layout, task, None).unwrap();
+        let new = || PartialFit::new(&ridge, evaluator, encoder, &layout, task, None).unwrap();
         let mut training = new();
         // One of them is a single sample, so of a single class.
         for (first, rows) in [(900, 600), (0, 899), (899, 1)] {
@@ -212,12 +217,12 @@ fn samples_can_come_in_parts() {
         let mut last = None;
         let model = training.finish(&mut |p| last = Some(p)).unwrap();
         assert!(last.is_some_and(|p: Progress| p.done == p.total));
-        let twin = ridge
+        let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
             .model;
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.weights, BOUND);
+        assert_close("weights", &found.weights, &reference.weights, BOUND);
 
         assert!(matches!(
             new().finish(&mut |_| ()),
@@ -245,7 +250,7 @@ fn samples_can_come_in_parts() {
 /// Three contributors; then one of them leaves.
 #[test]
 fn contributors_add_up_and_can_be_removed() {
-    let regression = LinearRegression::new(config(4)).unwrap();
+    let regression = Ridge::new(config(4)).unwrap();
     let (cols, classes) = (7, 3);
     let parts = [11, 12, 13].map(|seed| Data::clouds(200, cols, classes, seed));
     let parameters = Parameters::preset(Preset::N14);
@@ -283,7 +288,7 @@ fn contributors_add_up_and_can_be_removed() {
             .unwrap();
         assert!(last.is_some_and(|p: Progress| p.done == p.total));
 
-        // The twin has the samples of all in one.
+        // The reference has the samples of all in one.
         let values: Vec<_> = chosen
             .iter()
             .flat_map(|&i| parts[i].values.clone())
@@ -293,22 +298,22 @@ fn contributors_add_up_and_can_be_removed() {
             .flat_map(|&i| parts[i].labels.as_slice().to_vec());
         let labels = ClassLabels::of_classes(labels.collect(), classes).unwrap();
         let features = Features::new(&values, cols).unwrap();
-        let twin = regression.simulate(&features, &labels).unwrap().model;
+        let reference = regression.simulate(&features, &labels).unwrap().model;
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.weights, BOUND);
+        assert_close("weights", &found.weights, &reference.weights, BOUND);
         let samples = world.encrypt(&parts[1], samples, LinearModel::SAMPLE_LEVEL);
         let found = world.decrypt(&world.score(&model, &samples));
-        let expected = twin.decision_function(&parts[1].features()).unwrap();
+        let expected = reference.decision_function(&parts[1].features()).unwrap();
         assert_close("scores", &found, &expected, BOUND);
     }
 }
 
 #[test]
-fn the_twin_comes_close_to_the_solution() {
+fn the_reference_comes_close_to_the_solution() {
     let data = Data::gaussians(300, 6, 4);
     let features = data.features();
     let gradient = |steps| {
-        let ridge = LinearRegression::new(config(steps)).unwrap();
+        let ridge = Ridge::new(config(steps)).unwrap();
         let model = ridge.simulate(&features, &data.labels).unwrap().model;
         let scores = model.decision_function(&features).unwrap();
         // X^T (X w - y) / m.
@@ -338,16 +343,16 @@ fn what_does_not_fit_is_refused() {
     let refused = |change: fn(&mut LeastSquaresConfig)| {
         let mut config = LeastSquaresConfig::default();
         change(&mut config);
-        matches!(LinearRegression::new(config), Err(E::Config { .. }))
+        matches!(Ridge::new(config), Err(E::Config { .. }))
             && matches!(FisherDiscriminant::new(config), Err(E::Config { .. }))
     };
     assert!(!refused(|_| ()));
-    assert!(refused(|c| c.steps = 0));
-    assert!(refused(|c| c.steps = 65));
+    assert!(refused(|c| c.iterations = 0));
+    assert!(refused(|c| c.iterations = 65));
     assert!(refused(|c| c.largest_eigenvalue = 0.0));
     assert!(refused(|c| c.largest_eigenvalue = f64::INFINITY));
 
-    // The twin sees what the encrypted run cannot.
+    // The reference sees what the encrypted run cannot.
     let data = Data::gaussians(300, 6, 5);
     let narrow = LeastSquaresConfig {
         largest_eigenvalue: 0.7,

@@ -1,8 +1,8 @@
-//! Encrypted linear means against its plaintext twin, and what leaves the server.
+//! Encrypted linear means against its plaintext reference, and what leaves the server.
 
 mod common;
 
-use common::{Data, World, assert_close, assert_same_verdicts};
+use common::{Data, World, assert_close, assert_same_predictions};
 use tapetum_ckks::Preset;
 use tapetum_learn::*;
 
@@ -11,7 +11,7 @@ const BOUND_36: f64 = 1.0 / (1 << 14) as f64;
 /// With scales of 40 bits at N = 2^14 (rounding errors of slots about 2^-27).
 const BOUND_40: f64 = 1.0 / (1 << 16) as f64;
 
-fn twin(data: &Data) -> PlainModel {
+fn reference(data: &Data) -> PlainModel {
     LinearMeans
         .simulate(&data.features(), &data.labels)
         .unwrap()
@@ -32,14 +32,19 @@ fn clear_labels_fit_the_smallest_preset_with_products() {
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
 
-    let expected = twin(&data);
+    let expected = reference(&data);
     let found = world.decrypt_model(&model);
     assert_close("weights", &found.weights, &expected.weights, BOUND_36);
-    assert_close("offset", &found.offsets, &expected.offsets, BOUND_36);
+    assert_close(
+        "intercept",
+        &found.intercepts,
+        &expected.intercepts,
+        BOUND_36,
+    );
     let found = world.decrypt(&world.score(&model, &matrix));
     let expected = expected.decision_function(&data.features()).unwrap();
     assert_close("scores", &found, &expected, BOUND_36);
-    assert_same_verdicts(&found, &expected, BOUND_36);
+    assert_same_predictions(&found, &expected, BOUND_36);
 }
 
 #[test]
@@ -58,21 +63,26 @@ fn encrypted_labels_and_single_samples() {
     let labels = world.encrypt_labels(&data, layout, 7);
     let model = world.fit(&LinearMeans, &matrix, &labels);
 
-    let expected = twin(&data);
+    let expected = reference(&data);
     let found = world.decrypt_model(&model);
     assert_close("weights", &found.weights, &expected.weights, BOUND_40);
-    assert_close("offset", &found.offsets, &expected.offsets, BOUND_40);
+    assert_close(
+        "intercept",
+        &found.intercepts,
+        &expected.intercepts,
+        BOUND_40,
+    );
     let expected = expected.decision_function(&data.features()).unwrap();
     let found = world.decrypt(&world.score(&model, &matrix));
     assert_close("scores", &found, &expected, BOUND_40);
-    assert_same_verdicts(&found, &expected, BOUND_40);
+    assert_same_predictions(&found, &expected, BOUND_40);
     let samples = world.encrypt(&data.head(2), single, LinearModel::SAMPLE_LEVEL);
     let found = world.decrypt(&world.score(&model, &samples));
     assert_close("single", &found, &expected[..2], BOUND_40);
 }
 
 /// Slots that are no score hold nothing, though the rows beyond the samples would score the
-/// offset, and the columns beside the scores held partial sums. Scores of several rows of blocks
+/// intercept, and the columns beside the scores held partial sums. Scores of several rows of blocks
 /// share ciphertexts, here 2 columns each.
 #[test]
 fn only_scores_leave_the_server() {
@@ -91,7 +101,7 @@ fn only_scores_leave_the_server() {
     let matrix = world.encrypt(&training, training_layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(labels.clone()));
     let expected = LinearMeans.simulate(&training.features(), &labels).unwrap();
-    assert!(expected.model.offsets[0].abs() > 1e-3);
+    assert!(expected.model.intercepts[0].abs() > 1e-3);
     let expected = expected.model.decision_function(&data.features()).unwrap();
 
     let samples = world.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);
@@ -128,6 +138,8 @@ fn scores_of_many_rows_of_blocks_are_packed() {
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
     let scores = world.score(&model, &matrix);
     assert_eq!(scores.ciphertexts().len(), 1);
-    let expected = twin(&data).decision_function(&data.features()).unwrap();
+    let expected = reference(&data)
+        .decision_function(&data.features())
+        .unwrap();
     assert_close("scores", &world.decrypt(&scores), &expected, BOUND_36);
 }

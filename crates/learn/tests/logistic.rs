@@ -1,8 +1,8 @@
-//! Encrypted logistic regression against its plaintext twin.
+//! Encrypted logistic regression against its plaintext reference.
 
 mod common;
 
-use common::{Data, World, assert_close, assert_same_verdicts};
+use common::{Data, World, assert_close, assert_same_predictions};
 use tapetum_ckks::{Encryptor, KeyGenerator, Preset};
 use tapetum_learn::*;
 
@@ -10,18 +10,22 @@ use tapetum_learn::*;
 /// are about 2^-27, and sums over samples and features make them grow.
 const BOUND: f64 = 1.0 / (1 << 15) as f64;
 
-fn estimator(iterations: usize, degree: SigmoidDegree, steps: StepSchedule) -> LogisticRegression {
+fn estimator(
+    iterations: usize,
+    degree: SigmoidDegree,
+    learning_rate: LearningRate,
+) -> LogisticRegression {
     LogisticRegression::new(LogisticRegressionConfig {
         iterations,
         degree,
-        steps,
+        learning_rate: learning_rate,
         ..LogisticRegressionConfig::default()
     })
     .unwrap()
 }
 
-/// The twin's model, which stays within the interval.
-fn twin(estimator: &dyn Estimator, data: &Data) -> PlainModel {
+/// The reference's model, which stays within the interval.
+fn reference(estimator: &dyn Estimator, data: &Data) -> PlainModel {
     let simulation = estimator.simulate(&data.features(), &data.labels).unwrap();
     simulation.ranges.check().unwrap();
     simulation.model
@@ -34,7 +38,7 @@ fn two_iterations_and_classification() {
     let data = Data::gaussians(1500, 21, 1);
     let layout = Layout::new(1500, 21, 1024, 8).unwrap();
     assert_eq!((layout.grid_rows(), layout.grid_cols()), (2, 3));
-    let estimator = estimator(2, SigmoidDegree::Three, StepSchedule::Constant(1.5));
+    let estimator = estimator(2, SigmoidDegree::Three, LearningRate::Constant(1.5));
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     assert_eq!((single.blocks(), single.block_cols()), (1, 32));
     let batch = estimator
@@ -47,7 +51,7 @@ fn two_iterations_and_classification() {
         .extend(LinearModel::requirements(&single, 8, 2).unwrap().rotations);
     let world = World::new(Preset::N14, &needs);
 
-    let expected = twin(&estimator, &data);
+    let expected = reference(&estimator, &data);
     let expected_scores = expected.decision_function(&data.features()).unwrap();
     let matrix = world.encrypt(&data, layout, batch.levels);
     for labels in [
@@ -64,9 +68,9 @@ fn two_iterations_and_classification() {
         assert_eq!(scores.ciphertexts()[0].level(), 0);
         let found = world.decrypt(&scores);
         assert_close("scores", &found, &expected_scores, BOUND);
-        assert_same_verdicts(&found, &expected_scores, BOUND);
+        assert_same_predictions(&found, &expected_scores, BOUND);
     }
-    // Far better than chance, or the twin's agreement would mean nothing.
+    // Far better than chance, or the reference's agreement would mean nothing.
     let right = expected_scores
         .iter()
         .zip(data.labels.as_slice())
@@ -80,7 +84,7 @@ fn two_iterations_and_classification() {
 fn a_single_sample_scores_as_in_a_batch() {
     let data = Data::gaussians(300, 21, 2);
     let layout = Layout::new(300, 21, 1024, 8).unwrap();
-    let estimator = estimator(1, SigmoidDegree::Three, StepSchedule::Constant(2.0));
+    let estimator = estimator(1, SigmoidDegree::Three, LearningRate::Constant(2.0));
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     let few = Layout::for_samples(100, 21, 8192, 8).unwrap();
     let needs = estimator
@@ -93,7 +97,7 @@ fn a_single_sample_scores_as_in_a_batch() {
 
     let matrix = world.encrypt(&data, layout, needs.levels);
     let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
-    let expected = twin(&estimator, &data);
+    let expected = reference(&estimator, &data);
     let expected = expected.decision_function(&data.features()).unwrap();
     let batch = world.decrypt(&world.score(&model, &matrix));
     // The error of encryption with the public key is larger.
@@ -112,7 +116,7 @@ fn a_single_sample_scores_as_in_a_batch() {
 fn three_iterations_with_momentum() {
     let data = Data::gaussians(500, 6, 3);
     let layout = Layout::new(500, 6, 4096, 4).unwrap();
-    let estimator = estimator(3, SigmoidDegree::Three, StepSchedule::InverseTime(4.0));
+    let estimator = estimator(3, SigmoidDegree::Three, LearningRate::InverseTime(4.0));
     let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Encrypted));
     assert_eq!(needs.levels, 11);
     let world = World::new(Preset::N15, &needs);
@@ -121,7 +125,7 @@ fn three_iterations_with_momentum() {
     let model = world.fit(&estimator, &matrix, &labels);
     assert_eq!(model.level(), 0);
     let found = world.decrypt_model(&model);
-    let expected = twin(&estimator, &data);
+    let expected = reference(&estimator, &data);
     assert_close("weights", &found.weights, &expected.weights, BOUND);
 }
 
@@ -129,14 +133,14 @@ fn three_iterations_with_momentum() {
 fn a_sigmoid_of_degree_five() {
     let data = Data::gaussians(700, 6, 4);
     let layout = Layout::new(700, 6, 512, 16).unwrap();
-    let estimator = estimator(2, SigmoidDegree::Five, StepSchedule::Constant(2.0));
+    let estimator = estimator(2, SigmoidDegree::Five, LearningRate::Constant(2.0));
     let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Clear));
     assert_eq!(needs.levels, 7);
     let world = World::new(Preset::N14, &needs);
     let matrix = world.encrypt(&data, layout, needs.levels);
     let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
     let found = world.decrypt_model(&model);
-    let expected = twin(&estimator, &data);
+    let expected = reference(&estimator, &data);
     assert_close("weights", &found.weights, &expected.weights, BOUND);
 }
 
@@ -145,8 +149,8 @@ fn a_sigmoid_of_degree_five() {
 #[test]
 fn blocks_of_one_column_and_of_one_row() {
     let data = Data::gaussians(3, 3, 5);
-    let estimator = estimator(2, SigmoidDegree::Three, StepSchedule::Constant(1.0));
-    let expected = twin(&estimator, &data);
+    let estimator = estimator(2, SigmoidDegree::Three, LearningRate::Constant(1.0));
+    let expected = reference(&estimator, &data);
     for (block_rows, block_cols) in [(8192, 1), (1, 8192)] {
         let layout = Layout::new(3, 3, block_rows, block_cols).unwrap();
         let needs = estimator
@@ -163,11 +167,11 @@ fn blocks_of_one_column_and_of_one_row() {
     }
 }
 
-/// The twin tells when the polynomial's interval is left, which encrypted training cannot.
+/// The reference tells when the polynomial's interval is left, which encrypted training cannot.
 #[test]
 fn a_learning_rate_that_is_too_large_is_seen() {
     let data = Data::gaussians(200, 10, 6);
-    let estimator = estimator(4, SigmoidDegree::Three, StepSchedule::Constant(40.0));
+    let estimator = estimator(4, SigmoidDegree::Three, LearningRate::Constant(40.0));
     let simulation = estimator.simulate(&data.features(), &data.labels).unwrap();
     assert_eq!(simulation.ranges.largest.len(), 3);
     assert!(matches!(

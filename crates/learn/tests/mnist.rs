@@ -67,30 +67,30 @@ fn three_against_eight() {
         iterations: 32,
         degree: SigmoidDegree::Five,
         interval: 16.0,
-        steps: StepSchedule::InverseTime(12.0),
+        learning_rate: LearningRate::InverseTime(12.0),
         batches: Some(MiniBatches {
             rows: ROWS,
             weight_bound: 4.0,
         }),
     })
     .unwrap();
-    let twin = estimator
+    let reference = estimator
         .simulate(&train.features(), &train.labels)
         .unwrap();
-    let largest = twin.ranges.largest.iter().copied().fold(0.0, f64::max);
+    let largest = reference.ranges.largest.iter().copied().fold(0.0, f64::max);
     println!(
         "clear: {:.4} held out, |z| <= {largest:.1}, |w| <= {:.2}",
-        accuracy(&twin.model, &test),
-        twin.ranges.weight
+        accuracy(&reference.model, &test),
+        reference.ranges.weight
     );
-    twin.ranges.check().unwrap();
+    reference.ranges.check().unwrap();
 
-    let descent = estimator.descent();
+    let descent = estimator.gradient_descent();
     let parameters = Parameters::preset(Preset::N16Bootstrapping);
     let layout = Layout::for_training(ROWS, train.cols, parameters.slots()).unwrap();
     let slots = descent.packed_slots(&layout, 2).unwrap();
     let plan = BootstrappingPlan::new(&parameters, slots, SlotKind::Real).unwrap();
-    let levels = RefreshLevels {
+    let levels = BootstrapLevels {
         input: plan.input_level(),
         output: plan.output_level(),
     };
@@ -98,12 +98,12 @@ fn three_against_eight() {
     let needs = descent.requirements(&layout, task, Some(levels)).unwrap();
     let level = descent.batch_level(&layout, task, Some(levels)).unwrap();
     println!(
-        "blocks of {} x {}, {} x {} a batch, at level {level}; {} refreshes of {slots} slots",
+        "blocks of {} x {}, {} x {} a batch, at level {level}; {} bootstraps of {slots} slots",
         layout.block_rows(),
         layout.block_cols(),
         layout.grid_rows(),
         layout.grid_cols(),
-        descent.refreshes(levels, 2)
+        descent.bootstraps(levels, 2)
     );
     let start = Instant::now();
     let keys = needs.key_plan(&parameters).join(&plan.keys());
@@ -128,8 +128,9 @@ fn three_against_eight() {
 
     let start = Instant::now();
     let (evaluator, encoder) = (&world.evaluator, &world.encoder);
-    let refresh: Option<&dyn Refresh> = Some(&bootstrapper);
-    let mut training = Training::new(descent, evaluator, encoder, &layout, task, refresh).unwrap();
+    let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrapper);
+    let mut training =
+        Training::new(descent, evaluator, encoder, &layout, task, bootstrap).unwrap();
     while let Some(batch) = training.next_batch(batches.len()) {
         let (features, labels) = &batches[batch];
         training.step(features, labels, &mut |_| ()).unwrap();
@@ -141,8 +142,8 @@ fn three_against_eight() {
     }
     let model = world.decrypt_model(&training.model().unwrap());
     println!("train: {:.1} s", start.elapsed().as_secs_f64());
-    let (found, clear) = (accuracy(&model, &test), accuracy(&twin.model, &test));
-    let errors = model.weights.iter().zip(&twin.model.weights);
+    let (found, clear) = (accuracy(&model, &test), accuracy(&reference.model, &test));
+    let errors = model.weights.iter().zip(&reference.model.weights);
     let error = errors.map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
     println!(
         "encrypted: {found:.4} held out; weights differ by up to 2^{:.1}",

@@ -70,13 +70,13 @@ fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Trains on encrypted images with encrypted labels, classifies, and compares with the twin.
+/// Trains on encrypted images with encrypted labels, classifies, and compares with the reference.
 fn trial(
     world: &World,
-    regression: &LinearRegression,
+    regression: &Ridge,
     [train, test]: &[common::Data; 2],
     level: usize,
-    refresh: Option<&dyn Refresh>,
+    bootstrap: Option<&dyn Bootstrap>,
 ) -> f64 {
     let classes = train.labels.classes();
     let slots = world.parameters.slots();
@@ -88,7 +88,7 @@ fn trial(
     };
     let (evaluator, encoder) = (&world.evaluator, &world.encoder);
     let mut training =
-        Accumulation::new(regression, evaluator, encoder, &layout, task, refresh).unwrap();
+        PartialFit::new(regression, evaluator, encoder, &layout, task, bootstrap).unwrap();
     // One part at a time is in memory.
     timed("encrypt and add up", || {
         let rows = PART_BLOCKS * height;
@@ -114,11 +114,11 @@ fn trial(
     let samples = world.encrypt(test, layout, LinearModel::SAMPLE_LEVEL);
     let scores = timed("classify", || world.score(&model, &samples));
     let found = accuracy(&classes_of(&world.decrypt(&scores), scores.outputs()), test);
-    let twin = regression
+    let reference = regression
         .simulate(&train.features(), &train.labels)
         .unwrap()
         .model;
-    let clear = accuracy(&twin.predict(&test.features()).unwrap(), test);
+    let clear = accuracy(&reference.predict(&test.features()).unwrap(), test);
     println!("held out: {found:.2} % encrypted, {clear:.2} % in the clear");
     assert!((found - clear).abs() < 0.5);
     found
@@ -129,8 +129,8 @@ fn trial(
 fn three_against_eight() {
     let data = data("mnist", "dct:14", &[3, 8]);
     assert_eq!((data[0].labels.len(), data[0].cols), (11_982, 197));
-    let regression = LinearRegression::new(LeastSquaresConfig {
-        steps: 3,
+    let regression = Ridge::new(LeastSquaresConfig {
+        iterations: 3,
         ..LeastSquaresConfig::default()
     })
     .unwrap();
@@ -159,15 +159,15 @@ fn three_against_eight() {
 #[ignore = "needs Fashion-MNIST, the memory of bootstrapping and some minutes"]
 fn ten_classes_of_fashion() {
     let data = data("fashion-mnist", "dct:14", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    let regression = LinearRegression::new(LeastSquaresConfig {
-        steps: 9,
+    let regression = Ridge::new(LeastSquaresConfig {
+        iterations: 9,
         ..LeastSquaresConfig::default()
     })
     .unwrap();
     let parameters = Parameters::preset(Preset::N16Bootstrapping);
     let slots = parameters.slots();
     let plan = BootstrappingPlan::new(&parameters, slots, SlotKind::Real).unwrap();
-    let levels = RefreshLevels {
+    let levels = BootstrapLevels {
         input: plan.input_level(),
         output: plan.output_level(),
     };
@@ -184,6 +184,6 @@ fn ten_classes_of_fashion() {
         .join(&plan.keys());
     let world = timed("keys", || World::with_plan(&parameters, &keys));
     let bootstrapper = timed("bootstrapper", || Bootstrapper::new(&world.encoder, &plan)).unwrap();
-    let level = LinearRegression::sample_level(levels);
+    let level = Ridge::sample_level(levels);
     assert!(trial(&world, &regression, &data, level, Some(&bootstrapper)) >= 78.7);
 }

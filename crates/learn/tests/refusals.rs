@@ -248,9 +248,9 @@ fn objects_survive_a_bundle() {
     let read = EncryptedLabels::from_bundle(through(labels.to_bundle().unwrap())).unwrap();
     assert_eq!(read, labels);
 
-    let offset = None;
+    let intercept = None;
     let weights = t.model.weights().to_vec();
-    let without = LinearModel::from_ciphertexts(5, 4, 2, weights, offset).unwrap();
+    let without = LinearModel::from_ciphertexts(5, 4, 2, weights, intercept).unwrap();
     let read = LinearModel::from_bundle(through(without.to_bundle().unwrap())).unwrap();
     assert_eq!(read, without);
 }

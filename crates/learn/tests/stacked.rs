@@ -17,8 +17,8 @@ fn check(estimator: &dyn Estimator, layout: impl Fn(usize) -> Layout) {
     let encrypted = Task::two_classes(LabelKind::Encrypted);
     let needs = estimator.requirements(&layout(PARTS[0]), encrypted);
     let world = World::new(Preset::N14, &needs);
-    let twin = estimator.simulate(&data.features(), &data.labels).unwrap();
-    twin.ranges.check().unwrap();
+    let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
+    reference.ranges.check().unwrap();
     for kind in [LabelKind::Clear, LabelKind::Encrypted] {
         let (mut matrices, mut labels, mut first) = (Vec::new(), Vec::new(), 0);
         for rows in PARTS {
@@ -37,8 +37,13 @@ fn check(estimator: &dyn Estimator, layout: impl Fn(usize) -> Layout) {
         assert_eq!(matrix.samples(), first);
         assert!(matrix.layout().rows() > first && matrix.to_bundle().is_err());
         let found = world.decrypt_model(&world.fit(estimator, &matrix, &labels));
-        assert_close("weights", &found.weights, &twin.model.weights, BOUND);
-        assert_close("offsets", &found.offsets, &twin.model.offsets, BOUND);
+        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "intercepts",
+            &found.intercepts,
+            &reference.model.intercepts,
+            BOUND,
+        );
     }
 }
 
@@ -61,12 +66,12 @@ fn logistic_regression() {
 #[test]
 fn fisher_and_ridge() {
     let config = LeastSquaresConfig {
-        steps: 2,
+        iterations: 2,
         largest_eigenvalue: 5.0,
     };
     let layout = |rows| Layout::for_least_squares(rows, 11, 2, 8192).unwrap();
     check(&FisherDiscriminant::new(config).unwrap(), layout);
-    check(&LinearRegression::new(config).unwrap(), layout);
+    check(&Ridge::new(config).unwrap(), layout);
 }
 
 #[test]

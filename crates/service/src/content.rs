@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::{Bundle, FileType, Header, Summary, WireError, inspect};
 use tapetum_ckks::{EvaluationKeys, MemoryBudget, Parameters, ParametersLiteral, PublicKey};
 use tapetum_learn::{
-    Contribution, EncryptedMatrix, LabelKind, Labels, LearnError, LinearModel, Recipe,
+    Contribution, EncryptedMatrix, LabelKind, Labels, LearnError, LinearModel, TrainingSpec,
 };
 
 use crate::error::{Answer, Problem};
@@ -290,7 +290,7 @@ pub struct PartDetails {
 pub fn part(
     path: &Path,
     parameters: &Parameters,
-    recipe: &Recipe,
+    recipe: &TrainingSpec,
     caps: Caps,
 ) -> Answer<PartDetails> {
     let file = PartFile::open(path, parameters, caps)?;

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use http_body_util::BodyExt;
 use tapetum_ckks::Parameters;
-use tapetum_learn::Recipe;
+use tapetum_learn::TrainingSpec;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service as _;
 
@@ -49,7 +49,7 @@ pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> bool {
 }
 
 /// Whether the service takes a file for a part of a data set.
-pub fn part(path: &Path, parameters: &Parameters, recipe: &Recipe) -> bool {
+pub fn part(path: &Path, parameters: &Parameters, recipe: &TrainingSpec) -> bool {
     is_accepted(content::part(path, parameters, recipe, CAPS))
 }
 

@@ -26,7 +26,7 @@ impl Evaluator {
     /// 4), and no level is lost to adjusting scales.
     ///
     /// Values outside the polynomial's interval, or results that do not fit under the modulus of
-    /// the last level, come out as nonsense without a sign; [`Polynomial::eval`] is the twin to
+    /// the last level, come out as nonsense without a sign; [`Polynomial::eval`] is the reference to
     /// try them on.
     ///
     /// # Errors

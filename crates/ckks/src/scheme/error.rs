@@ -29,7 +29,7 @@ pub enum SchemeError {
     /// The parameters were refused.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// Vectors cannot be refreshed.
+    /// Vectors cannot be bootstrapped.
     #[error(transparent)]
     Bootstrapping(#[from] BootstrappingError),
     /// A key could not be made.
@@ -58,7 +58,7 @@ pub enum SchemeError {
     },
     /// The ciphertext is not one that a vector travels in.
     #[error("this ciphertext is no encrypted vector of these settings")]
-    Sealed,
+    EncryptedVector,
     /// The values cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -3,9 +3,9 @@
 //! Two sides, and a third for those who only give:
 //!
 //! * the [`Owner`] makes keys, encrypts vectors and decrypts results;
-//! * a [`Sender`] holds the public key and encrypts, nothing else;
-//! * a [`Server`] holds evaluation keys and computes on [`EncryptedVector`]s: `+`, `-`, `*` and
-//!   [`greater_than`](EncryptedVector::greater_than) with encrypted and plain operands, and what can
+//! * a [`Contributor`] holds the public key and encrypts, nothing else;
+//! * a [`Server`] holds evaluation keys and computes on [`ServerVector`]s: `+`, `-`, `*` and
+//!   [`greater_than`](ServerVector::greater_than) with encrypted and plain operands, and what can
 //!   be made of them. It cannot name a secret key, and nothing that it has reveals a value.
 //!
 //! ```
@@ -34,7 +34,7 @@
 //! An operator must give a value, and a formula full of `?` is no formula any more. So a vector
 //! that could not be computed is in an error state, which spreads to everything that is computed
 //! from it, as a NaN does. It cannot be overlooked: the only way out of an
-//! [`EncryptedVector`] is [`finish`](EncryptedVector::finish), which gives the first error with the
+//! [`ServerVector`] is [`finish`](ServerVector::finish), which gives the first error with the
 //! operation and the line of the program that caused it. (Operators on `Result`s cannot be
 //! had: both the traits and the type are of the standard library.)
 //!
@@ -45,25 +45,25 @@
 //!   is encrypted, added or subtracted is checked; results under encryption cannot be.
 //! * Products of encrypted numbers, and products with plain ones that are not integers, use up one
 //!   [level](Settings::levels) each time that one is computed from another; comparisons use up
-//!   more. When levels run out, the error says how many to ask for; or the vector is refreshed
-//!   ([`Refresh::Automatic`]), and computations may be as long as they like.
+//!   more. When levels run out, the error says how many to ask for; or the vector is bootstrapped
+//!   ([`Bootstrapping::Automatic`]), and computations may be as long as they like.
 //! * Results are approximate: to about 2^-25 of the bound after a few operations, and
 //!   comparisons within [`Precision`](crate::Precision).
 
+mod encrypted;
 mod error;
 mod operand;
 mod operators;
 mod owner;
-mod sealed;
 mod server;
 mod settings;
 mod value;
 mod vector;
 
+pub use encrypted::EncryptedVector;
 pub use error::{Cause, SchemeError, VectorError};
 pub use operand::Operand;
-pub use owner::{Owner, Sender};
-pub use sealed::Sealed;
+pub use owner::{Contributor, Owner};
 pub use server::Server;
-pub use settings::{Refresh, Settings};
-pub use vector::EncryptedVector;
+pub use settings::{Bootstrapping, Settings};
+pub use vector::ServerVector;

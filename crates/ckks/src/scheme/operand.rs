@@ -1,9 +1,9 @@
 //! What can stand beside an encrypted vector: another one, a plain vector or a plain number.
 
-use super::EncryptedVector;
+use super::ServerVector;
 
 /// What an encrypted vector can be added to, subtracted from, multiplied by and compared with: an
-/// [`EncryptedVector`], a vector of numbers, or a number, which stands for a vector full of it.
+/// [`ServerVector`], a vector of numbers, or a number, which stands for a vector full of it.
 pub trait Operand: private::IntoTerm {}
 
 impl<T: private::IntoTerm> Operand for T {}
@@ -12,7 +12,7 @@ impl<T: private::IntoTerm> Operand for T {}
 #[derive(Clone, Debug)]
 pub enum Term {
     /// Nobody here knows its values.
-    Encrypted(EncryptedVector),
+    Encrypted(ServerVector),
     /// One number for each of the vector.
     Vector(Vec<f64>),
     /// The same number for all.
@@ -28,13 +28,13 @@ pub(super) mod private {
         fn into_term(self) -> Term;
     }
 
-    impl IntoTerm for EncryptedVector {
+    impl IntoTerm for ServerVector {
         fn into_term(self) -> Term {
             Term::Encrypted(self)
         }
     }
 
-    impl IntoTerm for &EncryptedVector {
+    impl IntoTerm for &ServerVector {
         fn into_term(self) -> Term {
             Term::Encrypted(self.clone())
         }

@@ -2,27 +2,27 @@
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::EncryptedVector;
+use super::ServerVector;
 use super::error::Operation;
 use super::operand::Operand;
 
 /// An operator with any operand on the right, and with plain operands on the left.
 macro_rules! operator {
     ($trait:ident, $method:ident, $name:literal, $compute:ident, $reversed:expr) => {
-        impl<T: Operand> $trait<T> for &EncryptedVector {
-            type Output = EncryptedVector;
+        impl<T: Operand> $trait<T> for &ServerVector {
+            type Output = ServerVector;
 
             #[track_caller]
-            fn $method(self, other: T) -> EncryptedVector {
+            fn $method(self, other: T) -> ServerVector {
                 self.$compute(other.into_term(), Operation::here($name))
             }
         }
 
-        impl<T: Operand> $trait<T> for EncryptedVector {
-            type Output = EncryptedVector;
+        impl<T: Operand> $trait<T> for ServerVector {
+            type Output = ServerVector;
 
             #[track_caller]
-            fn $method(self, other: T) -> EncryptedVector {
+            fn $method(self, other: T) -> ServerVector {
                 self.$compute(other.into_term(), Operation::here($name))
             }
         }
@@ -33,20 +33,20 @@ macro_rules! operator {
         operator!(@plain $trait, $method, $name, $reversed, Vec<f64>);
     };
     (@plain $trait:ident, $method:ident, $name:literal, $reversed:expr, $plain:ty) => {
-        impl $trait<&EncryptedVector> for $plain {
-            type Output = EncryptedVector;
+        impl $trait<&ServerVector> for $plain {
+            type Output = ServerVector;
 
             #[track_caller]
-            fn $method(self, other: &EncryptedVector) -> EncryptedVector {
+            fn $method(self, other: &ServerVector) -> ServerVector {
                 $reversed(other, self.into_term(), Operation::here($name))
             }
         }
 
-        impl $trait<EncryptedVector> for $plain {
-            type Output = EncryptedVector;
+        impl $trait<ServerVector> for $plain {
+            type Output = ServerVector;
 
             #[track_caller]
-            fn $method(self, other: EncryptedVector) -> EncryptedVector {
+            fn $method(self, other: ServerVector) -> ServerVector {
                 $reversed(&other, self.into_term(), Operation::here($name))
             }
         }
@@ -55,30 +55,30 @@ macro_rules! operator {
 
 use super::operand::private::IntoTerm as _;
 
-operator!(Add, add, "a sum", plus, EncryptedVector::plus);
+operator!(Add, add, "a sum", plus, ServerVector::plus);
 operator!(
     Sub,
     sub,
     "a difference",
     minus,
-    |vector: &EncryptedVector, plain, operation| vector.negated(operation).plus(plain, operation)
+    |vector: &ServerVector, plain, operation| vector.negated(operation).plus(plain, operation)
 );
-operator!(Mul, mul, "a product", times, EncryptedVector::times);
+operator!(Mul, mul, "a product", times, ServerVector::times);
 
-impl Neg for &EncryptedVector {
-    type Output = EncryptedVector;
+impl Neg for &ServerVector {
+    type Output = ServerVector;
 
     #[track_caller]
-    fn neg(self) -> EncryptedVector {
+    fn neg(self) -> ServerVector {
         self.negated(Operation::here("a negation"))
     }
 }
 
-impl Neg for EncryptedVector {
-    type Output = EncryptedVector;
+impl Neg for ServerVector {
+    type Output = ServerVector;
 
     #[track_caller]
-    fn neg(self) -> EncryptedVector {
+    fn neg(self) -> ServerVector {
         self.negated(Operation::here("a negation"))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::settings::{Settings, Setup};
-use super::{SchemeError, Sealed, Server};
+use super::{EncryptedVector, SchemeError, Server};
 use crate::decrypt::Decryptor;
 use crate::encoder::Encoder;
 use crate::encrypt::Encryptor;
@@ -14,7 +14,7 @@ use crate::parameters::Parameters;
 /// The side that makes the keys, encrypts and decrypts.
 pub struct Owner {
     settings: Settings,
-    sender: Sender,
+    sender: Contributor,
     secret: SecretKey,
     decryptor: Decryptor,
 }
@@ -40,7 +40,7 @@ impl Owner {
         }
         Ok(Self {
             settings: settings.clone(),
-            sender: Sender::with(setup, Encryptor::with_secret_key(secret)),
+            sender: Contributor::with(setup, Encryptor::with_secret_key(secret)),
             secret: secret.clone(),
             decryptor: Decryptor::new(secret),
         })
@@ -77,8 +77,8 @@ impl Owner {
     ///
     /// # Errors
     /// [`SchemeError::Key`] if there is no randomness.
-    pub fn sender(&self) -> Result<Sender, SchemeError> {
-        Sender::new(&self.settings, &self.public_key()?)
+    pub fn sender(&self) -> Result<Contributor, SchemeError> {
+        Contributor::new(&self.settings, &self.public_key()?)
     }
 
     /// A server in this process, which does not get the secret key either.
@@ -89,12 +89,12 @@ impl Owner {
         Server::new(&self.settings, self.evaluation_keys()?)
     }
 
-    /// Encrypts a vector, to half the size of what a [`Sender`] encrypts.
+    /// Encrypts a vector, to half the size of what a [`Contributor`] encrypts.
     ///
     /// # Errors
     /// [`SchemeError`] if its length is not that of the scheme, a value is beyond the bound, or there is
     /// no randomness.
-    pub fn encrypt(&self, values: &[f64]) -> Result<Sealed, SchemeError> {
+    pub fn encrypt(&self, values: &[f64]) -> Result<EncryptedVector, SchemeError> {
         self.sender.encrypt(values)
     }
 
@@ -102,9 +102,9 @@ impl Owner {
     /// about the secret key (see [`NoiseFlooding`](crate::NoiseFlooding)).
     ///
     /// # Errors
-    /// [`SchemeError::Sealed`] if it is no encrypted vector of these settings.
-    pub fn decrypt(&self, sealed: &Sealed) -> Result<Vec<f64>, SchemeError> {
-        let Sender { setup, encoder, .. } = &self.sender;
+    /// [`SchemeError::EncryptedVector`] if it is no encrypted vector of these settings.
+    pub fn decrypt(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
+        let Contributor { setup, encoder, .. } = &self.sender;
         let mut slots = encoder.decode(&self.decryptor.decrypt(sealed.open(setup)?)?);
         slots.truncate(setup.length);
         slots.iter_mut().for_each(|slot| *slot *= setup.unit);
@@ -120,13 +120,13 @@ impl fmt::Debug for Owner {
 
 /// A side that encrypts with the public key, and cannot decrypt, not even what it has encrypted.
 #[derive(Clone)]
-pub struct Sender {
+pub struct Contributor {
     setup: Arc<Setup>,
     encoder: Encoder,
     encryptor: Encryptor,
 }
 
-impl Sender {
+impl Contributor {
     /// A sender with the owner's public key.
     ///
     /// # Errors
@@ -152,19 +152,21 @@ impl Sender {
     /// # Errors
     /// [`SchemeError`] if its length is not that of the scheme, a value is beyond the bound, or there is
     /// no randomness.
-    pub fn encrypt(&self, values: &[f64]) -> Result<Sealed, SchemeError> {
+    pub fn encrypt(&self, values: &[f64]) -> Result<EncryptedVector, SchemeError> {
         let setup = &self.setup;
         setup.check_values(values, setup.bound())?;
         let slots = setup.encoded(values);
         let plaintext = self
             .encoder
             .encode(&slots, setup.parameters.message_level())?;
-        Ok(Sealed::from_ciphertext(self.encryptor.encrypt(&plaintext)?))
+        Ok(EncryptedVector::from_ciphertext(
+            self.encryptor.encrypt(&plaintext)?,
+        ))
     }
 }
 
-impl fmt::Debug for Sender {
+impl fmt::Debug for Contributor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sender").field(&self.setup).finish()
+        f.debug_tuple("Contributor").field(&self.setup).finish()
     }
 }

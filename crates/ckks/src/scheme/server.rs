@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::Operation;
 use super::settings::{Settings, Setup};
 use super::value::Value;
-use super::{EncryptedVector, SchemeError, Sealed};
+use super::{EncryptedVector, SchemeError, ServerVector};
 use crate::circuits::Bootstrapper;
 use crate::encoder::Encoder;
 use crate::evaluator::Evaluator;
@@ -47,11 +47,11 @@ impl Server {
     /// A vector that has arrived, to be computed with. If it is none of these settings, whatever is
     /// computed with it ends in an error.
     #[track_caller]
-    pub fn load(&self, sealed: &Sealed) -> EncryptedVector {
+    pub fn load(&self, sealed: &EncryptedVector) -> ServerVector {
         let loaded = sealed.open(self.setup());
         let value = loaded.map(|ciphertext| Value::fresh(ciphertext.clone()));
         let operation = Operation::here("loading a vector");
-        EncryptedVector::new(self, operation, value.map_err(Into::into))
+        ServerVector::new(self, operation, value.map_err(Into::into))
     }
 
     pub(super) fn setup(&self) -> &Setup {

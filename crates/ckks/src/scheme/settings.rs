@@ -13,16 +13,16 @@ const MAX_BOUND: f64 = 65536.0;
 const MAX_LEVELS: usize = 63;
 /// The largest ring.
 const MAX_LOG_N: u32 = 17;
-/// The shortest vectors that are refreshed: a shorter one repeats within them as well.
+/// The shortest vectors that are bootstrapped: a shorter one repeats within them as well.
 const MIN_REFRESHED: usize = 64;
 
 /// What happens when the levels of a vector run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Refresh {
+pub enum Bootstrapping {
     /// The computation ends in an error that says how many levels it takes.
     #[default]
     Never,
-    /// The vector is refreshed by bootstrapping, as often as it must be. The parameters are those of
+    /// The vector is bootstrapped by bootstrapping, as often as it must be. The parameters are those of
     /// [`Preset::N16Bootstrapping`], whatever [`Settings::levels`] says: 15 levels from one time to the
     /// next. Each time takes seconds, and the server gigabytes of memory.
     Automatic,
@@ -42,7 +42,7 @@ pub struct Settings {
     levels: usize,
     bound: f64,
     precision: Precision,
-    refresh: Refresh,
+    bootstrapping: Bootstrapping,
     parameters: Option<ParametersLiteral>,
 }
 
@@ -54,7 +54,7 @@ impl Settings {
             levels: 16,
             bound: 1.0,
             precision: Precision::new(8).expect("a precision that there is"),
-            refresh: Refresh::Never,
+            bootstrapping: Bootstrapping::Never,
             parameters: None,
         }
     }
@@ -77,12 +77,15 @@ impl Settings {
     }
 
     /// What happens when levels run out; an error if nothing is said.
-    pub fn refresh(self, refresh: Refresh) -> Self {
-        Self { refresh, ..self }
+    pub fn bootstrapping(self, bootstrapping: Bootstrapping) -> Self {
+        Self {
+            bootstrapping,
+            ..self
+        }
     }
 
     /// Parameters of one's own, in place of those that follow from the levels, the length and
-    /// [`refresh`](Self::refresh). To refresh they must have bootstrapping.
+    /// [`bootstrapping`](Self::bootstrapping). To bootstrapping they must have bootstrapping.
     pub fn parameters(self, literal: ParametersLiteral) -> Self {
         Self {
             parameters: Some(literal),
@@ -112,9 +115,9 @@ impl Settings {
             return Err(SchemeError::Length(length));
         }
         let period = length.next_power_of_two();
-        let bootstrapping = match self.refresh {
-            Refresh::Never => None,
-            Refresh::Automatic => {
+        let bootstrapping = match self.bootstrapping {
+            Bootstrapping::Never => None,
+            Bootstrapping::Automatic => {
                 let period = period.max(MIN_REFRESHED);
                 Some(BootstrappingPlan::new(&parameters, period, SlotKind::Real)?)
             }
@@ -132,10 +135,10 @@ impl Settings {
     fn literal(&self) -> Result<ParametersLiteral, SchemeError> {
         let &Self { length, levels, .. } = self;
         let fits = |literal: &ParametersLiteral| length <= 1 << (literal.log_n - 1);
-        let literal = match (&self.parameters, self.refresh) {
+        let literal = match (&self.parameters, self.bootstrapping) {
             (Some(literal), _) => literal.clone(),
-            (None, Refresh::Automatic) => Preset::N16Bootstrapping.literal(),
-            (None, Refresh::Never) => {
+            (None, Bootstrapping::Automatic) => Preset::N16Bootstrapping.literal(),
+            (None, Bootstrapping::Never) => {
                 let mut literal = (levels <= MAX_LEVELS)
                     .then(|| ParametersLiteral::for_levels(levels, LOG_SCALE))
                     .flatten()
@@ -168,7 +171,7 @@ pub(super) struct Setup {
     /// A power of two, at least 1.
     pub unit: f64,
     pub precision: Precision,
-    /// How vectors are refreshed, if they are.
+    /// How vectors are bootstrapped, if they are.
     pub bootstrapping: Option<BootstrappingPlan>,
 }
 
@@ -233,7 +236,7 @@ impl Setup {
         }
     }
 
-    /// The lowest level that a vector may come to: from there it can be refreshed.
+    /// The lowest level that a vector may come to: from there it can be bootstrapped.
     pub fn lowest_level(&self) -> usize {
         self.bootstrapping.as_ref().map_or(0, |b| b.input_level())
     }

@@ -22,7 +22,7 @@ pub(super) struct Value {
     /// What becomes of a product.
     settled: OnceLock<Ciphertext>,
     /// With new levels, if they were needed.
-    refreshed: OnceLock<Ciphertext>,
+    bootstrapped: OnceLock<Ciphertext>,
 }
 
 impl Value {
@@ -37,7 +37,7 @@ impl Value {
             is_product: false,
             is_clean,
             settled: OnceLock::new(),
-            refreshed: OnceLock::new(),
+            bootstrapped: OnceLock::new(),
         }
     }
 
@@ -58,8 +58,8 @@ impl Value {
 
     /// The level that it has once it is settled.
     fn level(&self) -> usize {
-        match self.refreshed.get() {
-            Some(refreshed) => refreshed.level(),
+        match self.bootstrapped.get() {
+            Some(bootstrapped) => bootstrapped.level(),
             None => self.ciphertext.level() - usize::from(self.is_product),
         }
     }
@@ -196,7 +196,7 @@ impl Server {
     }
 
     /// To be sent: with nothing beyond the vector, and as small as it can be if it may come back and
-    /// be refreshed.
+    /// be bootstrapped.
     pub(super) fn finished(&self, a: &Value) -> Result<Ciphertext, Cause> {
         let cleaned = self.cleaned(a)?;
         let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
@@ -222,12 +222,12 @@ impl Server {
         value.level().saturating_sub(self.setup().lowest_level())
     }
 
-    /// Settled, and refreshed if need be, at a level from which so many can be used up.
+    /// Settled, and bootstrapped if need be, at a level from which so many can be used up.
     fn ready<'v>(&self, value: &'v Value, needed: usize) -> Result<&'v Ciphertext, Cause> {
         let left = self.levels_left(value);
         if left >= needed {
-            return match value.refreshed.get() {
-                Some(refreshed) => Ok(refreshed),
+            return match value.bootstrapped.get() {
+                Some(bootstrapped) => Ok(bootstrapped),
                 None => self.settle(value),
             };
         }
@@ -246,8 +246,8 @@ impl Server {
             return exhausted(most, most);
         }
         let settled = self.settle(value)?;
-        let refreshed = self.evaluator().bootstrap(settled, bootstrapper)?;
-        Ok(value.refreshed.get_or_init(|| refreshed))
+        let bootstrapped = self.evaluator().bootstrap(settled, bootstrapper)?;
+        Ok(value.bootstrapped.get_or_init(|| bootstrapped))
     }
 
     /// Relinearised and rescaled, if it is a product.

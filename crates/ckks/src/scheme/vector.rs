@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::{Cause, Operation, VectorError};
 use super::operand::{Operand, Term};
 use super::value::Value;
-use super::{Sealed, Server};
+use super::{EncryptedVector, Server};
 
 /// A vector of real numbers that its server computes with and cannot read.
 ///
@@ -32,12 +32,12 @@ use super::{Sealed, Server};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct EncryptedVector {
+pub struct ServerVector {
     server: Server,
     state: Result<Arc<Value>, VectorError>,
 }
 
-impl EncryptedVector {
+impl ServerVector {
     pub(super) fn new(
         server: &Server,
         operation: Operation,
@@ -56,7 +56,7 @@ impl EncryptedVector {
         self.server.setup().length
     }
 
-    /// The levels that computations on it may still use up before it must be refreshed; none after an
+    /// The levels that computations on it may still use up before it must be bootstrapped; none after an
     /// error.
     pub fn levels_left(&self) -> usize {
         let left = |value: &Arc<Value>| self.server.levels_left(value);
@@ -75,12 +75,12 @@ impl EncryptedVector {
     /// # Errors
     /// The first error on the way to this vector.
     #[track_caller]
-    pub fn finish(&self) -> Result<Sealed, VectorError> {
+    pub fn finish(&self) -> Result<EncryptedVector, VectorError> {
         let operation = Operation::here("a result");
         let value = self.state.as_ref().map_err(Clone::clone)?;
         let finished = self.server.finished(value);
         finished
-            .map(Sealed::from_ciphertext)
+            .map(EncryptedVector::from_ciphertext)
             .map_err(|cause| VectorError::new(operation, cause))
     }
 
@@ -216,9 +216,9 @@ impl EncryptedVector {
     }
 }
 
-impl fmt::Debug for EncryptedVector {
+impl fmt::Debug for ServerVector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("EncryptedVector");
+        let mut shown = f.debug_struct("ServerVector");
         shown.field("length", &self.length());
         match &self.state {
             Ok(_) => shown.field("levels_left", &self.levels_left()),

@@ -2,8 +2,8 @@
 //! commands.
 
 mod outcome;
+mod predictions;
 mod story;
-mod verdicts;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,8 +17,8 @@ use crate::data::Samples;
 use crate::encrypt::encrypt;
 use crate::plan::Plan;
 use crate::progress::Steps;
+use crate::reference::Reference;
 use crate::roles::sender::Sender;
-use crate::twin::Twin;
 use crate::{decrypt, files, keygen, report, server};
 
 pub use outcome::Outcome;
@@ -87,7 +87,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let mut plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
     if args.argmax {
         let precision = Precision::new(args.precision)?;
-        plan = verdicts::agree(plan, &split.train, precision)?;
+        plan = predictions::agree(plan, &split.train, precision)?;
     }
 
     let mut clock = Clock::new();
@@ -151,15 +151,15 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let total = started.elapsed().as_secs_f64();
 
     let step = steps.begin("the same in the clear, to compare");
-    let twin = Twin::run(&plan, &pipeline, &split.train, &split.test)?;
-    twin.ranges.check()?;
+    let reference = Reference::run(&plan, &pipeline, &split.train, &split.test)?;
+    reference.ranges.check()?;
     step.finish();
 
-    let verdicts = plan
-        .verdicts
-        .map(|verdict| verdicts::judge(&verdict, &answer, &scores, &twin.scores));
+    let predictions = plan
+        .threshold
+        .map(|threshold| predictions::judge(&threshold, &answer, &scores, &reference.scores));
     let ran = story::Ran {
-        verdicts,
+        predictions,
         plan: &plan,
         split: &split,
         keys: &keys,
@@ -168,7 +168,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         trained: &trained,
         answered: &answered,
         scores: &scores,
-        twin: &twin.scores,
+        reference: &reference.scores,
         seconds: outcome::Seconds {
             keygen: keygen_seconds,
             encrypt_train: encrypt_train_seconds,

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::predictions::Predictions;
 use super::story::Ran;
-use super::verdicts::Verdicts;
 use crate::files;
-use crate::twin::truths;
+use crate::reference::truths;
 
 /// The outcome of the demo.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     /// The share of held-out images that the encrypted model gets right.
     pub accuracy_encrypted: f64,
-    /// The same for its twin in the clear.
+    /// The same for its reference in the clear.
     pub accuracy_clear: f64,
     /// The share of held-out images on which both agree.
     pub agreement: f64,
@@ -23,8 +23,8 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_score_difference: Option<f64>,
     /// With `--argmax`: what left the server in place of scores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<Verdicts>,
+    #[serde(rename = "verdicts", skip_serializing_if = "Option::is_none")]
+    pub predictions: Option<Predictions>,
     /// Images trained on.
     pub train_images: usize,
     /// Images held out.
@@ -56,9 +56,9 @@ pub struct Seconds {
     pub encrypt_test: f64,
     /// Server: classification.
     pub classify: f64,
-    /// Owner: verdicts.
+    /// Owner: predictions.
     pub decrypt: f64,
-    /// From the first image that is read to the last verdict.
+    /// From the first image that is read to the last prediction.
     pub total: f64,
 }
 
@@ -99,22 +99,22 @@ pub struct ParametersOut {
 }
 
 impl Outcome {
-    /// Compares verdicts with the truth and with the twin.
+    /// Compares predictions with the truth and with the reference.
     pub(super) fn new(ran: &Ran<'_>, report: &Path) -> Result<Self> {
         let truth = truths(&ran.split.test);
         let share = |holds: &dyn Fn(usize) -> bool| {
             (0..truth.len()).filter(|&i| holds(i)).count() as f64 / truth.len() as f64
         };
-        let (found, twin) = (ran.scores, ran.twin);
+        let (found, reference) = (ran.scores, ran.reference);
         Ok(Self {
             accuracy_encrypted: share(&|i| (found[i] > 0.0) == truth[i]),
-            accuracy_clear: share(&|i| (twin[i] > 0.0) == truth[i]),
-            agreement: share(&|i| (found[i] > 0.0) == (twin[i] > 0.0)),
-            largest_score_difference: ran.verdicts.is_none().then(|| {
-                let differences = found.iter().zip(twin).map(|(a, b)| (a - b).abs());
+            accuracy_clear: share(&|i| (reference[i] > 0.0) == truth[i]),
+            agreement: share(&|i| (found[i] > 0.0) == (reference[i] > 0.0)),
+            largest_score_difference: ran.predictions.is_none().then(|| {
+                let differences = found.iter().zip(reference).map(|(a, b)| (a - b).abs());
                 differences.fold(0.0, f64::max)
             }),
-            verdicts: ran.verdicts,
+            predictions: ran.predictions,
             train_images: ran.split.train.len(),
             test_images: truth.len(),
             learner: ran.trained.learner.clone(),

@@ -5,22 +5,22 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use tapetum_learn::Learner;
+use tapetum_learn::EstimatorConfig;
 use tapetum_vision::Split;
 
 use super::outcome::{Outcome, Seconds};
-use super::verdicts::Verdicts;
+use super::predictions::Predictions;
 use super::{POSITIVE, Places};
 use crate::encrypt::Encrypted;
 use crate::keygen::Made;
 use crate::plan::Plan;
+use crate::reference::truths;
 use crate::report::{
-    DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary, Role,
-    Sizes, Step, VerdictSummary,
+    DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary,
+    PredictionSummary, Role, Sizes, Step,
 };
 use crate::server::classify::Classified;
 use crate::server::train::Trained;
-use crate::twin::truths;
 
 /// Pictures shown in the report.
 const EXAMPLES: usize = 24;
@@ -35,8 +35,8 @@ pub(super) struct Ran<'a> {
     pub trained: &'a Trained,
     pub answered: &'a Classified,
     pub scores: &'a [f64],
-    pub verdicts: Option<Verdicts>,
-    pub twin: &'a [f64],
+    pub predictions: Option<Predictions>,
+    pub reference: &'a [f64],
     pub seconds: Seconds,
     pub places: &'a Places,
 }
@@ -54,7 +54,7 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
         machine: machine(),
         classes: [POSITIVE.to_owned(), format!("not {POSITIVE}")],
         train_images: outcome.train_images,
-        verdicts: ran.verdicts.map(|v| VerdictSummary {
+        predictions: ran.predictions.map(|v| PredictionSummary {
             gap: v.gap,
             within_gap: v.within_gap,
             largest_error: v.largest_error.max(v.largest_elsewhere),
@@ -84,7 +84,9 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
             features: outcome.features.clone(),
             columns: ran.plan.columns,
             iterations: match ran.plan.learner() {
-                Some(Learner::Logistic(config) | Learner::Softmax(config)) => config.iterations,
+                Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
+                    config.iterations
+                }
                 _ => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,
@@ -96,11 +98,11 @@ fn judged(ran: &Ran<'_>) -> Vec<Judged> {
     truths(&ran.split.test)
         .into_iter()
         .zip(ran.scores)
-        .zip(ran.twin)
+        .zip(ran.reference)
         .map(|((truth, &score_encrypted), &score_clear)| Judged {
             truth,
-            verdict_encrypted: score_encrypted > 0.0,
-            verdict_clear: score_clear > 0.0,
+            prediction_encrypted: score_encrypted > 0.0,
+            prediction_clear: score_clear > 0.0,
             score_encrypted,
             score_clear,
         })
@@ -190,9 +192,9 @@ fn steps(ran: &Ran<'_>, outcome: &Outcome) -> Vec<Step> {
         ),
         step(
             Role::Owner,
-            match ran.verdicts {
-                None => "decrypts the scores and reads the verdicts".to_owned(),
-                Some(_) => "decrypts the verdicts".to_owned(),
+            match ran.predictions {
+                None => "decrypts the scores and reads the predictions".to_owned(),
+                Some(_) => "decrypts the predictions".to_owned(),
             },
             decrypt,
             None,

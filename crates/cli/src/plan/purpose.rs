@@ -3,8 +3,8 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tapetum_learn::{
-    Learner, LeastSquaresConfig, LogisticRegressionConfig, MAX_CLASSES, MiniBatches, SigmoidDegree,
-    StepSchedule,
+    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MAX_CLASSES,
+    MiniBatches, SigmoidDegree,
 };
 
 use crate::args::{Kind, LearnerName};
@@ -21,7 +21,7 @@ pub enum Purpose {
     ClassifyOnly,
     /// Training by this algorithm, and classification.
     #[serde(untagged)]
-    Training(Learner),
+    Training(EstimatorConfig),
 }
 
 impl Purpose {
@@ -52,15 +52,15 @@ impl Purpose {
 }
 
 /// Whether a constant feature is appended, for want of an intercept of its own.
-pub(super) fn wants_intercept(learner: &Learner) -> bool {
+pub(super) fn wants_intercept(learner: &EstimatorConfig) -> bool {
     matches!(
         learner,
-        Learner::Logistic(_) | Learner::Ridge(_) | Learner::Softmax(_)
+        EstimatorConfig::Logistic(_) | EstimatorConfig::Ridge(_) | EstimatorConfig::OneVsRest(_)
     )
 }
 
 /// An algorithm with settings from the command line.
-pub(super) fn learner_of(kind: &Kind) -> Result<Learner> {
+pub(super) fn learner_of(kind: &Kind) -> Result<EstimatorConfig> {
     // Of many classes each is told from the rest by a logistic regression of its own.
     let name = match (kind.learner, kind.classes) {
         (LearnerName::Logistic, 3..) => LearnerName::Softmax,
@@ -68,8 +68,8 @@ pub(super) fn learner_of(kind: &Kind) -> Result<Learner> {
     };
     let batches = |rows| mini_batches(rows, kind.iterations.unwrap_or(DEFAULT_ITERATIONS));
     let mut learner = match (name, kind.batch) {
-        (LearnerName::Logistic, Some(rows)) => Learner::Logistic(batches(rows)),
-        (LearnerName::Softmax, Some(rows)) => Learner::Softmax(batches(rows)),
+        (LearnerName::Logistic, Some(rows)) => EstimatorConfig::Logistic(batches(rows)),
+        (LearnerName::Softmax, Some(rows)) => EstimatorConfig::OneVsRest(batches(rows)),
         (_, Some(_)) => {
             let message = "--batch is for gradient steps, so for --learner logistic or softmax";
             return Err(Failure::Input(message.to_owned()).into());
@@ -77,8 +77,8 @@ pub(super) fn learner_of(kind: &Kind) -> Result<Learner> {
         (name, None) => by_name(name),
     };
     match &mut learner {
-        Learner::Fisher(config) | Learner::Ridge(config) => {
-            config.steps = kind.steps.unwrap_or(config.steps);
+        EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config) => {
+            config.iterations = kind.steps.unwrap_or(config.iterations);
         }
         _ if kind.steps.is_some() => {
             let message = "--steps is a setting of --learner fisher and ridge";
@@ -90,13 +90,13 @@ pub(super) fn learner_of(kind: &Kind) -> Result<Learner> {
 }
 
 /// The default settings of an algorithm.
-fn by_name(name: LearnerName) -> Learner {
+fn by_name(name: LearnerName) -> EstimatorConfig {
     match name {
-        LearnerName::Logistic => Learner::Logistic(logistic()),
-        LearnerName::LinearMeans => Learner::LinearMeans,
-        LearnerName::Fisher => Learner::Fisher(least_squares()),
-        LearnerName::Ridge => Learner::Ridge(least_squares()),
-        LearnerName::Softmax => Learner::Softmax(logistic()),
+        LearnerName::Logistic => EstimatorConfig::Logistic(logistic()),
+        LearnerName::LinearMeans => EstimatorConfig::LinearMeans,
+        LearnerName::Fisher => EstimatorConfig::Fisher(least_squares()),
+        LearnerName::Ridge => EstimatorConfig::Ridge(least_squares()),
+        LearnerName::Softmax => EstimatorConfig::OneVsRest(logistic()),
     }
 }
 
@@ -104,7 +104,7 @@ fn by_name(name: LearnerName) -> Learner {
 /// for others.
 fn least_squares() -> LeastSquaresConfig {
     LeastSquaresConfig {
-        steps: 6,
+        iterations: 6,
         largest_eigenvalue: 1.1,
     }
 }
@@ -115,7 +115,7 @@ fn least_squares() -> LeastSquaresConfig {
 fn logistic() -> LogisticRegressionConfig {
     LogisticRegressionConfig {
         iterations: 3,
-        steps: StepSchedule::Listed(vec![12.0, 8.0, 32.0]),
+        learning_rate: LearningRate::Listed(vec![12.0, 8.0, 32.0]),
         ..LogisticRegressionConfig::default()
     }
 }
@@ -127,7 +127,7 @@ pub fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig 
         iterations,
         degree: SigmoidDegree::Five,
         interval: 16.0,
-        steps: StepSchedule::InverseTime(12.0),
+        learning_rate: LearningRate::InverseTime(12.0),
         batches: Some(MiniBatches {
             rows,
             ..MiniBatches::default()

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use tapetum_ckks::Parameters;
-use tapetum_learn::{EncryptedLabels, Layout, Learner, Work};
+use tapetum_learn::{EncryptedLabels, EstimatorConfig, Layout, OperationCounts};
 
 use super::Plan;
 
-/// A refresh of weights, in key switches of an iteration.
-const REFRESH: usize = 100;
+/// A bootstrap of weights, in key switches of an iteration.
+const BOOTSTRAP: usize = 100;
 
 impl Plan {
     /// The parts in which samples are encrypted and read: how many of each layout there are, the
@@ -33,33 +33,40 @@ impl Plan {
     }
 
     /// Training on so many samples with encrypted labels.
-    pub fn training_work(&self, rows: usize, parameters: &Parameters) -> Result<Work> {
-        let recipe = self.recipe()?;
-        let Some(descent) = recipe.learner.descent()? else {
-            let (layout, _) = recipe.training_shape(rows, parameters)?;
-            return Ok(recipe.learner.estimator()?.work(&layout, recipe.task()));
+    pub fn training_operations(
+        &self,
+        rows: usize,
+        parameters: &Parameters,
+    ) -> Result<OperationCounts> {
+        let spec = self.training_spec()?;
+        let Some(descent) = spec.learner.gradient_descent()? else {
+            let (layout, _) = spec.training_shape(rows, parameters)?;
+            return Ok(spec
+                .learner
+                .estimator()?
+                .operation_counts(&layout, spec.task()));
         };
         let batch = descent.batch_rows().clamp(1, rows.max(1));
-        let (layout, _) = recipe.training_shape(batch, parameters)?;
-        let refreshes = match recipe.refresh_levels(parameters)? {
-            Some(levels) => descent.refreshes(levels, self.classes),
+        let (layout, _) = spec.training_shape(batch, parameters)?;
+        let bootstraps = match spec.bootstrap_levels(parameters)? {
+            Some(levels) => descent.bootstraps(levels, self.classes),
             None => 0,
         };
-        Ok(Work {
-            key_switches: descent.key_switches(&layout, recipe.task()) + refreshes * REFRESH,
+        Ok(OperationCounts {
+            key_switches: descent.key_switches(&layout, spec.task()) + bootstraps * BOOTSTRAP,
             products: 0,
         })
     }
 
     /// Classifying samples in this layout: for each row of blocks, as often as there are classes, a
     /// relinearisation and the sum over features.
-    pub fn classification_work(&self, layout: &Layout) -> Work {
+    pub fn classification_operations(&self, layout: &Layout) -> OperationCounts {
         let turns = match self.classes {
             2 => 1,
             many => many.next_power_of_two(),
         };
         let sum = 1 + layout.block_cols().ilog2() as usize;
-        Work {
+        OperationCounts {
             key_switches: layout.grid_rows() * turns * sum,
             products: layout.blocks() * turns,
         }
@@ -74,12 +81,12 @@ impl Plan {
         let computing = 8 * rayon::current_num_threads();
         computing
             + match self.learner() {
-                // Bands, of three parts until they are relinearised, and four rotated blocks.
-                Some(Learner::Fisher(_) | Learner::Ridge(_)) => {
+                // Diagonals, of three parts until they are relinearised, and four rotated blocks.
+                Some(EstimatorConfig::Fisher(_) | EstimatorConfig::Ridge(_)) => {
                     let root = (layout.cols() as f64).sqrt().ceil() as usize;
                     layout.cols() * 3 / 2 + 4 * 2 * root
                 }
-                Some(Learner::Logistic(config) | Learner::Softmax(config)) => {
+                Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
                     outputs * layout.grid_cols() * (2 + config.iterations.min(4))
                 }
                 _ => 4 * layout.grid_cols(),
@@ -88,7 +95,7 @@ impl Plan {
 
     /// Bytes that bootstrapping takes beside its keys.
     pub fn bootstrapping_memory(&self, parameters: &Parameters) -> Result<u64> {
-        Ok(match self.recipe()?.bootstrapping(parameters)? {
+        Ok(match self.training_spec()?.bootstrapping(parameters)? {
             Some(plan) => {
                 let estimate = plan.estimate()?;
                 estimate.matrix_bytes + estimate.scratch_bytes

@@ -59,7 +59,7 @@ pub fn sizes(report: &DemoReport) -> Markup {
                         (size("A picture to train on, encrypted by the owner", "server", sizes.train_image))
                         (size("A picture to classify, encrypted by a contributor", "server", sizes.test_image))
                         (size("The model, encrypted", "server", sizes.model))
-                        (size(if report.verdicts.is_some() { "All verdicts, encrypted" } else { "All scores, encrypted" }, "server, then owner", sizes.scores))
+                        (size(if report.predictions.is_some() { "All predictions, encrypted" } else { "All scores, encrypted" }, "server, then owner", sizes.scores))
                     }
                 }
             }
@@ -89,7 +89,7 @@ pub fn parameters(report: &DemoReport) -> Markup {
                 table.list {
                     caption { "The classifier" }
                     tbody {
-                        tr { th scope="row" { "Learner" } td { (model.learner) } }
+                        tr { th scope="row" { "EstimatorConfig" } td { (model.learner) } }
                         tr { th scope="row" { "Features" } td { code { (model.features) } } }
                         tr { th scope="row" { "Numbers a picture" } td { (count(model.columns)) } }
                         tr { th scope="row" { "Training iterations" } td { (count(model.iterations)) } }

@@ -14,19 +14,19 @@ pub struct DemoReport {
     pub version: String,
     /// Processor, cores and system in one line.
     pub machine: String,
-    /// Names of the two classes; the first is the one for which truths and verdicts are `true`.
+    /// Names of the two classes; the first is the one for which truths and predictions are `true`.
     pub classes: [String; 2],
     /// Pictures trained on.
     pub train_images: usize,
     /// One entry for each picture that was classified; none of them was in training.
     pub outcomes: Vec<Outcome>,
-    /// What is known of verdicts, if they left the server in place of scores.
-    pub verdicts: Option<VerdictSummary>,
+    /// What is known of predictions, if they left the server in place of scores.
+    pub predictions: Option<PredictionSummary>,
     /// Some of the classified pictures, to be shown. A few dozen at most are.
     pub examples: Vec<Example>,
     /// What was done, in order.
     pub steps: Vec<Step>,
-    /// Wall time from keys to verdicts.
+    /// Wall time from keys to predictions.
     pub total: Duration,
     /// Sizes of what was written.
     pub sizes: Sizes,
@@ -36,15 +36,15 @@ pub struct DemoReport {
     pub model: ModelSummary,
 }
 
-/// One classified picture: what is true, and what was found encrypted and by the twin in the clear.
+/// One classified picture: what is true, and what was found encrypted and by the plaintext reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// Whether the picture belongs to the first class.
     pub truth: bool,
-    /// Verdict read from the decrypted score.
-    pub verdict_encrypted: bool,
-    /// Verdict of the same computation in the clear.
-    pub verdict_clear: bool,
+    /// ScoreThreshold read from the decrypted score.
+    pub prediction_encrypted: bool,
+    /// ScoreThreshold of the same computation in the clear.
+    pub prediction_clear: bool,
     /// Decrypted score; above zero speaks for the first class.
     pub score_encrypted: f64,
     /// Score of the same computation in the clear.
@@ -158,9 +158,9 @@ pub struct ModelSummary {
     pub labels_encrypted: bool,
 }
 
-/// Verdicts that were made under encryption.
+/// Predictions that were made under encryption.
 #[derive(Clone, Copy, Debug)]
-pub struct VerdictSummary {
+pub struct PredictionSummary {
     /// Scores nearer to zero than this are undecided.
     pub gap: f64,
     /// Pictures with such scores.
@@ -169,7 +169,7 @@ pub struct VerdictSummary {
     pub largest_error: f64,
 }
 
-/// How often each class was given each verdict: `counts[truth][verdict]`, index 0 the first class.
+/// How often each class was given each prediction: `counts[truth][prediction]`, index 0 the first class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confusion {
     /// The counts.
@@ -179,13 +179,13 @@ pub struct Confusion {
 impl Confusion {
     fn count(pairs: impl Iterator<Item = (bool, bool)>) -> Self {
         let mut counts = [[0; 2]; 2];
-        for (truth, verdict) in pairs {
-            counts[usize::from(!truth)][usize::from(!verdict)] += 1;
+        for (truth, prediction) in pairs {
+            counts[usize::from(!truth)][usize::from(!prediction)] += 1;
         }
         Self { counts }
     }
 
-    /// Pictures with the right verdict.
+    /// Pictures with the right prediction.
     pub fn right(self) -> usize {
         self.counts[0][0] + self.counts[1][1]
     }
@@ -195,40 +195,40 @@ impl Confusion {
         self.counts.iter().flatten().sum()
     }
 
-    /// Share of right verdicts; `None` without pictures.
+    /// Share of right predictions; `None` without pictures.
     pub fn accuracy(self) -> Option<f64> {
         share(self.right(), self.total())
     }
 }
 
 impl DemoReport {
-    /// Verdicts read from decrypted scores against the truth.
+    /// Predictions read from decrypted scores against the truth.
     pub fn confusion_encrypted(&self) -> Confusion {
         Confusion::count(
-            (self.outcomes.iter()).map(|outcome| (outcome.truth, outcome.verdict_encrypted)),
+            (self.outcomes.iter()).map(|outcome| (outcome.truth, outcome.prediction_encrypted)),
         )
     }
 
-    /// Verdicts of the twin in the clear against the truth.
+    /// Predictions of the plaintext reference against the truth.
     pub fn confusion_clear(&self) -> Confusion {
         Confusion::count(
-            (self.outcomes.iter()).map(|outcome| (outcome.truth, outcome.verdict_clear)),
+            (self.outcomes.iter()).map(|outcome| (outcome.truth, outcome.prediction_clear)),
         )
     }
 
-    /// Pictures that were given the same verdict encrypted and in the clear.
-    pub fn same_verdicts(&self) -> usize {
+    /// Pictures that were given the same prediction encrypted and in the clear.
+    pub fn same_predictions(&self) -> usize {
         (self.outcomes.iter())
-            .filter(|outcome| outcome.verdict_encrypted == outcome.verdict_clear)
+            .filter(|outcome| outcome.prediction_encrypted == outcome.prediction_clear)
             .count()
     }
 
-    /// Share of equal verdicts; `None` without pictures.
+    /// Share of equal predictions; `None` without pictures.
     pub fn agreement(&self) -> Option<f64> {
-        share(self.same_verdicts(), self.outcomes.len())
+        share(self.same_predictions(), self.outcomes.len())
     }
 
-    /// Largest distance between a decrypted score and its twin; `None` without pictures, and NaN
+    /// Largest distance between a decrypted score and its reference; `None` without pictures, and NaN
     /// where any score is.
     pub fn largest_score_difference(&self) -> Option<f64> {
         (self.outcomes.iter())

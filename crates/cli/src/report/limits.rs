@@ -29,7 +29,7 @@ pub fn learned(report: &DemoReport) -> Markup {
                         li { "any picture, or any number computed from one" }
                         @if encrypted { li { "any label" } }
                         li { "the model: every weight is encrypted" }
-                        li { "any score or verdict, nor how well the model does" }
+                        li { "any score or prediction, nor how well the model does" }
                     }
                 }
             }

@@ -18,7 +18,8 @@ mod story;
 
 pub use charts::{CurvePoint, confusion_matrix, learning_curve};
 pub use data::{
-    DemoReport, Example, ModelSummary, Outcome, ParameterSummary, Role, Sizes, Step, VerdictSummary,
+    DemoReport, Example, ModelSummary, Outcome, ParameterSummary, PredictionSummary, Role, Sizes,
+    Step,
 };
 pub use picture::NOISE_BYTES;
 
@@ -41,8 +42,8 @@ pub fn render(report: &DemoReport) -> String {
                     (story::headline(report))
                     (story::three_roles(report))
                     (story::what_the_server_saw(report))
-                    (results::verdicts(report))
-                    (results::twin(report))
+                    (results::predictions(report))
+                    (results::reference(report))
                     (costs::steps(report))
                     (costs::sizes(report))
                     (costs::parameters(report))

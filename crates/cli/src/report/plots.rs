@@ -165,8 +165,8 @@ mod tests {
     fn many_outcomes_are_thinned() {
         let outcome = Outcome {
             truth: true,
-            verdict_encrypted: true,
-            verdict_clear: true,
+            prediction_encrypted: true,
+            prediction_clear: true,
             score_encrypted: 1.0,
             score_clear: 1.0,
         };

@@ -22,7 +22,7 @@ pub fn headline(report: &DemoReport) -> Markup {
                 p.lead {
                     "It then classified " (count(encrypted.total())) " new pictures that it could not see either, and got "
                     strong { (count(encrypted.right())) " right" }
-                    ". Pictures, model and scores reached it only as ciphertexts; the owner of the secret key alone can read the verdicts."
+                    ". Pictures, model and scores reached it only as ciphertexts; the owner of the secret key alone can read the predictions."
                 }
             } @else {
                 p.lead { "No picture was classified in this run." }
@@ -46,12 +46,12 @@ fn eye() -> Markup {
 /// A rightly classified picture of the first class if there is one.
 fn journey_example(report: &DemoReport) -> Option<&Example> {
     (report.examples.iter())
-        .find(|example| example.outcome.truth && example.outcome.verdict_encrypted)
+        .find(|example| example.outcome.truth && example.outcome.prediction_encrypted)
         .or(report.examples.first())
 }
 
 fn journey(report: &DemoReport, example: &Example) -> Markup {
-    let answer = short(report.class(example.outcome.verdict_encrypted));
+    let answer = short(report.class(example.outcome.prediction_encrypted));
     html! {
         ol.journey {
             li {
@@ -92,16 +92,16 @@ fn figures(report: &DemoReport) -> Markup {
                 p { "The same computation in the clear: " strong { (percent(clear.accuracy())) } }
             }
             div.figure-card {
-                h2 { "Same verdicts" }
+                h2 { "Same predictions" }
                 p.big { (percent(report.agreement())) }
-                @if report.verdicts.is_some() {
+                @if report.predictions.is_some() {
                     p { "as in the clear; no score was decrypted" }
                 } @else if let Some(difference) = report.largest_score_difference() {
                     p { "as in the clear; scores differ by at most " strong { (scientific(difference)) } }
                 }
             }
             div.figure-card {
-                h2 { "Time, keys to verdicts" }
+                h2 { "Time, keys to predictions" }
                 p.big { (duration(report.total)) }
                 p {
                     (count(report.train_images)) " pictures to train, "
@@ -133,8 +133,8 @@ pub fn three_roles(report: &DemoReport) -> Markup {
                     dd {
                         "Makes all keys and keeps the secret one. Encrypts the pictures to train on"
                         @if report.model.labels_encrypted { " and their labels" }
-                        @if report.verdicts.is_some() {
-                            ", and decrypts the verdicts: 1 means “" (report.classes[0]) "”."
+                        @if report.predictions.is_some() {
+                            ", and decrypts the predictions: 1 means “" (report.classes[0]) "”."
                         } @else {
                             ", and decrypts the scores: above zero means “" (report.classes[0]) "”."
                         }

@@ -20,8 +20,8 @@ fn sample() -> DemoReport {
             };
             Outcome {
                 truth,
-                verdict_encrypted: score_encrypted > 0.0,
-                verdict_clear: score_clear > 0.0,
+                prediction_encrypted: score_encrypted > 0.0,
+                prediction_clear: score_clear > 0.0,
                 score_encrypted,
                 score_clear,
             }
@@ -42,7 +42,7 @@ fn sample() -> DemoReport {
         machine: "Imaginary CPU, 2 cores".to_owned(),
         classes: ["cat".to_owned(), "not cat".to_owned()],
         train_images: 1536,
-        verdicts: None,
+        predictions: None,
         outcomes,
         examples,
         steps: vec![
@@ -161,7 +161,7 @@ fn every_number_stands_where_expected() {
     ] {
         assert!(page.contains(text), "no “{text}”");
     }
-    // Wrong pictures: once with a verdict that differs in the clear.
+    // Wrong pictures: once with a prediction that differs in the clear.
     assert_eq!(occurrences(&page, "<li class=\"wrong\">"), 2);
     assert_eq!(occurrences(&page, "<li class=\"right\">"), 8);
     assert_eq!(occurrences(&page, "in the clear: cat (+5.000)"), 1);

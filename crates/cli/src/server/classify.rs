@@ -51,8 +51,8 @@ pub fn run(args: &Classify, steps: Steps) -> Result<Classified> {
 
 fn read_model(path: &Path, server: &Server, step: &Step) -> Result<Model> {
     if model_file::is_one(path)? {
-        if server.plan.verdicts.is_some() {
-            let message = "a plain model gives scores, but the plan is that only verdicts leave the \
+        if server.plan.threshold.is_some() {
+            let message = "a plain model gives scores, but the plan is that only predictions leave the \
                            server";
             return Err(Failure::Role(message.to_owned()).into());
         }
@@ -75,10 +75,11 @@ fn classify(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u64> {
     let (evaluator, encoder) = (&server.evaluator, &server.encoder);
-    let scores = match (model, &server.plan.verdicts) {
-        (Model::Encrypted(model), Some(verdict)) => {
-            let verdicts = model.verdicts(verdict, evaluator, encoder, matrix, progress)?;
-            let bundle = verdicts.to_bundle()?;
+    let scores = match (model, &server.plan.threshold) {
+        (Model::Encrypted(model), Some(prediction)) => {
+            let predictions =
+                model.predictions(prediction, evaluator, encoder, matrix, progress)?;
+            let bundle = predictions.to_bundle()?;
             return files::write_atomically(out, |file| bundle.write(file));
         }
         (Model::Encrypted(model), None) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tapetum_ckks::Bootstrapper;
 use tapetum_ckks::wire::Bundle;
-use tapetum_learn::{Descent, LabelKind, Labels, Refresh, Task, Training};
+use tapetum_learn::{Bootstrap, GradientDescent, LabelKind, Labels, Task, Training};
 
 use super::batches::{Batches, checksum_of};
 use super::train::{self, Trained};
@@ -26,7 +26,7 @@ pub fn run(
     args: &Train,
     server: &Server,
     data: &Batches,
-    descent: Descent,
+    descent: GradientDescent,
     steps: Steps,
 ) -> Result<Trained> {
     for target in args.checkpoint.iter().chain(&args.snapshot) {
@@ -37,8 +37,8 @@ pub fn run(
     let labels_encrypted = matches!(labels, Labels::Encrypted(_));
     let inputs = inputs(args, server, data)?;
 
-    let recipe = server.plan.recipe()?;
-    let bootstrapper = match recipe.bootstrapping(parameters)? {
+    let spec = server.plan.training_spec()?;
+    let bootstrapper = match spec.bootstrapping(parameters)? {
         Some(plan) => {
             let step = steps.begin("preparing to bootstrap");
             let bootstrapper = Bootstrapper::new(&server.encoder, &plan)?;
@@ -47,8 +47,8 @@ pub fn run(
         }
         None => None,
     };
-    let refresh = bootstrapper.as_ref().map(|b| b as &dyn Refresh);
-    let layout = recipe.batch_layout(parameters)?;
+    let bootstrap = bootstrapper.as_ref().map(|b| b as &dyn Bootstrap);
+    let layout = spec.batch_layout(parameters)?;
     let task = Task {
         classes: labels.classes(),
         labels: match labels_encrypted {
@@ -65,13 +65,13 @@ pub fn run(
             let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
             files::check_end(file, path)?;
             let (start, context) = ((descent, layout, task), (evaluator, encoder));
-            resume(start, context, refresh, inputs, bundle).with_context(unusable)?
+            resume(start, context, bootstrap, inputs, bundle).with_context(unusable)?
         }
-        None => Training::new(descent, evaluator, encoder, &layout, task, refresh)?,
+        None => Training::new(descent, evaluator, encoder, &layout, task, bootstrap)?,
     };
     let resumed_from = args.resume.then_some(training.iteration());
 
-    let (batches, iterations) = (data.len(), training.descent().iterations());
+    let (batches, iterations) = (data.len(), training.gradient_descent().iterations());
     let until = args.until.unwrap_or(iterations).min(iterations);
     let what = format!("training, {until} iterations on {batches} mini-batches");
     let step = steps.begin(&what);
@@ -79,7 +79,7 @@ pub fn run(
     let mut rows_of = BTreeMap::new();
     if begin < until {
         let order: Vec<_> = (begin..until)
-            .map(|iteration| training.descent().batch_of(iteration, batches))
+            .map(|iteration| training.gradient_descent().batch_of(iteration, batches))
             .collect();
         data.stream(order.clone().into_iter(), |matrix, labels| {
             rows_of.insert(order[training.iteration() - begin], matrix.layout().rows());
@@ -100,7 +100,7 @@ pub fn run(
     }
     for iteration in 0..begin.min(until) {
         // Those that were read before the training was resumed.
-        let batch = training.descent().batch_of(iteration, batches);
+        let batch = training.gradient_descent().batch_of(iteration, batches);
         if let Entry::Vacant(rows) = rows_of.entry(batch) {
             rows.insert(data.read(batch)?.0.layout().rows());
         }
@@ -139,14 +139,14 @@ fn kept(args: &Train) -> Result<Option<&Path>> {
 }
 
 fn resume<'a>(
-    (descent, layout, task): (Descent, tapetum_learn::Layout, Task),
+    (descent, layout, task): (GradientDescent, tapetum_learn::Layout, Task),
     (evaluator, encoder): (&'a tapetum_ckks::Evaluator, &'a tapetum_ckks::Encoder),
-    refresh: Option<&'a dyn Refresh>,
+    bootstrap: Option<&'a dyn Bootstrap>,
     inputs: [u8; 32],
     bundle: Bundle<'_>,
 ) -> Result<Training<'a>> {
     Ok(Training::resume(
-        descent, evaluator, encoder, &layout, task, refresh, inputs, bundle,
+        descent, evaluator, encoder, &layout, task, bootstrap, inputs, bundle,
     )?)
 }
 

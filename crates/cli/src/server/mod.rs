@@ -114,13 +114,14 @@ mod tests {
     use crate::keygen;
     use crate::roles::PUBLIC_KEY;
     use tapetum_ckks::{Encryptor, PublicKey};
-    use tapetum_learn::Learner;
+    use tapetum_learn::EstimatorConfig;
 
     #[test]
     fn keys_stay_in_their_file_within_the_budget() {
         let temporary = tempfile::tempdir().unwrap();
         let [owner, server] = ["owner", "server"].map(|name| temporary.path().join(name));
-        let plan = Plan::for_learner(Learner::LinearMeans, "table", 28, Some(5), 20, 2).unwrap();
+        let plan =
+            Plan::for_learner(EstimatorConfig::LinearMeans, "table", 28, Some(5), 20, 2).unwrap();
         let steps = Steps::new(true);
         keygen::make(&plan, &owner, None, Some(&server), steps).unwrap();
         let public = PublicKey::read(files::open(&owner.join(PUBLIC_KEY)).unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! Training that adds up its samples: they stream by, and sums of a fixed size remain.
 
 use anyhow::{Context, Result};
-use tapetum_learn::{Accumulation, LabelKind, LinearRegression};
+use tapetum_learn::{LabelKind, PartialFit, Ridge};
 
 use super::Server;
 use super::batches::Batches;
@@ -17,17 +17,17 @@ pub fn run(
     args: &Train,
     server: &Server,
     data: &Batches,
-    regression: &LinearRegression,
+    regression: &Ridge,
     steps: Steps,
 ) -> Result<Trained> {
     let (evaluator, encoder) = (&server.evaluator, &server.encoder);
     let step = steps.begin(&format!("adding up {} parts of samples", data.len()));
-    let mut training: Option<Accumulation<'_>> = None;
+    let mut training: Option<PartialFit<'_>> = None;
     let (mut parts, mut labels_encrypted) = (0, false);
     data.stream(0..data.len(), |matrix, labels| {
         let training = match &mut training {
             Some(training) => training,
-            None => training.insert(Accumulation::new(
+            None => training.insert(PartialFit::new(
                 regression,
                 evaluator,
                 encoder,

@@ -40,11 +40,11 @@ pub struct Trained {
 pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
     files::check_target(&args.out)?;
     let server = Server::open(&args.server, args.key_memory, steps)?;
-    let learner = server.plan.recipe()?.learner;
+    let learner = server.plan.training_spec()?.learner;
     let estimator = learner.estimator()?;
     let (parameters, classes) = (server.parameters(), server.plan.classes);
     let data = Batches::open(&args.data, &args.without, parameters, classes)?;
-    if let Some(descent) = learner.descent()? {
+    if let Some(descent) = learner.gradient_descent()? {
         return descent::run(args, &server, &data, descent, steps);
     }
     if args.checkpoint.is_some() || args.snapshot.is_some() || args.until.is_some() {
@@ -52,7 +52,7 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
                        keys with `tapetum keygen --batch`";
         return Err(Failure::Input(message.to_owned()).into());
     }
-    if let Some(regression) = learner.regression()? {
+    if let Some(regression) = learner.ridge()? {
         return sums::run(args, &server, &data, &regression, steps);
     }
     let step = steps.begin("reading encrypted samples");

@@ -14,7 +14,7 @@ use crate::args::LabelsAre;
 use crate::data::Samples;
 use crate::encrypt::encrypt;
 use crate::progress::Steps;
-use crate::twin::{Twin, truths};
+use crate::reference::{Reference, truths};
 use crate::{decrypt, files};
 
 /// What `remote demo --json` prints.
@@ -80,18 +80,21 @@ pub async fn run(args: &RemoteDemo, steps: Steps, json: bool) -> Result<()> {
     // The owner decrypts, and compares with the same in the clear.
     let scores = decrypt::answer(owner_dir, &scores_file)?.scores()?;
     let step = steps.begin("the same in the clear, to compare");
-    let twin = Twin::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
-    twin.ranges.check()?;
+    let reference = Reference::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
+    reference.ranges.check()?;
     step.finish();
     let truth = truths(&split.test);
     let share = |holds: &dyn Fn(usize) -> bool| {
         (0..truth.len()).filter(|&i| holds(i)).count() as f64 / truth.len() as f64
     };
-    let differences = scores.iter().zip(&twin.scores).map(|(a, b)| (a - b).abs());
+    let differences = scores
+        .iter()
+        .zip(&reference.scores)
+        .map(|(a, b)| (a - b).abs());
     let outcome = Outcome {
         accuracy_encrypted: share(&|i| (scores[i] > 0.0) == truth[i]),
-        accuracy_clear: share(&|i| (twin.scores[i] > 0.0) == truth[i]),
-        agreement: share(&|i| (scores[i] > 0.0) == (twin.scores[i] > 0.0)),
+        accuracy_clear: share(&|i| (reference.scores[i] > 0.0) == truth[i]),
+        agreement: share(&|i| (scores[i] > 0.0) == (reference.scores[i] > 0.0)),
         largest_score_difference: differences.fold(0.0, f64::max),
         train_images: split.train.len(),
         test_images: split.test.len(),
@@ -113,7 +116,7 @@ fn print(outcome: &Outcome, json: bool) -> Result<()> {
     }
     println!(
         "\nThe server trained on {} images and classified {} others, and saw none of them.\n\
-         Right verdicts: {:.2} % by the encrypted model, {:.2} % by the same in the clear.\n\
+         Right predictions: {:.2} % by the encrypted model, {:.2} % by the same in the clear.\n\
          They agree on {:.2} %; scores differ by {:.1e} at most.\n\
          {:.1} MB were sent; {:.1} s in all.",
         outcome.train_images,

@@ -110,7 +110,7 @@ impl Rehearsal {
             steps,
         )?;
         let data_set = client
-            .create_data_set("demo", &parameter_set, &plan.recipe()?)
+            .create_data_set("demo", &parameter_set, &plan.training_spec()?)
             .await?
             .id;
         let upload = send(client, &train_file, steps, &mut sent).await?;

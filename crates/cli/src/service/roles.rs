@@ -155,7 +155,7 @@ async fn prepare(
     );
     let key_set = keys.await?.id;
     let data_set = client
-        .create_data_set(name, &parameter_set, &plan.recipe()?)
+        .create_data_set(name, &parameter_set, &plan.training_spec()?)
         .await?
         .id;
     Ok(json!({"parameter_set": parameter_set, "key_set": key_set, "data_set": data_set}))

@@ -8,7 +8,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
 use tapetum_ckks::{Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey};
-use tapetum_learn::{Layout, Work};
+use tapetum_learn::{Layout, OperationCounts};
 
 use crate::plan::Plan;
 
@@ -109,8 +109,8 @@ impl Cost {
         Ok(Self {
             seconds: Seconds {
                 encrypt: whole.ciphertexts() as f64 * speed.encryption,
-                train: speed.seconds(plan.training_work(train, &parameters)?),
-                classify: speed.seconds(plan.classification_work(&samples.0)),
+                train: speed.seconds(plan.training_operations(train, &parameters)?),
+                classify: speed.seconds(plan.classification_operations(&samples.0)),
             },
             training_memory_bytes: keys.memory_bytes(&parameters)?
                 + plan.bootstrapping_memory(&parameters)?
@@ -176,7 +176,7 @@ impl Speed {
         })
     }
 
-    fn seconds(&self, work: Work) -> f64 {
+    fn seconds(&self, work: OperationCounts) -> f64 {
         work.key_switches as f64 * self.key_switch + work.products as f64 * self.product
     }
 }

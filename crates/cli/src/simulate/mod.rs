@@ -1,4 +1,4 @@
-//! The clear twin, before anything is encrypted: how well the model will do, whether values stay
+//! The plaintext reference, before anything is encrypted: how well the model will do, whether values stay
 //! in range, and what encryption will cost.
 
 mod cost;
@@ -16,10 +16,10 @@ use crate::failure::Failure;
 use crate::files;
 use crate::index::Index;
 use crate::plan::Plan;
+use crate::predictions::Predictions;
 use crate::progress::Steps;
+use crate::reference::{Reference, learning_curve};
 use crate::roles::FEATURES;
-use crate::twin::{Twin, learning_curve};
-use crate::verdicts::Verdicts;
 use crate::{model_file, plots};
 
 pub use cost::Cost;
@@ -50,9 +50,9 @@ pub struct Simulated {
     /// Where the model was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export: Option<PathBuf>,
-    /// The verdicts on the held-out part, and figures of merit.
+    /// The predictions on the held-out part, and figures of merit.
     #[serde(flatten)]
-    pub verdicts: Verdicts,
+    pub predictions: Predictions,
 }
 
 /// Values that must stay in a range, or encrypted results will be wrong without a sign.
@@ -89,7 +89,7 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
 
     let step = steps.begin("training and classifying in the clear");
     let pipeline = plan.fit(&split.train)?;
-    let twin = Twin::run(&plan, &pipeline, &split.train, &split.test)?;
+    let reference = Reference::run(&plan, &pipeline, &split.train, &split.test)?;
     step.finish();
     let step = steps.begin("weighing keys and ciphertexts");
     let cost = Cost::of(&plan, split.train.len(), split.test.len())?;
@@ -106,16 +106,17 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
         None => None,
     };
     let index = Index::new(&Samples::Labelled(split.test), pipeline.class_names(), "");
-    let mut verdicts = Verdicts::new(&twin.scores, &index.classes, Some(&index.entries))?;
+    let mut predictions =
+        Predictions::new(&reference.scores, &index.classes, Some(&index.entries))?;
     if let Some(out) = &args.out {
-        verdicts.write(out)?;
+        predictions.write(out)?;
     }
     if let Some(dir) = &args.plots {
-        verdicts.plots = plots::write(dir, &verdicts, curve.as_ref())?;
+        predictions.plots = plots::write(dir, &predictions, curve.as_ref())?;
     }
     if let Some(dir) = &args.export {
         files::create_dir(dir)?;
-        model_file::write(&dir.join(MODEL), &twin.model, &index.classes)?;
+        model_file::write(&dir.join(MODEL), &reference.model, &index.classes)?;
         files::write_private(&dir.join(FEATURES), pipeline.to_json()?.as_bytes())?;
     }
     let positive = match index.classes.as_slice() {
@@ -130,18 +131,18 @@ pub fn run(args: &Simulate, steps: Steps) -> Result<Simulated> {
         features: plan.features.clone(),
         columns: plan.columns,
         ranges: Ranges {
-            largest_z: twin.ranges.largest.clone(),
-            interval: (twin.ranges.interval.is_finite()).then_some(twin.ranges.interval),
-            largest_score: twin
+            largest_z: reference.ranges.largest.clone(),
+            interval: (reference.ranges.interval.is_finite()).then_some(reference.ranges.interval),
+            largest_score: reference
                 .scores
                 .iter()
                 .fold(0.0, |max, s| f64::max(max, s.abs())),
             score_limit: LinearModel::largest_score(&parameters),
-            report: twin.ranges,
+            report: reference.ranges,
         },
         cost,
         export: args.export.clone(),
-        verdicts,
+        predictions,
     })
 }
 
@@ -166,7 +167,7 @@ impl Simulated {
         if largest_score >= score_limit {
             let message = format!(
                 "a score is {largest_score:.1} in magnitude, but these parameters give back \
-                 scores below {score_limit:.1} only: encrypted verdicts would be wrong without a \
+                 scores below {score_limit:.1} only: encrypted predictions would be wrong without a \
                  sign; take fewer or other features"
             );
             return Err(Failure::Computation(message).into());

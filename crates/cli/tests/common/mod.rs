@@ -152,9 +152,9 @@ pub fn figures_agree(a: &Value, b: &Value) {
     }
 }
 
-/// Checks that two files of verdicts say the same of every row, and that their scores differ by no
+/// Checks that two files of predictions say the same of every row, and that their scores differ by no
 /// more than `bound`.
-pub fn same_verdicts(a: &Path, b: &Path, bound: f64) {
+pub fn same_predictions(a: &Path, b: &Path, bound: f64) {
     for name in ["source", "class", "truth"] {
         assert_eq!(column(a, name), column(b, name), "{name}");
     }

@@ -85,8 +85,8 @@ fn a_copy_of_a_running_server_becomes_a_server() {
     let decrypt = |scores: &str| run(dir, &format!("decrypt --owner play/owner {scores}"));
     let classes = |scores: &str| {
         let found = decrypt(scores);
-        let verdicts = found["verdicts"].as_array().unwrap().iter();
-        verdicts.map(|v| v["class"].clone()).collect::<Vec<_>>()
+        let predictions = found["verdicts"].as_array().unwrap().iter();
+        predictions.map(|v| v["class"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(classes("scores.enc"), classes("play/owner/scores.enc"));
     other.end();

@@ -65,15 +65,16 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
         id(&trained, "model")
     );
     json(remote(&classify).env("TAPETUM_TOKEN", id(&issued, "token")));
-    let verdicts = json(tapetum(dir).args(words("--json decrypt --owner play/owner scores.enc")));
+    let predictions =
+        json(tapetum(dir).args(words("--json decrypt --owner play/owner scores.enc")));
     let before = json(tapetum(dir).args(words(
         "--json decrypt --owner play/owner play/owner/scores.enc",
     )));
     let classes = |found: &Value| {
-        let verdicts = found["verdicts"].as_array().unwrap().iter();
-        verdicts.map(|v| v["class"].clone()).collect::<Vec<_>>()
+        let predictions = found["verdicts"].as_array().unwrap().iter();
+        predictions.map(|v| v["class"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(classes(&verdicts), classes(&before));
+    assert_eq!(classes(&predictions), classes(&before));
     let receipt = json(&mut remote(&format!("delete {set}")));
     assert_eq!(receipt["files"].as_array().unwrap().len(), 1);
 
@@ -113,7 +114,7 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
 
 #[cfg(unix)]
 #[test]
-fn clients_at_once_get_the_answers_of_the_clear_twin() {
+fn clients_at_once_get_the_answers_of_the_clear_reference() {
     let temporary = tempfile::tempdir().unwrap();
     let line = "bench service --clients 3 --seconds 1 --singles 2";
     let found = common::run(temporary.path(), line);

@@ -21,7 +21,7 @@ pub struct ClassLabels {
     pub(super) labels: Vec<u8>,
     /// How many of class 0 are of rows without a sample, in stacked labels. What is said of a row of
     /// zeros does not matter to any product with it.
-    pub(super) vacant: usize,
+    pub(super) unused: usize,
 }
 
 impl ClassLabels {
@@ -52,7 +52,7 @@ impl ClassLabels {
         Ok(Self {
             classes,
             labels,
-            vacant: 0,
+            unused: 0,
         })
     }
 
@@ -83,14 +83,14 @@ impl ClassLabels {
 
     /// The number of samples, without rows that hold none.
     pub(crate) fn samples(&self) -> usize {
-        self.len() - self.vacant
+        self.len() - self.unused
     }
 
     /// The number of samples of a class.
     pub fn count(&self, class: usize) -> usize {
         let is = |&&label: &&u8| usize::from(label) == class;
-        let vacant = if class == 0 { self.vacant } else { 0 };
-        self.labels.iter().filter(is).count() - vacant
+        let unused = if class == 0 { self.unused } else { 0 };
+        self.labels.iter().filter(is).count() - unused
     }
 
     /// One number a sample for each output of a model. Of two classes there is one, y - 1/2: 1/2

@@ -4,7 +4,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::fit::Solver;
 use super::gram::Sums;
-use super::shape::Bands;
+use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
@@ -14,11 +14,11 @@ use crate::layout::Layout;
 use crate::linear_means::{ClassMeans, negated_dot, prior};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
-use crate::work::{Moments, Work};
 
 /// What a score is multiplied by.
 enum Prior {
@@ -60,7 +60,7 @@ impl FisherDiscriminant {
 
 impl Estimator for FisherDiscriminant {
     /// K + 2 levels for K steps with clear labels, K + 3 with encrypted ones. Rotations as for
-    /// [`LinearRegression`](crate::LinearRegression), and by powers of two columns.
+    /// [`Ridge`](crate::Ridge), and by powers of two columns.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
         let more = usize::from(task.labels == LabelKind::Encrypted);
         let mut needs = fit::requirements(&self.config, layout, task, more);
@@ -68,8 +68,8 @@ impl Estimator for FisherDiscriminant {
         needs
     }
 
-    fn work(&self, layout: &Layout, task: Task) -> Work {
-        Work::least_squares(layout, task, Moments::ClassMeans, self.config.steps)
+    fn operation_counts(&self, layout: &Layout, task: Task) -> OperationCounts {
+        OperationCounts::least_squares(layout, task, Moments::ClassMeans, self.config.iterations)
     }
 
     fn simulate(
@@ -90,7 +90,7 @@ impl Estimator for FisherDiscriminant {
     ) -> Result<LinearModel, LearnError> {
         two_classes("Fisher's discriminant", labels.classes())?;
         let (layout, task) = (features.layout(), labels.task());
-        let shape = Bands::new(layout, task.classes)?;
+        let shape = Diagonals::new(layout, task.classes)?;
         let solver = Solver {
             config: &self.config,
             shape,
@@ -99,7 +99,7 @@ impl Estimator for FisherDiscriminant {
             encoder,
             layout: *layout,
             task,
-            refresh: None,
+            bootstrap: None,
         };
         let level = check_fit(&solver.needs, evaluator, encoder, features, labels)?;
         let mut sums = Sums::new(shape, None);
@@ -136,7 +136,7 @@ impl Estimator for FisherDiscriminant {
             }
         };
         let sum = evaluator.lower_to(&means.sum[0], below)?;
-        let offset = negated_dot(&products, &[direction], &[sum])?;
-        solver.model(weights, Some(offset))
+        let intercept = negated_dot(&products, &[direction], &[sum])?;
+        solver.model(weights, Some(intercept))
     }
 }

@@ -4,17 +4,17 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::LeastSquaresConfig;
+use super::bootstrapped::{BOOTSTRAP_COST, Row, bootstrapped};
 use super::gram::{Statistics, Sums, masked};
-use super::refreshed::{REFRESH_COST, Row, refreshed};
-use super::shape::Bands;
+use super::shape::Diagonals;
 use super::solve::{Matrix, Scaled};
+use crate::bootstrap::{Bootstrap, BootstrapLevels};
 use crate::error::LearnError;
 use crate::labels::Task;
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::packing;
 use crate::progress::Counter;
-use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
 use crate::vectors::Vectors;
 
@@ -27,7 +27,7 @@ pub(super) fn requirements(
 ) -> Requirements {
     let mut rotations: std::collections::BTreeSet<_> = layout.sample_rotations().collect();
     // A layout that does not do is refused when it is used.
-    if let Ok(shape) = Bands::new(layout, task.classes) {
+    if let Ok(shape) = Diagonals::new(layout, task.classes) {
         rotations.extend(shape.rotations());
     }
     Requirements {
@@ -38,22 +38,22 @@ pub(super) fn requirements(
     }
 }
 
-/// Levels below the samples at which their statistics are packed and refreshed: the products, their
+/// Levels below the samples at which their statistics are packed and bootstrapped: the products, their
 /// scaling, and the masks of packing.
 const STATISTICS_LEVELS: usize = 3;
 
-/// The level to encrypt samples at that are refreshed.
-pub(super) fn sample_level(levels: RefreshLevels) -> usize {
+/// The level to encrypt samples at that are bootstrapped.
+pub(super) fn sample_level(levels: BootstrapLevels) -> usize {
     levels.input + STATISTICS_LEVELS
 }
 
-/// What samples need that are refreshed: all rotations of a block at once.
+/// What samples need that are bootstrapped: all rotations of a block at once.
 pub(super) fn sample_requirements(
     layout: &Layout,
     task: Task,
-    levels: RefreshLevels,
+    levels: BootstrapLevels,
 ) -> Result<Requirements, LearnError> {
-    let shape = Bands::new(layout, task.classes)?;
+    let shape = Diagonals::new(layout, task.classes)?;
     let (babies, giants) = shape.sample_steps();
     let steps = babies.into_iter().chain(giants).filter(|&step| step != 0);
     Ok(Requirements {
@@ -67,28 +67,28 @@ pub(super) fn sample_requirements(
 /// All that training takes but the samples.
 pub(super) struct Solver<'a> {
     pub config: &'a LeastSquaresConfig,
-    pub shape: Bands,
+    pub shape: Diagonals,
     pub needs: Requirements,
     pub evaluator: &'a Evaluator,
     pub encoder: &'a Encoder,
     /// Of all samples or some of them: the number of rows does not matter.
     pub layout: Layout,
     pub task: Task,
-    pub refresh: Option<&'a dyn Refresh>,
+    pub bootstrap: Option<&'a dyn Bootstrap>,
 }
 
 impl<'a> Solver<'a> {
     /// The level to start at with samples and labels at level `available`.
     pub fn start_level(&self, available: usize) -> Result<usize, LearnError> {
-        let Some(refresh) = self.refresh else {
+        let Some(bootstrap) = self.bootstrap else {
             return self
                 .needs
                 .start_level("training", available, available, self.evaluator);
         };
-        let levels = refresh.levels();
-        // What is refreshed, and what the steps take of it.
+        let levels = bootstrap.levels();
+        // What is bootstrapped, and what the steps take of it.
         let solution = Requirements {
-            levels: self.config.steps + 1 + LinearModel::LEVEL,
+            levels: self.config.iterations + 1 + LinearModel::LEVEL,
             ..self.needs.clone()
         };
         solution.start_level(
@@ -112,21 +112,21 @@ impl<'a> Solver<'a> {
     }
 
     /// The matrix of the system, and the moments of the labels: two levels below the samples, or
-    /// refreshed, at the level that the rest takes.
+    /// bootstrapped, at the level that the rest takes.
     pub fn matrix(
         &self,
         vectors: &Vectors<'_>,
         sums: Sums,
     ) -> Result<(Matrix<'a>, Vec<Ciphertext>), LearnError> {
         let bound = self.config.largest_eigenvalue;
-        let Some(refresh) = self.refresh else {
-            let Statistics { bands, moments } = sums.statistics(vectors, 4.0 / bound)?;
-            return Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments));
+        let Some(bootstrap) = self.bootstrap else {
+            let Statistics { diagonals, moments } = sums.statistics(vectors, 4.0 / bound)?;
+            return Ok((Matrix::new(self.evaluator, self.shape, diagonals)?, moments));
         };
         // Entries of the matrix are at most its largest eigenvalue, moments its root, as labels
         // are at most 1.
-        let Statistics { bands, moments } = sums.statistics(vectors, 1.0 / bound)?;
-        let bands = bands.into_iter().map(|vector| Row {
+        let Statistics { diagonals, moments } = sums.statistics(vectors, 1.0 / bound)?;
+        let diagonals = diagonals.into_iter().map(|vector| Row {
             vector,
             magnitude: 1.0,
             factor: 4.0,
@@ -136,20 +136,20 @@ impl<'a> Solver<'a> {
             magnitude: bound.sqrt(),
             factor: 1.0,
         });
-        let rows: Vec<_> = bands.chain(moments).collect();
-        let target = self.config.steps + LinearModel::LEVEL;
-        let mut bands = refreshed(vectors, &rows, refresh, target)?;
-        let moments = bands.split_off(self.shape.count());
-        Ok((Matrix::new(self.evaluator, self.shape, bands)?, moments))
+        let rows: Vec<_> = diagonals.chain(moments).collect();
+        let target = self.config.iterations + LinearModel::LEVEL;
+        let mut diagonals = bootstrapped(vectors, &rows, bootstrap, target)?;
+        let moments = diagonals.split_off(self.shape.count());
+        Ok((Matrix::new(self.evaluator, self.shape, diagonals)?, moments))
     }
 
     pub fn model(
         &self,
         weights: Ciphertext,
-        offset: Option<Ciphertext>,
+        intercept: Option<Ciphertext>,
     ) -> Result<LinearModel, LearnError> {
         let (features, width) = (self.layout.cols(), self.layout.block_cols());
-        LinearModel::from_ciphertexts(features, width, self.task.classes, vec![weights], offset)
+        LinearModel::from_ciphertexts(features, width, self.task.classes, vec![weights], intercept)
     }
 }
 
@@ -162,17 +162,17 @@ impl Solver<'_> {
     /// What comes after the products of samples, so many vectors of which are summed.
     pub fn cost(&self, summed: usize, outputs: usize) -> usize {
         let layout = &self.layout;
-        let steps = outputs.div_ceil(2) * (self.config.steps - 1);
-        let refreshes = match self.refresh {
+        let steps = outputs.div_ceil(2) * (self.config.iterations - 1);
+        let bootstraps = match self.bootstrap {
             None => 0,
             Some(_) => {
                 let rows = self.shape.count() + outputs;
                 let unpacking = paired_key_switches(rows, layout.column_rotations());
-                rows.div_ceil(layout.block_rows()) * REFRESH_COST + rows + unpacking
+                rows.div_ceil(layout.block_rows()) * BOOTSTRAP_COST + rows + unpacking
             }
         };
         let summing = summed + paired_key_switches(summed, layout.column_rotations());
-        summing + refreshes + steps * self.step_cost()
+        summing + bootstraps + steps * self.step_cost()
     }
 }
 

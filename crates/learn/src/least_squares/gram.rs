@@ -6,13 +6,13 @@
 //! the rows of a block come once a band, whatever the number of blocks (HETAL's DiagATB, Lee et al.,
 //! 2023, has a rotation for each band).
 //!
-//! Rotations by less than a row bring columns of the next row to the end of each row. Bands are
+//! Rotations by less than a row bring columns of the next row to the end of each row. Diagonals are
 //! masked anyway when they are scaled.
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
-use super::shape::Bands;
+use super::shape::Diagonals;
 use crate::error::LearnError;
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::packing;
@@ -25,7 +25,7 @@ const GRID_ROWS_AT_ONCE: usize = 4;
 /// Sums of products over all blocks so far, not yet summed over the rows of a block. Their number
 /// does not depend on that of the samples, which can come part by part.
 pub(super) struct Sums {
-    shape: Bands,
+    shape: Diagonals,
     /// What there is to learn from labels, if they take part.
     task: Option<Task>,
     /// Of degree 2, one for each band.
@@ -37,16 +37,16 @@ pub(super) struct Sums {
     samples: usize,
 }
 
-/// The bands of `factor` G / m and, if labels take part, X^T y / m for each output. All rows are
+/// The diagonals of `factor` G / m and, if labels take part, X^T y / m for each output. All rows are
 /// equal.
 pub(super) struct Statistics {
-    pub bands: Vec<Ciphertext>,
+    pub diagonals: Vec<Ciphertext>,
     pub moments: Vec<Ciphertext>,
 }
 
 impl Sums {
     /// Of no samples.
-    pub fn new(shape: Bands, task: Option<Task>) -> Self {
+    pub fn new(shape: Diagonals, task: Option<Task>) -> Self {
         let labels = match task {
             None => 0,
             Some(task) => match (task.labels, outputs(task.classes)) {
@@ -168,7 +168,7 @@ impl Sums {
         // They are larger than what comes next.
         drop(both);
         let of_labels = twice.split_off(shape.count());
-        let bands = twice
+        let diagonals = twice
             .par_iter()
             .enumerate()
             .map(|(k, band)| {
@@ -189,7 +189,7 @@ impl Sums {
                 })
                 .collect::<Result<_, LearnError>>()?,
         };
-        Ok(Statistics { bands, moments })
+        Ok(Statistics { diagonals, moments })
     }
 }
 
@@ -211,11 +211,11 @@ fn period(classes: usize) -> usize {
 }
 
 /// The moments of one-hot labels from the sums over samples T_b and T'_b (with the labels of the
-/// next row), in turn. Column j of T_b has feature j + b and class j mod P; where j + b is beyond the
+/// next row), in rotation. Column j of T_b has feature j + b and class j mod P; where j + b is beyond the
 /// row, it is a feature of the next row, and column j of T'_b the one to take.
 fn of_classes(
     vectors: &Vectors<'_>,
-    shape: &Bands,
+    shape: &Diagonals,
     classes: usize,
     turned: &[Ciphertext],
     factor: f64,

@@ -6,16 +6,16 @@
 //! Naehrig, ML Confidential, 2012, section 3.2, take gradient steps; these are Chebyshev steps, and
 //! their number regularises).
 //!
-//! * [`LinearRegression`]: the weights are the solution, for two classes or many.
+//! * [`Ridge`]: the weights are the solution, for two classes or many.
 //! * [`FisherDiscriminant`]: two classes, with the threshold in the middle of the class means.
 
-mod accumulation;
+mod bootstrapped;
 mod chebyshev;
 mod fisher;
 mod fit;
 mod gram;
-mod refreshed;
-mod regression;
+mod partial_fit;
+mod ridge;
 mod shape;
 mod simulate;
 mod solve;
@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 
-pub use accumulation::Accumulation;
 pub use fisher::FisherDiscriminant;
-pub use regression::LinearRegression;
-pub(crate) use shape::Bands;
+pub use partial_fit::PartialFit;
+pub use ridge::Ridge;
+pub(crate) use shape::Diagonals;
 pub use statistics::SufficientStatistics;
 
 /// Most steps of the solution.
@@ -41,9 +41,10 @@ pub struct LeastSquaresConfig {
     /// Steps of the solution, 1 to 64: K steps take K levels. The fewer, the less the weights follow
     /// the samples where these vary little: K steps damp the directions in which X^T X / m is below
     /// about its bound divided by (2 K)^2, much as a ridge of that size does.
-    pub steps: usize,
+    #[serde(rename = "steps")]
+    pub iterations: usize,
     /// A bound on the eigenvalues of X^T X / m. Beyond it the polynomial grows without bounds, and
-    /// encrypted training fails without a sign; the twin checks it. Scale features by a public
+    /// encrypted training fails without a sign; the reference checks it. Scale features by a public
     /// number so that it holds.
     pub largest_eigenvalue: f64,
 }
@@ -52,7 +53,7 @@ impl Default for LeastSquaresConfig {
     /// Ten steps for features whose largest eigenvalue is about 1.
     fn default() -> Self {
         Self {
-            steps: 10,
+            iterations: 10,
             largest_eigenvalue: 1.1,
         }
     }
@@ -67,8 +68,12 @@ impl LeastSquaresConfig {
                 allowed,
             })
         };
-        if !(1..=MAX_STEPS).contains(&self.steps) {
-            return refuse("the number of steps", self.steps as f64, "1 to 64");
+        if !(1..=MAX_STEPS).contains(&self.iterations) {
+            return refuse(
+                "the number of iterations",
+                self.iterations as f64,
+                "1 to 64",
+            );
         }
         let bound = self.largest_eigenvalue;
         if !(1e-3..=1e6).contains(&bound) {
@@ -83,12 +88,12 @@ impl LeastSquaresConfig {
 
     /// Coefficients of the solution in the basis of Chebyshev; see [`chebyshev::inverse`].
     fn polynomial(&self) -> Vec<f64> {
-        chebyshev::inverse(self.largest_eigenvalue, self.steps)
+        chebyshev::inverse(self.largest_eigenvalue, self.iterations)
     }
 
     /// Levels from the samples to the solution times its last factor: the products, their scaling,
     /// and a product for each step after the first.
     fn levels(&self) -> usize {
-        2 + self.steps
+        2 + self.iterations
     }
 }

@@ -1,4 +1,4 @@
-//! How a symmetric matrix lies in the slots: as its upper bands, baby steps by giant steps.
+//! How a symmetric matrix lies in the slots: as its upper diagonals, baby steps by giant steps.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use crate::error::LearnError;
 use crate::labels::outputs;
 use crate::layout::Layout;
 
-/// The bands of a symmetric d x d matrix in rows of D slots, D a power of two and d <= D.
+/// The diagonals of a symmetric d x d matrix in rows of D slots, D a power of two and d <= D.
 ///
 /// Band (b, g), for b < `babies` and g < `giants`, has the entry (i, i + k) in column i + g B, for
 /// k = b + g B and B = `babies`. It is the product of the samples rotated by b to the left and by
-/// g B to the right, summed over the samples. Together the bands are the upper half of the matrix.
+/// g B to the right, summed over the samples. Together the diagonals are the upper half of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bands {
+pub(crate) struct Diagonals {
     pub features: usize,
     pub width: usize,
     pub babies: usize,
     pub giants: usize,
 }
 
-impl Bands {
+impl Diagonals {
     /// For samples in this layout, with a baby step for each output at least.
     pub fn new(layout: &Layout, classes: usize) -> Result<Self, LearnError> {
         if layout.grid_cols() != 1 {
@@ -40,7 +40,7 @@ impl Bands {
         })
     }
 
-    /// The number of bands: one for each k below the number of features.
+    /// The number of diagonals: one for each k below the number of features.
     pub fn count(&self) -> usize {
         self.features
     }
@@ -100,15 +100,15 @@ mod tests {
         fn bands_hold_the_upper_half(features in 1usize..40, classes in 2usize..12) {
             let width = features.next_power_of_two().max(2);
             let layout = Layout::new(5, features, 4, width).unwrap();
-            let bands = Bands::new(&layout, classes).unwrap();
+            let diagonals = Diagonals::new(&layout, classes).unwrap();
             let mut seen = BTreeSet::new();
-            for k in 0..bands.count() {
-                let (b, g) = bands.steps(k);
-                prop_assert!(b < bands.babies && g < bands.giants);
-                prop_assert_eq!(bands.band(b, g), Some(k));
-                let mask = bands.mask(k, 1.0, width);
+            for k in 0..diagonals.count() {
+                let (b, g) = diagonals.steps(k);
+                prop_assert!(b < diagonals.babies && g < diagonals.giants);
+                prop_assert_eq!(diagonals.band(b, g), Some(k));
+                let mask = diagonals.mask(k, 1.0, width);
                 for (column, _) in mask.iter().enumerate().filter(|(_, x)| **x == 1.0) {
-                    let (i, j) = (column - g * bands.babies, column + b);
+                    let (i, j) = (column - g * diagonals.babies, column + b);
                     prop_assert!(i < features && j < features && j - i == k);
                     prop_assert!(seen.insert((i, j)));
                 }

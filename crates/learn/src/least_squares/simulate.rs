@@ -1,4 +1,4 @@
-//! The plaintext twins.
+//! The plaintext reference.
 
 use super::LeastSquaresConfig;
 use crate::error::LearnError;
@@ -6,7 +6,7 @@ use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
 
-pub(super) fn regression(
+pub(super) fn ridge(
     config: &LeastSquaresConfig,
     features: &Features<'_>,
     labels: &ClassLabels,
@@ -21,7 +21,7 @@ pub(super) fn regression(
     Ok(Simulation {
         model: PlainModel {
             weights: weights.collect(),
-            offsets: vec![0.0; targets.len()],
+            intercepts: vec![0.0; targets.len()],
         },
         ranges: RangeReport::none(),
     })
@@ -48,7 +48,7 @@ pub(super) fn fisher(
     Ok(Simulation {
         model: PlainModel {
             weights: w.iter().map(|w| prior * w).collect(),
-            offsets: vec![-dot(&w, &sum)],
+            intercepts: vec![-dot(&w, &sum)],
         },
         ranges: RangeReport::none(),
     })

@@ -4,14 +4,14 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::gram::rotations;
-use super::shape::Bands;
+use super::shape::Diagonals;
 use crate::error::LearnError;
 
 /// Twice the matrix, moved and scaled such that its eigenvalues lie in [-1, 1].
 pub(super) struct Matrix<'a> {
     evaluator: &'a Evaluator,
-    shape: Bands,
-    bands: Vec<Ciphertext>,
+    shape: Diagonals,
+    diagonals: Vec<Ciphertext>,
 }
 
 /// A vector that still has to be multiplied by a public factor.
@@ -21,17 +21,17 @@ pub(super) struct Scaled {
 }
 
 impl<'a> Matrix<'a> {
-    /// From the bands of 4 / L times G/m, L the bound on its eigenvalues.
+    /// From the diagonals of 4 / L times G/m, L the bound on its eigenvalues.
     pub fn new(
         evaluator: &'a Evaluator,
-        shape: Bands,
-        mut bands: Vec<Ciphertext>,
+        shape: Diagonals,
+        mut diagonals: Vec<Ciphertext>,
     ) -> Result<Self, LearnError> {
-        bands[0] = evaluator.add_scalar(&bands[0], -2.0)?;
+        diagonals[0] = evaluator.add_scalar(&diagonals[0], -2.0)?;
         Ok(Self {
             evaluator,
             shape,
-            bands,
+            diagonals,
         })
     }
 
@@ -94,10 +94,10 @@ impl<'a> Matrix<'a> {
         })
     }
 
-    /// Brings all bands down to where the vectors are.
+    /// Brings all diagonals down to where the vectors are.
     fn lower_to(&mut self, level: usize) -> Result<(), LearnError> {
         let evaluator = self.evaluator;
-        self.bands.par_iter_mut().try_for_each(|band| {
+        self.diagonals.par_iter_mut().try_for_each(|band| {
             *band = evaluator.lower_to(band, level)?;
             Ok(())
         })
@@ -111,7 +111,7 @@ impl<'a> Matrix<'a> {
     fn times(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
         let evaluator = self.evaluator;
         let shape = &self.shape;
-        let bands = &self.bands;
+        let diagonals = &self.diagonals;
         let (babies, giants) = shape.sample_steps();
         let (babies, giants) = rayon::join(
             || rotations(evaluator, vector, &babies),
@@ -124,7 +124,7 @@ impl<'a> Matrix<'a> {
             Ok::<_, LearnError>(evaluator.relinearize_rescale(&product)?)
         };
         let by_rows = (0..giants.len()).into_par_iter().map(|g| {
-            let band = |b| Some((&bands[shape.band(b, g)?], &babies[b]));
+            let band = |b| Some((&diagonals[shape.band(b, g)?], &babies[b]));
             product((0..babies.len()).filter_map(band).collect())
         });
         // The diagonal is counted once; with a single giant step it is all that baby step 0 has.
@@ -132,7 +132,7 @@ impl<'a> Matrix<'a> {
         let by_columns = (first..babies.len().min(shape.count()))
             .into_par_iter()
             .map(|b| {
-                let band = |g| Some((&bands[shape.band(b, g)?], &giants[g]));
+                let band = |g| Some((&diagonals[shape.band(b, g)?], &giants[g]));
                 product(
                     (usize::from(b == 0)..giants.len())
                         .filter_map(band)
@@ -146,13 +146,13 @@ impl<'a> Matrix<'a> {
             || self.staggered(&columns, -1),
         );
         let Some(columns) = columns? else {
-            return rows?.ok_or(LearnError::Empty("bands"));
+            return rows?.ok_or(LearnError::Empty("diagonals"));
         };
         let columns = match first {
             0 => columns,
             _ => evaluator.rotate(&columns, -1)?,
         };
-        let rows = rows?.ok_or(LearnError::Empty("bands"))?;
+        let rows = rows?.ok_or(LearnError::Empty("diagonals"))?;
         Ok(evaluator.add(&rows, &columns)?)
     }
 

@@ -2,12 +2,12 @@
 
 use tapetum_ckks::{Encoder, Encryptor, Evaluator};
 
+use super::bootstrapped::unpacked;
 use super::fit::{in_pairs, in_rows};
-use super::refreshed::unpacked;
-use super::shape::Bands;
+use super::shape::Diagonals;
 use super::simulate::{gram, mean};
 use super::solve::Matrix;
-use super::{LeastSquaresConfig, LinearRegression};
+use super::{LeastSquaresConfig, Ridge};
 use crate::error::{LearnError, check_equal};
 use crate::features::Features;
 use crate::labels::{ClassLabels, Task, outputs};
@@ -25,7 +25,7 @@ use crate::vectors::Vectors;
 /// the others. The server learns how many samples a contributor has, and nothing of them; the
 /// contributor has to be trusted to have summed up rightly, as it has to be with its samples.
 ///
-/// The bands of the Gram matrix and the moments are the rows of an encrypted matrix, divided by the
+/// The diagonals of the Gram matrix and the moments are the rows of an encrypted matrix, divided by the
 /// number of samples that all contributors together are expected to have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SufficientStatistics {
@@ -128,12 +128,12 @@ fn layout(features: usize, classes: usize, slots: usize) -> Result<Layout, Learn
     Layout::new(features + outputs(classes), width, slots / width, width)
 }
 
-fn shape(features: usize, classes: usize, layout: &Layout) -> Result<Bands, LearnError> {
+fn shape(features: usize, classes: usize, layout: &Layout) -> Result<Diagonals, LearnError> {
     let samples = Layout::new(1, features, layout.block_rows(), layout.block_cols())?;
-    Bands::new(&samples, classes)
+    Diagonals::new(&samples, classes)
 }
 
-impl LinearRegression {
+impl Ridge {
     /// Levels and keys of [`fit_statistics`](Self::fit_statistics): K + 1 levels for K steps.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl LinearRegression {
         let rows = layout(features, task.classes, slots)?;
         let rotations = shape(features, task.classes, &rows)?.rotations();
         Ok(Requirements {
-            levels: self.config().steps + 1,
+            levels: self.config().iterations + 1,
             rotations: rotations
                 .into_iter()
                 .chain(rows.sample_rotations())
@@ -181,7 +181,7 @@ impl LinearRegression {
 
 fn solve(
     config: &LeastSquaresConfig,
-    regression: &LinearRegression,
+    regression: &Ridge,
     evaluator: &Evaluator,
     encoder: &Encoder,
     statistics: &SufficientStatistics,
@@ -213,7 +213,7 @@ fn solve(
     let step_cost = 3 * (shape.babies + shape.giants);
     let rows = layout.rows();
     let unpacking = rows + paired_key_switches(rows, layout.column_rotations());
-    let steps = outputs.div_ceil(2) * (config.steps - 1);
+    let steps = outputs.div_ceil(2) * (config.iterations - 1);
     let counter = Counter::new(unpacking + steps * step_cost, progress);
     let vectors = Vectors {
         evaluator,
@@ -228,12 +228,12 @@ fn solve(
         .iter()
         .map(|block| evaluator.lower_to(block, level))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut bands = unpacked(&vectors, &packed, rows, |i| match i < shape.count() {
+    let mut diagonals = unpacked(&vectors, &packed, rows, |i| match i < shape.count() {
         true => share * 4.0 / config.largest_eigenvalue,
         false => share,
     })?;
-    let moments = bands.split_off(shape.count());
-    let matrix = Matrix::new(evaluator, shape, bands)?;
+    let moments = diagonals.split_off(shape.count());
+    let matrix = Matrix::new(evaluator, shape, diagonals)?;
     let pairs = in_pairs(&vectors, moments)?;
     let solutions = matrix.apply(&config.polynomial(), &pairs, || {
         counter.add(step_cost, "solving");

@@ -12,7 +12,7 @@ use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 
-/// Levels of the offset: at least a product with labels, and one of two results.
+/// Levels of the intercept: at least a product with labels, and one of two results.
 const OFFSET_LEVELS: usize = 2;
 
 pub(super) fn fit(
@@ -35,13 +35,13 @@ pub(super) fn fit(
     let layout = matrix.layout();
     let counter = Counter::new(2 * layout.transposed_times_key_switches(), progress);
     let products = Products::new(evaluator, encoder, matrix, &counter);
-    let (weights, offset) = match labels {
+    let (weights, intercept) = match labels {
         Labels::Clear(labels) => {
             // The prior hides in the plaintexts: -D . S = -(prior D) . (S / prior).
             let prior = prior(labels);
             let means = ClassMeans::in_clear(&products, labels, start, prior)?;
-            let offset = negated_dot(&products, &means.difference, &means.sum)?;
-            (means.difference, offset)
+            let intercept = negated_dot(&products, &means.difference, &means.sum)?;
+            (means.difference, intercept)
         }
         Labels::Encrypted(labels) => {
             let (means, prior) = ClassMeans::encrypted(&products, labels, start)?;
@@ -57,7 +57,7 @@ pub(super) fn fit(
         }
     };
     let (cols, width) = (layout.cols(), layout.block_cols());
-    LinearModel::from_ciphertexts(cols, width, 2, weights, Some(offset))
+    LinearModel::from_ciphertexts(cols, width, 2, weights, Some(intercept))
 }
 
 /// D and S, the difference and the sum of the class means, each times the product of the shares of

@@ -33,18 +33,18 @@ use crate::labels::{ClassLabels, LabelKind, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::work::Work;
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
-/// level below the features and its offset two, with encrypted labels three below both.
+/// level below the features and its intercept two, with encrypted labels three below both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinearMeans;
 
 impl Estimator for LinearMeans {
-    /// One level with clear labels, three with encrypted ones. That the offset comes out one level
+    /// One level with clear labels, three with encrypted ones. That the intercept comes out one level
     /// deeper with clear labels is no matter to classification, which needs it one level lower.
     /// Rotations: by powers of two below the number of slots.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
@@ -62,8 +62,8 @@ impl Estimator for LinearMeans {
         }
     }
 
-    fn work(&self, layout: &Layout, _: Task) -> Work {
-        Work::key_switches(2 * layout.transposed_times_key_switches())
+    fn operation_counts(&self, layout: &Layout, _: Task) -> OperationCounts {
+        OperationCounts::key_switches(2 * layout.transposed_times_key_switches())
     }
 
     fn simulate(

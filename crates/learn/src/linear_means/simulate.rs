@@ -1,4 +1,4 @@
-//! The plaintext twin of encrypted training.
+//! The plaintext reference of encrypted training.
 
 use crate::error::LearnError;
 use crate::features::{Features, dot};
@@ -29,7 +29,7 @@ pub(super) fn simulate(
     Ok(Simulation {
         model: PlainModel {
             weights: difference.iter().map(|d| prior * d).collect(),
-            offsets: vec![-dot(&difference, &sum)],
+            intercepts: vec![-dot(&difference, &sum)],
         },
         ranges: RangeReport::none(),
     })
@@ -64,7 +64,7 @@ mod tests {
             let sum: Vec<_> = (0..3).map(|j| m0 * s1[j] + m1 * s0[j]).collect();
             let score = 2.0 * m0 * m1 * dot(&difference, &x) - dot(&difference, &sum);
 
-            let found = dot(&model.weights, &x) + model.offsets[0];
+            let found = dot(&model.weights, &x) + model.intercepts[0];
             prop_assert!((found - score / 12f64.powi(4)).abs() < 1e-12);
         }
     }

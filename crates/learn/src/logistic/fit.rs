@@ -28,9 +28,12 @@ pub(super) fn fit(
     let layout = matrix.layout();
     let samples = matrix.samples();
     estimator.check_whole(layout)?;
-    let steps = steps(&estimator.config().steps, estimator.config().iterations);
+    let steps = steps(
+        &estimator.config().learning_rate,
+        estimator.config().iterations,
+    );
 
-    let work = estimator.work(layout, labels.task());
+    let work = estimator.operation_counts(layout, labels.task());
     let counter = Counter::new(work.key_switches, progress);
     let products = Products::new(evaluator, encoder, matrix, &counter);
 

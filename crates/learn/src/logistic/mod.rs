@@ -18,25 +18,25 @@ mod sigmoid;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Encoder, Evaluator};
 
-use crate::descent::{self, Descent, MiniBatches};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
+use crate::gradient_descent::{self, GradientDescent, MiniBatches};
 use crate::labels::{ClassLabels, LabelKind, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::work::Work;
 
 pub(crate) use fit::evaluate;
-pub use nesterov::StepSchedule;
+pub use nesterov::LearningRate;
 pub(crate) use nesterov::{Step, steps};
 pub use sigmoid::{Sigmoid, SigmoidDegree};
 
-/// Most iterations of a training; without refreshes levels run out long before.
+/// Most iterations of a training; without bootstraps levels run out long before.
 pub const MAX_ITERATIONS: usize = 1 << 16;
 
 const NAME: &str = "logistic regression";
@@ -54,7 +54,8 @@ pub struct LogisticRegressionConfig {
     /// |z| of the training must stay within; [`RangeReport`](crate::RangeReport) says if it does.
     pub interval: f64,
     /// The learning rates.
-    pub steps: StepSchedule,
+    #[serde(rename = "steps")]
+    pub learning_rate: LearningRate,
     /// Mini-batches, for a [`Training`](crate::Training) in steps; without them every iteration
     /// reads all samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ impl Default for LogisticRegressionConfig {
             iterations: 3,
             degree: SigmoidDegree::Three,
             interval: 8.0,
-            steps: StepSchedule::Constant(1.0),
+            learning_rate: LearningRate::Constant(1.0),
             batches: None,
         }
     }
@@ -109,7 +110,7 @@ impl LogisticRegression {
         if let Some(batches) = &config.batches {
             batches.check()?;
         }
-        config.steps.check(config.iterations)?;
+        config.learning_rate.check(config.iterations)?;
         Ok(Self {
             sigmoid: Sigmoid::least_squares(config.degree, config.interval)?,
             config,
@@ -139,10 +140,10 @@ impl LogisticRegression {
     }
 
     /// The method, to be run in steps, in mini-batches if there are any.
-    pub fn descent(&self) -> Descent {
-        let schedule = (&self.config.steps, self.config.iterations);
+    pub fn gradient_descent(&self) -> GradientDescent {
+        let schedule = (&self.config.learning_rate, self.config.iterations);
         let batches = self.config.batches.unwrap_or_default();
-        Descent::new(NAME, &self.sigmoid, schedule, batches, false)
+        GradientDescent::new(NAME, &self.sigmoid, schedule, batches, false)
     }
 
     /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
@@ -174,11 +175,11 @@ impl Estimator for LogisticRegression {
         }
     }
 
-    fn work(&self, layout: &Layout, _: Task) -> Work {
+    fn operation_counts(&self, layout: &Layout, _: Task) -> OperationCounts {
         let first = layout.transposed_times_key_switches();
         let sigmoids = layout.grid_rows() * self.sigmoid.levels();
         let others = layout.times_key_switches() + sigmoids + first;
-        Work::key_switches(first + others * (self.config.iterations - 1))
+        OperationCounts::key_switches(first + others * (self.config.iterations - 1))
     }
 
     fn simulate(
@@ -186,8 +187,8 @@ impl Estimator for LogisticRegression {
         features: &Features<'_>,
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError> {
-        descent::simulate(
-            &self.descent(),
+        gradient_descent::simulate(
+            &self.gradient_descent(),
             features,
             labels,
             self.config.batches.is_some(),
@@ -225,15 +226,19 @@ mod tests {
         assert!(refused(|c| c.interval = 0.5));
         assert!(refused(|c| c.interval = f64::NAN));
         assert!(refused(|c| c.interval = f64::INFINITY));
-        assert!(refused(|c| c.steps = StepSchedule::Constant(0.0)));
-        assert!(refused(|c| c.steps = StepSchedule::Constant(-1.0)));
-        assert!(refused(|c| c.steps = StepSchedule::InverseTime(f64::NAN)));
-        assert!(refused(|c| c.steps = StepSchedule::Listed(vec![1.0, 2.0])));
+        assert!(refused(|c| c.learning_rate = LearningRate::Constant(0.0)));
+        assert!(refused(|c| c.learning_rate = LearningRate::Constant(-1.0)));
         assert!(refused(
-            |c| c.steps = StepSchedule::Listed(vec![1.0, 2.0, f64::INFINITY])
+            |c| c.learning_rate = LearningRate::InverseTime(f64::NAN)
+        ));
+        assert!(refused(
+            |c| c.learning_rate = LearningRate::Listed(vec![1.0, 2.0])
+        ));
+        assert!(refused(
+            |c| c.learning_rate = LearningRate::Listed(vec![1.0, 2.0, f64::INFINITY])
         ));
         assert!(!refused(
-            |c| c.steps = StepSchedule::Listed(vec![1.0, 2.0, 3.0])
+            |c| c.learning_rate = LearningRate::Listed(vec![1.0, 2.0, 3.0])
         ));
         assert!(!refused(|_| ()));
     }

@@ -10,7 +10,7 @@ const MAX_RATE: f64 = 1e3;
 /// The learning rates eta of the iterations k = 1, 2, ...; they multiply the mean gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StepSchedule {
+pub enum LearningRate {
     /// The same in every iteration. The loss is sure to fall below 4 divided by the largest
     /// eigenvalue of X^T X / m; twice that usually does better in few iterations.
     Constant(f64),
@@ -23,7 +23,7 @@ pub enum StepSchedule {
     Listed(Vec<f64>),
 }
 
-impl StepSchedule {
+impl LearningRate {
     pub(super) fn check(&self, iterations: usize) -> Result<(), LearnError> {
         let rates = match self {
             Self::Constant(rate) | Self::InverseTime(rate) => std::slice::from_ref(rate),
@@ -62,21 +62,21 @@ pub(crate) struct Step {
 /// The steps of so many iterations. mu_k = (t_k - 1) / t_(k+1) with t_1 = 1 and
 /// t_(k+1) = (1 + sqrt(1 + 4 t_k^2)) / 2 (Nesterov, 1983). The last iteration ends in w and not in
 /// v, so it has no momentum.
-pub(crate) fn steps(schedule: &StepSchedule, iterations: usize) -> Vec<Step> {
+pub(crate) fn steps(schedule: &LearningRate, iterations: usize) -> Vec<Step> {
     let mut t: f64 = 1.0;
     (1..=iterations)
         .map(|k| {
             let next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
             let momentum = match schedule {
                 _ if k == iterations => 0.0,
-                StepSchedule::Listed(_) => 0.0,
+                LearningRate::Listed(_) => 0.0,
                 _ => (t - 1.0) / next,
             };
             t = next;
             let rate = match schedule {
-                StepSchedule::Constant(rate) => *rate,
-                StepSchedule::InverseTime(rate) => rate / (k + 1) as f64,
-                StepSchedule::Listed(rates) => rates[k - 1],
+                LearningRate::Constant(rate) => *rate,
+                LearningRate::InverseTime(rate) => rate / (k + 1) as f64,
+                LearningRate::Listed(rates) => rates[k - 1],
             };
             Step { rate, momentum }
         })
@@ -134,7 +134,7 @@ mod tests {
     fn combinations_follow_the_iteration() {
         let curvature = |v: f64| 3.0 * v - v * v * v;
         let moment = 2.5;
-        let steps = steps(&StepSchedule::InverseTime(4.0), 6);
+        let steps = steps(&LearningRate::InverseTime(4.0), 6);
         let (mut v, mut w) = (0.0, 0.0);
         let mut iterates = Iterates::default();
         let mut terms = vec![moment];
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn listed_steps_have_no_momentum() {
-        let steps = steps(&StepSchedule::Listed(vec![3.0, 2.0, 8.0]), 3);
+        let steps = steps(&LearningRate::Listed(vec![3.0, 2.0, 8.0]), 3);
         let rates: Vec<_> = steps.iter().map(|s| s.rate).collect();
         assert_eq!(rates, [3.0, 2.0, 8.0]);
         assert!(steps.iter().all(|s| s.momentum == 0.0));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn momentum_grows_from_zero() {
-        let steps = steps(&StepSchedule::Constant(0.5), 10);
+        let steps = steps(&LearningRate::Constant(0.5), 10);
         assert_eq!(steps[0].momentum, 0.0);
         assert!((steps[1].momentum - 0.2817).abs() < 1e-4);
         assert!(steps[..9].windows(2).all(|s| s[0].momentum < s[1].momentum));

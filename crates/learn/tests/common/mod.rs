@@ -71,7 +71,7 @@ impl World {
         assert!(seen.windows(2).all(|p| p[0].done < p[1].done));
         let last = seen.last().unwrap();
         assert_eq!(last.done, last.total);
-        let work = estimator.work(matrix.layout(), labels.task());
+        let work = estimator.operation_counts(matrix.layout(), labels.task());
         assert_eq!(last.total, work.key_switches);
         model
     }
@@ -224,7 +224,7 @@ pub fn assert_close(what: &str, found: &[f64], expected: &[f64], bound: f64) {
 
 /// The same classes wherever the score is not within the bound of zero.
 #[track_caller]
-pub fn assert_same_verdicts(found: &[f64], expected: &[f64], bound: f64) {
+pub fn assert_same_predictions(found: &[f64], expected: &[f64], bound: f64) {
     let mut clear_cut = 0;
     for (x, y) in found.iter().zip(expected) {
         if y.abs() > bound {

@@ -87,7 +87,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Re
             model,
             key_set: details.key_set,
             parameter_set: details.parameter_set,
-            verdicts: details.recipe.verdicts,
+            verdicts: details.recipe.threshold,
             samples,
         };
         let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tapetum_learn::Recipe;
+use tapetum_learn::TrainingSpec;
 
 use super::json::{Path, Query, ok};
 use super::making::{Making, Wanted};
@@ -37,7 +37,7 @@ pub struct Create {
     #[serde(default)]
     name: String,
     parameter_set: String,
-    recipe: Recipe,
+    recipe: TrainingSpec,
 }
 
 /// What is told of a data set.
@@ -46,7 +46,7 @@ pub struct DataSetDetails {
     /// The id of the parameter set.
     pub parameter_set: String,
     /// What is trained on it.
-    pub recipe: Recipe,
+    pub recipe: TrainingSpec,
 }
 
 impl Wanted for Create {

@@ -1,7 +1,7 @@
 //! Encrypted models that jobs have trained.
 
 use serde::{Deserialize, Serialize};
-use tapetum_learn::Recipe;
+use tapetum_learn::TrainingSpec;
 
 use super::resource::{Download, OWNER, Resource};
 use crate::auth::Scope;
@@ -34,7 +34,7 @@ pub struct ModelDetails {
     /// The id of the parameter set.
     pub parameter_set: String,
     /// How it was trained.
-    pub recipe: Recipe,
+    pub recipe: TrainingSpec,
     /// On how many samples.
     pub samples: usize,
     /// Whether the server saw the labels.

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tapetum_learn::Recipe;
+use tapetum_learn::TrainingSpec;
 use zeroize::Zeroizing;
 
 use crate::{JobView, List, NewToken, Object, Receipt, Scope};
@@ -152,7 +152,7 @@ impl Client {
         &self,
         name: &str,
         parameter_set: &str,
-        recipe: &Recipe,
+        recipe: &TrainingSpec,
     ) -> Result<Object, ClientError> {
         let body = json!({"name": name, "parameter_set": parameter_set, "recipe": recipe});
         self.create("/v1/data-sets", &body).await

@@ -3,8 +3,8 @@
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Bootstrapper, Parameters};
 use tapetum_learn::{
-    Accumulation, Descent, EncryptedMatrix, Labels, LinearModel, LinearRegression, Progress,
-    Recipe, Refresh, Training, Verdict,
+    Bootstrap, EncryptedMatrix, GradientDescent, Labels, LinearModel, PartialFit, Progress, Ridge,
+    ScoreThreshold, Training, TrainingSpec,
 };
 
 use super::keys::Engine;
@@ -55,7 +55,7 @@ pub struct Trained {
 /// Trains by a recipe.
 pub fn train(
     engine: &Engine,
-    recipe: &Recipe,
+    recipe: &TrainingSpec,
     input: &TrainingInput,
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
@@ -65,10 +65,10 @@ pub fn train(
         .iter()
         .map(|path| PartFile::open(path, parameters, input.caps))
         .collect::<Answer<Vec<_>>>()?;
-    if let Some(descent) = recipe.learner.descent()? {
+    if let Some(descent) = recipe.learner.gradient_descent()? {
         return descend(engine, recipe, descent, &parts, input, observer);
     }
-    match recipe.learner.regression()? {
+    match recipe.learner.ridge()? {
         Some(regression) => add_up(engine, &regression, &parts, observer),
         None => fit(engine, recipe, &parts, observer),
     }
@@ -77,7 +77,7 @@ pub fn train(
 /// Samples stream by, and sums of a fixed size remain.
 fn add_up(
     engine: &Engine,
-    regression: &LinearRegression,
+    regression: &Ridge,
     parts: &[PartFile],
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
@@ -85,7 +85,7 @@ fn add_up(
     let batches: usize = parts.iter().map(PartFile::batches).sum();
     // Solving takes about as long as a batch.
     let total = (batches + 1) * UNITS;
-    let mut begun: Option<Accumulation<'_>> = None;
+    let mut begun: Option<PartialFit<'_>> = None;
     let (mut done, mut kind) = (0, "clear");
     for part in parts {
         for batch in 0..part.batches() {
@@ -93,7 +93,7 @@ fn add_up(
             kind = content::label_kind(&labels);
             let sums = match &mut begun {
                 Some(sums) => sums,
-                None => begun.insert(Accumulation::new(
+                None => begun.insert(PartialFit::new(
                     regression,
                     evaluator,
                     encoder,
@@ -120,7 +120,7 @@ fn add_up(
 
 fn fit(
     engine: &Engine,
-    recipe: &Recipe,
+    recipe: &TrainingSpec,
     parts: &[PartFile],
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
@@ -146,8 +146,8 @@ fn fit(
 
 fn descend(
     engine: &Engine,
-    recipe: &Recipe,
-    descent: Descent,
+    recipe: &TrainingSpec,
+    descent: GradientDescent,
     parts: &[PartFile],
     input: &TrainingInput,
     observer: &mut dyn Observer,
@@ -167,10 +167,11 @@ fn descend(
     drop(labels);
 
     let bootstrapper = bootstrapper(engine, recipe, parameters)?;
-    let refresh = bootstrapper.as_ref().map(|b| b as &dyn Refresh);
+    let bootstrap = bootstrapper.as_ref().map(|b| b as &dyn Bootstrap);
     let layout = recipe.batch_layout(parameters)?;
-    let begin =
-        |descent: Descent| Training::new(descent, evaluator, encoder, &layout, task, refresh);
+    let begin = |descent: GradientDescent| {
+        Training::new(descent, evaluator, encoder, &layout, task, bootstrap)
+    };
     let mut training = match &input.checkpoint {
         None => begin(descent)?,
         Some(path) => {
@@ -181,14 +182,14 @@ fn descend(
                 encoder,
                 &layout,
                 task,
-                refresh,
+                bootstrap,
                 input.inputs,
                 state,
             );
             resumed?
         }
     };
-    let total = training.descent().iterations() * UNITS;
+    let total = training.gradient_descent().iterations() * UNITS;
     while let Some(batch) = training.next_batch(batches.len()) {
         let (part, index) = batches[batch];
         let (matrix, labels) = part.read(index)?;
@@ -206,7 +207,7 @@ fn descend(
 
 fn bootstrapper(
     engine: &Engine,
-    recipe: &Recipe,
+    recipe: &TrainingSpec,
     parameters: &Parameters,
 ) -> Answer<Option<Bootstrapper>> {
     let plan = recipe.bootstrapping(parameters)?;
@@ -221,7 +222,7 @@ pub struct ClassificationInput {
     /// The file of the samples.
     pub samples: Local,
     /// How scores become verdicts, if they do.
-    pub verdicts: Option<Verdict>,
+    pub verdicts: Option<ScoreThreshold>,
     /// What objects may be at most.
     pub caps: Caps,
 }
@@ -244,7 +245,7 @@ pub fn classify<T>(
             keep(scores.to_bundle()?)
         }
         Some(verdict) => {
-            let verdicts = model.verdicts(verdict, evaluator, encoder, &samples, &mut listen)?;
+            let verdicts = model.predictions(verdict, evaluator, encoder, &samples, &mut listen)?;
             keep(verdicts.to_bundle()?)
         }
     }

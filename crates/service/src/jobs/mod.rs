@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use tapetum_learn::{Recipe, Verdict};
+use tapetum_learn::{ScoreThreshold, TrainingSpec};
 
 use crate::db::{now, stored};
 use crate::error::{Answer, Problem};
@@ -68,7 +68,7 @@ pub struct TrainingRequest {
     /// The id of the parameter set.
     pub parameter_set: String,
     /// How to train.
-    pub recipe: Recipe,
+    pub recipe: TrainingSpec,
     /// The ids of the parts, in order.
     pub parts: Vec<String>,
     /// The number of samples in them.
@@ -86,7 +86,7 @@ pub struct ClassificationRequest {
     pub parameter_set: String,
     /// How scores become verdicts, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<Verdict>,
+    pub verdicts: Option<ScoreThreshold>,
     /// The number of samples.
     pub samples: usize,
 }

@@ -67,7 +67,7 @@ async fn a_copy_of_a_running_server_becomes_another() {
     let url = format!("https://{}", server.address());
     let client = Client::new(&url, &Trust::Fingerprint(fingerprint), &asker.token).unwrap();
     let scores = owner.classify(&client, &model, &test).await;
-    assert_close(&scores, &owner.twin(&train, &test));
+    assert_close(&scores, &owner.reference(&train, &test));
     server.stop().await;
 }
 

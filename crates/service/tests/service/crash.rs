@@ -198,7 +198,7 @@ async fn killed_at_any_moment_it_keeps_what_it_accepted() {
     let scores = owner
         .classify(&client, jobs[0].result.as_ref().unwrap(), &data.part(0..30))
         .await;
-    assert_close(&scores, &owner.twin(&data, &data.part(0..30)));
+    assert_close(&scores, &owner.reference(&data, &data.part(0..30)));
 
     // Every row has its file, and every file is what its row says: otherwise no copy can be made.
     let kills = kills.load(Ordering::Relaxed);

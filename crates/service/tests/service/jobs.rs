@@ -157,7 +157,7 @@ async fn a_training_outlives_its_workers() {
     let scores = owner
         .classify(&client, whole.result.as_ref().unwrap(), &data.part(0..30))
         .await;
-    assert_close(&scores, &owner.twin(&data, &data.part(0..30)));
+    assert_close(&scores, &owner.reference(&data, &data.part(0..30)));
     workers.stop().await;
 
     // Its worker ends after the first iteration, and another goes on from there.

@@ -3,7 +3,7 @@
 use crate::common::{Data, Owner, Place, assert_close, finish, made};
 use tapetum_ckks::Encryptor;
 use tapetum_learn::{
-    Learner, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, StepSchedule,
+    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
 };
 use tapetum_service::client::JobKind;
 use tapetum_service::{Object, Scope, State};
@@ -70,7 +70,7 @@ async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
     let scores = owner
         .classify(&place.client(&asker.token), &model, &test)
         .await;
-    assert_close(&scores, &owner.twin(&train, &test));
+    assert_close(&scores, &owner.reference(&train, &test));
 
     // Nothing that is not needed stays: neither the samples of the classification nor uploads.
     let staging = place.folder.path().join("staging");
@@ -119,7 +119,7 @@ async fn many_classes_are_told_apart() {
     let client = place.owner();
     let in_batches = LogisticRegressionConfig {
         iterations: 2,
-        steps: StepSchedule::Constant(4.0),
+        learning_rate: LearningRate::Constant(4.0),
         batches: Some(MiniBatches {
             rows: 100,
             ..MiniBatches::default()
@@ -127,10 +127,13 @@ async fn many_classes_are_told_apart() {
         ..LogisticRegressionConfig::default()
     };
     let squares = LeastSquaresConfig {
-        steps: 2,
+        iterations: 2,
         largest_eigenvalue: 4.0,
     };
-    for learner in [Learner::Softmax(in_batches), Learner::Ridge(squares)] {
+    for learner in [
+        EstimatorConfig::OneVsRest(in_batches),
+        EstimatorConfig::Ridge(squares),
+    ] {
         let what = learner.describe();
         let owner = made(move || Owner::of_classes(learner, 10)).await;
         let (_, keys, set) = owner.settle(&client).await;
@@ -143,7 +146,7 @@ async fn many_classes_are_told_apart() {
             .classify(&client, &trained.result.unwrap(), &test)
             .await;
         assert_eq!(scores.len(), 30 * 10, "{what}");
-        assert_close(&scores, &owner.twin(&train, &test));
+        assert_close(&scores, &owner.reference(&train, &test));
 
         // Samples of other classes are none of this set's.
         let data = Data::of_classes(3, 30, 5);

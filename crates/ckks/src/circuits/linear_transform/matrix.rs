@@ -130,7 +130,7 @@ impl SlotMatrix {
         self.diagonals.iter().map(|(&k, d)| (k, &d[..]))
     }
 
-    /// The matrix times a vector in the clear: the twin of
+    /// The matrix times a vector in the clear: the reference of
     /// [`Evaluator::linear_transform`](crate::Evaluator::linear_transform).
     ///
     /// # Errors

@@ -284,18 +284,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Adds the offsets, for slots with an image: in others all scores remain 0.
+    /// Adds the intercepts, for slots with an image: in others all scores remain 0.
     fn finish_scores(&self, scores: Vec<Ciphertext>, images: usize) -> Result<Vec<Ciphertext>> {
         let Client {
             encoder, server, ..
         } = self.client;
         scores
             .iter()
-            .zip(&self.model.offsets)
-            .map(|(score, &offset)| {
-                let offset = vec![offset; images];
-                let offset = encoder.encode_at(&offset, score.level(), score.scale())?;
-                Ok(server.rescale(&server.add_plain(score, &offset)?)?)
+            .zip(&self.model.intercepts)
+            .map(|(score, &intercept)| {
+                let intercept = vec![intercept; images];
+                let intercept = encoder.encode_at(&intercept, score.level(), score.scale())?;
+                Ok(server.rescale(&server.add_plain(score, &intercept)?)?)
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! What the encrypted labels are worth, beside their clear twins.
+//! What the encrypted labels are worth, beside their plaintext reference.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ pub struct Judged {
     pub stated_error: f64,
     /// The share of images whose label is right.
     pub accuracy_encrypted: f64,
-    /// That of the clear twin.
+    /// That of the plaintext reference.
     pub accuracy_clear: f64,
 }
 

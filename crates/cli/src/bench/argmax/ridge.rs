@@ -7,12 +7,12 @@ use tapetum_vision::Features;
 /// What is added to the diagonal of the normal equations, relative to features of unit variance.
 const RIDGE: f64 = 0.01;
 
-/// For each class a weight for each feature, and an offset.
+/// For each class a weight for each feature, and an intercept.
 pub struct Model {
     /// One row for each class.
     pub weights: Vec<Vec<f64>>,
     /// One for each class.
-    pub offsets: Vec<f64>,
+    pub intercepts: Vec<f64>,
 }
 
 impl Model {
@@ -50,7 +50,7 @@ impl Model {
             );
         let (gram, targets) = sums.split_at(width * width);
         let mut gram: Vec<f64> = gram.iter().map(|s| s / rows as f64).collect();
-        // Features may have any scale; the offset is not shrunk.
+        // Features may have any scale; the intercept is not shrunk.
         let trace: f64 = (0..cols).map(|j| gram[j * width + j]).sum();
         (0..cols).for_each(|j| gram[j * width + j] += RIDGE * trace / cols as f64);
         gram[width * width - 1] += f64::EPSILON;
@@ -59,25 +59,32 @@ impl Model {
             let target = target.iter().map(|t| t / rows as f64).collect();
             solve(&gram, width, target)
         });
-        let (mut weights, mut offsets) = (Vec::new(), Vec::new());
+        let (mut weights, mut intercepts) = (Vec::new(), Vec::new());
         for mut solution in solved {
-            offsets.push(solution.pop().expect("a weight of the ones"));
+            intercepts.push(solution.pop().expect("a weight of the ones"));
             weights.push(solution);
         }
-        Self { weights, offsets }
+        Self {
+            weights,
+            intercepts,
+        }
     }
 
     /// The scores of one sample.
     pub fn scores<'a>(&'a self, sample: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        let score = move |(weights, offset): (&Vec<f64>, &f64)| {
-            weights.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>() + offset
+        let score = move |(weights, intercept): (&Vec<f64>, &f64)| {
+            weights.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>() + intercept
         };
-        self.weights.iter().zip(&self.offsets).map(score)
+        self.weights.iter().zip(&self.intercepts).map(score)
     }
 
     /// With all scores divided by the same number: the largest one stays where it is.
     pub fn divided(mut self, divisor: f64) -> Self {
-        let all = self.weights.iter_mut().flatten().chain(&mut self.offsets);
+        let all = self
+            .weights
+            .iter_mut()
+            .flatten()
+            .chain(&mut self.intercepts);
         all.for_each(|w| *w /= divisor);
         self
     }

@@ -22,10 +22,10 @@ use crate::data::Samples;
 use crate::decrypt;
 use crate::encrypt::encrypt;
 use crate::progress::Steps;
+use crate::reference::Reference;
 use crate::roles::owner::Owner;
 use crate::service::block_on;
 use crate::service::rehearsal::{Rehearsal, Script};
-use crate::twin::Twin;
 use report::{Load, Memory, Milliseconds, Report, Single};
 use serving::Serving;
 
@@ -120,13 +120,13 @@ async fn run(args: &Service, steps: Steps) -> Result<Report> {
     Ok(Report::new(single, load, Memory::new(memory, peak)))
 }
 
-/// Classifies single images: from the image to the verdict.
+/// Classifies single images: from the image to the prediction.
 async fn one_after_the_other(stage: &Stage, client: &Client, images: usize) -> Result<Single> {
     let (mut end_to_end, mut computing, mut wrong) = (Vec::new(), Vec::new(), 0);
     let out = stage.rehearsal.outbox.join("single-scores.enc");
     // The first is not counted: the server opens keys, connections are made.
     for image in 0..=images {
-        let image = image % stage.twin.len();
+        let image = image % stage.reference.len();
         let started = Instant::now();
         let file = stage.encrypt(image)?;
         let job = classify(client, &stage.rehearsal.model, &file, &out).await?;
@@ -165,7 +165,7 @@ struct Stage {
     rehearsal: Rehearsal,
     owner: Owner,
     /// The scores of the held-out images in the clear.
-    twin: Vec<f64>,
+    reference: Vec<f64>,
     largest: f64,
 }
 
@@ -199,12 +199,15 @@ impl Stage {
     fn new(rehearsal: Rehearsal) -> Result<Self> {
         let owner = Owner::open(&rehearsal.owner_dir)?;
         let (plan, split) = (&rehearsal.plan, &rehearsal.split);
-        let twin = Twin::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
-        let largest = twin.scores.iter().fold(0.0, |l: f64, s| l.max(s.abs()));
+        let reference = Reference::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
+        let largest = reference
+            .scores
+            .iter()
+            .fold(0.0, |l: f64, s| l.max(s.abs()));
         Ok(Self {
             rehearsal,
             owner,
-            twin: twin.scores,
+            reference: reference.scores,
             largest,
         })
     }
@@ -222,7 +225,7 @@ impl Stage {
     }
 
     fn encrypt_all(&self, progress: impl Fn(usize, usize)) -> Result<()> {
-        let images = self.twin.len();
+        let images = self.reference.len();
         (0..images).try_for_each(|image| {
             progress(image, images);
             self.encrypt(image).map(drop)
@@ -236,8 +239,8 @@ impl Stage {
     /// Whether the score in a file is the one in the clear, but for the noise.
     fn is_right(&self, image: usize, scores: &Path) -> Result<bool> {
         let found = decrypt::answer_for(&self.owner, scores)?.scores()?[0];
-        let (wanted, tolerance) = (self.twin[image], TOLERANCE * self.largest);
-        // Closer to zero than the noise, either verdict is right.
+        let (wanted, tolerance) = (self.reference[image], TOLERANCE * self.largest);
+        // Closer to zero than the noise, either prediction is right.
         let agrees = (found > 0.0) == (wanted > 0.0) || wanted.abs() < tolerance;
         Ok(agrees && (found - wanted).abs() < tolerance)
     }
@@ -249,7 +252,7 @@ impl Stage {
         let out = self.rehearsal.outbox.join(format!("scores-{number}.enc"));
         let mut image = number;
         while began.elapsed() < length {
-            image = (image + 1) % self.twin.len();
+            image = (image + 1) % self.reference.len();
             match self.visit_once(&client, image, &out).await {
                 Ok((times, is_right)) => {
                     visits.times.push(times);

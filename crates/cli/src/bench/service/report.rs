@@ -24,11 +24,11 @@ pub struct Report {
 pub struct Single {
     /// How many.
     pub images: usize,
-    /// Verdicts or scores that are not those of the clear twin.
+    /// Predictions or scores that are not those of the plaintext reference.
     pub wrong: usize,
     /// Bytes of an encrypted image.
     pub bytes: u64,
-    /// From the image to the verdict: encryption and decryption included.
+    /// From the image to the prediction: encryption and decryption included.
     pub end_to_end_ms: Milliseconds,
     /// The server's work: from the queue to the stored score.
     pub computing_ms: Milliseconds,
@@ -49,7 +49,7 @@ pub struct Load {
     pub errors: usize,
     /// Why, of one of them.
     pub first_error: Option<String>,
-    /// Verdicts or scores that are not those of the clear twin.
+    /// Predictions or scores that are not those of the plaintext reference.
     pub wrong: usize,
     /// From the encrypted image to the encrypted score.
     pub end_to_end_ms: Milliseconds,
@@ -135,7 +135,11 @@ impl fmt::Display for Report {
         )?;
         let head = "milliseconds                     median     99 %      most";
         writeln!(f, "  {head}")?;
-        writeln!(f, "  image to verdict             {}", single.end_to_end_ms)?;
+        writeln!(
+            f,
+            "  image to prediction             {}",
+            single.end_to_end_ms
+        )?;
         writeln!(f, "  the server's work            {}", single.computing_ms)?;
         writeln!(
             f,

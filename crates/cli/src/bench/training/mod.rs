@@ -1,4 +1,4 @@
-//! `tapetum bench training`: training on encrypted public data sets, from features to verdicts.
+//! `tapetum bench training`: training on encrypted public data sets, from features to predictions.
 //!
 //! Each trial runs in a process of its own, so that its peak of memory is its own. All roles are
 //! played through the files and functions of the commands. `docs/features.md` says where the

@@ -35,7 +35,7 @@ pub struct Row {
     pub seconds: Seconds,
     /// The share of held-out samples that encryption gets right.
     pub accuracy_encrypted: f64,
-    /// The same for the clear twin.
+    /// The same for the plaintext reference.
     pub accuracy_clear: f64,
     /// The most memory that the process of the task had at once, all roles together.
     pub peak_rss_bytes: Option<u64>,

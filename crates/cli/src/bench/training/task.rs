@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueEnum;
 use tapetum_learn::{
-    Learner, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches, SigmoidDegree, StepSchedule,
+    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
+    SigmoidDegree,
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
@@ -46,7 +47,7 @@ pub struct Trial {
     /// The labels to be told apart, the second of which is the positive one; all if there are none.
     pair: Option<[&'static str; 2]>,
     /// How it is trained.
-    pub learner: Learner,
+    pub learner: EstimatorConfig,
     /// What is taken from a sample.
     pub features: String,
     /// Pixels along each side of an image before that.
@@ -73,7 +74,7 @@ impl TaskName {
 
     /// The ways in which it is learned, on data sets below `dir`.
     pub fn trials(self, dir: &Path) -> Vec<Trial> {
-        use Learner::{Fisher, LinearMeans, Logistic, Ridge, Softmax};
+        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge};
         let (collection, pair) = match self {
             Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
             Self::Mnist3v8 => (Collection::Mnist, Some(["3", "8"])),
@@ -82,7 +83,7 @@ impl TaskName {
             Self::Pets => (Collection::Pets, Some(["dog", "cat"])),
             Self::Pneumonia => (Collection::Pneumonia, Some(["normal", "pneumonia"])),
         };
-        let trial = |learner: Learner, features: &str| Trial {
+        let trial = |learner: EstimatorConfig, features: &str| Trial {
             task: self.as_str(),
             collection,
             pair,
@@ -107,7 +108,7 @@ impl TaskName {
                     ..trial(Ridge(steps(12)), "hog:6+dct:5")
                 },
             ],
-            Self::AnimalShapes10 => vec![trial(Softmax(softmax()), "hog:7+pixels:10")],
+            Self::AnimalShapes10 => vec![trial(OneVsRest(softmax()), "hog:7+pixels:10")],
             Self::Pets => {
                 let (features, steps) = photographs(dir);
                 vec![trial(logistic(steps), &features)]
@@ -121,18 +122,18 @@ impl TaskName {
 /// largest eigenvalue is 1 but for rounding.
 fn steps(steps: usize) -> LeastSquaresConfig {
     LeastSquaresConfig {
-        steps,
+        iterations: steps,
         largest_eigenvalue: 1.01,
     }
 }
 
-/// Nesterov's steps on mini-batches; the interval leaves room beyond the largest score of the twin.
+/// Nesterov's steps on mini-batches; the interval leaves room beyond the largest score of the reference.
 fn softmax() -> LogisticRegressionConfig {
     LogisticRegressionConfig {
         iterations: 20,
         degree: SigmoidDegree::Five,
         interval: 16.0,
-        steps: StepSchedule::Constant(16.0),
+        learning_rate: LearningRate::Constant(16.0),
         batches: Some(MiniBatches {
             rows: 1024,
             weight_bound: 32.0,
@@ -142,10 +143,10 @@ fn softmax() -> LogisticRegressionConfig {
 
 /// Logistic regression by gradient steps of these lengths, in units of which 4 is what is safe for
 /// any number of steps.
-fn logistic(lengths: [f64; 3]) -> Learner {
-    Learner::Logistic(LogisticRegressionConfig {
+fn logistic(lengths: [f64; 3]) -> EstimatorConfig {
+    EstimatorConfig::Logistic(LogisticRegressionConfig {
         iterations: lengths.len(),
-        steps: StepSchedule::Listed(lengths.to_vec()),
+        learning_rate: LearningRate::Listed(lengths.to_vec()),
         ..LogisticRegressionConfig::default()
     })
 }

@@ -15,8 +15,8 @@ use crate::data::Samples;
 use crate::encrypt::encrypt;
 use crate::plan::Plan;
 use crate::progress::Steps;
+use crate::reference::{Reference, class_labels};
 use crate::roles::sender::Sender;
-use crate::twin::{Twin, class_labels};
 use crate::{decrypt, keygen, server};
 
 /// Trains and classifies under encryption, then in the clear.
@@ -44,8 +44,8 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
     )?;
     // First, because it tells at once whether values stay in range.
     let step = steps.begin("in the clear, to compare");
-    let twin = Twin::run(&plan, &plan.fit(&split.train)?, &split.train, &split.test)?;
-    twin.ranges.check()?;
+    let reference = Reference::run(&plan, &plan.fit(&split.train)?, &split.train, &split.test)?;
+    reference.ranges.check()?;
     step.finish();
     keygen::make(&plan, &owner, Some(&contributor), Some(&server), steps)?;
 
@@ -101,7 +101,7 @@ pub fn run(trial: &Trial, data: &Path, steps: Steps) -> Result<Row> {
             classify: classify_seconds,
         },
         accuracy_encrypted: Metrics::new(&found, &truths)?.accuracy,
-        accuracy_clear: Metrics::new(&twin.scores, &truths)?.accuracy,
+        accuracy_clear: Metrics::new(&reference.scores, &truths)?.accuracy,
         peak_rss_bytes,
         bytes_per_image: sent.bytes_per_sample,
     })

@@ -158,7 +158,7 @@ impl Data {
 /// Whoever has the secret key.
 pub struct Owner {
     pub parameters: Parameters,
-    pub recipe: Recipe,
+    pub recipe: TrainingSpec,
     pub secret: SecretKey,
     pub public: PublicKey,
     pub encoder: Encoder,
@@ -168,12 +168,12 @@ pub struct Owner {
 impl Owner {
     /// For linear means on five features, in a small ring.
     pub fn linear_means() -> Self {
-        let recipe = |levels| Recipe {
-            learner: Learner::LinearMeans,
+        let recipe = |levels| TrainingSpec {
+            learner: EstimatorConfig::LinearMeans,
             columns: 5,
             classes: 2,
             block_cols: 8,
-            verdicts: None,
+            threshold: None,
             levels,
         };
         Self::new(13, 27, 5, recipe)
@@ -184,27 +184,27 @@ impl Owner {
         let config = LogisticRegressionConfig {
             iterations: 2,
             interval: 8.0,
-            steps: StepSchedule::Constant(2.0),
+            learning_rate: LearningRate::Constant(2.0),
             batches: Some(MiniBatches {
                 rows,
                 ..MiniBatches::default()
             }),
             ..LogisticRegressionConfig::default()
         };
-        let recipe = |levels| Recipe {
-            learner: Learner::Logistic(config),
+        let recipe = |levels| TrainingSpec {
+            learner: EstimatorConfig::Logistic(config),
             columns: 5,
             classes: 2,
             block_cols: 8,
-            verdicts: None,
+            threshold: None,
             levels,
         };
         Self::new(14, 30, 10, recipe)
     }
 
     /// For several classes, by a learner that tells them apart.
-    pub fn of_classes(learner: Learner, classes: usize) -> Self {
-        let (recipe, parameters) = Recipe::planned(learner, 5, classes, 200).unwrap();
+    pub fn of_classes(learner: EstimatorConfig, classes: usize) -> Self {
+        let (recipe, parameters) = TrainingSpec::planned(learner, 5, classes, 200).unwrap();
         Self::with(recipe, parameters)
     }
 
@@ -212,7 +212,7 @@ impl Owner {
         log_n: u32,
         log_scale: u32,
         levels: usize,
-        recipe: impl FnOnce(usize) -> Recipe,
+        recipe: impl FnOnce(usize) -> TrainingSpec,
     ) -> Self {
         let mut q_bits = vec![log_scale + 8];
         q_bits.resize(levels + 1, log_scale);
@@ -228,7 +228,7 @@ impl Owner {
         Self::with(recipe(levels), parameters)
     }
 
-    fn with(recipe: Recipe, parameters: Parameters) -> Self {
+    fn with(recipe: TrainingSpec, parameters: Parameters) -> Self {
         recipe.check(&parameters).unwrap();
         let secret = SecretKey::generate(&parameters).unwrap();
         let mut generator = KeyGenerator::new(&secret).unwrap();
@@ -246,8 +246,8 @@ impl Owner {
     }
 
     /// For data of any width, so that what does not fit can be made too.
-    fn recipe_for(&self, data: &Data) -> Recipe {
-        Recipe {
+    fn recipe_for(&self, data: &Data) -> TrainingSpec {
+        TrainingSpec {
             columns: data.cols,
             ..self.recipe.clone()
         }
@@ -310,7 +310,7 @@ impl Owner {
     }
 
     /// The scores that training and classification in the clear give.
-    pub fn twin(&self, train: &Data, test: &Data) -> Vec<f64> {
+    pub fn reference(&self, train: &Data, test: &Data) -> Vec<f64> {
         let estimator = self.recipe.learner.estimator().unwrap();
         let simulation = estimator
             .simulate(&train.features(), &train.class_labels())
@@ -377,7 +377,7 @@ pub async fn finish(client: &Client, kind: JobKind, id: &str) -> JobView {
     client.finish(kind, id, &mut |_| ()).await.unwrap()
 }
 
-/// The scores are those of the twin, up to what encryption adds.
+/// The scores are those of the reference, up to what encryption adds.
 #[track_caller]
 pub fn assert_close(found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len());

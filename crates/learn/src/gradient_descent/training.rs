@@ -5,7 +5,7 @@ use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::packed::Chunks;
 use super::terms::Iterates;
-use super::{Descent, REFRESH_COST, Refresh};
+use super::{BOOTSTRAP_COST, Bootstrap, GradientDescent};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::layout::Layout;
@@ -23,11 +23,11 @@ use crate::progress::{Counter, Listener};
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
 /// # fn read_batch(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
-/// # fn run(descent: Descent, evaluator: &Evaluator, encoder: &Encoder, layout: Layout,
-/// #     refresh: &dyn Refresh) -> Result<LinearModel, LearnError> {
+/// # fn run(descent: GradientDescent, evaluator: &Evaluator, encoder: &Encoder, layout: Layout,
+/// #     bootstrap: &dyn Bootstrap) -> Result<LinearModel, LearnError> {
 /// let task = Task::two_classes(LabelKind::Clear);
 /// let batches = 12;
-/// let mut training = Training::new(descent, evaluator, encoder, &layout, task, Some(refresh))?;
+/// let mut training = Training::new(descent, evaluator, encoder, &layout, task, Some(bootstrap))?;
 /// while let Some(batch) = training.next_batch(batches) {
 ///     let (features, labels) = read_batch(batch);
 ///     training.step(&features, &labels, &mut |_| ())?;
@@ -36,10 +36,10 @@ use crate::progress::{Counter, Listener};
 /// # }
 /// ```
 pub struct Training<'a> {
-    pub(super) descent: Descent,
+    pub(super) descent: GradientDescent,
     pub(super) evaluator: &'a Evaluator,
     pub(super) encoder: &'a Encoder,
-    pub(super) refresh: Option<&'a dyn Refresh>,
+    pub(super) bootstrap: Option<&'a dyn Bootstrap>,
     pub(super) task: Task,
     /// Of a batch, whatever its number of rows.
     pub(super) layout: Layout,
@@ -47,7 +47,7 @@ pub struct Training<'a> {
     pub(super) top: usize,
     pub(super) chunks: Option<Chunks>,
     pub(super) iteration: usize,
-    /// The last refreshed weights, from which the first terms of the iterates were unpacked.
+    /// The last bootstrapped weights, from which the first terms of the iterates were unpacked.
     pub(super) packed: Option<Ciphertext>,
     pub(super) iterates: Iterates,
 }
@@ -59,35 +59,35 @@ impl<'a> Training<'a> {
     /// # Errors
     /// [`LearnError`] if keys are missing, or levels do not suffice.
     pub fn new(
-        descent: Descent,
+        descent: GradientDescent,
         evaluator: &'a Evaluator,
         encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
-        refresh: Option<&'a dyn Refresh>,
+        bootstrap: Option<&'a dyn Bootstrap>,
     ) -> Result<Self, LearnError> {
-        let levels = refresh.map(Refresh::levels);
+        let levels = bootstrap.map(Bootstrap::levels);
         let needs = descent.requirements(layout, task, levels)?;
         let available = evaluator.parameters().max_level();
         needs.start_level("training", available, 0, evaluator)?;
         let top = descent.batch_level(layout, task, levels)?;
-        Self::at_level(descent, (evaluator, encoder), layout, task, refresh, top)
+        Self::at_level(descent, (evaluator, encoder), layout, task, bootstrap, top)
     }
 
     /// A training that begins at this level.
     pub(crate) fn at_level(
-        descent: Descent,
+        descent: GradientDescent,
         (evaluator, encoder): (&'a Evaluator, &'a Encoder),
         layout: &Layout,
         task: Task,
-        refresh: Option<&'a dyn Refresh>,
+        bootstrap: Option<&'a dyn Bootstrap>,
         top: usize,
     ) -> Result<Self, LearnError> {
         if encoder.parameters() != evaluator.parameters() {
             return Err(LearnError::Parameters("the encoder"));
         }
         descent.check_classes(task.classes)?;
-        let chunks = match refresh {
+        let chunks = match bootstrap {
             Some(_) => Some(descent.chunks(layout, task.classes)?),
             None => None,
         };
@@ -97,7 +97,7 @@ impl<'a> Training<'a> {
             descent,
             evaluator,
             encoder,
-            refresh,
+            bootstrap,
             task,
             layout: *layout,
             iteration: 0,
@@ -107,7 +107,7 @@ impl<'a> Training<'a> {
     }
 
     /// The method.
-    pub fn descent(&self) -> &Descent {
+    pub fn gradient_descent(&self) -> &GradientDescent {
         &self.descent
     }
 
@@ -123,7 +123,7 @@ impl<'a> Training<'a> {
         more.then(|| self.descent.batch_of(self.iteration, batches))
     }
 
-    /// Does one iteration, after a refresh if it takes one.
+    /// Does one iteration, after a bootstrap if it takes one.
     ///
     /// # Errors
     /// [`LearnError`], before any work starts, if all iterations are done or the batch does not
@@ -138,17 +138,17 @@ impl<'a> Training<'a> {
             return Err(LearnError::Empty("iterations left"));
         };
         self.check_batch(features, labels)?;
-        let refreshing = self.needs_refresh();
-        let refresh_cost = match self.chunks {
-            Some(chunks) if refreshing => REFRESH_COST + chunks.unpack_key_switches(),
+        let bootstrapping = self.needs_refresh();
+        let bootstrap_cost = match self.chunks {
+            Some(chunks) if bootstrapping => BOOTSTRAP_COST + chunks.unpack_key_switches(),
             _ => 0,
         };
         let is_first = self.iterates.is_zero();
         let cost = (self.descent).iteration_key_switches(features.layout(), self.task, is_first);
-        let counter = Counter::new(refresh_cost + cost, progress);
-        if refreshing {
-            self.refresh()?;
-            counter.add(refresh_cost, "refreshing weights");
+        let counter = Counter::new(bootstrap_cost + cost, progress);
+        if bootstrapping {
+            self.bootstrap()?;
+            counter.add(bootstrap_cost, "bootstrapping weights");
         }
         let products = Products::new(self.evaluator, self.encoder, features, &counter);
         let unit = Iterates::newest_coefficient(step, features.samples());
@@ -158,7 +158,7 @@ impl<'a> Training<'a> {
                 Labels::Encrypted(labels) => self.top.min(labels.level() - 1),
             };
             let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
-            self.for_each_head(|head| match &columns {
+            self.for_each_output(|head| match &columns {
                 Columns::Clear(columns) => {
                     products.twice_transposed_times_plain(&columns[head], level)
                 }
@@ -169,7 +169,7 @@ impl<'a> Training<'a> {
             let level = v[0].level() - 2 - self.descent.sigmoid.levels();
             let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
             let polynomial = self.descent.sigmoid.monic(-unit / 2.0);
-            self.for_each_head(|head| {
+            self.for_each_output(|head| {
                 let cols = self.layout.grid_cols();
                 let v = &v[head * cols..][..cols];
                 let scaled = products.twice_times(v, polynomial.scale / 2.0)?;
@@ -224,14 +224,14 @@ impl<'a> Training<'a> {
     /// for each column of blocks, which hold the coefficients too.
     fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
         let (evaluator, encoder) = (self.evaluator, self.encoder);
-        let heads = outputs(self.task.classes);
+        let outputs = outputs(self.task.classes);
         (0..self.layout.grid_cols())
             .into_par_iter()
             .map(|j| {
                 let mut parts = Vec::new();
                 for (term, _, w) in self.iterates.terms().filter(|&(_, _, w)| w != 0.0) {
-                    for head in 0..heads {
-                        let mask = packing::class_mask(&self.layout, heads, head, w);
+                    for head in 0..outputs {
+                        let mask = packing::class_mask(&self.layout, outputs, head, w);
                         let index = head * self.layout.grid_cols() + j;
                         parts.push((
                             evaluator.lower_to(&term[index], level + 1)?,
@@ -247,33 +247,33 @@ impl<'a> Training<'a> {
 
     /// Whether the levels do not suffice for the next iteration and what comes after it.
     fn needs_refresh(&self) -> bool {
-        let (Some(refresh), Some(level)) = (self.refresh, self.iterates.level()) else {
+        let (Some(bootstrap), Some(level)) = (self.bootstrap, self.iterates.level()) else {
             return false;
         };
-        let floor = self.descent.floor(refresh.levels(), self.task.classes);
+        let floor = self.descent.floor(bootstrap.levels(), self.task.classes);
         level < floor + self.descent.iteration_levels()
     }
 
-    fn refresh(&mut self) -> Result<(), LearnError> {
-        let (Some(refresh), Some(chunks)) = (self.refresh, self.chunks) else {
+    fn bootstrap(&mut self) -> Result<(), LearnError> {
+        let (Some(bootstrap), Some(chunks)) = (self.bootstrap, self.chunks) else {
             return Ok(());
         };
         let bound = self.descent.batches.weight_bound;
         let packed = chunks.pack(self.evaluator, self.encoder, &self.iterates, 1.0 / bound)?;
         // Their memory is better used.
         self.iterates = Iterates::zero();
-        let packed = refresh.refresh(self.evaluator, &packed)?;
+        let packed = bootstrap.bootstrap(self.evaluator, &packed)?;
         self.iterates = chunks.unpack(self.evaluator, self.encoder, &packed, bound)?;
         self.packed = Some(packed);
         Ok(())
     }
 
-    fn for_each_head(
+    fn for_each_output(
         &self,
         gradient: impl Fn(usize) -> Result<Vec<Ciphertext>, LearnError>,
     ) -> Result<Vec<Ciphertext>, LearnError> {
-        let heads = (0..outputs(self.task.classes)).map(gradient);
-        Ok(heads.collect::<Result<Vec<_>, _>>()?.concat())
+        let outputs = (0..outputs(self.task.classes)).map(gradient);
+        Ok(outputs.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// `factor` times what the sigmoid less 1/2 is compared with: y - 1/2 for each class.
@@ -284,8 +284,8 @@ impl<'a> Training<'a> {
         factor: f64,
         level: usize,
     ) -> Result<Columns, LearnError> {
-        let heads = outputs(self.task.classes);
-        let centre = if heads > 1 { 0.5 } else { 0.0 };
+        let outputs = outputs(self.task.classes);
+        let centre = if outputs > 1 { 0.5 } else { 0.0 };
         Ok(match labels {
             Labels::Clear(labels) => {
                 let mut targets = labels.targets();
@@ -295,7 +295,7 @@ impl<'a> Training<'a> {
                 Columns::Clear(targets)
             }
             Labels::Encrypted(labels) => {
-                let columns = match heads {
+                let columns = match outputs {
                     1 => vec![
                         labels
                             .vectors()

@@ -1,6 +1,6 @@
-//! All weights in one ciphertext, to be refreshed together.
+//! All weights in one ciphertext, to be bootstrapped together.
 //!
-//! A refresh costs the same for one slot and for all. So v and w of all classes and columns of
+//! A bootstrap costs the same for one slot and for all. So v and w of all classes and columns of
 //! blocks, each equal in all rows of a block, are masked and added up such that they lie side by
 //! side, in *chunks* of one row: first those of v, then those of w, each part filled up to a power
 //! of two of chunks, and all that repeated over the slots.
@@ -72,7 +72,7 @@ impl Chunks {
     ) -> Result<Ciphertext, LearnError> {
         let level = iterates
             .level()
-            .ok_or(LearnError::Empty("weights to refresh"))?;
+            .ok_or(LearnError::Empty("weights to bootstrap"))?;
         let terms: Vec<_> = iterates
             .terms()
             .filter(|&(_, v, w)| v != 0.0 || w != 0.0)

@@ -1,4 +1,4 @@
-//! Training in steps, with refreshes, against its plaintext twin.
+//! Training in steps, with bootstraps, against its plaintext reference.
 
 mod common;
 
@@ -10,21 +10,21 @@ use tapetum_learn::*;
 /// Scales of 34 bits, and the sums over samples.
 const BOUND: f64 = 1.0 / (1 << 10) as f64;
 
-/// The owner refreshes what a bootstrapping would: the same contract, at once and in small rings.
+/// The owner bootstraps what a bootstrapping would: the same contract, at once and in small rings.
 struct OwnerRefresh<'a> {
     world: &'a World,
     slots: usize,
 }
 
-impl Refresh for OwnerRefresh<'_> {
-    fn levels(&self) -> RefreshLevels {
-        RefreshLevels {
+impl Bootstrap for OwnerRefresh<'_> {
+    fn levels(&self) -> BootstrapLevels {
+        BootstrapLevels {
             input: 2,
             output: self.world.parameters.max_level(),
         }
     }
 
-    fn refresh(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
         let world = self.world;
         assert!(ciphertext.level() >= self.levels().input);
         let slots = world.encoder.decode(&world.decryptor.decrypt(ciphertext)?);
@@ -56,7 +56,7 @@ fn parameters() -> Parameters {
 fn config(iterations: usize, rows: usize) -> LogisticRegressionConfig {
     LogisticRegressionConfig {
         iterations,
-        steps: StepSchedule::InverseTime(3.0),
+        learning_rate: LearningRate::InverseTime(3.0),
         batches: Some(MiniBatches {
             rows,
             weight_bound: 2.0,
@@ -104,9 +104,9 @@ impl Batches {
     }
 }
 
-fn world(descent: &Descent, layout: &Layout, task: Task) -> World {
+fn world(descent: &GradientDescent, layout: &Layout, task: Task) -> World {
     let parameters = parameters();
-    let levels = RefreshLevels {
+    let levels = BootstrapLevels {
         input: 2,
         output: parameters.max_level(),
     };
@@ -117,15 +117,15 @@ fn world(descent: &Descent, layout: &Layout, task: Task) -> World {
     World::with_parameters(parameters, &needs)
 }
 
-/// Seven iterations on three batches, the last of which is small, with five refreshes; a snapshot on the way; clear and encrypted labels.
+/// Seven iterations on three batches, the last of which is small, with five bootstraps; a snapshot on the way; clear and encrypted labels.
 #[test]
 fn mini_batches_with_refreshes() {
     let data = Data::gaussians(1300, 11, 7);
     let estimator = LogisticRegression::new(config(7, 512)).unwrap();
-    let descent = estimator.descent();
-    let twin = estimator.simulate(&data.features(), &data.labels).unwrap();
-    twin.ranges.check().unwrap();
-    assert_eq!(twin.ranges.largest.len(), 6);
+    let descent = estimator.gradient_descent();
+    let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
+    reference.ranges.check().unwrap();
+    assert_eq!(reference.ranges.largest.len(), 6);
     let snapshot = LogisticRegression::new(config(4, 512)).unwrap();
     let early = snapshot.simulate(&data.features(), &data.labels).unwrap();
     let whole = LogisticRegression::new(LogisticRegressionConfig {
@@ -134,19 +134,19 @@ fn mini_batches_with_refreshes() {
     });
     let whole = whole.unwrap().simulate(&data.features(), &data.labels);
     // Mini-batches make a difference that is larger than the bound.
-    let difference = (whole.unwrap().model.weights[0] - twin.model.weights[0]).abs();
+    let difference = (whole.unwrap().model.weights[0] - reference.model.weights[0]).abs();
     assert!(difference > 4.0 * BOUND, "{difference}");
 
     let slots = parameters().slots();
     let layout = Layout::new(512, 11, slots / 8, 8).unwrap();
     let world = world(&descent, &layout, Task::two_classes(LabelKind::Encrypted));
-    let refresh = OwnerRefresh {
+    let bootstrap = OwnerRefresh {
         world: &world,
         slots: descent.packed_slots(&layout, 2).unwrap(),
     };
-    assert_eq!(refresh.slots, 64);
-    assert_eq!(descent.iterations_between(refresh.levels(), 2), 1);
-    assert_eq!(descent.refreshes(refresh.levels(), 2), 5);
+    assert_eq!(bootstrap.slots, 64);
+    assert_eq!(descent.iterations_between(bootstrap.levels(), 2), 1);
+    assert_eq!(descent.bootstraps(bootstrap.levels(), 2), 5);
     for kind in [LabelKind::Clear, LabelKind::Encrypted] {
         let batches = Batches::encrypt(&world, &data, 512, 8, kind);
         assert_eq!(batches.batches.len(), 3);
@@ -157,7 +157,7 @@ fn mini_batches_with_refreshes() {
             &world.encoder,
             &batches.layout,
             task,
-            Some(&refresh),
+            Some(&bootstrap),
         )
         .unwrap();
         assert!(training.model().is_err());
@@ -172,7 +172,7 @@ fn mini_batches_with_refreshes() {
         let model = training.model().unwrap();
         assert_eq!(model.level(), LinearModel::LEVEL);
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.model.weights, BOUND);
+        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
         let (features, labels) = &batches.batches[0];
         assert!(training.step(features, labels, &mut |_| ()).is_err());
     }
@@ -183,7 +183,7 @@ fn mini_batches_with_refreshes() {
 fn a_checkpoint_leads_to_the_same_bits() {
     let data = Data::gaussians(300, 5, 8);
     let estimator = LogisticRegression::new(config(4, 128)).unwrap();
-    let descent = estimator.descent();
+    let descent = estimator.gradient_descent();
     let slots = parameters().slots();
     let layout = Layout::new(128, 5, slots / 4, 4).unwrap();
     let task = Task::two_classes(LabelKind::Clear);
@@ -194,22 +194,22 @@ fn a_checkpoint_leads_to_the_same_bits() {
         OwnerRefresh<'a>,
         std::sync::Mutex<Vec<(Ciphertext, Ciphertext)>>,
     );
-    impl Refresh for Same<'_> {
-        fn levels(&self) -> RefreshLevels {
+    impl Bootstrap for Same<'_> {
+        fn levels(&self) -> BootstrapLevels {
             self.0.levels()
         }
-        fn refresh(&self, e: &Evaluator, c: &Ciphertext) -> Result<Ciphertext, LearnError> {
+        fn bootstrap(&self, e: &Evaluator, c: &Ciphertext) -> Result<Ciphertext, LearnError> {
             let mut known = self.1.lock().unwrap();
             if let Some((_, fresh)) = known.iter().find(|(old, _)| old == c) {
                 return Ok(fresh.clone());
             }
-            let fresh = self.0.refresh(e, c)?;
+            let fresh = self.0.bootstrap(e, c)?;
             known.push((c.clone(), fresh.clone()));
             Ok(fresh)
         }
     }
     let slots = descent.packed_slots(&layout, 2).unwrap();
-    let refresh = Same(
+    let bootstrap = Same(
         OwnerRefresh {
             world: &world,
             slots,
@@ -224,7 +224,7 @@ fn a_checkpoint_leads_to_the_same_bits() {
             encoder,
             &layout,
             task,
-            Some(&refresh),
+            Some(&bootstrap),
         )
         .unwrap()
     };
@@ -232,9 +232,9 @@ fn a_checkpoint_leads_to_the_same_bits() {
         let bundle = Bundle::from_bytes(&world.parameters, bytes)?;
         let (evaluator, encoder) = (&world.evaluator, &world.encoder);
         let descent = descent.clone();
-        let refresh: Option<&dyn Refresh> = Some(&refresh);
+        let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
         Training::resume(
-            descent, evaluator, encoder, &layout, task, refresh, inputs, bundle,
+            descent, evaluator, encoder, &layout, task, bootstrap, inputs, bundle,
         )
     };
     let mut through = start();
@@ -267,7 +267,7 @@ fn a_checkpoint_leads_to_the_same_bits() {
     let other = batches.batches[0].0.to_bundle().unwrap().to_bytes();
     assert!(matches!(resume([3; 32], &other), Err(LearnError::Wire(_))));
 
-    // Gradients from which nothing could be refreshed any longer.
+    // Gradients from which nothing could be bootstrapped any longer.
     let state = Bundle::from_bytes(&world.parameters, &checkpoints[1]).unwrap();
     let (coefficients, gradients) = state.into_contents(Training::KIND).unwrap();
     for (level, fits) in [(3, true), (2, false)] {
@@ -287,7 +287,7 @@ fn a_checkpoint_leads_to_the_same_bits() {
     }
 }
 
-/// Five classes with refreshes, and all at once without.
+/// Five classes with bootstraps, and all at once without.
 #[test]
 fn softmax_regression_of_five_classes() {
     let data = Data::classes(500, 9, 5, 9);
@@ -296,14 +296,14 @@ fn softmax_regression_of_five_classes() {
             rows: 256,
             weight_bound: 8.0,
         }),
-        steps: StepSchedule::Constant(2.0),
+        learning_rate: LearningRate::Constant(2.0),
         ..config(3, 256)
     };
-    let estimator = SoftmaxRegression::new(config).unwrap();
-    let descent = estimator.descent();
-    let twin = estimator.simulate(&data.features(), &data.labels).unwrap();
-    twin.ranges.check().unwrap();
-    let right = twin.model.predict(&data.features()).unwrap();
+    let estimator = OneVsRestLogistic::new(config).unwrap();
+    let descent = estimator.gradient_descent();
+    let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
+    reference.ranges.check().unwrap();
+    let right = reference.model.predict(&data.features()).unwrap();
     let right = right.iter().zip(data.labels.as_slice());
     let right = right.filter(|(x, y)| x == y).count();
     assert!(right > 420, "{right}");
@@ -315,37 +315,44 @@ fn softmax_regression_of_five_classes() {
         labels: LabelKind::Encrypted,
     };
     let world = self::world(&descent, &layout, task);
-    let refresh = OwnerRefresh {
+    let bootstrap = OwnerRefresh {
         world: &world,
         slots: descent.packed_slots(&layout, 5).unwrap(),
     };
-    assert_eq!(refresh.slots, 2 * 16 * 8);
+    assert_eq!(bootstrap.slots, 2 * 16 * 8);
     for labels in [LabelKind::Clear, LabelKind::Encrypted] {
         let batches = Batches::encrypt(&world, &data, 256, 8, labels);
         let (evaluator, encoder) = (&world.evaluator, &world.encoder);
         let task = Task { classes: 5, labels };
-        let refresh: Option<&dyn Refresh> = Some(&refresh);
-        let mut training =
-            Training::new(descent.clone(), evaluator, encoder, &layout, task, refresh).unwrap();
+        let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
+        let mut training = Training::new(
+            descent.clone(),
+            evaluator,
+            encoder,
+            &layout,
+            task,
+            bootstrap,
+        )
+        .unwrap();
         while training.next_batch(2).is_some() {
             batches.step(&mut training);
         }
         let model = training.model().unwrap();
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.model.weights, BOUND);
+        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
     }
 }
 
 #[test]
 fn softmax_regression_all_at_once() {
     let data = Data::classes(300, 6, 3, 10);
-    let estimator = SoftmaxRegression::new(LogisticRegressionConfig {
+    let estimator = OneVsRestLogistic::new(LogisticRegressionConfig {
         iterations: 2,
-        steps: StepSchedule::Constant(1.0),
+        learning_rate: LearningRate::Constant(1.0),
         ..LogisticRegressionConfig::default()
     });
     let estimator = estimator.unwrap();
-    let twin = estimator.simulate(&data.features(), &data.labels).unwrap();
+    let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
     let layout = Layout::new(300, 6, parameters().slots() / 8, 8).unwrap();
     let task = Task {
         classes: 3,
@@ -361,15 +368,17 @@ fn softmax_regression_all_at_once() {
     ] {
         let model = world.fit(&estimator, &matrix, &labels);
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &twin.model.weights, BOUND);
+        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
     }
 }
 
 #[test]
 fn two_iterations_do_not_fit_between_low_refreshes() {
-    let descent = LogisticRegression::new(config(3, 64)).unwrap().descent();
+    let descent = LogisticRegression::new(config(3, 64))
+        .unwrap()
+        .gradient_descent();
     let layout = Layout::new(64, 5, 1024, 8).unwrap();
-    let levels = RefreshLevels {
+    let levels = BootstrapLevels {
         input: 3,
         output: 8,
     };

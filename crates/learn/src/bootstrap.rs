@@ -8,40 +8,40 @@ use crate::error::LearnError;
 ///
 /// A [`Bootstrapper`] does it without the owner. The values are real, at most 1 in magnitude, and
 /// repeat after as many slots as the estimator tells.
-pub trait Refresh: Sync {
+pub trait Bootstrap: Sync {
     /// The levels before and after.
-    fn levels(&self) -> RefreshLevels;
+    fn levels(&self) -> BootstrapLevels;
 
     /// The same values at the output level, at its canonical scale. The ciphertext comes at or
     /// above the input level, at canonical scale too.
     ///
     /// # Errors
     /// [`LearnError`] if keys are missing or the ciphertext does not fit.
-    fn refresh(
+    fn bootstrap(
         &self,
         evaluator: &Evaluator,
         ciphertext: &Ciphertext,
     ) -> Result<Ciphertext, LearnError>;
 }
 
-/// At which levels ciphertexts are refreshed, and come back.
+/// At which levels ciphertexts are bootstrapped, and come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefreshLevels {
+pub struct BootstrapLevels {
     /// The lowest level at which a ciphertext may come.
     pub input: usize,
     /// The level at which it comes back.
     pub output: usize,
 }
 
-impl Refresh for Bootstrapper {
-    fn levels(&self) -> RefreshLevels {
-        RefreshLevels {
+impl Bootstrap for Bootstrapper {
+    fn levels(&self) -> BootstrapLevels {
+        BootstrapLevels {
             input: self.plan().input_level(),
             output: self.plan().output_level(),
         }
     }
 
-    fn refresh(
+    fn bootstrap(
         &self,
         evaluator: &Evaluator,
         ciphertext: &Ciphertext,

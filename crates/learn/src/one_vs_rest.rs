@@ -2,19 +2,19 @@
 
 use tapetum_ckks::{Encoder, Evaluator};
 
-use crate::descent::{self, Descent, Training};
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
+use crate::gradient_descent::{self, GradientDescent, Training};
 use crate::labels::{ClassLabels, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::work::Work;
 
 const NAME: &str = "softmax regression";
 
@@ -29,11 +29,11 @@ const NAME: &str = "softmax regression";
 ///
 /// Settings are those of [`LogisticRegression`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct SoftmaxRegression {
+pub struct OneVsRestLogistic {
     logistic: LogisticRegression,
 }
 
-impl SoftmaxRegression {
+impl OneVsRestLogistic {
     /// Checks the settings.
     ///
     /// # Errors
@@ -49,24 +49,24 @@ impl SoftmaxRegression {
     }
 
     /// The method, to be run in steps, in mini-batches if there are any.
-    pub fn descent(&self) -> Descent {
-        Descent {
+    pub fn gradient_descent(&self) -> GradientDescent {
+        GradientDescent {
             what: NAME,
             many_classes: true,
-            ..self.logistic.descent()
+            ..self.logistic.gradient_descent()
         }
     }
 }
 
-impl Estimator for SoftmaxRegression {
+impl Estimator for OneVsRestLogistic {
     /// 1 + 5 (K - 1) levels for K iterations with a sigmoid of degree 3, 1 + 6 (K - 1) at degree
     /// 5; one more for encrypted labels, and one for more than two classes.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
-        self.descent().levelled(layout, task)
+        self.gradient_descent().levelled(layout, task)
     }
 
-    fn work(&self, layout: &Layout, task: Task) -> Work {
-        Work::key_switches(self.descent().key_switches(layout, task))
+    fn operation_counts(&self, layout: &Layout, task: Task) -> OperationCounts {
+        OperationCounts::key_switches(self.gradient_descent().key_switches(layout, task))
     }
 
     fn simulate(
@@ -75,7 +75,7 @@ impl Estimator for SoftmaxRegression {
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError> {
         let in_batches = self.config().batches.is_some();
-        descent::simulate(&self.descent(), features, labels, in_batches)
+        gradient_descent::simulate(&self.gradient_descent(), features, labels, in_batches)
     }
 
     fn fit(
@@ -91,8 +91,9 @@ impl Estimator for SoftmaxRegression {
         let needs = self.requirements(layout, task);
         let start = check_fit(&needs, evaluator, encoder, features, labels)?;
         let context = (evaluator, encoder);
-        let mut training = Training::at_level(self.descent(), context, layout, task, None, start)?;
-        let total = self.work(layout, task).key_switches;
+        let mut training =
+            Training::at_level(self.gradient_descent(), context, layout, task, None, start)?;
+        let total = self.operation_counts(layout, task).key_switches;
         let mut before = 0;
         while training.next_batch(1).is_some() {
             let mut last = 0;

@@ -1,4 +1,4 @@
-//! From scores to verdicts: what `decrypt` and `simulate` print and write.
+//! From scores to predictions: what `decrypt` and `simulate` print and write.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,14 @@ use tapetum_learn::{ClassLabels, Metrics, classes_of};
 use crate::files;
 use crate::index::Entry;
 
-/// All verdicts.
+/// All predictions.
 #[derive(Debug, Serialize)]
-pub struct Verdicts {
+pub struct Predictions {
     /// The names of the classes; of two the second is the positive one.
     pub classes: Vec<String>,
     /// One for each sample.
-    pub verdicts: Vec<Verdict>,
+    #[serde(rename = "verdicts")]
+    pub predictions: Vec<Prediction>,
     /// How good they are, where labels are known: accuracy, balanced accuracy, area under the ROC
     /// curve and confusion matrix.
     #[serde(flatten)]
@@ -28,9 +29,9 @@ pub struct Verdicts {
     pub plots: Vec<PathBuf>,
 }
 
-/// The verdict on one sample.
+/// The prediction on one sample.
 #[derive(Debug, Serialize)]
-pub struct Verdict {
+pub struct Prediction {
     /// Where the sample came from, or its number.
     pub source: String,
     /// The class that it is found to be in.
@@ -47,15 +48,15 @@ pub struct Verdict {
     pub truth: Option<String>,
 }
 
-impl Verdict {
+impl Prediction {
     /// Whether it is right, if that is known.
     pub fn is_right(&self) -> Option<bool> {
         self.truth.as_ref().map(|truth| *truth == self.class)
     }
 }
 
-impl Verdicts {
-    /// Verdicts by scores: of two classes there is one a sample, and the second class where it is
+impl Predictions {
+    /// Predictions by scores: of two classes there is one a sample, and the second class where it is
     /// positive; of more there is one a class, and that of the largest. There are either no entries
     /// or as many as samples.
     ///
@@ -68,13 +69,13 @@ impl Verdicts {
         };
         let found = classes_of(scores, outputs);
         let entry = |i: usize| entries.and_then(|entries| entries.get(i));
-        let verdicts = found
+        let predictions = found
             .iter()
             .zip(scores.chunks_exact(outputs))
             .enumerate()
             .map(|(i, (&class, scores))| {
                 let class = usize::from(class);
-                Verdict {
+                Prediction {
                     source: entry(i).map_or_else(|| i.to_string(), |e| e.source.clone()),
                     class: classes[class].clone(),
                     score: Some(if outputs == 1 {
@@ -103,22 +104,22 @@ impl Verdicts {
         };
         Ok(Self {
             classes: classes.to_vec(),
-            verdicts,
+            predictions,
             metrics,
             out: None,
             plots: Vec::new(),
         })
     }
 
-    /// The share of right verdicts, where labels are known.
+    /// The share of right predictions, where labels are known.
     pub fn accuracy(&self) -> Option<f64> {
         self.metrics.as_ref().map(|metrics| metrics.accuracy)
     }
 
     /// Without the scores and what follows from their order, to be given to others.
     pub fn without_scores(mut self) -> Self {
-        for verdict in &mut self.verdicts {
-            (verdict.score, verdict.scores) = (None, None);
+        for prediction in &mut self.predictions {
+            (prediction.score, prediction.scores) = (None, None);
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.roc_auc = None;
@@ -129,20 +130,22 @@ impl Verdicts {
     /// Writes them as a CSV file, for the user's eyes only. Of more than two classes the score of
     /// each has a column of its own.
     pub fn write(&mut self, path: &Path) -> Result<()> {
-        let many = self.verdicts.iter().any(|v| v.scores.is_some());
+        let many = self.predictions.iter().any(|v| v.scores.is_some());
         let names = self.classes.iter().map(|class| format!("score of {class}"));
         let names: Vec<_> = names.filter(|_| many).collect();
         let mut writer = csv::Writer::from_writer(Vec::new());
         let header = ["source", "class", "score", "truth"];
         writer.write_record(header.into_iter().chain(names.iter().map(String::as_str)))?;
-        for v in &self.verdicts {
+        for v in &self.predictions {
             let score = v.score.map_or_else(String::new, |s| s.to_string());
             let truth = v.truth.clone().unwrap_or_default();
             let each = v.scores.iter().flatten().map(f64::to_string);
             let record = [v.source.clone(), v.class.clone(), score, truth];
             writer.write_record(record.into_iter().chain(each))?;
         }
-        let bytes = writer.into_inner().context("cannot write the verdicts")?;
+        let bytes = writer
+            .into_inner()
+            .context("cannot write the predictions")?;
         files::write_private(path, &bytes)?;
         self.out = Some(path.to_owned());
         Ok(())
@@ -161,11 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_follow_the_sign_of_the_score() {
+    fn predictions_follow_the_sign_of_the_score() {
         let classes = ["dog", "cat"].map(str::to_owned);
         let entries = [entry("a", Some(1)), entry("b", Some(1)), entry("c", None)];
-        let found = Verdicts::new(&[0.5, -0.5, 0.0], &classes, Some(&entries)).unwrap();
-        let names: Vec<_> = found.verdicts.iter().map(|v| v.class.as_str()).collect();
+        let found = Predictions::new(&[0.5, -0.5, 0.0], &classes, Some(&entries)).unwrap();
+        let names: Vec<_> = found.predictions.iter().map(|v| v.class.as_str()).collect();
         assert_eq!(names, ["cat", "dog", "dog"]);
         assert_eq!(found.accuracy(), Some(0.5));
         let json = serde_json::to_value(&found).unwrap();
@@ -175,11 +178,11 @@ mod tests {
         );
         assert_eq!(json["confusion"], serde_json::json!([[0, 0], [1, 1]]));
         let others = found.without_scores();
-        assert!(others.verdicts.iter().all(|v| v.score.is_none()));
+        assert!(others.predictions.iter().all(|v| v.score.is_none()));
 
-        let unnamed = Verdicts::new(&[0.5, -0.5], &classes, None).unwrap();
+        let unnamed = Predictions::new(&[0.5, -0.5], &classes, None).unwrap();
         assert_eq!(unnamed.accuracy(), None);
-        assert_eq!(unnamed.verdicts[1].source, "1");
+        assert_eq!(unnamed.predictions[1].source, "1");
         let json = serde_json::to_value(&unnamed).unwrap();
         assert!(json.get("accuracy").is_none() && json.get("metrics").is_none());
     }
@@ -189,10 +192,10 @@ mod tests {
         let classes = ["a", "b", "c"].map(str::to_owned);
         let entries = [entry("x", Some(2)), entry("y", Some(0))];
         let scores = [0.1, -0.3, 0.4, 0.2, 0.3, 0.1];
-        let mut found = Verdicts::new(&scores, &classes, Some(&entries)).unwrap();
-        let names: Vec<_> = found.verdicts.iter().map(|v| v.class.as_str()).collect();
+        let mut found = Predictions::new(&scores, &classes, Some(&entries)).unwrap();
+        let names: Vec<_> = found.predictions.iter().map(|v| v.class.as_str()).collect();
         assert_eq!(
-            (names, found.verdicts[0].score),
+            (names, found.predictions[0].score),
             (vec!["c", "b"], Some(0.4))
         );
         assert_eq!(found.metrics.as_ref().unwrap().confusion[2], [0, 0, 1]);

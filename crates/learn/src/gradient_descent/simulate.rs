@@ -1,6 +1,6 @@
-//! The plaintext twin.
+//! The plaintext reference.
 
-use super::Descent;
+use super::GradientDescent;
 use crate::error::LearnError;
 use crate::features::Features;
 use crate::labels::{ClassLabels, outputs};
@@ -8,15 +8,15 @@ use crate::plain_model::{PlainModel, RangeReport, Simulation};
 
 /// Runs all iterations in the clear: on mini-batches, or on all samples at once.
 pub(crate) fn simulate(
-    descent: &Descent,
+    descent: &GradientDescent,
     features: &Features<'_>,
     labels: &ClassLabels,
     in_batches: bool,
 ) -> Result<Simulation, LearnError> {
     labels.check_trainable(features.rows())?;
     descent.check_classes(labels.classes())?;
-    let (cols, heads) = (features.cols(), outputs(labels.classes()));
-    let centre = if heads > 1 { 0.5 } else { 0.0 };
+    let (cols, outputs) = (features.cols(), outputs(labels.classes()));
+    let centre = if outputs > 1 { 0.5 } else { 0.0 };
     let targets = labels.targets();
     let rows = match in_batches {
         true => descent.batches.rows,
@@ -24,7 +24,7 @@ pub(crate) fn simulate(
     };
     let batches = features.rows().div_ceil(rows);
 
-    let mut v = vec![0.0; heads * cols];
+    let mut v = vec![0.0; outputs * cols];
     let mut w = v.clone();
     let (mut largest, mut weight) = (Vec::new(), 0.0);
     for (k, step) in descent.steps.iter().enumerate() {
@@ -58,7 +58,7 @@ pub(crate) fn simulate(
     Ok(Simulation {
         model: PlainModel {
             weights: w,
-            offsets: vec![0.0; heads],
+            intercepts: vec![0.0; outputs],
         },
         ranges: RangeReport {
             largest,

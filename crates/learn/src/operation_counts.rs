@@ -2,19 +2,19 @@
 
 use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::{Layout, paired_key_switches};
-use crate::least_squares::Bands;
+use crate::least_squares::Diagonals;
 
 /// Operations on ciphertexts that take nearly all of the time of a training. What one takes depends
 /// on level and machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct OperationCounts {
     /// Relinearisations, rotations and conjugations.
     pub key_switches: usize,
     /// Products of ciphertexts that are added up before they are relinearised.
     pub products: usize,
 }
 
-impl Work {
+impl OperationCounts {
     /// Of key switches alone.
     pub(crate) fn key_switches(key_switches: usize) -> Self {
         Self {
@@ -32,13 +32,13 @@ impl Work {
         steps: usize,
     ) -> Self {
         // A layout that does not do is refused when it is used.
-        let Ok(shape) = Bands::new(layout, task.classes) else {
+        let Ok(shape) = Diagonals::new(layout, task.classes) else {
             return Self::default();
         };
         let outputs = outputs(task.classes);
         let summing =
             |vectors: usize| vectors + paired_key_switches(vectors, layout.column_rotations());
-        // Moments are summed over the rows with the bands, means apart from them.
+        // Moments are summed over the rows with the diagonals, means apart from them.
         let (with_bands, apart, solved) = match (moments, task.labels) {
             (Moments::ClassMeans, _) => (0, 2 * layout.transposed_times_key_switches(), 1),
             (Moments::Outputs, LabelKind::Encrypted) if outputs > 1 => {

@@ -1,4 +1,4 @@
-//! Statistics in as few ciphertexts as possible, to be refreshed, and as vectors again.
+//! Statistics in as few ciphertexts as possible, to be bootstrapped, and as vectors again.
 //!
 //! Samples that are only to be multiplied once are encrypted with few primes, which makes them small
 //! and their products cheap. What the solution then takes in levels comes from bootstrapping, at a
@@ -7,9 +7,9 @@
 use tapetum_ckks::Ciphertext;
 
 use super::gram::masked;
+use crate::bootstrap::Bootstrap;
 use crate::error::LearnError;
 use crate::layout::Layout;
-use crate::refresh::Refresh;
 use crate::vectors::Vectors;
 
 /// A vector that is the same in every row.
@@ -17,16 +17,16 @@ pub(super) struct Row {
     pub vector: Ciphertext,
     /// The largest that one of its values can be in magnitude.
     pub magnitude: f64,
-    /// What it is multiplied by once it is refreshed.
+    /// What it is multiplied by once it is bootstrapped.
     pub factor: f64,
 }
 
 /// Refreshes vectors that are equal in all rows: one row of each goes into a ciphertext, so that
-/// few are refreshed. They come back at `level` or below.
-pub(super) fn refreshed(
+/// few are bootstrapped. They come back at `level` or below.
+pub(super) fn bootstrapped(
     vectors: &Vectors<'_>,
     rows: &[Row],
-    refresh: &dyn Refresh,
+    bootstrap: &dyn Bootstrap,
     level: usize,
 ) -> Result<Vec<Ciphertext>, LearnError> {
     let evaluator = vectors.evaluator;
@@ -40,8 +40,8 @@ pub(super) fn refreshed(
                 .map(|(r, row)| (&row.vector, row_mask(layout, r, 1.0 / row.magnitude)))
                 .collect();
             let packed = masked(vectors, &terms)?;
-            let fresh = refresh.refresh(evaluator, &packed)?;
-            vectors.counter.add(REFRESH_COST, "refreshing");
+            let fresh = bootstrap.bootstrap(evaluator, &packed)?;
+            vectors.counter.add(BOOTSTRAP_COST, "bootstrapping");
             let target = fresh.level().min(level + 1);
             Ok(evaluator.lower_to(&fresh, target)?)
         })
@@ -78,5 +78,5 @@ fn row_mask(layout: &Layout, row: usize, value: f64) -> Vec<f64> {
     slots
 }
 
-/// Units of progress of a refresh: about as long as so many key switches.
-pub(super) const REFRESH_COST: usize = 50;
+/// Units of progress of a bootstrap: about as long as so many key switches.
+pub(super) const BOOTSTRAP_COST: usize = 50;

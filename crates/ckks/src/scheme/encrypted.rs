@@ -10,9 +10,9 @@ use crate::scheme::SchemeError;
 ///
 /// It holds one [`Ciphertext`], for which there is a file format ([`wire`](crate::wire)).
 #[derive(Clone, PartialEq)]
-pub struct Sealed(Ciphertext);
+pub struct EncryptedVector(Ciphertext);
 
-impl Sealed {
+impl EncryptedVector {
     /// From the ciphertext that arrived. It is looked at when it is loaded or decrypted.
     pub fn from_ciphertext(ciphertext: Ciphertext) -> Self {
         Self(ciphertext)
@@ -32,13 +32,13 @@ impl Sealed {
         if fits {
             Ok(c)
         } else {
-            Err(SchemeError::Sealed)
+            Err(SchemeError::EncryptedVector)
         }
     }
 }
 
-impl fmt::Debug for Sealed {
+impl fmt::Debug for EncryptedVector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sealed").field(&self.0).finish()
+        f.debug_tuple("EncryptedVector").field(&self.0).finish()
     }
 }

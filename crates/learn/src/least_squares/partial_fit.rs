@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use tapetum_ckks::{Encoder, Evaluator};
 
-use super::LinearRegression;
+use super::Ridge;
 use super::fit::{Solver, in_pairs, in_rows};
 use super::gram::Sums;
-use super::shape::Bands;
+use super::shape::Diagonals;
+use crate::bootstrap::Bootstrap;
 use crate::error::{LearnError, check_equal};
 use crate::estimator::{Estimator, check_inputs};
 use crate::labels::{Labels, Task, outputs};
@@ -16,7 +17,6 @@ use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
-use crate::refresh::Refresh;
 
 /// A linear regression that is given its samples in parts, so that one part at a time is in memory,
 /// and beside it sums whose size does not depend on the number of samples.
@@ -27,10 +27,10 @@ use crate::refresh::Refresh;
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
 /// # fn read_part(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
-/// # fn run(regression: LinearRegression, evaluator: &Evaluator, encoder: &Encoder,
+/// # fn run(regression: Ridge, evaluator: &Evaluator, encoder: &Encoder,
 /// #     layout: Layout, task: Task) -> Result<LinearModel, LearnError> {
 /// let mut training =
-///     Accumulation::new(&regression, evaluator, encoder, &layout, task, None)?;
+///     PartialFit::new(&regression, evaluator, encoder, &layout, task, None)?;
 /// for part in 0..10 {
 ///     let (features, labels) = read_part(part);
 ///     training.add(&features, &labels, &mut |_| ())?;
@@ -38,7 +38,7 @@ use crate::refresh::Refresh;
 /// training.finish(&mut |_| ())
 /// # }
 /// ```
-pub struct Accumulation<'a> {
+pub struct PartialFit<'a> {
     solver: Solver<'a>,
     sums: Sums,
     /// That of the first part.
@@ -47,22 +47,22 @@ pub struct Accumulation<'a> {
     seen: BTreeSet<u8>,
 }
 
-impl<'a> Accumulation<'a> {
+impl<'a> PartialFit<'a> {
     /// A training for samples in the blocks of `layout`, of which the number of rows does not
-    /// matter. With a refresh it is [`LinearRegression::fit_refreshed`], otherwise
-    /// [`LinearRegression::fit`](Estimator::fit).
+    /// matter. With a bootstrap it is [`Ridge::fit_refreshed`], otherwise
+    /// [`Ridge::fit`](Estimator::fit).
     ///
     /// # Errors
     /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
     pub fn new(
-        regression: &'a LinearRegression,
+        regression: &'a Ridge,
         evaluator: &'a Evaluator,
         encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
-        refresh: Option<&'a dyn Refresh>,
+        bootstrap: Option<&'a dyn Bootstrap>,
     ) -> Result<Self, LearnError> {
-        let shape = Bands::new(layout, task.classes)?;
+        let shape = Diagonals::new(layout, task.classes)?;
         Ok(Self {
             solver: Solver {
                 config: regression.config(),
@@ -72,7 +72,7 @@ impl<'a> Accumulation<'a> {
                 encoder,
                 layout: *layout,
                 task,
-                refresh,
+                bootstrap,
             },
             sums: Sums::new(shape, Some(task)),
             level: None,

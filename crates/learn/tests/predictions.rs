@@ -1,4 +1,4 @@
-//! Verdicts under encryption against their twin, and what they do not tell.
+//! Predictions under encryption against their reference, and what they do not tell.
 
 mod common;
 
@@ -8,19 +8,19 @@ use tapetum_learn::*;
 
 /// Training and classification keep their errors below this.
 const SCORE_ERROR: f64 = 1e-3;
-/// What encryption adds to a verdict.
+/// What encryption adds to a prediction.
 const NOISE: f64 = 1.0 / 65536.0;
 
 #[test]
-fn verdicts_tell_the_side_and_nothing_else() {
+fn predictions_tell_the_side_and_nothing_else() {
     let data = Data::gaussians(300, 5, 1);
-    let twin = LinearMeans
+    let reference = LinearMeans
         .simulate(&data.features(), &data.labels)
         .unwrap();
-    let scores = twin.model.decision_function(&data.features()).unwrap();
+    let scores = reference.model.decision_function(&data.features()).unwrap();
     let largest = scores.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-    let verdict = Verdict::new(1.1 * largest, Precision::new(4).unwrap()).unwrap();
-    assert_eq!(verdict.levels(), 7);
+    let prediction = ScoreThreshold::new(1.1 * largest, Precision::new(4).unwrap()).unwrap();
+    assert_eq!(prediction.levels(), 7);
 
     let slots = Preset::N15.literal().log_n - 1;
     let layout = Layout::for_training(300, 5, 1 << slots).unwrap();
@@ -28,25 +28,28 @@ fn verdicts_tell_the_side_and_nothing_else() {
     let needs = LinearMeans
         .requirements(&layout, task)
         .then(LinearModel::requirements(&layout, layout.block_cols(), 2).unwrap())
-        .then(verdict.requirements());
+        .then(prediction.requirements());
     let t = World::new(Preset::N15, &needs);
     let matrix = t.encrypt(&data, layout, needs.levels);
     let model = t.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
 
     let (evaluator, encoder) = (&t.evaluator, &t.encoder);
-    let verdicts = model
-        .verdicts(&verdict, evaluator, encoder, &matrix, &mut |_| ())
+    let predictions = model
+        .predictions(&prediction, evaluator, encoder, &matrix, &mut |_| ())
         .unwrap();
-    let bundle = verdicts.to_bundle().unwrap();
-    assert_eq!(EncryptedVerdicts::from_bundle(bundle).unwrap(), verdicts);
-    let encrypted = verdicts.slots();
+    let bundle = predictions.to_bundle().unwrap();
+    assert_eq!(
+        EncryptedPredictions::from_bundle(bundle).unwrap(),
+        predictions
+    );
+    let encrypted = predictions.slots();
     assert_eq!(encrypted.ciphertexts()[0].level(), 0);
     let found = t.decrypt(encrypted);
 
-    // The error of the score, where the verdict is steep, and the polynomials' own.
+    // The error of the score, where the prediction is steep, and the polynomials' own.
     let (mut decided, mut steepest) = (0, 0.0f64);
     for (found, &score) in found.iter().zip(&scores) {
-        let near = [-SCORE_ERROR, 0.0, SCORE_ERROR].map(|e| verdict.clear(score + e));
+        let near = [-SCORE_ERROR, 0.0, SCORE_ERROR].map(|e| prediction.clear(score + e));
         let [low, clear, high] = near;
         let slack = (high - low).abs() + NOISE;
         steepest = steepest.max(slack);
@@ -54,11 +57,11 @@ fn verdicts_tell_the_side_and_nothing_else() {
             (found - clear).abs() <= slack,
             "{score}: {found}, not {clear}"
         );
-        if score.abs() > verdict.gap() + SCORE_ERROR {
+        if score.abs() > prediction.gap() + SCORE_ERROR {
             decided += 1;
             let truth = f64::from(u8::from(score > 0.0));
             assert!(
-                (found - truth).abs() <= verdict.error() + NOISE,
+                (found - truth).abs() <= prediction.error() + NOISE,
                 "{score}: {found}"
             );
         }
@@ -66,19 +69,23 @@ fn verdicts_tell_the_side_and_nothing_else() {
     assert!(decided > 200 && decided < 300 && steepest < 0.1);
 
     // Every other slot is zero.
-    let vacancies = encrypted.vacancies();
-    let vacant = vacancies.iter().flatten().filter(|&&vacant| vacant).count();
-    assert_eq!(vacant, vacancies.len() * layout.slots() - 300);
-    for (ciphertext, vacancies) in encrypted.ciphertexts().iter().zip(vacancies) {
+    let unused_slots = encrypted.unused_slots();
+    let unused = unused_slots
+        .iter()
+        .flatten()
+        .filter(|&&unused| unused)
+        .count();
+    assert_eq!(unused, unused_slots.len() * layout.slots() - 300);
+    for (ciphertext, unused_slots) in encrypted.ciphertexts().iter().zip(unused_slots) {
         let slots = encoder.decode(&t.decryptor.decrypt(ciphertext).unwrap());
-        for (slot, _) in slots.iter().zip(vacancies).filter(|(_, vacant)| *vacant) {
-            assert!(slot.abs() <= verdict.error() + NOISE, "{slot}");
+        for (slot, _) in slots.iter().zip(unused_slots).filter(|(_, unused)| *unused) {
+            assert!(slot.abs() <= prediction.error() + NOISE, "{slot}");
         }
     }
 
     // Levels for scores are not enough.
     let low = t.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);
-    let refused = model.verdicts(&verdict, evaluator, encoder, &low, &mut |_| ());
+    let refused = model.predictions(&prediction, evaluator, encoder, &low, &mut |_| ());
     assert!(matches!(
         refused,
         Err(LearnError::LevelExhausted { needed: 9, .. })
@@ -89,17 +96,17 @@ fn verdicts_tell_the_side_and_nothing_else() {
 fn bounds_are_positive_and_written_down() {
     let precision = Precision::new(6).unwrap();
     for bound in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let refused = Verdict::new(bound, precision);
+        let refused = ScoreThreshold::new(bound, precision);
         assert!(matches!(refused, Err(LearnError::Config { .. })));
     }
-    let verdict = Verdict::new(4.0, precision).unwrap();
+    let prediction = ScoreThreshold::new(4.0, precision).unwrap();
     for k in -100..=100 {
         let score = f64::from(k) / 25.0;
-        let clear = verdict.clear(score);
-        assert!((-verdict.error()..=1.0 + verdict.error()).contains(&clear));
-        if score.abs() >= verdict.gap() {
+        let clear = prediction.clear(score);
+        assert!((-prediction.error()..=1.0 + prediction.error()).contains(&clear));
+        if score.abs() >= prediction.gap() {
             let truth = f64::from(u8::from(score > 0.0));
-            assert!((clear - truth).abs() <= verdict.error() * (1.0 + 1e-9));
+            assert!((clear - truth).abs() <= prediction.error() * (1.0 + 1e-9));
         }
     }
 }

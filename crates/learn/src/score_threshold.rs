@@ -1,4 +1,4 @@
-//! Verdicts in place of scores: what leaves the server tells on which side of zero a score is, and not how
+//! Predictions in place of scores: what leaves the server tells on which side of zero a score is, and not how
 //! far from it.
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::scores::EncryptedScores;
 
-/// How scores become verdicts: 1 for the positive class, 0 for the other.
+/// How scores become predictions: 1 for the positive class, 0 for the other.
 ///
 /// A score is divided by a public bound and compared with 0 at the
 /// [`Precision`](tapetum_ckks::Precision). What comes out is near 0 or 1 up to an error that depends on the
@@ -20,23 +20,23 @@ use crate::scores::EncryptedScores;
 /// Pelleg, Shaul, 2024, clean bits in the same way).
 ///
 /// Scores beyond the bound give nonsense, without a sign. Those nearer to 0 than the
-/// [`gap`](Self::gap) are undecided: their verdicts are between 0 and 1, and tell where.
+/// [`gap`](Self::gap) are undecided: their predictions are between 0 and 1, and tell where.
 ///
 /// ```
 /// use tapetum_ckks::Precision;
-/// use tapetum_learn::Verdict;
+/// use tapetum_learn::ScoreThreshold;
 ///
-/// let verdict = Verdict::new(8.0, Precision::new(10)?)?;
-/// assert_eq!((verdict.levels(), verdict.gap()), (16, 1.0 / 128.0));
-/// assert!(verdict.error() < 1e-6);
-/// assert!((verdict.clear(0.1) - 1.0).abs() <= verdict.error());
-/// assert!(verdict.clear(-0.1).abs() <= verdict.error());
-/// assert_eq!(verdict.clear(0.0), 0.5);
+/// let prediction = ScoreThreshold::new(8.0, Precision::new(10)?)?;
+/// assert_eq!((prediction.levels(), prediction.gap()), (16, 1.0 / 128.0));
+/// assert!(prediction.error() < 1e-6);
+/// assert!((prediction.clear(0.1) - 1.0).abs() <= prediction.error());
+/// assert!(prediction.clear(-0.1).abs() <= prediction.error());
+/// assert_eq!(prediction.clear(0.0), 0.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked", into = "Unchecked")]
-pub struct Verdict {
+pub struct ScoreThreshold {
     bound: f64,
     precision: Precision,
 }
@@ -44,7 +44,7 @@ pub struct Verdict {
 /// Levels of the last polynomial.
 const CLEANING_LEVELS: usize = 2;
 
-impl Verdict {
+impl ScoreThreshold {
     /// For scores in [-`bound`, `bound`].
     ///
     /// # Errors
@@ -76,8 +76,8 @@ impl Verdict {
         self.bound * self.precision.threshold()
     }
 
-    /// The largest distance of the verdict on a decided score from 0 or 1, before rounding; and of every
-    /// slot that holds no verdict from 0.
+    /// The largest distance of the prediction on a decided score from 0 or 1, before rounding; and of every
+    /// slot that holds no prediction from 0.
     pub fn error(&self) -> f64 {
         let e = self.precision.error();
         0.75 * e * e + 0.25 * e * e * e
@@ -97,12 +97,12 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a score in the clear, by the same polynomials.
+    /// The prediction on a score in the clear, by the same polynomials.
     pub fn clear(&self, score: f64) -> f64 {
         cleaning().eval(self.precision.sign_clear(score / self.bound))
     }
 
-    /// From scores, already divided by the bound, to verdicts. A slot without a score gets -1 before the
+    /// From scores, already divided by the bound, to predictions. A slot without a score gets -1 before the
     /// sign, hence 0 after it.
     fn judge(
         &self,
@@ -110,21 +110,21 @@ impl Verdict {
         evaluator: &Evaluator,
         encoder: &Encoder,
     ) -> Result<EncryptedScores, LearnError> {
-        let verdicts = scores
+        let predictions = scores
             .ciphertexts()
             .iter()
-            .zip(scores.vacancies())
-            .map(|(scores, vacant)| {
-                let minus: Vec<f64> = vacant
+            .zip(scores.unused_slots())
+            .map(|(scores, unused)| {
+                let minus: Vec<f64> = unused
                     .into_iter()
-                    .map(|vacant| if vacant { -1.0 } else { 0.0 })
+                    .map(|unused| if unused { -1.0 } else { 0.0 })
                     .collect();
                 let minus = encoder.encode(&minus, scores.level())?;
                 let sign = evaluator.sign(&evaluator.add_plain(scores, &minus)?, self.precision)?;
                 Ok(evaluator.evaluate_polynomial(&sign, &cleaning())?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
-        EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), verdicts)
+        EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), predictions)
     }
 }
 
@@ -133,11 +133,11 @@ fn cleaning() -> Polynomial {
     Polynomial::monomial(vec![0.5, 0.75, 0.0, -0.25]).expect("the coefficients are finite")
 }
 
-/// Verdicts under encryption: 1 or 0 in the slot of each sample's score, 0 in all others.
+/// Predictions under encryption: 1 or 0 in the slot of each sample's score, 0 in all others.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EncryptedVerdicts(EncryptedScores);
+pub struct EncryptedPredictions(EncryptedScores);
 
-impl EncryptedVerdicts {
+impl EncryptedPredictions {
     pub(crate) fn new(slots: EncryptedScores) -> Self {
         Self(slots)
     }
@@ -149,26 +149,30 @@ impl EncryptedVerdicts {
 }
 
 impl LinearModel {
-    /// The encrypted verdicts on samples, at level 0: [`decision_function`](Self::decision_function),
+    /// The encrypted predictions on samples, at level 0: [`decision_function`](Self::decision_function),
     /// and a comparison for each ciphertext of scores. Samples and model must be
-    /// [`Verdict::levels`] higher than for scores.
+    /// [`ScoreThreshold::levels`] higher than for scores.
     ///
     /// # Errors
     /// As [`decision_function`](Self::decision_function), and [`LearnError::Shape`] for a model of more than
     /// two classes.
-    pub fn verdicts(
+    pub fn predictions(
         &self,
-        verdict: &Verdict,
+        threshold: &ScoreThreshold,
         evaluator: &Evaluator,
         encoder: &Encoder,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
-    ) -> Result<EncryptedVerdicts, LearnError> {
-        check_equal("classes of a model that gives verdicts", 2, self.classes())?;
-        let (end, factor) = (verdict.levels(), 1.0 / verdict.bound);
+    ) -> Result<EncryptedPredictions, LearnError> {
+        check_equal(
+            "classes of a model that gives predictions",
+            2,
+            self.classes(),
+        )?;
+        let (end, factor) = (threshold.levels(), 1.0 / threshold.bound);
         let scores = self.scaled_scores(end, factor, evaluator, encoder, samples, progress)?;
-        let verdicts = verdict.judge(&scores, evaluator, encoder)?;
-        Ok(EncryptedVerdicts(verdicts))
+        let predictions = threshold.judge(&scores, evaluator, encoder)?;
+        Ok(EncryptedPredictions(predictions))
     }
 }
 
@@ -179,7 +183,7 @@ struct Unchecked {
     precision_bits: u32,
 }
 
-impl TryFrom<Unchecked> for Verdict {
+impl TryFrom<Unchecked> for ScoreThreshold {
     type Error = Box<dyn std::error::Error>;
 
     fn try_from(unchecked: Unchecked) -> Result<Self, Self::Error> {
@@ -188,11 +192,11 @@ impl TryFrom<Unchecked> for Verdict {
     }
 }
 
-impl From<Verdict> for Unchecked {
-    fn from(verdict: Verdict) -> Self {
+impl From<ScoreThreshold> for Unchecked {
+    fn from(threshold: ScoreThreshold) -> Self {
         Self {
-            bound: verdict.bound,
-            precision_bits: verdict.precision.bits(),
+            bound: threshold.bound,
+            precision_bits: threshold.precision.bits(),
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::report::CurvePoint;
 /// Most points of a learning curve, each of which is a training.
 const MOST_POINTS: usize = 16;
 
-/// What the twin of an encrypted run finds.
-pub struct Twin {
+/// What the reference of an encrypted run finds.
+pub struct Reference {
     /// The scores of the held-out samples: one a sample for two classes, one a class for more.
     pub scores: Vec<f64>,
     /// What was learned.
@@ -21,14 +21,14 @@ pub struct Twin {
     pub ranges: RangeReport,
 }
 
-impl Twin {
+impl Reference {
     /// Trains on `train` and classifies `test`, both through the same pipeline as for encryption.
     pub fn run(plan: &Plan, pipeline: &Pipeline, train: &DataSet, test: &DataSet) -> Result<Self> {
         let labels = class_labels(train)?;
         let train = pipeline.apply(train.samples())?;
         let test = pipeline.apply(test.samples())?;
         let simulation = plan
-            .recipe()?
+            .training_spec()?
             .learner
             .estimator()?
             .simulate(&Features::new(train.values(), train.cols())?, &labels)?;
@@ -49,8 +49,8 @@ pub fn learning_curve(
     train: &DataSet,
     test: &DataSet,
 ) -> Result<Option<Curve>> {
-    let learner = plan.recipe()?.learner;
-    let Some((steps_are, steps)) = learner.steps() else {
+    let learner = plan.training_spec()?.learner;
+    let Some((steps_are, steps)) = learner.iterations() else {
         return Ok(None);
     };
     let [train, test] = [train, test]

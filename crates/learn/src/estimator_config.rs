@@ -2,34 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::descent::Descent;
 use crate::error::LearnError;
 use crate::estimator::Estimator;
+use crate::gradient_descent::GradientDescent;
 use crate::labels::{check_classes, two_classes};
 use crate::layout::Layout;
-use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, LinearRegression};
+use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge};
 use crate::linear_means::LinearMeans;
-use crate::logistic::{LogisticRegression, LogisticRegressionConfig, StepSchedule};
-use crate::softmax::SoftmaxRegression;
+use crate::logistic::{LearningRate, LogisticRegression, LogisticRegressionConfig};
+use crate::one_vs_rest::OneVsRestLogistic;
 
 /// A training algorithm with its settings, as they are written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Learner {
+pub enum EstimatorConfig {
     /// [`LogisticRegression`].
     Logistic(LogisticRegressionConfig),
     /// [`LinearMeans`].
     LinearMeans,
     /// [`FisherDiscriminant`].
     Fisher(LeastSquaresConfig),
-    /// [`LinearRegression`].
+    /// [`Ridge`].
     Ridge(LeastSquaresConfig),
-    /// [`SoftmaxRegression`].
-    Softmax(LogisticRegressionConfig),
+    /// [`OneVsRestLogistic`].
+    #[serde(rename = "softmax")]
+    OneVsRest(LogisticRegressionConfig),
 }
 
-impl Learner {
+impl EstimatorConfig {
     /// The algorithm itself.
     ///
     /// # Errors
@@ -39,8 +40,8 @@ impl Learner {
             Self::Logistic(config) => Box::new(LogisticRegression::new(config.clone())?),
             Self::LinearMeans => Box::new(LinearMeans),
             Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
-            Self::Ridge(config) => Box::new(LinearRegression::new(*config)?),
-            Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
+            Self::Ridge(config) => Box::new(Ridge::new(*config)?),
+            Self::OneVsRest(config) => Box::new(OneVsRestLogistic::new(config.clone())?),
         })
     }
 
@@ -48,13 +49,13 @@ impl Learner {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub fn descent(&self) -> Result<Option<Descent>, LearnError> {
+    pub fn gradient_descent(&self) -> Result<Option<GradientDescent>, LearnError> {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
-                Some(LogisticRegression::new(config.clone())?.descent())
+                Some(LogisticRegression::new(config.clone())?.gradient_descent())
             }
-            Self::Softmax(config) if config.batches.is_some() => {
-                Some(SoftmaxRegression::new(config.clone())?.descent())
+            Self::OneVsRest(config) if config.batches.is_some() => {
+                Some(OneVsRestLogistic::new(config.clone())?.gradient_descent())
             }
             _ => None,
         })
@@ -64,9 +65,9 @@ impl Learner {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub fn regression(&self) -> Result<Option<LinearRegression>, LearnError> {
+    pub fn ridge(&self) -> Result<Option<Ridge>, LearnError> {
         Ok(match self {
-            Self::Ridge(config) => Some(LinearRegression::new(*config)?),
+            Self::Ridge(config) => Some(Ridge::new(*config)?),
             _ => None,
         })
     }
@@ -75,13 +76,13 @@ impl Learner {
     /// memory.
     pub fn streams(&self) -> bool {
         match self {
-            Self::Logistic(config) | Self::Softmax(config) => config.batches.is_some(),
+            Self::Logistic(config) | Self::OneVsRest(config) => config.batches.is_some(),
             Self::Ridge(_) => true,
             Self::LinearMeans | Self::Fisher(_) => false,
         }
     }
 
-    /// Refuses classes that it does not tell apart: linear regression and softmax regression know up to
+    /// Refuses classes that it does not tell apart: ridge and one-vs-rest logistic regression know up to
     /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
     ///
     /// # Errors
@@ -89,45 +90,47 @@ impl Learner {
     pub fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
         check_classes(classes)?;
         match self {
-            Self::Ridge(_) | Self::Softmax(_) => Ok(()),
+            Self::Ridge(_) | Self::OneVsRest(_) => Ok(()),
             Self::Logistic(_) => two_classes("logistic regression", classes),
             Self::LinearMeans => two_classes("the classifier by class means", classes),
             Self::Fisher(_) => two_classes("Fisher's discriminant", classes),
         }
     }
 
-    /// What its steps are called and how many there are, if it has any.
-    pub fn steps(&self) -> Option<(&'static str, usize)> {
+    /// What its iterations are called and how many there are, if it has any.
+    pub fn iterations(&self) -> Option<(&'static str, usize)> {
         match self {
-            Self::Logistic(config) | Self::Softmax(config) => {
+            Self::Logistic(config) | Self::OneVsRest(config) => {
                 Some(("iterations", config.iterations))
             }
             Self::Fisher(config) | Self::Ridge(config) => {
-                Some(("steps of the solution", config.steps))
+                Some(("iterations of the solution", config.iterations))
             }
             Self::LinearMeans => None,
         }
     }
 
-    /// The same with no more than so many of its steps.
+    /// The same with no more than so many of its iterations.
     ///
     /// ```
-    /// use tapetum_learn::{LeastSquaresConfig, Learner};
+    /// use tapetum_learn::{LeastSquaresConfig, EstimatorConfig};
     ///
-    /// let ridge = Learner::Ridge(LeastSquaresConfig { steps: 6, largest_eigenvalue: 1.1 });
-    /// assert_eq!(ridge.after(2).steps(), Some(("steps of the solution", 2)));
+    /// let ridge = EstimatorConfig::Ridge(LeastSquaresConfig { iterations: 6, largest_eigenvalue: 1.1 });
+    /// assert_eq!(ridge.after(2).iterations(), Some(("iterations of the solution", 2)));
     /// assert_eq!(ridge.after(9), ridge);
     /// ```
-    pub fn after(&self, steps: usize) -> Self {
+    pub fn after(&self, iterations: usize) -> Self {
         let mut learner = self.clone();
         match &mut learner {
-            Self::Logistic(config) | Self::Softmax(config) => {
-                config.iterations = config.iterations.min(steps);
-                if let StepSchedule::Listed(rates) = &mut config.steps {
-                    rates.truncate(steps);
+            Self::Logistic(config) | Self::OneVsRest(config) => {
+                config.iterations = config.iterations.min(iterations);
+                if let LearningRate::Listed(rates) = &mut config.learning_rate {
+                    rates.truncate(iterations);
                 }
             }
-            Self::Fisher(config) | Self::Ridge(config) => config.steps = config.steps.min(steps),
+            Self::Fisher(config) | Self::Ridge(config) => {
+                config.iterations = config.iterations.min(iterations)
+            }
             Self::LinearMeans => (),
         }
         learner
@@ -142,7 +145,7 @@ impl Learner {
         slots: usize,
     ) -> Result<Layout, LearnError> {
         match self {
-            Self::Logistic(_) | Self::LinearMeans | Self::Softmax(_) => {
+            Self::Logistic(_) | Self::LinearMeans | Self::OneVsRest(_) => {
                 Layout::for_training(rows, columns, slots)
             }
             Self::Fisher(_) | Self::Ridge(_) => {
@@ -153,7 +156,7 @@ impl Learner {
 
     /// For people.
     pub fn describe(&self) -> String {
-        let steps = |config: &LogisticRegressionConfig| {
+        let iterations = |config: &LogisticRegressionConfig| {
             let batches = match config.batches {
                 Some(batches) => format!(" on mini-batches of {}", batches.rows),
                 None => String::new(),
@@ -161,13 +164,21 @@ impl Learner {
             format!("{} iterations{batches}", config.iterations)
         };
         match self {
-            Self::Logistic(config) => format!("logistic regression with {}", steps(config)),
-            Self::Softmax(config) => format!("softmax regression with {}", steps(config)),
+            Self::Logistic(config) => format!("logistic regression with {}", iterations(config)),
+            Self::OneVsRest(config) => format!(
+                "one-vs-rest logistic regression with {}",
+                iterations(config)
+            ),
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {
-                format!("Fisher's discriminant with {} steps", config.steps)
+                format!(
+                    "Fisher's discriminant with {} iterations",
+                    config.iterations
+                )
             }
-            Self::Ridge(config) => format!("linear regression with {} steps", config.steps),
+            Self::Ridge(config) => {
+                format!("ridge regression with {} iterations", config.iterations)
+            }
         }
     }
 }

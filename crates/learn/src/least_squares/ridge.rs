@@ -2,8 +2,9 @@
 
 use tapetum_ckks::{Encoder, Evaluator, KeyPlan, Parameters};
 
-use super::shape::Bands;
-use super::{Accumulation, LeastSquaresConfig, fit, simulate};
+use super::shape::Diagonals;
+use super::{LeastSquaresConfig, PartialFit, fit, simulate};
+use crate::bootstrap::{Bootstrap, BootstrapLevels};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -11,11 +12,10 @@ use crate::labels::{ClassLabels, Labels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
 use crate::progress::{Listener, Progress};
-use crate::refresh::{Refresh, RefreshLevels};
 use crate::requirements::Requirements;
-use crate::work::{Moments, Work};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more. The number of steps takes the place of a ridge.
@@ -24,21 +24,21 @@ use crate::work::{Moments, Work};
 /// ([`Layout::for_least_squares`]).
 ///
 /// ```
-/// use tapetum_learn::{ClassLabels, Estimator, Features, LeastSquaresConfig, LinearRegression};
+/// use tapetum_learn::{ClassLabels, Estimator, Features, LeastSquaresConfig, Ridge};
 ///
 /// let features = Features::new(&[1.0, 1.0, 0.5, 1.0, -0.5, 1.0, -1.0, 1.0], 2)?;
 /// let labels = ClassLabels::new(vec![true, true, false, false])?;
-/// let regression = LinearRegression::new(LeastSquaresConfig::default())?;
+/// let regression = Ridge::new(LeastSquaresConfig::default())?;
 /// let model = regression.simulate(&features, &labels)?.model;
 /// assert_eq!(model.predict(&features)?, labels.as_slice());
 /// # Ok::<(), tapetum_learn::LearnError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LinearRegression {
+pub struct Ridge {
     config: LeastSquaresConfig,
 }
 
-impl LinearRegression {
+impl Ridge {
     /// Checks the settings.
     ///
     /// # Errors
@@ -53,23 +53,23 @@ impl LinearRegression {
         &self.config
     }
 
-    /// Rotations by which [`fit`](Estimator::fit) turns blocks of samples: it does without keys for
+    /// Rotations by which [`fit`](Estimator::fit) rotations blocks of samples: it does without keys for
     /// them, but is faster with them where there are many samples.
     ///
     /// # Errors
     /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
     pub fn sample_rotations(&self, layout: &Layout, task: Task) -> Result<Vec<i64>, LearnError> {
-        let (babies, giants) = Bands::new(layout, task.classes)?.sample_steps();
+        let (babies, giants) = Diagonals::new(layout, task.classes)?.sample_steps();
         let steps = babies.into_iter().chain(giants);
         Ok(steps.filter(|&step| step != 0).collect())
     }
 
     /// The level to encrypt samples at for [`fit_refreshed`](Self::fit_refreshed).
-    pub fn sample_level(levels: RefreshLevels) -> usize {
+    pub fn sample_level(levels: BootstrapLevels) -> usize {
         fit::sample_level(levels)
     }
 
-    /// The keys of [`fit_refreshed`](Self::fit_refreshed), those of the refresh itself apart: many
+    /// The keys of [`fit_refreshed`](Self::fit_refreshed), those of the bootstrap itself apart: many
     /// rotations of samples, which are low, and a few of the matrix, which are high.
     ///
     /// # Errors
@@ -78,12 +78,12 @@ impl LinearRegression {
         &self,
         layout: &Layout,
         task: Task,
-        levels: RefreshLevels,
+        levels: BootstrapLevels,
         parameters: &Parameters,
     ) -> Result<KeyPlan, LearnError> {
         let samples = fit::sample_requirements(layout, task, levels)?;
         let solution = Requirements {
-            levels: self.config.steps + 1 + LinearModel::LEVEL,
+            levels: self.config.iterations + 1 + LinearModel::LEVEL,
             ..self.requirements(layout, task)
         };
         Ok(samples
@@ -91,9 +91,9 @@ impl LinearRegression {
             .join(&solution.key_plan(parameters)))
     }
 
-    /// [`fit`](Estimator::fit) with refreshed statistics: the samples need levels for one product
+    /// [`fit`](Estimator::fit) with bootstrapped statistics: the samples need levels for one product
     /// and its packing only ([`sample_level`](Self::sample_level)), whatever the number of steps,
-    /// which have the levels of the refresh.
+    /// which have the levels of the bootstrap.
     ///
     /// # Errors
     /// As [`fit`](Estimator::fit).
@@ -103,7 +103,7 @@ impl LinearRegression {
         encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
-        refresh: &dyn Refresh,
+        bootstrap: &dyn Bootstrap,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LinearModel, LearnError> {
         self.fit_whole(
@@ -111,7 +111,7 @@ impl LinearRegression {
             encoder,
             features,
             labels,
-            Some(refresh),
+            Some(bootstrap),
             progress,
         )
     }
@@ -123,11 +123,11 @@ impl LinearRegression {
         encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
-        refresh: Option<&dyn Refresh>,
+        bootstrap: Option<&dyn Bootstrap>,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
         let (layout, task) = (features.layout(), labels.task());
-        let mut training = Accumulation::new(self, evaluator, encoder, layout, task, refresh)?;
+        let mut training = PartialFit::new(self, evaluator, encoder, layout, task, bootstrap)?;
         let first = training.part_cost(layout);
         let total = first + training.solution_cost();
         training.add(features, labels, &mut |p| progress(Progress { total, ..p }))?;
@@ -141,15 +141,15 @@ impl LinearRegression {
     }
 }
 
-impl Estimator for LinearRegression {
+impl Estimator for Ridge {
     /// K + 2 levels for K steps. Rotations: by powers of two rows, and by one column and about the
     /// square root of the number of features, in both directions.
     fn requirements(&self, layout: &Layout, task: Task) -> Requirements {
         fit::requirements(&self.config, layout, task, 0)
     }
 
-    fn work(&self, layout: &Layout, task: Task) -> Work {
-        Work::least_squares(layout, task, Moments::Outputs, self.config.steps)
+    fn operation_counts(&self, layout: &Layout, task: Task) -> OperationCounts {
+        OperationCounts::least_squares(layout, task, Moments::Outputs, self.config.iterations)
     }
 
     fn simulate(
@@ -157,7 +157,7 @@ impl Estimator for LinearRegression {
         features: &Features<'_>,
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError> {
-        simulate::regression(&self.config, features, labels)
+        simulate::ridge(&self.config, features, labels)
     }
 
     fn fit(

@@ -6,7 +6,7 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
 
 use super::terms::Iterates;
-use super::{Descent, Refresh, Training};
+use super::{Bootstrap, GradientDescent, Training};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{Task, outputs};
 use crate::layout::Layout;
@@ -19,7 +19,7 @@ struct State {
     /// Of everything that the training depends on.
     inputs: [u8; 32],
     iteration: u32,
-    /// Whether the first ciphertext is the refreshed weights, from which v and w are unpacked.
+    /// Whether the first ciphertext is the bootstrapped weights, from which v and w are unpacked.
     packed: bool,
     /// The coefficients of the terms in v and w, the unpacked two among them.
     v: Vec<f64>,
@@ -30,7 +30,7 @@ impl<'a> Training<'a> {
     /// The kind of bundle that holds the state of a training.
     pub const KIND: &'static str = "training-state";
 
-    /// All that it takes to go on: the weights after the last refresh, packed, and the gradients
+    /// All that it takes to go on: the weights after the last bootstrap, packed, and the gradients
     /// since then. `inputs` is a hash of whatever the result depends on besides: settings, keys,
     /// data.
     ///
@@ -60,16 +60,16 @@ impl<'a> Training<'a> {
     /// checkpoint, or as [`new`](Self::new).
     #[allow(clippy::too_many_arguments)] // Those of `new`, and two.
     pub fn resume(
-        descent: Descent,
+        descent: GradientDescent,
         evaluator: &'a Evaluator,
         encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
-        refresh: Option<&'a dyn Refresh>,
+        bootstrap: Option<&'a dyn Bootstrap>,
         inputs: [u8; 32],
         bundle: Bundle<'_>,
     ) -> Result<Self, LearnError> {
-        let mut training = Self::new(descent, evaluator, encoder, layout, task, refresh)?;
+        let mut training = Self::new(descent, evaluator, encoder, layout, task, bootstrap)?;
         let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
         let state: State = match postcard::take_from_bytes(&metadata) {
             Ok((state, [])) => state,
@@ -131,11 +131,11 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// What is left must suffice for the next refresh, or for all iterations and a model.
+    /// What is left must suffice for the next bootstrap, or for all iterations and a model.
     fn lowest_level(&self) -> usize {
         let (descent, classes) = (&self.descent, self.task.classes);
-        if let Some(refresh) = self.refresh {
-            return descent.floor(refresh.levels(), classes);
+        if let Some(bootstrap) = self.bootstrap {
+            return descent.floor(bootstrap.levels(), classes);
         }
         let iterations = descent.iterations() - self.iteration;
         let scaling = usize::from(outputs(classes) > 1);

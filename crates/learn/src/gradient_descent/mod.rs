@@ -1,8 +1,8 @@
 //! Gradient descent in mini-batches, with as many iterations as one likes.
 //!
 //! An iteration reads one mini-batch, in the order of the batches and from the first again after
-//! the last. When the levels of the weights are used up they are refreshed, all together in one
-//! ciphertext; the data never are. So data need only the levels between two refreshes.
+//! the last. When the levels of the weights are used up they are bootstrapped, all together in one
+//! ciphertext; the data never are. So data need only the levels between two bootstraps.
 
 mod checkpoint;
 mod packed;
@@ -16,16 +16,16 @@ use crate::error::LearnError;
 use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::logistic::{Sigmoid, Step, StepSchedule, steps};
+use crate::logistic::{LearningRate, Sigmoid, Step, steps};
 use crate::requirements::Requirements;
 
-use crate::refresh::{Refresh, RefreshLevels};
+use crate::bootstrap::{Bootstrap, BootstrapLevels};
 use packed::Chunks;
 pub(crate) use simulate::simulate;
 pub use training::Training;
 
-/// A refresh takes about as long as so many key switches of an iteration.
-pub(crate) const REFRESH_COST: usize = 100;
+/// A bootstrap takes about as long as so many key switches of an iteration.
+pub(crate) const BOOTSTRAP_COST: usize = 100;
 
 /// Mini-batches of a training.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) const REFRESH_COST: usize = 100;
 pub struct MiniBatches {
     /// Samples of a mini-batch; the last one may have fewer.
     pub rows: usize,
-    /// No weight becomes larger than this in magnitude: 2^-10 to 2^10. Weights are refreshed as
+    /// No weight becomes larger than this in magnitude: 2^-10 to 2^10. Weights are bootstrapped as
     /// multiples of it. [`RangeReport`](crate::RangeReport) tells the largest.
     pub weight_bound: f64,
 }
@@ -70,7 +70,7 @@ impl MiniBatches {
 
 /// A gradient method, checked and ready to be run by [`Training`] or in the clear.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Descent {
+pub struct GradientDescent {
     /// For messages.
     pub(crate) what: &'static str,
     pub(crate) sigmoid: Sigmoid,
@@ -80,11 +80,11 @@ pub struct Descent {
     pub(crate) many_classes: bool,
 }
 
-impl Descent {
+impl GradientDescent {
     pub(crate) fn new(
         what: &'static str,
         sigmoid: &Sigmoid,
-        (schedule, iterations): (&StepSchedule, usize),
+        (schedule, iterations): (&LearningRate, usize),
         batches: MiniBatches,
         many_classes: bool,
     ) -> Self {
@@ -120,28 +120,28 @@ impl Descent {
     }
 
     /// What training on batches in this layout needs, and a model that can classify: with a
-    /// refresh the levels of its output, without one all that the iterations use up and
-    /// [`LinearModel::LEVEL`]. The keys of the refresh itself come on top.
+    /// bootstrap the levels of its output, without one all that the iterations use up and
+    /// [`LinearModel::LEVEL`]. The keys of the bootstrap itself come on top.
     ///
     /// # Errors
-    /// [`LearnError::LevelExhausted`] if there are too few levels between two refreshes for an
+    /// [`LearnError::LevelExhausted`] if there are too few levels between two bootstraps for an
     /// iteration, [`LearnError::Layout`] if the weights do not fit into a ciphertext.
     pub fn requirements(
         &self,
         layout: &Layout,
         task: Task,
-        refresh: Option<RefreshLevels>,
+        bootstrap: Option<BootstrapLevels>,
     ) -> Result<Requirements, LearnError> {
         let mut needs = self.levelled(layout, task);
         needs.levels += LinearModel::LEVEL;
-        if let Some(levels) = refresh {
+        if let Some(levels) = bootstrap {
             let chunks = self.chunks(layout, task.classes)?;
             needs.rotations.extend(chunks.rotations());
             needs.levels = levels.output;
             let needed = 1 + self.floor(levels, task.classes) + self.iteration_levels();
             if needs.levels < needed {
                 return Err(LearnError::LevelExhausted {
-                    what: "an iteration between two refreshes",
+                    what: "an iteration between two bootstraps",
                     needed,
                     available: needs.levels,
                 });
@@ -150,7 +150,7 @@ impl Descent {
         Ok(needs)
     }
 
-    /// The level at which batches and their labels are to be encrypted. With a refresh it is one
+    /// The level at which batches and their labels are to be encrypted. With a bootstrap it is one
     /// below the output, since unpacking takes one.
     ///
     /// # Errors
@@ -159,13 +159,13 @@ impl Descent {
         &self,
         layout: &Layout,
         task: Task,
-        refresh: Option<RefreshLevels>,
+        bootstrap: Option<BootstrapLevels>,
     ) -> Result<usize, LearnError> {
-        let levels = self.requirements(layout, task, refresh)?.levels;
-        Ok(levels - usize::from(refresh.is_some()))
+        let levels = self.requirements(layout, task, bootstrap)?.levels;
+        Ok(levels - usize::from(bootstrap.is_some()))
     }
 
-    /// Without refreshes.
+    /// Without bootstraps.
     pub(crate) fn levelled(&self, layout: &Layout, task: Task) -> Requirements {
         let mut rotations: BTreeSet<_> = layout
             .sample_rotations()
@@ -184,7 +184,7 @@ impl Descent {
         }
     }
 
-    /// Slots after which the refreshed vector repeats: a power of two, at least 64 as the
+    /// Slots after which the bootstrapped vector repeats: a power of two, at least 64 as the
     /// transforms of a bootstrapping want it, up to the number of slots.
     ///
     /// # Errors
@@ -193,14 +193,14 @@ impl Descent {
         Ok(self.chunks(layout, classes)?.period().max(64))
     }
 
-    /// Iterations from one refresh to the next.
-    pub fn iterations_between(&self, levels: RefreshLevels, classes: usize) -> usize {
+    /// Iterations from one bootstrap to the next.
+    pub fn iterations_between(&self, levels: BootstrapLevels, classes: usize) -> usize {
         let usable = (levels.output.saturating_sub(1)).saturating_sub(self.floor(levels, classes));
         usable / self.iteration_levels()
     }
 
-    /// How often weights are refreshed.
-    pub fn refreshes(&self, levels: RefreshLevels, classes: usize) -> usize {
+    /// How often weights are bootstrapped.
+    pub fn bootstraps(&self, levels: BootstrapLevels, classes: usize) -> usize {
         // The first iteration takes one level only.
         let usable = (levels.output.saturating_sub(2)).saturating_sub(self.floor(levels, classes));
         let first = 1 + usable / self.iteration_levels();
@@ -208,7 +208,7 @@ impl Descent {
         rest.div_ceil(self.iterations_between(levels, classes).max(1))
     }
 
-    /// Key switches of all iterations on batches in this layout, without refreshes. A refresh takes
+    /// Key switches of all iterations on batches in this layout, without bootstraps. A bootstrap takes
     /// about as long as 100.
     pub fn key_switches(&self, layout: &Layout, task: Task) -> usize {
         (0..self.iterations())
@@ -225,16 +225,16 @@ impl Descent {
                 transposed + sigmoid + layout.times_key_switches()
             }
         };
-        let heads = outputs(task.classes);
+        let outputs = outputs(task.classes);
         let labels = match task.labels {
-            LabelKind::Encrypted if heads > 1 => layout.label_key_switches(heads),
+            LabelKind::Encrypted if outputs > 1 => layout.label_key_switches(outputs),
             _ => 0,
         };
-        heads * head + labels
+        outputs * head + labels
     }
 
-    /// The level that an iteration must leave: enough to refresh, or to be a model.
-    fn floor(&self, levels: RefreshLevels, classes: usize) -> usize {
+    /// The level that an iteration must leave: enough to bootstrap, or to be a model.
+    fn floor(&self, levels: BootstrapLevels, classes: usize) -> usize {
         let scaling = usize::from(outputs(classes) > 1);
         (levels.input + 1).max(LinearModel::LEVEL + scaling)
     }

@@ -3,41 +3,41 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 
-use crate::descent::Descent;
+use crate::bootstrap::BootstrapLevels;
 use crate::error::{LearnError, check_equal};
+use crate::estimator_config::EstimatorConfig;
+use crate::gradient_descent::GradientDescent;
 use crate::labels::{LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
-use crate::learner::Learner;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
-use crate::refresh::RefreshLevels;
 use crate::requirements::{Requirements, smallest_for_batches, smallest_parameters};
-use crate::verdict::Verdict;
+use crate::score_threshold::ScoreThreshold;
 
 /// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
 /// and it tells nothing of what is in the images.
 ///
 /// ```
 /// use tapetum_ckks::{Parameters, Preset};
-/// use tapetum_learn::{Learner, Recipe};
+/// use tapetum_learn::{EstimatorConfig, TrainingSpec};
 ///
-/// let recipe = Recipe {
-///     learner: Learner::LinearMeans,
+/// let spec = TrainingSpec {
+///     learner: EstimatorConfig::LinearMeans,
 ///     columns: 10,
 ///     classes: 2,
 ///     block_cols: 8,
-///     verdicts: None,
+///     predictions: None,
 ///     levels: 6,
 /// };
-/// recipe.check(&Parameters::preset(Preset::N14))?;
-/// assert!(recipe.check(&Parameters::preset(Preset::N13)).is_err());
+/// spec.check(&Parameters::preset(Preset::N14))?;
+/// assert!(spec.check(&Parameters::preset(Preset::N13)).is_err());
 /// # Ok::<(), tapetum_learn::LearnError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct TrainingSpec {
     /// How the model is trained.
-    pub learner: Learner,
+    pub learner: EstimatorConfig,
     /// Features of a sample, with the intercept if there is one.
     pub columns: usize,
     /// The number of classes that are told apart.
@@ -45,25 +45,25 @@ pub struct Recipe {
     pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
-    /// How scores become verdicts before they leave the server, if they are to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<Verdict>,
+    /// How scores become predictions before they leave the server, if they are to.
+    #[serde(default, rename = "verdicts", skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<ScoreThreshold>,
     /// The level of training data: what training and classification use up.
     pub levels: usize,
 }
 
-impl Recipe {
-    /// The recipe to train on about `rows` samples of `columns` features with encrypted labels of `classes` classes, and
+impl TrainingSpec {
+    /// The spec to train on about `rows` samples of `columns` features with encrypted labels of `classes` classes, and
     /// the smallest secure parameters with the levels that it takes. For training in mini-batches these are the levels
     /// of all iterations if any parameters have so many, and otherwise parameters that bootstrap.
     ///
     /// ```
-    /// use tapetum_learn::{Learner, Recipe};
+    /// use tapetum_learn::{EstimatorConfig, TrainingSpec};
     ///
-    /// let (recipe, parameters) = Recipe::planned(Learner::LinearMeans, 244, 2, 400)?;
-    /// assert_eq!((recipe.levels, parameters.log_n()), (6, 14));
-    /// recipe.check(&parameters)?;
-    /// assert!(Recipe::planned(Learner::LinearMeans, 244, 10, 400).is_err());
+    /// let (spec, parameters) = TrainingSpec::planned(EstimatorConfig::LinearMeans, 244, 2, 400)?;
+    /// assert_eq!((spec.levels, parameters.log_n()), (6, 14));
+    /// spec.check(&parameters)?;
+    /// assert!(TrainingSpec::planned(EstimatorConfig::LinearMeans, 244, 10, 400).is_err());
     /// # Ok::<(), tapetum_learn::LearnError>(())
     /// ```
     ///
@@ -71,43 +71,43 @@ impl Recipe {
     /// [`LearnError`] if settings are out of range, the learner does not tell so many classes apart, or this takes more
     /// levels than any parameters have.
     pub fn planned(
-        learner: Learner,
+        learner: EstimatorConfig,
         columns: usize,
         classes: usize,
         rows: usize,
     ) -> Result<(Self, Parameters), LearnError> {
-        let recipe = Self {
+        let spec = Self {
             learner,
             columns,
             classes,
             block_cols: 1,
-            verdicts: None,
+            threshold: None,
             levels: 0,
         };
-        recipe.fitted(rows)
+        spec.fitted(rows)
     }
 
-    /// The same for verdicts that leave the server, and no scores.
+    /// The same for predictions that leave the server, and no scores.
     ///
     /// # Errors
     /// As [`planned`](Self::planned), and [`LearnError::Malformed`] for training in mini-batches.
-    pub fn with_verdicts(
+    pub fn with_threshold(
         self,
         rows: usize,
-        verdict: Verdict,
+        threshold: ScoreThreshold,
     ) -> Result<(Self, Parameters), LearnError> {
-        let recipe = Self {
-            verdicts: Some(verdict),
+        let spec = Self {
+            threshold: Some(threshold),
             ..self
         };
-        recipe.fitted(rows)
+        spec.fitted(rows)
     }
 
     /// With blocks and levels for `rows` samples, and parameters that have them.
     fn fitted(mut self, rows: usize) -> Result<(Self, Parameters), LearnError> {
         self.learner.check_classes(self.classes)?;
-        let descent = self.learner.descent()?;
-        let rows = descent.as_ref().map_or(rows, Descent::batch_rows);
+        let descent = self.learner.gradient_descent()?;
+        let rows = descent.as_ref().map_or(rows, GradientDescent::batch_rows);
         // A larger ring has more slots, and more slots may take more levels to sum over: once around
         // settles it, as the levels hardly depend on the layout.
         let mut parameters = Parameters::preset(Preset::N14);
@@ -164,11 +164,11 @@ impl Recipe {
             available,
         };
         if self.levels < needed {
-            return Err(exhausted("this recipe", needed, self.levels));
+            return Err(exhausted("this training", needed, self.levels));
         }
         if self.levels > parameters.max_level() {
             let available = parameters.max_level();
-            return Err(exhausted("this recipe", self.levels, available));
+            return Err(exhausted("this training", self.levels, available));
         }
         // Training by sums has more to ask of the blocks than its levels.
         self.keys(parameters).map(drop)
@@ -222,9 +222,9 @@ impl Recipe {
         self.learner.check_classes(self.classes)?;
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
-        let level = match self.learner.descent()? {
+        let level = match self.learner.gradient_descent()? {
             Some(descent) => {
-                descent.batch_level(&layout, self.task(), self.refresh_levels(parameters)?)?
+                descent.batch_level(&layout, self.task(), self.bootstrap_levels(parameters)?)?
             }
             None => self.levels,
         };
@@ -242,8 +242,8 @@ impl Recipe {
     ) -> Result<(Layout, usize), LearnError> {
         let (slots, classes) = (parameters.slots(), self.classes);
         let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
-        let verdicts = self.verdicts.map_or(0, |verdict| verdict.levels());
-        Ok((layout, LinearModel::SAMPLE_LEVEL + verdicts))
+        let predictions = self.threshold.map_or(0, |threshold| threshold.levels());
+        Ok((layout, LinearModel::SAMPLE_LEVEL + predictions))
     }
 
     /// How weights are bootstrapped, if they are.
@@ -255,7 +255,7 @@ impl Recipe {
         parameters: &Parameters,
     ) -> Result<Option<BootstrappingPlan>, LearnError> {
         self.learner.check_classes(self.classes)?;
-        match self.learner.descent()? {
+        match self.learner.gradient_descent()? {
             Some(descent) if parameters.literal().bootstrapping.is_some() => {
                 let layout = self.batch_layout(parameters)?;
                 let slots = descent.packed_slots(&layout, self.classes)?;
@@ -272,12 +272,12 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`bootstrapping`](Self::bootstrapping).
-    pub fn refresh_levels(
+    pub fn bootstrap_levels(
         &self,
         parameters: &Parameters,
-    ) -> Result<Option<RefreshLevels>, LearnError> {
+    ) -> Result<Option<BootstrapLevels>, LearnError> {
         let plan = self.bootstrapping(parameters)?;
-        Ok(plan.map(|plan| RefreshLevels {
+        Ok(plan.map(|plan| BootstrapLevels {
             input: plan.input_level(),
             output: plan.output_level(),
         }))
@@ -289,7 +289,7 @@ impl Recipe {
     /// As [`requirements`](Self::requirements).
     pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError> {
         let mut needs = self.requirements(parameters)?;
-        if let Some(regression) = self.learner.regression()? {
+        if let Some(regression) = self.learner.ridge()? {
             // It would do without, but slower.
             let layout = self.batch_layout(parameters)?;
             let rotations = regression.sample_rotations(&layout, self.task())?;
@@ -309,13 +309,13 @@ impl Recipe {
     /// [`LearnError`] if settings are out of range or shapes cannot be packed.
     pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements, LearnError> {
         self.learner.check_classes(self.classes)?;
-        if self.verdicts.is_some() {
-            two_classes("a verdict under encryption", self.classes)?;
+        if self.threshold.is_some() {
+            two_classes("a prediction under encryption", self.classes)?;
             // The levels of mini-batches end with the weights.
-            if self.learner.descent()?.is_some() {
+            if self.learner.gradient_descent()?.is_some() {
                 return Err(LearnError::Malformed {
-                    what: "the recipe",
-                    reason: "verdicts under encryption are not offered for training in mini-batches",
+                    what: "the training specification",
+                    reason: "predictions under encryption are not offered for training in mini-batches",
                 });
             }
         }
@@ -325,17 +325,17 @@ impl Recipe {
         let slots = layout.slots();
         let single = Layout::for_samples_of(classes, 1, self.columns, slots, self.block_cols)?;
         let classification = LinearModel::requirements(&single, self.block_cols, classes)?;
-        if let Some(descent) = self.learner.descent()? {
-            let refresh = self.refresh_levels(parameters)?;
-            let mut needs = descent.requirements(&layout, task, refresh)?;
+        if let Some(descent) = self.learner.gradient_descent()? {
+            let bootstrap = self.bootstrap_levels(parameters)?;
+            let mut needs = descent.requirements(&layout, task, bootstrap)?;
             needs.rotations.extend(classification.rotations);
             return Ok(needs);
         }
         let training = self.learner.estimator()?.requirements(&layout, task);
-        let verdicts = self.verdicts.as_ref().map(Verdict::requirements);
+        let predictions = self.threshold.as_ref().map(ScoreThreshold::requirements);
         Ok(training
             .then(classification)
-            .then(verdicts.unwrap_or_default()))
+            .then(predictions.unwrap_or_default()))
     }
 }
 
@@ -350,7 +350,7 @@ fn is_two(classes: &usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descent::MiniBatches;
+    use crate::gradient_descent::MiniBatches;
     use crate::least_squares::LeastSquaresConfig;
     use crate::logistic::LogisticRegressionConfig;
 
@@ -362,11 +362,11 @@ mod tests {
                 batches: Some(MiniBatches::default()),
                 ..LogisticRegressionConfig::default()
             };
-            let (recipe, parameters) =
-                Recipe::planned(Learner::Logistic(config), 20, 2, 10_000).unwrap();
-            recipe.check(&parameters).unwrap();
-            let bootstraps = recipe.bootstrapping(&parameters).unwrap().is_some();
-            (recipe.levels, parameters.log_n(), bootstraps)
+            let (spec, parameters) =
+                TrainingSpec::planned(EstimatorConfig::Logistic(config), 20, 2, 10_000).unwrap();
+            spec.check(&parameters).unwrap();
+            let bootstraps = spec.bootstrapping(&parameters).unwrap().is_some();
+            (spec.levels, parameters.log_n(), bootstraps)
         };
         let (one, two, many) = (planned(1), planned(2), planned(40));
         assert!(one.0 < two.0 && two.1 <= 16);
@@ -374,45 +374,49 @@ mod tests {
     }
 
     #[test]
-    fn mini_batches_give_no_verdicts() {
+    fn mini_batches_give_no_predictions() {
         let config = LogisticRegressionConfig {
             iterations: 1,
             batches: Some(MiniBatches::default()),
             ..LogisticRegressionConfig::default()
         };
-        let (recipe, parameters) =
-            Recipe::planned(Learner::Logistic(config), 20, 2, 10_000).unwrap();
-        let verdict = Verdict::new(4.0, tapetum_ckks::Precision::new(5).unwrap()).unwrap();
-        let with = Recipe {
-            verdicts: Some(verdict),
-            ..recipe.clone()
+        let (spec, parameters) =
+            TrainingSpec::planned(EstimatorConfig::Logistic(config), 20, 2, 10_000).unwrap();
+        let threshold = ScoreThreshold::new(4.0, tapetum_ckks::Precision::new(5).unwrap()).unwrap();
+        let with = TrainingSpec {
+            threshold: Some(threshold),
+            ..spec.clone()
         };
         let error = with.check(&parameters).unwrap_err().to_string();
         assert!(error.contains("mini-batches"), "{error}");
-        assert!(recipe.with_verdicts(10_000, verdict).is_err());
+        assert!(spec.with_threshold(10_000, threshold).is_err());
     }
 
     #[test]
     fn what_cannot_be_trained_is_refused_at_once() {
         let parameters = Parameters::preset(Preset::N14);
-        let recipe = |learner, columns| Recipe {
+        let spec = |learner, columns| TrainingSpec {
             learner,
             columns,
             classes: 2,
             block_cols: 8,
-            verdicts: None,
+            threshold: None,
             levels: 8,
         };
         let config = LeastSquaresConfig {
-            steps: 2,
+            iterations: 2,
             largest_eigenvalue: 1.1,
         };
-        let ridge = |columns| recipe(Learner::Ridge(config), columns);
+        let ridge = |columns| spec(EstimatorConfig::Ridge(config), columns);
         assert!(ridge(5).check(&parameters).is_ok());
         // Least squares has all features of a sample in one block.
         let error = ridge(59).check(&parameters).unwrap_err();
         assert!(matches!(error, LearnError::Layout { .. }), "{error}");
-        assert!(recipe(Learner::LinearMeans, 59).check(&parameters).is_ok());
+        assert!(
+            spec(EstimatorConfig::LinearMeans, 59)
+                .check(&parameters)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -421,41 +425,47 @@ mod tests {
             iterations: 1,
             ..LogisticRegressionConfig::default()
         };
-        let planned = |learner, classes| Recipe::planned(learner, 10, classes, 500);
+        let planned = |learner, classes| TrainingSpec::planned(learner, 10, classes, 500);
         for learner in [
-            Learner::Softmax(config.clone()),
-            Learner::Ridge(LeastSquaresConfig::default()),
+            EstimatorConfig::OneVsRest(config.clone()),
+            EstimatorConfig::Ridge(LeastSquaresConfig::default()),
         ] {
-            let (mut recipe, parameters) = planned(learner, 10).unwrap();
-            recipe.check(&parameters).unwrap();
+            let (mut spec, parameters) = planned(learner, 10).unwrap();
+            spec.check(&parameters).unwrap();
             // A row for each class, however few the samples.
-            let (layout, _) = recipe.sample_shape(1, &parameters).unwrap();
+            let (layout, _) = spec.sample_shape(1, &parameters).unwrap();
             assert!(layout.block_rows() >= 16);
-            let written = serde_json::to_value(&recipe).unwrap();
+            let written = serde_json::to_value(&spec).unwrap();
             assert_eq!(written["classes"], 10);
-            assert_eq!(serde_json::from_value::<Recipe>(written).unwrap(), recipe);
+            assert_eq!(
+                serde_json::from_value::<TrainingSpec>(written).unwrap(),
+                spec
+            );
             for classes in [0, 1, 257, usize::MAX] {
-                recipe.classes = classes;
-                assert!(recipe.check(&parameters).is_err(), "{classes}");
-                assert!(recipe.training_shape(5, &parameters).is_err(), "{classes}");
-                assert!(recipe.sample_shape(5, &parameters).is_err(), "{classes}");
+                spec.classes = classes;
+                assert!(spec.check(&parameters).is_err(), "{classes}");
+                assert!(spec.training_shape(5, &parameters).is_err(), "{classes}");
+                assert!(spec.sample_shape(5, &parameters).is_err(), "{classes}");
             }
         }
         for learner in [
-            Learner::LinearMeans,
-            Learner::Fisher(LeastSquaresConfig::default()),
-            Learner::Logistic(config),
+            EstimatorConfig::LinearMeans,
+            EstimatorConfig::Fisher(LeastSquaresConfig::default()),
+            EstimatorConfig::Logistic(config),
         ] {
             let error = planned(learner.clone(), 3).unwrap_err();
             assert!(
                 matches!(error, LearnError::Classes { found: 3, .. }),
                 "{error}"
             );
-            let (recipe, _) = planned(learner, 2).unwrap();
+            let (spec, _) = planned(learner, 2).unwrap();
             // As it was written before there were others.
-            let written = serde_json::to_value(&recipe).unwrap();
+            let written = serde_json::to_value(&spec).unwrap();
             assert!(written.get("classes").is_none());
-            assert_eq!(serde_json::from_value::<Recipe>(written).unwrap(), recipe);
+            assert_eq!(
+                serde_json::from_value::<TrainingSpec>(written).unwrap(),
+                spec
+            );
         }
     }
 }

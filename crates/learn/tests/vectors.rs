@@ -176,7 +176,7 @@ fn scores_of_three(owner: &mut Owner) -> EncryptedScores {
 }
 
 /// 1 for samples 2, 3 and 4, in the places of their scores.
-fn verdicts(owner: &mut Owner) -> Bundle<'static> {
+fn predictions(owner: &mut Owner) -> Bundle<'static> {
     let vector = owner.encrypt(0, |slot| match slot {
         1024 | 1536 | 2047 => 1.0,
         _ => 0.0,
@@ -256,7 +256,7 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
             "encrypted-scores-3",
             bytes(scores_of_three(&mut owner).to_bundle()),
         ),
-        ("encrypted-verdicts", verdicts(&mut owner).to_bytes()),
+        ("encrypted-verdicts", predictions(&mut owner).to_bytes()),
         (
             "training-secret-key",
             training.secret_key.to_bytes().to_vec(),
@@ -351,12 +351,15 @@ fn a_model_and_its_answers_are_as_stated() {
         let found = scores.decrypt(&owner.decryptor, &owner.encoder).unwrap();
         close(&found, &expected);
     }
-    let verdicts = EncryptedVerdicts::from_bundle(bundle(&owner, "encrypted-verdicts")).unwrap();
+    let predictions =
+        EncryptedPredictions::from_bundle(bundle(&owner, "encrypted-verdicts")).unwrap();
     assert_eq!(
-        verdicts.to_bundle().unwrap().to_bytes(),
+        predictions.to_bundle().unwrap().to_bytes(),
         load("encrypted-verdicts")
     );
-    let slots = verdicts.slots().decrypt(&owner.decryptor, &owner.encoder);
+    let slots = predictions
+        .slots()
+        .decrypt(&owner.decryptor, &owner.encoder);
     close(&slots.unwrap(), &[0.0, 0.0, 1.0, 1.0, 1.0]);
 }
 
@@ -369,7 +372,7 @@ fn a_training_goes_on_from_the_state() {
         iterations: 1,
         ..LogisticRegressionConfig::default()
     };
-    let descent = LogisticRegression::new(config).unwrap().descent();
+    let descent = LogisticRegression::new(config).unwrap().gradient_descent();
     let task = Task::two_classes(LabelKind::Clear);
     let needs = descent.requirements(&layout, task, None).unwrap();
     let keys = KeyGenerator::new(&owner.secret_key)

@@ -16,7 +16,7 @@ use crate::scores::EncryptedScores;
 /// A score is divided by a public bound and compared with 0 at the
 /// [`Precision`](tapetum_ckks::Precision). What comes out is near 0 or 1 up to an error that depends on the
 /// score, and would tell about it. So a last polynomial, (2 + 3 s - s^3) / 4 of the sign s, is flat at both
-/// ends: it squares that error, which is then of the size of the noise (Drucker, Moshkowitz,
+/// ends: it squares that error, which is then of the size of the noise (Drucker, Moshkowich,
 /// Pelleg, Shaul, 2024, clean bits in the same way).
 ///
 /// Scores beyond the bound give nonsense, without a sign. Those nearer to 0 than the

@@ -18,7 +18,7 @@ pub struct PrecisionError(u32);
 /// 2^-alpha or more, with an error of 2^-alpha or less.
 ///
 /// Behind it is a composition of minimax polynomials that approximates the sign with the fewest
-/// levels (Lee, Lee, Kim, No, 2022). On arguments in [-1, 1] the clear value s(x) is odd and
+/// levels (Lee, Lee, No, Kim, 2022). On arguments in [-1, 1] the clear value s(x) is odd and
 ///
 /// * within [`error`](Self::error) of the sign where |x| is at least
 ///   [`threshold`](Self::threshold): these arguments are *decided*;

@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
-    Ciphertext, Encoder, Encryptor, Evaluator, KeyGenerator, Parameters, ParametersLiteral,
+    Ciphertext, Encryptor, Evaluator, KeyGenerator, Parameters, ParametersLiteral,
     SecretDistribution, SecretKey,
 };
 use tapetum_learn::{
-    LabelKind, Layout, LearnError, LogisticRegression, LogisticRegressionConfig, MiniBatches,
-    Bootstrap, BootstrapLevels, LearningRate, Task, Training,
+    Bootstrap, BootstrapLevels, LabelKind, Layout, LearnError, LearningRate, LogisticRegression,
+    LogisticRegressionConfig, MiniBatches, Task, Training,
 };
 
 use crate::draft::Draft;
@@ -58,7 +58,6 @@ pub fn checkpoint(data: &[u8]) -> bool {
 struct Place {
     parameters: Parameters,
     layout: Layout,
-    encoder: Encoder,
     evaluator: Evaluator,
     encryptor: Encryptor,
 }
@@ -76,13 +75,12 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
     };
     let parameters = Parameters::new(literal).expect("parameters");
     let layout = Layout::new(128, 5, parameters.slots() / 4, 4).expect("a layout");
-    let needs = descent().requirements(&layout, TASK, Some(Never.levels()));
+    let needs = gradient_descent().requirements(&layout, TASK, Some(Never.levels()));
     let secret = SecretKey::generate(&parameters).expect("a secret key");
     let mut generator = KeyGenerator::new(&secret).expect("a generator");
     let plan = needs.expect("what it takes").key_plan(&parameters);
     let keys = generator.evaluation_keys(&plan).expect("evaluation keys");
     Place {
-        encoder: Encoder::new(&parameters),
         encryptor: Encryptor::with_secret_key(&secret),
         evaluator: Evaluator::with_keys(keys),
         layout,
@@ -116,9 +114,8 @@ impl Place {
         bundle: Bundle<'_>,
     ) -> Result<Training<'a>, LearnError> {
         Training::resume(
-            descent(),
+            gradient_descent(),
             &self.evaluator,
-            &self.encoder,
             &self.layout,
             TASK,
             bootstrap,
@@ -129,7 +126,8 @@ impl Place {
 
     fn ciphertext(&self, level: usize) -> Ciphertext {
         let slots = vec![0.25; self.parameters.slots()];
-        let plaintext = self.encoder.encode(&slots, level).expect("a plaintext");
+        let encoder = self.encryptor.encoder();
+        let plaintext = encoder.encode(&slots, level).expect("a plaintext");
         self.encryptor.encrypt(&plaintext).expect("a ciphertext")
     }
 }

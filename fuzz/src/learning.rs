@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Parameters, Preset};
 use tapetum_learn::{
-    Contribution, EncryptedMatrix, EncryptedScores, EncryptedPredictions, Labels, LearnError,
+    Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, Labels, LearnError,
     LinearModel, TrainingSpec,
 };
 use tapetum_service::fuzzing as service;

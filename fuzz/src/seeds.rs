@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use tapetum_ckks::wire::{Bundle, FileType, inspect};
-use tapetum_ckks::{Ciphertext, Encoder, Encryptor, SecretKey};
+use tapetum_ckks::{Ciphertext, Encryptor, SecretKey};
 use tapetum_learn::{
     ClassLabels, Contribution, EncryptedLabels, EncryptedMatrix, Features, Labels, Layout,
 };
@@ -83,11 +83,11 @@ static SAMPLES: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
     let layout = Layout::new(20, 5, p.slots() / 8, 8).expect("a layout");
     let secret = include_bytes!("../../tests/vectors/secret-key.bin");
     let secret = SecretKey::from_bytes(secret).expect("a known-answer file");
-    let (encoder, encryptor) = (Encoder::new(p), Encryptor::with_secret_key(&secret));
-    let matrix = EncryptedMatrix::encrypt(&features, layout, 1, &encoder, &encryptor, &mut |_| ())
-        .expect("a matrix");
-    let encrypted = EncryptedLabels::encrypt(&labels, layout, 1, &encoder, &encryptor, &mut |_| ())
-        .expect("labels");
+    let encryptor = Encryptor::with_secret_key(&secret);
+    let matrix =
+        EncryptedMatrix::encrypt(&features, layout, 1, &encryptor, &mut |_| ()).expect("a matrix");
+    let encrypted =
+        EncryptedLabels::encrypt(&labels, layout, 1, &encryptor, &mut |_| ()).expect("labels");
     let contribution = Contribution::new("anne").expect("a name");
     [
         contribution.to_bundle(p).expect("a bundle"),

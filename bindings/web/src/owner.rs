@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tapetum_ckks::wire::{Bundle, WireError};
-use tapetum_ckks::{Decryptor, Encoder, Encryptor, SecretKey};
+use tapetum_ckks::{Decryptor, Encryptor, SecretKey};
 use tapetum_learn::{
     EncryptedMatrix, EncryptedPredictions, EncryptedScores, Features, LearnError, TrainingSpec,
     classes_of,
@@ -14,7 +14,6 @@ use crate::{Model, PageError, Picture};
 /// A secret key, and how features are made of pictures: both are private.
 pub struct Owner {
     secret: SecretKey,
-    encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
     pipeline: Pipeline,
@@ -69,7 +68,6 @@ impl Owner {
             return Err(PageError::Features(spec.to_string()));
         }
         Ok(Self {
-            encoder: Encoder::new(secret.parameters()),
             encryptor: Encryptor::with_secret_key(&secret),
             decryptor: Decryptor::new(&secret),
             secret,
@@ -117,8 +115,8 @@ impl Owner {
         let (layout, level) = shape.map_err(PageError::Unfit)?;
         let encrypt = || {
             let features = Features::new(features.values(), features.cols())?;
-            let (encoder, encryptor) = (&self.encoder, &self.encryptor);
-            EncryptedMatrix::encrypt(&features, layout, level, encoder, encryptor, &mut |_| ())
+            let encryptor = &self.encryptor;
+            EncryptedMatrix::encrypt(&features, layout, level, encryptor, &mut |_| ())
         };
         let matrix = encrypt().map_err(PageError::Encryption)?;
         let bundle = matrix.to_bundle().map_err(PageError::Encryption)?;
@@ -171,7 +169,7 @@ impl Owner {
                 false => EncryptedScores::from_bundle(bundle)?,
                 true => EncryptedPredictions::from_bundle(bundle)?.slots().clone(),
             };
-            let slots = scores.open(&self.decryptor, &self.encoder)?;
+            let slots = scores.open(&self.decryptor)?;
             Ok((scores.outputs(), scores.decode(&slots)?))
         };
         let (outputs, mut scores) = opened().map_err(PageError::Decryption)?;

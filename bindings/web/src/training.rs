@@ -1,6 +1,6 @@
 //! A new key, and all that a server needs to train a model under it.
 
-use tapetum_ckks::{Encoder, Encryptor, KeyGenerator, Parameters, SecretKey};
+use tapetum_ckks::{Encryptor, KeyGenerator, Parameters, SecretKey};
 use tapetum_learn::{
     ClassLabels, Contribution, EncryptedLabels, EncryptedMatrix, EstimatorConfig, Features, Labels,
     LearnError, TrainingSpec,
@@ -92,20 +92,15 @@ impl Training {
     }
 
     fn encrypted(&self, values: &[f64], columns: usize) -> Result<Vec<u8>, LearnError> {
-        let (encoder, encryptor) = (
-            Encoder::new(self.parameters()),
-            Encryptor::with_secret_key(&self.secret),
-        );
+        let encryptor = Encryptor::with_secret_key(&self.secret);
         let features = Features::new(values, columns)?;
         let labels = self.images.labels().iter().map(|&label| label == 1);
         let labels = ClassLabels::new(labels.collect())?;
         let (layout, level) = self
             .recipe
             .training_shape(features.rows(), self.parameters())?;
-        let matrix =
-            EncryptedMatrix::encrypt(&features, layout, level, &encoder, &encryptor, &mut |_| ())?;
-        let labels =
-            EncryptedLabels::encrypt(&labels, layout, level, &encoder, &encryptor, &mut |_| ())?;
+        let matrix = EncryptedMatrix::encrypt(&features, layout, level, &encryptor, &mut |_| ())?;
+        let labels = EncryptedLabels::encrypt(&labels, layout, level, &encryptor, &mut |_| ())?;
         let contribution = Contribution::new(CONTRIBUTOR)?;
         let labels = Labels::Encrypted(labels);
         let mut file = Vec::new();
@@ -151,7 +146,6 @@ mod tests {
     struct Server {
         parameters: Parameters,
         evaluator: Evaluator,
-        encoder: Encoder,
         model: LinearModel,
     }
 
@@ -169,13 +163,12 @@ mod tests {
             let labels = Labels::from_bundle(next()).unwrap();
             assert!(file.is_empty());
             training.recipe().check_samples(&matrix, &labels).unwrap();
-            let (evaluator, encoder) = (Evaluator::with_keys(keys), Encoder::new(&parameters));
+            let evaluator = Evaluator::with_keys(keys);
             let estimator = training.recipe().learner.estimator().unwrap();
-            let model = estimator.fit(&evaluator, &encoder, &matrix, &labels, &mut |_| ());
+            let model = estimator.fit(&evaluator, &matrix, &labels, &mut |_| ());
             Self {
                 parameters,
                 evaluator,
-                encoder,
                 model: model.unwrap(),
             }
         }
@@ -183,10 +176,10 @@ mod tests {
         fn classify(&self, file: &[u8]) -> Vec<u8> {
             let bundle = Bundle::read(&self.parameters, file).unwrap();
             let matrix = EncryptedMatrix::from_bundle(bundle).unwrap();
-            let (evaluator, encoder) = (&self.evaluator, &self.encoder);
+            let evaluator = &self.evaluator;
             let scores = self
                 .model
-                .decision_function(evaluator, encoder, &matrix, &mut |_| ());
+                .decision_function(evaluator, &matrix, &mut |_| ());
             let mut answer = Vec::new();
             let scores = scores.unwrap();
             scores.to_bundle().unwrap().write(&mut answer).unwrap();

@@ -6,6 +6,7 @@ use thiserror::Error;
 use zeroize::Zeroize;
 
 use crate::ciphertext::Ciphertext;
+use crate::encoder::Encoder;
 use crate::keys::SecretKey;
 use crate::plaintext::Plaintext;
 
@@ -60,12 +61,23 @@ impl NoiseFlooding {
 
 /// Decrypts with the secret key.
 #[derive(Clone, Debug)]
-pub struct Decryptor(SecretKey);
+pub struct Decryptor {
+    key: SecretKey,
+    encoder: Encoder,
+}
 
 impl Decryptor {
     /// A decryptor for what was encrypted under this key.
     pub fn new(key: &SecretKey) -> Self {
-        Self(key.clone())
+        Self {
+            key: key.clone(),
+            encoder: Encoder::new(key.parameters()),
+        }
+    }
+
+    /// The encoder of the key's parameters, which decodes plaintexts.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     /// The plaintext, for the owner alone: whoever else sees it with its full precision may learn
@@ -77,7 +89,7 @@ impl Decryptor {
     /// # Errors
     /// [`DecryptionError::Parameters`] if the key has other parameters.
     pub fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Plaintext, DecryptionError> {
-        let parameters = self.0.parameters();
+        let parameters = self.key.parameters();
         if ciphertext.parameters() != parameters {
             return Err(DecryptionError::Parameters);
         }
@@ -87,7 +99,7 @@ impl Decryptor {
             .unwrap_or(ciphertext.level());
         // c0 + s (c1 + s c2)
         let basis = parameters.q(level);
-        let secret = self.0.restricted(basis);
+        let secret = self.key.restricted(basis);
         let mut parts = ciphertext.parts().iter().rev();
         let mut message = parts.next().expect("a last part").truncated(level + 1);
         for part in parts {

@@ -90,11 +90,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Computes the roots of unity; clone the encoder rather than making a second one.
+    /// An encoder for these parameters, which keep its table of roots of unity.
     pub fn new(parameters: &Parameters) -> Self {
         Self {
             parameters: parameters.clone(),
-            fft: Arc::new(SpecialFft::new(parameters.log_n())),
+            fft: parameters.fft(),
         }
     }
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::ciphertext::Ciphertext;
+use crate::encoder::Encoder;
 use crate::keys::{PublicKey, SecretKey};
 use crate::parameters::Parameters;
 use crate::plaintext::Plaintext;
@@ -34,7 +35,10 @@ pub enum EncryptionError {
 
 /// Encrypts plaintexts, each with fresh randomness from the operating system.
 #[derive(Clone, Debug)]
-pub struct Encryptor(Key);
+pub struct Encryptor {
+    key: Key,
+    encoder: Encoder,
+}
 
 #[derive(Clone, Debug)]
 enum Key {
@@ -45,20 +49,28 @@ enum Key {
 impl Encryptor {
     /// For the owner: the ciphertexts carry a seed in place of their uniform half.
     pub fn with_secret_key(key: &SecretKey) -> Self {
-        Self(Key::Secret(key.clone()))
+        Self {
+            key: Key::Secret(key.clone()),
+            encoder: Encoder::new(key.parameters()),
+        }
     }
 
     /// For everybody who has the public key.
     pub fn with_public_key(key: &PublicKey) -> Self {
-        Self(Key::Public(key.clone()))
+        Self {
+            key: Key::Public(key.clone()),
+            encoder: Encoder::new(key.parameters()),
+        }
     }
 
     /// The parameters of the key.
     pub fn parameters(&self) -> &Parameters {
-        match &self.0 {
-            Key::Secret(key) => key.parameters(),
-            Key::Public(key) => key.parameters(),
-        }
+        self.encoder.parameters()
+    }
+
+    /// The encoder of these parameters.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     /// Encrypts at the level and scale of the plaintext. The error in a slot has a standard
@@ -86,7 +98,7 @@ impl Encryptor {
         if plaintext.parameters() != self.parameters() {
             return Err(EncryptionError::Parameters);
         }
-        match &self.0 {
+        match &self.key {
             Key::Secret(key) => Ok(with_secret_key(key, plaintext, rng)),
             Key::Public(key) => {
                 let (level, highest) = (plaintext.level(), self.parameters().message_level());

@@ -44,8 +44,8 @@ fn server() -> &'static Server {
         assert_eq!(complex.keys(), real.keys());
         let scheme = Scheme::new(parameters.clone(), |_| complex.keys());
         Server {
-            complex: Bootstrapper::new(&scheme.encoder, &complex).unwrap(),
-            real: Bootstrapper::new(&scheme.encoder, &real).unwrap(),
+            complex: Bootstrapper::new(&complex).unwrap(),
+            real: Bootstrapper::new(&real).unwrap(),
             scheme,
         }
     })
@@ -211,12 +211,6 @@ fn plans_that_make_no_sense_are_refused() {
         BootstrappingPlan::new(&without, 64, SlotKind::Real).unwrap_err(),
         BootstrappingError::Parameters
     );
-    let plan = BootstrappingPlan::new(&parameters, 64, SlotKind::Real).unwrap();
-    let other = Encoder::new(&without);
-    assert!(matches!(
-        Bootstrapper::new(&other, &plan),
-        Err(BootstrappingError::Encoder)
-    ));
 }
 
 #[test]

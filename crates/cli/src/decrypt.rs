@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use tapetum_ckks::Decryptor;
 use tapetum_ckks::wire::{Bundle, Header, inspect};
-use tapetum_ckks::{Decryptor, Encoder};
 use tapetum_learn::{EncryptedPredictions, EncryptedScores, LearnError, LinearModel};
 
 use crate::args::Decrypt;
@@ -69,7 +69,7 @@ fn model(args: &Decrypt, steps: Steps) -> Result<Weights> {
     files::check_end(file, path)?;
     let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
     let classes = trained_classes(&args.owner, model.classes());
-    let plain = model.decrypt(&Decryptor::new(&owner.secret), &Encoder::new(parameters))?;
+    let plain = model.decrypt(&Decryptor::new(&owner.secret))?;
     model_file::write(out, &plain, &classes)?;
     step.finish();
     Ok(Weights {
@@ -173,18 +173,16 @@ pub fn answer_for(owner: &Owner, path: &Path) -> Result<Answer> {
         }
     };
     let scores = scores.with_context(unusable)?;
-    let (decryptor, encoder) = (Decryptor::new(&owner.secret), Encoder::new(parameters));
-    let slots = scores
-        .open(&decryptor, &encoder)
-        .map_err(|error| match error {
-            LearnError::OtherKey => Failure::Role(format!(
-                "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, or \
+    let decryptor = Decryptor::new(&owner.secret);
+    let slots = scores.open(&decryptor).map_err(|error| match error {
+        LearnError::OtherKey => Failure::Role(format!(
+            "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, or \
                  values left their range in training, which `tapetum simulate` would show",
-                path.display()
-            ))
-            .into(),
-            error => anyhow::Error::new(error),
-        })?;
+            path.display()
+        ))
+        .into(),
+        error => anyhow::Error::new(error),
+    })?;
     Ok(Answer {
         encrypted: scores,
         slots,

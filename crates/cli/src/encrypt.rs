@@ -132,7 +132,7 @@ pub fn encrypt(
         Some(data) => Some(class_labels(data)?),
         None => None,
     };
-    let parameters = sender.encoder.parameters();
+    let parameters = sender.encryptor.parameters();
     // What is not read part by part is one part.
     let rows = features.rows();
     let batch = match (training, sender.plan.part_rows(parameters)?) {
@@ -184,7 +184,6 @@ pub fn encrypt(
                 &features.part(rows),
                 layout,
                 level,
-                &sender.encoder,
                 &sender.encryptor,
                 &mut |p| step.advance(done + p.done, total),
             )?;
@@ -228,7 +227,6 @@ impl Sender {
                 &labels,
                 layout,
                 level,
-                &self.encoder,
                 &self.encryptor,
                 progress,
             )?),

@@ -1,6 +1,6 @@
 //! What all estimators have in common.
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use crate::error::{LearnError, check_equal};
 use crate::features::Features;
@@ -45,7 +45,6 @@ pub trait Estimator {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
@@ -56,11 +55,10 @@ pub trait Estimator {
 pub(crate) fn check_fit(
     needs: &Requirements,
     evaluator: &Evaluator,
-    encoder: &Encoder,
     features: &EncryptedMatrix,
     labels: &Labels,
 ) -> Result<usize, LearnError> {
-    let available = check_inputs(evaluator, encoder, features, labels)?;
+    let available = check_inputs(evaluator, features, labels)?;
     if let Labels::Clear(labels) = labels {
         labels.check_trainable(features.layout().rows())?;
     }
@@ -70,14 +68,10 @@ pub(crate) fn check_fit(
 /// Checks that samples and labels fit together, and says at which level both are.
 pub(crate) fn check_inputs(
     evaluator: &Evaluator,
-    encoder: &Encoder,
     features: &EncryptedMatrix,
     labels: &Labels,
 ) -> Result<usize, LearnError> {
     let parameters = evaluator.parameters();
-    if encoder.parameters() != parameters {
-        return Err(LearnError::Parameters("the encoder"));
-    }
     if features.parameters() != parameters {
         return Err(LearnError::Parameters("the encrypted matrix"));
     }

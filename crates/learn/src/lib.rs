@@ -32,19 +32,18 @@
 //! // The owner.
 //! let secret = SecretKey::generate(&parameters)?;
 //! let keys = KeyGenerator::new(&secret)?.evaluation_keys(&needs.key_plan(&parameters))?;
-//! let encoder = Encoder::new(&parameters);
 //! let encryptor = Encryptor::with_secret_key(&secret);
 //! let matrix = EncryptedMatrix::encrypt(
-//!     &features, layout, needs.levels, &encoder, &encryptor, &mut |_| ())?;
+//!     &features, layout, needs.levels, &encryptor, &mut |_| ())?;
 //!
 //! // The server.
 //! let evaluator = Evaluator::with_keys(keys);
 //! let model = estimator.fit(
-//!     &evaluator, &encoder, &matrix, &Labels::Clear(labels.clone()), &mut |_| ())?;
-//! let scores = model.decision_function(&evaluator, &encoder, &matrix, &mut |_| ())?;
+//!     &evaluator, &matrix, &Labels::Clear(labels.clone()), &mut |_| ())?;
+//! let scores = model.decision_function(&evaluator, &matrix, &mut |_| ())?;
 //!
 //! // The owner.
-//! let found = scores.decrypt(&Decryptor::new(&secret), &encoder)?;
+//! let found = scores.decrypt(&Decryptor::new(&secret))?;
 //! let reference = estimator.simulate(&features, &labels)?.model.decision_function(&features)?;
 //! for (encrypted, clear) in found.iter().zip(&reference) {
 //!     assert!((encrypted - clear).abs() < 1e-3);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Evaluator, Parameters};
+use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
 use crate::labels::{check_classes, outputs};
@@ -177,11 +177,10 @@ impl LinearModel {
     pub fn decision_function(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores, LearnError> {
-        self.scaled_scores(0, 1.0, evaluator, encoder, samples, progress)
+        self.scaled_scores(0, 1.0, evaluator, samples, progress)
     }
 
     /// `factor` times the scores, at level `end`: everything happens so much higher.
@@ -190,15 +189,13 @@ impl LinearModel {
         end: usize,
         factor: f64,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores, LearnError> {
-        self.check_samples(end, evaluator, encoder, samples)?;
+        self.check_samples(end, evaluator, samples)?;
         let layout = samples.layout();
-        let weights = self.weights_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
-        let intercept =
-            self.intercept_in_blocks_of(layout.block_cols(), end, evaluator, encoder)?;
+        let weights = self.weights_in_blocks_of(layout.block_cols(), end, evaluator)?;
+        let intercept = self.intercept_in_blocks_of(layout.block_cols(), end, evaluator)?;
 
         // In rotation k every row meets the weights of the class k rows below.
         let rotations = self.period();
@@ -210,7 +207,7 @@ impl LinearModel {
 
         let cost = 1 + layout.feature_rotations().count();
         let counter = Counter::new(layout.grid_rows() * rotations * cost, progress);
-        let products = Products::new(evaluator, encoder, samples, &counter);
+        let products = Products::new(evaluator, samples, &counter);
         let columns = (0..layout.grid_rows() * rotations)
             .into_par_iter()
             .map(|index| {
@@ -221,7 +218,7 @@ impl LinearModel {
                 }
                 let mut mask = packing::score_mask(layout, i, outputs(self.classes), rotation);
                 mask.iter_mut().for_each(|slot| *slot *= factor);
-                let mask = encoder.encode(&mask, scores.level())?;
+                let mask = evaluator.encoder().encode(&mask, scores.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&scores, &mask)?)?;
                 counter.add(cost, "scoring");
                 Ok(scores)
@@ -239,13 +236,9 @@ impl LinearModel {
         &self,
         end: usize,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         samples: &EncryptedMatrix,
     ) -> Result<(), LearnError> {
         let parameters = evaluator.parameters();
-        if encoder.parameters() != parameters {
-            return Err(LearnError::Parameters("the encoder"));
-        }
         if self.parameters() != parameters {
             return Err(LearnError::Parameters("the model"));
         }
@@ -301,7 +294,6 @@ impl LinearModel {
         wide: usize,
         end: usize,
         evaluator: &Evaluator,
-        encoder: &Encoder,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         let level = end + Self::SAMPLE_LEVEL + usize::from(wide > self.block_cols);
         let lower = |weights| evaluator.lower_to(weights, level);
@@ -309,7 +301,7 @@ impl LinearModel {
         let weights = weights.collect::<Result<Vec<_>, _>>()?;
         match wide == self.block_cols {
             true => Ok(weights),
-            false => self.widened(&weights, wide, wide / self.block_cols, evaluator, encoder),
+            false => self.widened(&weights, wide, wide / self.block_cols, evaluator),
         }
     }
 
@@ -319,7 +311,6 @@ impl LinearModel {
         wide: usize,
         end: usize,
         evaluator: &Evaluator,
-        encoder: &Encoder,
     ) -> Result<Option<Ciphertext>, LearnError> {
         let Some(intercept) = &self.intercept else {
             return Ok(None);
@@ -328,9 +319,7 @@ impl LinearModel {
         let intercept = evaluator.lower_to(intercept, end + 1 + above)?;
         match above {
             0 => Ok(Some(intercept)),
-            _ => Ok(self
-                .widened(&[intercept], wide, 1, evaluator, encoder)?
-                .pop()),
+            _ => Ok(self.widened(&[intercept], wide, 1, evaluator)?.pop()),
         }
     }
 
@@ -349,7 +338,6 @@ impl LinearModel {
         wide: usize,
         chunks: usize,
         evaluator: &Evaluator,
-        encoder: &Encoder,
     ) -> Result<Vec<Ciphertext>, LearnError> {
         let (level, period) = (narrow[0].level(), self.period());
         let turned = turned(evaluator, narrow, period, self.block_cols as i64)?;
@@ -359,7 +347,7 @@ impl LinearModel {
                 let (rotation, chunk) = (i / chunks, i % chunks);
                 let mask =
                     packing::chunk_mask(slots, wide, self.block_cols, chunk, period, rotation);
-                Ok(encoder.encode(&mask, level)?)
+                Ok(evaluator.encoder().encode(&mask, level)?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
         (0..narrow.len())
@@ -379,13 +367,9 @@ impl LinearModel {
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
-    pub fn decrypt(
-        &self,
-        decryptor: &Decryptor,
-        encoder: &Encoder,
-    ) -> Result<PlainModel, LearnError> {
+    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<PlainModel, LearnError> {
         let slots = |ciphertext: &Ciphertext| -> Result<Vec<f64>, LearnError> {
-            Ok(encoder.decode(&decryptor.decrypt(ciphertext)?))
+            Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?))
         };
         let blocks = self.weights.iter().map(slots);
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
+use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
 use crate::features::Features;
@@ -33,7 +33,6 @@ impl EncryptedMatrix {
         features: &Features<'_>,
         layout: Layout,
         level: usize,
-        encoder: &Encoder,
         encryptor: &Encryptor,
         progress: &mut Listener<'_>,
     ) -> Result<Self, LearnError> {
@@ -41,7 +40,7 @@ impl EncryptedMatrix {
         check_equal("features of the layout", features.cols(), layout.cols())?;
         check_equal(
             "slots of a block",
-            encoder.parameters().slots(),
+            encryptor.parameters().slots(),
             layout.slots(),
         )?;
         let counter = Counter::new(layout.blocks(), progress);
@@ -50,7 +49,7 @@ impl EncryptedMatrix {
             .map(|index| {
                 let (i, j) = (index / layout.grid_cols(), index % layout.grid_cols());
                 let slots = packing::block(features, &layout, i, j);
-                let block = encryptor.encrypt(&encoder.encode(&slots, level)?)?;
+                let block = encryptor.encrypt(&encryptor.encoder().encode(&slots, level)?)?;
                 counter.add(1, "encrypting features");
                 Ok(block)
             })

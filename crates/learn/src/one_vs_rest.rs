@@ -1,6 +1,6 @@
 //! Regression for many classes, trained by the sigmoid of each class's score.
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
@@ -81,7 +81,6 @@ impl Estimator for OneVsRestLogistic {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
@@ -89,10 +88,15 @@ impl Estimator for OneVsRestLogistic {
         self.logistic.check_whole(features.layout())?;
         let (layout, task) = (features.layout(), labels.task());
         let needs = self.requirements(layout, task);
-        let start = check_fit(&needs, evaluator, encoder, features, labels)?;
-        let context = (evaluator, encoder);
-        let mut training =
-            Training::at_level(self.gradient_descent(), context, layout, task, None, start)?;
+        let start = check_fit(&needs, evaluator, features, labels)?;
+        let mut training = Training::at_level(
+            self.gradient_descent(),
+            evaluator,
+            layout,
+            task,
+            None,
+            start,
+        )?;
         let total = self.operation_counts(layout, task).key_switches;
         let mut before = 0;
         while training.next_batch(1).is_some() {

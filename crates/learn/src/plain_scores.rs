@@ -1,7 +1,7 @@
 //! A plain model on encrypted samples: a provider's model, a client's images.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use crate::error::{LearnError, check_equal};
 use crate::labels::{check_classes, outputs};
@@ -59,11 +59,10 @@ impl PlainModel {
     pub fn score_encrypted(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores, LearnError> {
-        self.check(evaluator, encoder, samples)?;
+        self.check(evaluator, samples)?;
         let layout = samples.layout();
         let outputs = outputs(self.classes());
         // In rotation k a row gets the score of the class k rows below, as with an encrypted model.
@@ -73,7 +72,7 @@ impl PlainModel {
             .map(|i| {
                 let (rotation, col) = (i / layout.grid_cols(), i % layout.grid_cols());
                 let slots = self.weights_in_slots(layout, rotation, col);
-                Ok(encoder.encode(&slots, Self::SAMPLE_LEVEL)?)
+                Ok(evaluator.encoder().encode(&slots, Self::SAMPLE_LEVEL)?)
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
 
@@ -98,9 +97,9 @@ impl PlainModel {
                         _ => self.intercepts[(slot / layout.block_cols() + rotation) % rotations],
                     })
                     .collect();
-                let mask = encoder.encode(&mask, sums.level())?;
+                let mask = evaluator.encoder().encode(&mask, sums.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&sums, &mask)?)?;
-                let intercepts = encoder.encode(&intercepts, scores.level())?;
+                let intercepts = evaluator.encoder().encode(&intercepts, scores.level())?;
                 counter.add(cost, "scoring");
                 Ok(evaluator.add_plain(&scores, &intercepts)?)
             })
@@ -125,16 +124,8 @@ impl PlainModel {
         slots
     }
 
-    fn check(
-        &self,
-        evaluator: &Evaluator,
-        encoder: &Encoder,
-        samples: &EncryptedMatrix,
-    ) -> Result<(), LearnError> {
+    fn check(&self, evaluator: &Evaluator, samples: &EncryptedMatrix) -> Result<(), LearnError> {
         let parameters = evaluator.parameters();
-        if encoder.parameters() != parameters {
-            return Err(LearnError::Parameters("the encoder"));
-        }
         if samples.parameters() != parameters {
             return Err(LearnError::Parameters("the encrypted matrix"));
         }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator, Plaintext};
+use tapetum_ckks::{Ciphertext, Evaluator, Plaintext};
 
 use crate::error::LearnError;
 use crate::labels::Labels;
@@ -30,7 +30,6 @@ impl<'a> Deref for Products<'a> {
 impl<'a> Products<'a> {
     pub fn new(
         evaluator: &'a Evaluator,
-        encoder: &'a Encoder,
         matrix: &'a EncryptedMatrix,
         counter: &'a Counter<'a>,
     ) -> Self {
@@ -39,7 +38,6 @@ impl<'a> Products<'a> {
             matrix,
             vectors: Vectors {
                 evaluator,
-                encoder,
                 layout,
                 counter,
             },
@@ -93,7 +91,7 @@ impl<'a> Products<'a> {
             .into_par_iter()
             .map(|i| {
                 let slots = packing::replicated_column(vector, self.layout, i);
-                self.encoder.encode(&slots, level)
+                self.evaluator.encoder().encode(&slots, level)
             })
             .collect::<Result<_, _>>()?;
         self.for_each_column(level, |blocks| {

@@ -2,7 +2,7 @@
 //! far from it.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{Encoder, Evaluator, Polynomial, Precision};
+use tapetum_ckks::{Evaluator, Polynomial, Precision};
 
 use crate::error::{LearnError, check_equal};
 use crate::linear_model::LinearModel;
@@ -108,7 +108,6 @@ impl ScoreThreshold {
         &self,
         scores: &EncryptedScores,
         evaluator: &Evaluator,
-        encoder: &Encoder,
     ) -> Result<EncryptedScores, LearnError> {
         let predictions = scores
             .ciphertexts()
@@ -119,7 +118,7 @@ impl ScoreThreshold {
                     .into_iter()
                     .map(|unused| if unused { -1.0 } else { 0.0 })
                     .collect();
-                let minus = encoder.encode(&minus, scores.level())?;
+                let minus = evaluator.encoder().encode(&minus, scores.level())?;
                 let sign = evaluator.sign(&evaluator.add_plain(scores, &minus)?, self.precision)?;
                 Ok(evaluator.evaluate_polynomial(&sign, &cleaning())?)
             })
@@ -160,7 +159,6 @@ impl LinearModel {
         &self,
         threshold: &ScoreThreshold,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedPredictions, LearnError> {
@@ -170,8 +168,8 @@ impl LinearModel {
             self.classes(),
         )?;
         let (end, factor) = (threshold.levels(), 1.0 / threshold.bound);
-        let scores = self.scaled_scores(end, factor, evaluator, encoder, samples, progress)?;
-        let predictions = threshold.judge(&scores, evaluator, encoder)?;
+        let scores = self.scaled_scores(end, factor, evaluator, samples, progress)?;
+        let predictions = threshold.judge(&scores, evaluator)?;
         Ok(EncryptedPredictions(predictions))
     }
 }

@@ -1,7 +1,7 @@
 //! Encrypted scores: what leaves the server.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Evaluator, Parameters};
+use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, check_equal};
 use crate::labels::{check_classes, outputs};
@@ -111,15 +111,11 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
-    pub fn decrypt(
-        &self,
-        decryptor: &Decryptor,
-        encoder: &Encoder,
-    ) -> Result<Vec<f64>, LearnError> {
+    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<Vec<f64>, LearnError> {
         let slots = self
             .ciphertexts
             .iter()
-            .map(|ciphertext| Ok(encoder.decode(&decryptor.decrypt(ciphertext)?)))
+            .map(|ciphertext| Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?)))
             .collect::<Result<Vec<_>, LearnError>>()?;
         self.decode(&slots)
     }
@@ -129,15 +125,13 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters, [`LearnError::OtherKey`] if
     /// imaginary parts are as large as only those of random numbers are.
-    pub fn open(
-        &self,
-        decryptor: &Decryptor,
-        encoder: &Encoder,
-    ) -> Result<Vec<Vec<f64>>, LearnError> {
+    pub fn open(&self, decryptor: &Decryptor) -> Result<Vec<Vec<f64>>, LearnError> {
         let (mut largest, mut imaginary) = (0.0, 0.0);
         let mut slots = Vec::with_capacity(self.ciphertexts.len());
         for ciphertext in &self.ciphertexts {
-            let decoded = encoder.decode_complex(&decryptor.decrypt(ciphertext)?);
+            let decoded = decryptor
+                .encoder()
+                .decode_complex(&decryptor.decrypt(ciphertext)?);
             for slot in &decoded {
                 largest = f64::max(largest, slot.re.abs());
                 imaginary = f64::max(imaginary, slot.im.abs());

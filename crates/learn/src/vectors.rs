@@ -5,7 +5,7 @@
 //! blocks, equal in all columns.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Complex64, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Complex64, Evaluator};
 
 use crate::error::LearnError;
 use crate::labels::EncryptedLabels;
@@ -17,7 +17,6 @@ use crate::progress::Counter;
 #[derive(Clone, Copy)]
 pub(crate) struct Vectors<'a> {
     pub evaluator: &'a Evaluator,
-    pub encoder: &'a Encoder,
     pub layout: &'a Layout,
     pub counter: &'a Counter<'a>,
 }
@@ -112,7 +111,7 @@ impl Vectors<'_> {
     }
 
     pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        times_i(self.evaluator, self.encoder, vector)
+        times_i(self.evaluator, vector)
     }
 
     /// Adds up ciphertexts of one shape; there is at least one.
@@ -171,7 +170,7 @@ impl Vectors<'_> {
             return Ok(evaluator.lower_scaled(vector, vector.level() - 1, factor)?);
         }
         let mask = packing::first_column(factor, layout);
-        let mask = self.encoder.encode(&mask, vector.level())?;
+        let mask = self.evaluator.encoder().encode(&mask, vector.level())?;
         let column = evaluator.rescale(&evaluator.mul_plain(vector, &mask)?)?;
         let shifted = self.sum_over_features(&column)?;
         Ok(evaluator.rotate(&shifted, layout.replication_shift())?)
@@ -182,10 +181,11 @@ impl Vectors<'_> {
 /// costs neither level nor precision.
 pub(crate) fn times_i(
     evaluator: &Evaluator,
-    encoder: &Encoder,
     vector: &Ciphertext,
 ) -> Result<Ciphertext, LearnError> {
     let i = vec![Complex64::I; vector.parameters().slots()];
-    let i = encoder.encode_complex_at(&i, vector.level(), 1.0)?;
+    let i = evaluator
+        .encoder()
+        .encode_complex_at(&i, vector.level(), 1.0)?;
     Ok(evaluator.mul_plain(vector, &i)?)
 }

@@ -31,7 +31,7 @@ fn encrypted(world: &World, model: &PlainModel, block_cols: usize) -> LinearMode
                 _ => 0.0,
             })
             .collect();
-        let plaintext = world.encoder.encode(&values, 3).unwrap();
+        let plaintext = world.evaluator.encoder().encode(&values, 3).unwrap();
         world.encryptor.encrypt(&plaintext).unwrap()
     };
     let weights = (0..features.div_ceil(block_cols))
@@ -98,10 +98,9 @@ fn a_plain_model_scores_encrypted_samples_in_every_layout() {
         let model = plain_model(outputs, 11);
         let data = data.part(0, layout.rows());
         let samples = world.encrypt(&data, layout, PlainModel::SAMPLE_LEVEL);
-        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
-        let score = |model: &PlainModel, samples| {
-            model.score_encrypted(evaluator, encoder, samples, &mut |_| ())
-        };
+        let evaluator = &world.evaluator;
+        let score =
+            |model: &PlainModel, samples| model.score_encrypted(evaluator, samples, &mut |_| ());
         let scores = score(&model, &samples).unwrap();
         assert_eq!(
             (scores.outputs(), scores.ciphertexts()[0].level()),
@@ -126,11 +125,10 @@ fn a_plain_model_scores_encrypted_samples_in_every_layout() {
     let world = World::new(Preset::N13, &Requirements::default());
     let samples = world.encrypt(&data.part(0, 1), layout, PlainModel::SAMPLE_LEVEL);
     let model = plain_model(1, 11);
-    let found = model.score_encrypted(&world.evaluator, &world.encoder, &samples, &mut |_| ());
+    let found = model.score_encrypted(&world.evaluator, &samples, &mut |_| ());
     assert!(matches!(found, Err(LearnError::MissingKeys(_))));
     let samples = world.encrypt(&data.part(0, 8), Layout::new(8, 11, 4, 1024).unwrap(), 2);
-    let found =
-        plain_model(7, 11).score_encrypted(&world.evaluator, &world.encoder, &samples, &mut |_| ());
+    let found = plain_model(7, 11).score_encrypted(&world.evaluator, &samples, &mut |_| ());
     assert!(matches!(found, Err(LearnError::Layout { found: 7, .. })));
 }
 
@@ -139,7 +137,12 @@ fn only_scores_are_left(world: &World, scores: &EncryptedScores, expected: &[f64
     let slots: Vec<f64> = scores
         .ciphertexts()
         .iter()
-        .flat_map(|c| world.encoder.decode(&world.decryptor.decrypt(c).unwrap()))
+        .flat_map(|c| {
+            world
+                .evaluator
+                .encoder()
+                .decode(&world.decryptor.decrypt(c).unwrap())
+        })
         .collect();
     let sum = |numbers: &[f64]| numbers.iter().map(|x| x * x).sum::<f64>();
     let scale = sum(expected);
@@ -156,16 +159,19 @@ fn labels_repeat_over_the_columns_or_go_on_in_the_next_ciphertext() {
     let world = World::new(Preset::N12, &Requirements::default());
     for (block_cols, per_row) in [(16, 1), (8, 1), (4, 2), (1, 5)] {
         let layout = Layout::new(300, 20, 2048 / block_cols, block_cols).unwrap();
-        let (encoder, encryptor) = (&world.encoder, &world.encryptor);
+        let encryptor = &world.encryptor;
         let encrypted =
-            EncryptedLabels::encrypt(&labels, layout, 1, encoder, encryptor, &mut |_| ()).unwrap();
+            EncryptedLabels::encrypt(&labels, layout, 1, encryptor, &mut |_| ()).unwrap();
         assert_eq!(encrypted.vectors().len(), layout.grid_rows() * per_row);
         assert_eq!(encrypted.classes(), classes);
         let bundle = encrypted.to_bundle().unwrap();
         assert_eq!(EncryptedLabels::from_bundle(bundle).unwrap(), encrypted);
         for (i, vector) in encrypted.vectors().iter().enumerate() {
             let (grid_row, chunk) = (i / per_row, i % per_row);
-            let slots = encoder.decode(&world.decryptor.decrypt(vector).unwrap());
+            let slots = world
+                .evaluator
+                .encoder()
+                .decode(&world.decryptor.decrypt(vector).unwrap());
             for (slot, found) in slots.into_iter().enumerate() {
                 let sample = grid_row * layout.block_rows() + slot / block_cols;
                 let class = (chunk * block_cols + slot % block_cols) % 8;

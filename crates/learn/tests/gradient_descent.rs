@@ -27,14 +27,20 @@ impl Bootstrap for OwnerRefresh<'_> {
     fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
         let world = self.world;
         assert!(ciphertext.level() >= self.levels().input);
-        let slots = world.encoder.decode(&world.decryptor.decrypt(ciphertext)?);
+        let slots = world
+            .evaluator
+            .encoder()
+            .decode(&world.decryptor.decrypt(ciphertext)?);
         assert!(slots.iter().all(|x| x.abs() <= 1.0));
         for (i, x) in slots.iter().enumerate() {
             assert!((x - slots[i % self.slots]).abs() < 1e-3);
         }
-        Ok(world
-            .encryptor
-            .encrypt(&world.encoder.encode(&slots, self.levels().output)?)?)
+        Ok(world.encryptor.encrypt(
+            &world
+                .evaluator
+                .encoder()
+                .encode(&slots, self.levels().output)?,
+        )?)
     }
 }
 
@@ -154,7 +160,6 @@ fn mini_batches_with_refreshes() {
         let mut training = Training::new(
             descent.clone(),
             &world.evaluator,
-            &world.encoder,
             &batches.layout,
             task,
             Some(&bootstrap),
@@ -217,25 +222,15 @@ fn a_checkpoint_leads_to_the_same_bits() {
         Default::default(),
     );
     let start = || {
-        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
-        Training::new(
-            descent.clone(),
-            evaluator,
-            encoder,
-            &layout,
-            task,
-            Some(&bootstrap),
-        )
-        .unwrap()
+        let evaluator = &world.evaluator;
+        Training::new(descent.clone(), evaluator, &layout, task, Some(&bootstrap)).unwrap()
     };
     let resume = |inputs, bytes: &[u8]| {
         let bundle = Bundle::from_bytes(&world.parameters, bytes)?;
-        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+        let evaluator = &world.evaluator;
         let descent = descent.clone();
         let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
-        Training::resume(
-            descent, evaluator, encoder, &layout, task, bootstrap, inputs, bundle,
-        )
+        Training::resume(descent, evaluator, &layout, task, bootstrap, inputs, bundle)
     };
     let mut through = start();
     let mut checkpoints = Vec::new();
@@ -322,18 +317,11 @@ fn softmax_regression_of_five_classes() {
     assert_eq!(bootstrap.slots, 2 * 16 * 8);
     for labels in [LabelKind::Clear, LabelKind::Encrypted] {
         let batches = Batches::encrypt(&world, &data, 256, 8, labels);
-        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+        let evaluator = &world.evaluator;
         let task = Task { classes: 5, labels };
         let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
-        let mut training = Training::new(
-            descent.clone(),
-            evaluator,
-            encoder,
-            &layout,
-            task,
-            bootstrap,
-        )
-        .unwrap();
+        let mut training =
+            Training::new(descent.clone(), evaluator, &layout, task, bootstrap).unwrap();
         while training.next_batch(2).is_some() {
             batches.step(&mut training);
         }

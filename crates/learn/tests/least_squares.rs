@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Data, World, assert_close, assert_same_predictions};
-use tapetum_ckks::{Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Parameters, Preset};
+use tapetum_ckks::{Ciphertext, Decryptor, Encryptor, Evaluator, Parameters, Preset};
 use tapetum_learn::*;
 
 /// With scales of 40 bits at N = 2^14 (rounding errors of slots about 2^-27) and what the inverse
@@ -96,7 +96,6 @@ fn regression_of_many_classes() {
 
 /// Stands in for bootstrapping, which takes a large ring: the owner decrypts and encrypts anew.
 struct Owner {
-    encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
     levels: BootstrapLevels,
@@ -109,9 +108,15 @@ impl Bootstrap for Owner {
 
     fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
         assert!(ciphertext.level() >= self.levels.input);
-        let slots = self.encoder.decode(&self.decryptor.decrypt(ciphertext)?);
+        let slots = self
+            .decryptor
+            .encoder()
+            .decode(&self.decryptor.decrypt(ciphertext)?);
         assert!(slots.iter().all(|x| x.abs() <= 1.0));
-        let plaintext = self.encoder.encode(&slots, self.levels.output)?;
+        let plaintext = self
+            .encryptor
+            .encoder()
+            .encode(&slots, self.levels.output)?;
         Ok(self.encryptor.encrypt(&plaintext)?)
     }
 }
@@ -143,7 +148,6 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         let matrix = world.encrypt(&data, layout, level);
         let labels = world.encrypt_labels(&data, layout, level);
         let owner = Owner {
-            encoder: world.encoder.clone(),
             encryptor: Encryptor::with_secret_key(&world.secret),
             decryptor: Decryptor::new(&world.secret),
             levels,
@@ -152,7 +156,6 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         let model = ridge
             .fit_refreshed(
                 &world.evaluator,
-                &world.encoder,
                 &matrix,
                 &labels,
                 &owner,
@@ -190,7 +193,7 @@ fn samples_can_come_in_parts() {
             .requirements(&layout, task)
             .then(LinearModel::requirements(&layout, layout.block_cols(), 3).unwrap());
         let world = World::new(Preset::N14, &needs);
-        let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+        let evaluator = &world.evaluator;
         let part = |first, rows, kind| {
             let data = data.part(first, rows);
             let (height, width) = (layout.block_rows(), layout.block_cols());
@@ -202,7 +205,7 @@ fn samples_can_come_in_parts() {
             };
             (matrix, labels)
         };
-        let new = || PartialFit::new(&ridge, evaluator, encoder, &layout, task, None).unwrap();
+        let new = || PartialFit::new(&ridge, evaluator, &layout, task, None).unwrap();
         let mut training = new();
         // One of them is a single sample, so of a single class.
         for (first, rows) in [(900, 600), (0, 899), (899, 1)] {
@@ -270,10 +273,9 @@ fn contributors_add_up_and_can_be_removed() {
         .iter()
         .map(|part| {
             let (features, labels) = (part.features(), &part.labels);
-            let (encoder, encryptor) = (&world.encoder, &world.encryptor);
+            let encryptor = &world.encryptor;
             let level = needs.levels;
-            SufficientStatistics::encrypt(&features, labels, 500, level, encoder, encryptor)
-                .unwrap()
+            SufficientStatistics::encrypt(&features, labels, 500, level, encryptor).unwrap()
         })
         .collect();
     for chosen in [vec![0, 1, 2], vec![2, 0]] {
@@ -282,9 +284,7 @@ fn contributors_add_up_and_can_be_removed() {
         assert_eq!(total.samples(), 200 * chosen.len());
         let mut last = None;
         let model = regression
-            .fit_statistics(&world.evaluator, &world.encoder, &total, &mut |p| {
-                last = Some(p)
-            })
+            .fit_statistics(&world.evaluator, &total, &mut |p| last = Some(p))
             .unwrap();
         assert!(last.is_some_and(|p: Progress| p.done == p.total));
 
@@ -375,7 +375,7 @@ fn what_does_not_fit_is_refused() {
     let world = World::new(Preset::N13, &Requirements::default());
     let matrix = world.encrypt(&data, layout, 3);
     let labels = Labels::Clear(data.labels.clone());
-    let (evaluator, encoder) = (&world.evaluator, &world.encoder);
-    let error = wide.fit(evaluator, encoder, &matrix, &labels, &mut |_| ());
+    let evaluator = &world.evaluator;
+    let error = wide.fit(evaluator, &matrix, &labels, &mut |_| ());
     assert!(matches!(error, Err(E::Layout { .. })));
 }

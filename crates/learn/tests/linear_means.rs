@@ -117,7 +117,7 @@ fn only_scores_leave_the_server() {
     }
     for (ciphertext, expected) in scores.ciphertexts().iter().zip(&in_slots) {
         let plaintext = world.decryptor.decrypt(ciphertext).unwrap();
-        let slots = world.encoder.decode(&plaintext);
+        let slots = world.evaluator.encoder().decode(&plaintext);
         assert_close("slots", &slots, expected, BOUND_36);
     }
     let empty = in_slots[1].iter().filter(|&&score| score == 0.0);

@@ -18,7 +18,7 @@ fn estimator(
     LogisticRegression::new(LogisticRegressionConfig {
         iterations,
         degree,
-        learning_rate: learning_rate,
+        learning_rate,
         ..LogisticRegressionConfig::default()
     })
     .unwrap()

@@ -108,7 +108,7 @@ fn three_against_eight() {
     let start = Instant::now();
     let keys = needs.key_plan(&parameters).join(&plan.keys());
     let world = World::with_plan(&parameters, &keys);
-    let bootstrapper = Bootstrapper::new(&world.encoder, &plan).unwrap();
+    let bootstrapper = Bootstrapper::new(&plan).unwrap();
     println!("keys: {:.1} s", start.elapsed().as_secs_f64());
 
     let start = Instant::now();
@@ -127,10 +127,9 @@ fn three_against_eight() {
     println!("encrypt: {:.1} s", start.elapsed().as_secs_f64());
 
     let start = Instant::now();
-    let (evaluator, encoder) = (&world.evaluator, &world.encoder);
+    let evaluator = &world.evaluator;
     let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrapper);
-    let mut training =
-        Training::new(descent, evaluator, encoder, &layout, task, bootstrap).unwrap();
+    let mut training = Training::new(descent, evaluator, &layout, task, bootstrap).unwrap();
     while let Some(batch) = training.next_batch(batches.len()) {
         let (features, labels) = &batches[batch];
         training.step(features, labels, &mut |_| ()).unwrap();

@@ -33,9 +33,9 @@ fn predictions_tell_the_side_and_nothing_else() {
     let matrix = t.encrypt(&data, layout, needs.levels);
     let model = t.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
 
-    let (evaluator, encoder) = (&t.evaluator, &t.encoder);
+    let evaluator = &t.evaluator;
     let predictions = model
-        .predictions(&prediction, evaluator, encoder, &matrix, &mut |_| ())
+        .predictions(&prediction, evaluator, &matrix, &mut |_| ())
         .unwrap();
     let bundle = predictions.to_bundle().unwrap();
     assert_eq!(
@@ -77,7 +77,9 @@ fn predictions_tell_the_side_and_nothing_else() {
         .count();
     assert_eq!(unused, unused_slots.len() * layout.slots() - 300);
     for (ciphertext, unused_slots) in encrypted.ciphertexts().iter().zip(unused_slots) {
-        let slots = encoder.decode(&t.decryptor.decrypt(ciphertext).unwrap());
+        let slots = evaluator
+            .encoder()
+            .decode(&t.decryptor.decrypt(ciphertext).unwrap());
         for (slot, _) in slots.iter().zip(unused_slots).filter(|(_, unused)| *unused) {
             assert!(slot.abs() <= prediction.error() + NOISE, "{slot}");
         }
@@ -85,7 +87,7 @@ fn predictions_tell_the_side_and_nothing_else() {
 
     // Levels for scores are not enough.
     let low = t.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);
-    let refused = model.predictions(&prediction, evaluator, encoder, &low, &mut |_| ());
+    let refused = model.predictions(&prediction, evaluator, &low, &mut |_| ());
     assert!(matches!(
         refused,
         Err(LearnError::LevelExhausted { needed: 9, .. })

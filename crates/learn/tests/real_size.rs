@@ -86,9 +86,8 @@ fn trial(
         classes,
         labels: LabelKind::Encrypted,
     };
-    let (evaluator, encoder) = (&world.evaluator, &world.encoder);
-    let mut training =
-        PartialFit::new(regression, evaluator, encoder, &layout, task, bootstrap).unwrap();
+    let evaluator = &world.evaluator;
+    let mut training = PartialFit::new(regression, evaluator, &layout, task, bootstrap).unwrap();
     // One part at a time is in memory.
     timed("encrypt and add up", || {
         let rows = PART_BLOCKS * height;
@@ -183,7 +182,7 @@ fn ten_classes_of_fashion() {
         .join(&scoring.key_plan(&parameters))
         .join(&plan.keys());
     let world = timed("keys", || World::with_plan(&parameters, &keys));
-    let bootstrapper = timed("bootstrapper", || Bootstrapper::new(&world.encoder, &plan)).unwrap();
+    let bootstrapper = timed("bootstrapper", || Bootstrapper::new(&plan)).unwrap();
     let level = Ridge::sample_level(levels);
     assert!(trial(&world, &regression, &data, level, Some(&bootstrapper)) >= 78.7);
 }

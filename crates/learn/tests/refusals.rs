@@ -4,7 +4,7 @@ mod common;
 
 use common::{Data, World};
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Encoder, EvaluationKeys, Evaluator, KeyPlan, Parameters, Preset};
+use tapetum_ckks::{Ciphertext, EvaluationKeys, Evaluator, KeyPlan, Parameters, Preset};
 use tapetum_learn::*;
 
 /// A model and its samples at N = 2^13.
@@ -48,17 +48,17 @@ fn logistic(iterations: usize) -> LogisticRegression {
 fn training_checks_everything_before_it_starts() {
     let t = trained();
     let clear = Labels::Clear(t.data.labels.clone());
-    let fit = |estimator: &dyn Estimator, evaluator: &Evaluator, encoder: &Encoder, labels| {
+    let fit = |estimator: &dyn Estimator, evaluator: &Evaluator, labels| {
         let mut started = false;
         let mut listener = |_| started = true;
-        let result = estimator.fit(evaluator, encoder, &t.matrix, labels, &mut listener);
+        let result = estimator.fit(evaluator, &t.matrix, labels, &mut listener);
         assert!(!started);
         result.unwrap_err()
     };
-    let (evaluator, encoder) = (&t.world.evaluator, &t.world.encoder);
+    let evaluator = &t.world.evaluator;
     use LearnError as E;
 
-    let error = fit(&logistic(3), evaluator, encoder, &clear);
+    let error = fit(&logistic(3), evaluator, &clear);
     assert!(matches!(
         error,
         E::LevelExhausted {
@@ -70,7 +70,7 @@ fn training_checks_everything_before_it_starts() {
     assert!(error.to_string().contains("fewer iterations"));
 
     let none = Evaluator::new(&t.world.parameters);
-    let error = fit(&LinearMeans, &none, encoder, &clear);
+    let error = fit(&LinearMeans, &none, &clear);
     let E::MissingKeys(missing) = error else {
         panic!("{error}");
     };
@@ -79,22 +79,13 @@ fn training_checks_everything_before_it_starts() {
 
     let other = Parameters::preset(Preset::N12);
     assert!(matches!(
-        fit(&LinearMeans, evaluator, &Encoder::new(&other), &clear),
-        E::Parameters("the encoder")
-    ));
-    assert!(matches!(
-        fit(
-            &LinearMeans,
-            &Evaluator::new(&other),
-            &Encoder::new(&other),
-            &clear
-        ),
+        fit(&LinearMeans, &Evaluator::new(&other), &clear),
         E::Parameters("the encrypted matrix")
     ));
 
     let few = Labels::Clear(ClassLabels::new(vec![true, false]).unwrap());
     assert!(matches!(
-        fit(&LinearMeans, evaluator, encoder, &few),
+        fit(&LinearMeans, evaluator, &few),
         E::Shape {
             expected: 30,
             found: 2,
@@ -104,12 +95,12 @@ fn training_checks_everything_before_it_starts() {
     let elsewhere = Layout::new(30, 5, 2048, 2).unwrap();
     let labels = t.world.encrypt_labels(&t.data, elsewhere, 3);
     assert!(matches!(
-        fit(&LinearMeans, evaluator, encoder, &labels),
+        fit(&LinearMeans, evaluator, &labels),
         E::Malformed { .. }
     ));
     let labels = t.world.encrypt_labels(&t.data, t.layout, 2);
     assert!(matches!(
-        fit(&LinearMeans, evaluator, encoder, &labels),
+        fit(&LinearMeans, evaluator, &labels),
         E::LevelExhausted {
             needed: 3,
             available: 2,
@@ -135,7 +126,7 @@ fn low_keys_are_enough_if_the_levels_are() {
         let keys: EvaluationKeys = generator.evaluation_keys(&plan(level)).unwrap();
         let labels = &Labels::Clear(t.data.labels.clone());
         let evaluator = Evaluator::with_keys(keys);
-        LinearMeans.fit(&evaluator, &t.world.encoder, &matrix, labels, &mut |_| ())
+        LinearMeans.fit(&evaluator, &matrix, labels, &mut |_| ())
     };
     assert_eq!(fit(2).unwrap().level(), 1);
     assert!(matches!(fit(0), Err(LearnError::MissingKeys(_))));
@@ -145,8 +136,8 @@ fn low_keys_are_enough_if_the_levels_are() {
 fn classification_checks_samples_and_model() {
     let t = trained();
     let score = |model: &LinearModel, samples: &EncryptedMatrix| {
-        let (evaluator, encoder) = (&t.world.evaluator, &t.world.encoder);
-        model.decision_function(evaluator, encoder, samples, &mut |_| ())
+        let evaluator = &t.world.evaluator;
+        model.decision_function(evaluator, samples, &mut |_| ())
     };
     use LearnError as E;
     assert!(score(&t.model, &t.matrix).is_ok());
@@ -194,23 +185,19 @@ fn classification_checks_samples_and_model() {
             ..
         })
     ));
-    let keyless = t.model.decision_function(
-        &Evaluator::new(&t.world.parameters),
-        &t.world.encoder,
-        &t.matrix,
-        &mut |_| (),
-    );
+    let keyless =
+        t.model
+            .decision_function(&Evaluator::new(&t.world.parameters), &t.matrix, &mut |_| ());
     assert!(matches!(keyless, Err(E::MissingKeys(_))));
 }
 
 #[test]
 fn encryption_checks_shapes_and_levels() {
     let t = trained();
-    let (encoder, encryptor) = (&t.world.encoder, &t.world.encryptor);
+    let encryptor = &t.world.encryptor;
     let features = t.data.features();
-    let encrypt = |layout, level| {
-        EncryptedMatrix::encrypt(&features, layout, level, encoder, encryptor, &mut |_| ())
-    };
+    let encrypt =
+        |layout, level| EncryptedMatrix::encrypt(&features, layout, level, encryptor, &mut |_| ());
     use LearnError as E;
     let layout = |rows, cols, block_rows| Layout::new(rows, cols, block_rows, 4).unwrap();
     assert!(matches!(

@@ -13,7 +13,6 @@ use tapetum_learn::*;
 /// the code that packs them.
 struct Owner {
     secret_key: SecretKey,
-    encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
     rng: SecretRng,
@@ -22,7 +21,6 @@ struct Owner {
 impl Owner {
     fn new(secret_key: SecretKey, rng: SecretRng) -> Self {
         Self {
-            encoder: Encoder::new(secret_key.parameters()),
             encryptor: Encryptor::with_secret_key(&secret_key),
             decryptor: Decryptor::new(&secret_key),
             secret_key,
@@ -58,7 +56,7 @@ impl Owner {
 
     fn encrypt(&mut self, level: usize, slot: impl Fn(usize) -> f64) -> Ciphertext {
         let slots: Vec<f64> = (0..self.parameters().slots()).map(slot).collect();
-        let plaintext = self.encoder.encode(&slots, level).unwrap();
+        let plaintext = self.encryptor.encoder().encode(&slots, level).unwrap();
         self.encryptor
             .encrypt_with(&plaintext, &mut self.rng)
             .unwrap()
@@ -66,7 +64,7 @@ impl Owner {
 
     fn decrypt(&self, ciphertext: &Ciphertext) -> Vec<f64> {
         let plaintext = self.decryptor.decrypt(ciphertext).unwrap();
-        self.encoder.decode(&plaintext)
+        self.decryptor.encoder().decode(&plaintext)
     }
 }
 
@@ -329,7 +327,7 @@ fn samples_and_labels_are_as_stated() {
 fn a_model_and_its_answers_are_as_stated() {
     let owner = Owner::small();
     let model = LinearModel::from_bundle(bundle(&owner, "linear-model")).unwrap();
-    let plain = model.decrypt(&owner.decryptor, &owner.encoder).unwrap();
+    let plain = model.decrypt(&owner.decryptor).unwrap();
     // A zero sample has the intercept as its score, a unit sample a weight besides.
     let of = |x: [f64; 5]| {
         plain
@@ -339,7 +337,7 @@ fn a_model_and_its_answers_are_as_stated() {
     close(&of([0.0; 5]), &[0.375]);
     close(&of([0.0, 0.0, 0.0, 0.0, 1.0]), &[0.375 + weight(4, 0)]);
     let many = LinearModel::from_bundle(bundle(&owner, "linear-model-3")).unwrap();
-    let plain = many.decrypt(&owner.decryptor, &owner.encoder).unwrap();
+    let plain = many.decrypt(&owner.decryptor).unwrap();
     let scores = plain.decision_function(&Features::new(&[0.0, 1.0, 0.0], 3).unwrap());
     close(&scores.unwrap(), &[0, 1, 2].map(|k| weight(1, k)));
 
@@ -348,7 +346,7 @@ fn a_model_and_its_answers_are_as_stated() {
         let expected: Vec<f64> = (0..5)
             .flat_map(|i| (0..outputs).map(move |k| score(i, k)))
             .collect();
-        let found = scores.decrypt(&owner.decryptor, &owner.encoder).unwrap();
+        let found = scores.decrypt(&owner.decryptor).unwrap();
         close(&found, &expected);
     }
     let predictions =
@@ -357,9 +355,7 @@ fn a_model_and_its_answers_are_as_stated() {
         predictions.to_bundle().unwrap().to_bytes(),
         load("encrypted-verdicts")
     );
-    let slots = predictions
-        .slots()
-        .decrypt(&owner.decryptor, &owner.encoder);
+    let slots = predictions.slots().decrypt(&owner.decryptor);
     close(&slots.unwrap(), &[0.0, 0.0, 1.0, 1.0, 1.0]);
 }
 
@@ -382,10 +378,8 @@ fn a_training_goes_on_from_the_state() {
     let evaluator = Evaluator::with_keys(keys);
     let resume = |inputs| {
         let bundle = bundle(&owner, "training-state");
-        let (descent, evaluator, encoder) = (descent.clone(), &evaluator, &owner.encoder);
-        Training::resume(
-            descent, evaluator, encoder, &layout, task, None, inputs, bundle,
-        )
+        let (descent, evaluator) = (descent.clone(), &evaluator);
+        Training::resume(descent, evaluator, &layout, task, None, inputs, bundle)
     };
     assert!(matches!(resume([8; 32]), Err(LearnError::OtherInputs)));
     let training = resume(INPUTS).unwrap();
@@ -393,7 +387,7 @@ fn a_training_goes_on_from_the_state() {
     let state = training.checkpoint(INPUTS).unwrap();
     assert!(state.to_bytes() == load("training-state"));
     let model = training.model().unwrap();
-    let plain = model.decrypt(&owner.decryptor, &owner.encoder).unwrap();
+    let plain = model.decrypt(&owner.decryptor).unwrap();
     close(&plain.weights, &[0, 1, 2].map(|c| weight(c, 0)));
 }
 

@@ -14,6 +14,7 @@ mod rotate;
 use std::sync::Arc;
 
 use crate::ciphertext::Ciphertext;
+use crate::encoder::Encoder;
 use crate::keys::EvaluationKeys;
 use crate::parameters::Parameters;
 
@@ -23,7 +24,8 @@ pub(crate) use linear::TERMS_AT_ONCE;
 /// Scales whose ratio is within this of 1 are the same: rounding in their bookkeeping.
 const SCALE_TOLERANCE: f64 = 1e-9;
 
-/// Adds, multiplies, rescales and rotates ciphertexts. Holds keys but no state; cheap to clone.
+/// Adds, multiplies, rescales and rotates ciphertexts. Holds keys and an [`Encoder`] for public
+/// constants, but no state; cheap to clone.
 ///
 /// ```
 /// use tapetum_ckks::*;
@@ -32,20 +34,21 @@ const SCALE_TOLERANCE: f64 = 1e-9;
 /// let secret = SecretKey::generate(&parameters)?;
 /// let plan = KeyPlan::new(&parameters).relinearization().rotations([1]);
 /// let keys = KeyGenerator::new(&secret)?.evaluation_keys(&plan)?;
-/// let (encoder, evaluator) = (Encoder::new(&parameters), Evaluator::with_keys(keys));
+/// let evaluator = Evaluator::with_keys(keys);
 ///
-/// let message = encoder.encode(&[1.0, 2.0, 3.0], parameters.max_level())?;
+/// let message = evaluator.encoder().encode(&[1.0, 2.0, 3.0], parameters.max_level())?;
 /// let x = Encryptor::with_secret_key(&secret).encrypt(&message)?;
 /// let square = evaluator.rescale(&evaluator.mul_relin(&x, &x)?)?;
 /// let rotated = evaluator.rotate(&square, 1)?;
 ///
-/// let slots = encoder.decode(&Decryptor::new(&secret).decrypt(&rotated)?);
+/// let slots = evaluator.encoder().decode(&Decryptor::new(&secret).decrypt(&rotated)?);
 /// assert!((slots[0] - 4.0).abs() < 1e-4 && (slots[1] - 9.0).abs() < 1e-4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     keys: Arc<EvaluationKeys>,
+    encoder: Encoder,
 }
 
 impl Evaluator {
@@ -56,7 +59,14 @@ impl Evaluator {
 
     /// An evaluator with keys.
     pub fn with_keys(keys: impl Into<Arc<EvaluationKeys>>) -> Self {
-        Self { keys: keys.into() }
+        let keys = keys.into();
+        let encoder = Encoder::new(keys.parameters());
+        Self { keys, encoder }
+    }
+
+    /// The encoder of its parameters, for public constants.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     /// The parameters that it works with.

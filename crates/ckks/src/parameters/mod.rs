@@ -6,7 +6,7 @@ mod prime_chain;
 mod security;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tapetum_ring::{Basis, BasisError, Decomposer, Divider};
 use thiserror::Error;
@@ -14,6 +14,8 @@ use thiserror::Error;
 pub use digest::Digest;
 pub use literal::{BootstrappingLiteral, ParametersLiteral, Preset, SecretDistribution};
 use prime_chain::PrimeChain;
+
+use crate::special_fft::SpecialFft;
 pub use security::{
     EPHEMERAL_WEIGHT, SecurityError, SecurityLevel, security_level, sparse_security,
 };
@@ -86,6 +88,7 @@ struct Inner {
     digest: Digest,
     security: SecurityLevel,
     levels: Vec<Level>,
+    fft: OnceLock<Arc<SpecialFft>>,
 }
 
 /// What the arithmetic of one level needs.
@@ -124,6 +127,7 @@ impl Parameters {
             digest,
             security,
             levels,
+            fft: OnceLock::new(),
         })))
     }
 
@@ -203,6 +207,12 @@ impl Parameters {
     /// The number of digits of a key switch at the highest level (dnum).
     pub fn digits(&self) -> usize {
         self.0.levels[self.max_level()].decomposer.count()
+    }
+
+    /// The transform between coefficients and slots, made when it is first needed and then shared.
+    pub(crate) fn fft(&self) -> Arc<SpecialFft> {
+        let made = || Arc::new(SpecialFft::new(self.log_n()));
+        self.0.fft.get_or_init(made).clone()
     }
 
     pub(crate) fn q(&self, level: usize) -> &Basis {

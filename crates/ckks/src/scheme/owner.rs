@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::settings::{Settings, Setup};
 use super::{EncryptedVector, SchemeError, Server};
 use crate::decrypt::Decryptor;
-use crate::encoder::Encoder;
 use crate::encrypt::Encryptor;
 use crate::keys::{EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
 use crate::parameters::Parameters;
@@ -104,8 +103,9 @@ impl Owner {
     /// # Errors
     /// [`SchemeError::EncryptedVector`] if it is no encrypted vector of these settings.
     pub fn decrypt(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
-        let Contributor { setup, encoder, .. } = &self.sender;
-        let mut slots = encoder.decode(&self.decryptor.decrypt(sealed.open(setup)?)?);
+        let (setup, decryptor) = (&self.sender.setup, &self.decryptor);
+        let decrypted = decryptor.decrypt(sealed.open(setup)?)?;
+        let mut slots = decryptor.encoder().decode(&decrypted);
         slots.truncate(setup.length);
         slots.iter_mut().for_each(|slot| *slot *= setup.unit);
         Ok(slots)
@@ -122,7 +122,6 @@ impl fmt::Debug for Owner {
 #[derive(Clone)]
 pub struct Contributor {
     setup: Arc<Setup>,
-    encoder: Encoder,
     encryptor: Encryptor,
 }
 
@@ -141,7 +140,6 @@ impl Contributor {
 
     fn with(setup: Setup, encryptor: Encryptor) -> Self {
         Self {
-            encoder: Encoder::new(&setup.parameters),
             setup: Arc::new(setup),
             encryptor,
         }
@@ -156,9 +154,8 @@ impl Contributor {
         let setup = &self.setup;
         setup.check_values(values, setup.bound())?;
         let slots = setup.encoded(values);
-        let plaintext = self
-            .encoder
-            .encode(&slots, setup.parameters.message_level())?;
+        let encoder = self.encryptor.encoder();
+        let plaintext = encoder.encode(&slots, setup.parameters.message_level())?;
         Ok(EncryptedVector::from_ciphertext(
             self.encryptor.encrypt(&plaintext)?,
         ))

@@ -8,7 +8,6 @@ use super::settings::{Settings, Setup};
 use super::value::Value;
 use super::{EncryptedVector, SchemeError, ServerVector};
 use crate::circuits::Bootstrapper;
-use crate::encoder::Encoder;
 use crate::evaluator::Evaluator;
 use crate::keys::EvaluationKeys;
 
@@ -18,7 +17,6 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     setup: Setup,
-    encoder: Encoder,
     evaluator: Evaluator,
     bootstrapper: Option<Bootstrapper>,
 }
@@ -33,12 +31,10 @@ impl Server {
         if *keys.parameters() != setup.parameters || !keys.covers(&setup.key_plan()) {
             return Err(SchemeError::Keys);
         }
-        let encoder = Encoder::new(&setup.parameters);
         let plan = setup.bootstrapping.as_ref();
-        let bootstrapper = plan.map(|plan| Bootstrapper::new(&encoder, plan));
+        let bootstrapper = plan.map(Bootstrapper::new);
         Ok(Self(Arc::new(Inner {
             bootstrapper: bootstrapper.transpose()?,
-            encoder,
             evaluator: Evaluator::with_keys(keys),
             setup,
         })))
@@ -56,10 +52,6 @@ impl Server {
 
     pub(super) fn setup(&self) -> &Setup {
         &self.0.setup
-    }
-
-    pub(super) fn encoder(&self) -> &Encoder {
-        &self.0.encoder
     }
 
     pub(super) fn evaluator(&self) -> &Evaluator {

@@ -96,7 +96,10 @@ impl Server {
         setup.check_values(values, 2.0 * setup.bound())?;
         let c = &a.ciphertext;
         let encoded = setup.encoded(values);
-        let plaintext = self.encoder().encode_at(&encoded, c.level(), c.scale())?;
+        let plaintext = self
+            .evaluator()
+            .encoder()
+            .encode_at(&encoded, c.level(), c.scale())?;
         Ok(a.with(self.evaluator().add_plain(c, &plaintext)?))
     }
 
@@ -118,7 +121,10 @@ impl Server {
         let setup = self.setup();
         setup.check_values(values, f64::MAX)?;
         let a = self.ready(a, 1)?;
-        let plaintext = self.encoder().encode(&setup.slots(values), a.level())?;
+        let plaintext = self
+            .evaluator()
+            .encoder()
+            .encode(&setup.slots(values), a.level())?;
         let product = self.evaluator().mul_plain(a, &plaintext)?;
         Ok(Value::product(product, true))
     }
@@ -176,7 +182,9 @@ impl Server {
             let ones: Vec<f64> = (0..setup.length)
                 .map(|i| f64::from(u8::from(holds(i))))
                 .collect();
-            self.encoder().encode(&setup.slots(&ones), a.level())
+            self.evaluator()
+                .encoder()
+                .encode(&setup.slots(&ones), a.level())
         };
         let product = self.evaluator().mul_plain_sum(&[
             (&self.rotated(a, steps)?, &mask(&|i| i < round)?),

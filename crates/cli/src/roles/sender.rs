@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tapetum_ckks::{Encoder, Encryptor, PublicKey};
+use tapetum_ckks::{Encryptor, PublicKey};
 use tapetum_vision::Pipeline;
 
 use super::owner::Owner;
@@ -21,8 +21,6 @@ pub struct Sender {
     pub plan: Plan,
     /// The key to encrypt with.
     pub encryptor: Encryptor,
-    /// The encoder that belongs to it.
-    pub encoder: Encoder,
     /// By which name the server knows it.
     pub name: String,
     /// Where the backbone's file is, if not where the plan says.
@@ -52,7 +50,6 @@ impl Sender {
     fn new(dir: PathBuf, plan: Plan, encryptor: Encryptor, name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            encoder: Encoder::new(encryptor.parameters()),
             dir,
             plan,
             encryptor,

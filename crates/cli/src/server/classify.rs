@@ -74,18 +74,15 @@ fn classify(
     out: &Path,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u64> {
-    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let evaluator = &server.evaluator;
     let scores = match (model, &server.plan.threshold) {
         (Model::Encrypted(model), Some(prediction)) => {
-            let predictions =
-                model.predictions(prediction, evaluator, encoder, matrix, progress)?;
+            let predictions = model.predictions(prediction, evaluator, matrix, progress)?;
             let bundle = predictions.to_bundle()?;
             return files::write_atomically(out, |file| bundle.write(file));
         }
-        (Model::Encrypted(model), None) => {
-            model.decision_function(evaluator, encoder, matrix, progress)?
-        }
-        (Model::Plain(model), _) => model.score_encrypted(evaluator, encoder, matrix, progress)?,
+        (Model::Encrypted(model), None) => model.decision_function(evaluator, matrix, progress)?,
+        (Model::Plain(model), _) => model.score_encrypted(evaluator, matrix, progress)?,
     };
     let bundle = scores.to_bundle()?;
     files::write_atomically(out, |file| bundle.write(file))

@@ -41,7 +41,7 @@ pub fn run(
     let bootstrapper = match spec.bootstrapping(parameters)? {
         Some(plan) => {
             let step = steps.begin("preparing to bootstrap");
-            let bootstrapper = Bootstrapper::new(&server.encoder, &plan)?;
+            let bootstrapper = Bootstrapper::new(&plan)?;
             step.finish();
             Some(bootstrapper)
         }
@@ -56,7 +56,7 @@ pub fn run(
             false => LabelKind::Clear,
         },
     };
-    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let evaluator = &server.evaluator;
     let mut training = match kept(args)? {
         Some(path) => {
             refuse_secret_key(path)?;
@@ -64,10 +64,10 @@ pub fn run(
             let mut file = files::open(path)?;
             let bundle = Bundle::read(parameters, &mut file).with_context(unusable)?;
             files::check_end(file, path)?;
-            let (start, context) = ((descent, layout, task), (evaluator, encoder));
+            let (start, context) = ((descent, layout, task), evaluator);
             resume(start, context, bootstrap, inputs, bundle).with_context(unusable)?
         }
-        None => Training::new(descent, evaluator, encoder, &layout, task, bootstrap)?,
+        None => Training::new(descent, evaluator, &layout, task, bootstrap)?,
     };
     let resumed_from = args.resume.then_some(training.iteration());
 
@@ -140,13 +140,13 @@ fn kept(args: &Train) -> Result<Option<&Path>> {
 
 fn resume<'a>(
     (descent, layout, task): (GradientDescent, tapetum_learn::Layout, Task),
-    (evaluator, encoder): (&'a tapetum_ckks::Evaluator, &'a tapetum_ckks::Encoder),
+    evaluator: &'a tapetum_ckks::Evaluator,
     bootstrap: Option<&'a dyn Bootstrap>,
     inputs: [u8; 32],
     bundle: Bundle<'_>,
 ) -> Result<Training<'a>> {
     Ok(Training::resume(
-        descent, evaluator, encoder, &layout, task, bootstrap, inputs, bundle,
+        descent, evaluator, &layout, task, bootstrap, inputs, bundle,
     )?)
 }
 

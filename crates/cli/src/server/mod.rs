@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, MemoryBudget, Parameters};
+use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget, Parameters};
 
 use crate::failure::Failure;
 use crate::files;
@@ -32,8 +32,6 @@ pub struct Server {
     pub plan: Plan,
     /// The evaluation keys at work.
     pub evaluator: Evaluator,
-    /// The encoder that belongs to it, for public constants.
-    pub encoder: Encoder,
 }
 
 impl Server {
@@ -50,11 +48,9 @@ impl Server {
             .with_context(|| format!("cannot use {}", path.display()))?;
         plan.check_key(keys.parameters(), &path)?;
         step.finish();
-        let evaluator = Evaluator::with_keys(keys);
         Ok(Self {
             plan,
-            encoder: Encoder::new(evaluator.parameters()),
-            evaluator,
+            evaluator: Evaluator::with_keys(keys),
         })
     }
 
@@ -129,7 +125,7 @@ mod tests {
             let server = Server::open(&server, key_memory, steps).unwrap();
             let held = || server.evaluator.keys().memory_bytes();
             assert_eq!(held(), 0);
-            let ones = server.encoder.encode(&[1.0], 1).unwrap();
+            let ones = server.evaluator.encoder().encode(&[1.0], 1).unwrap();
             let ones = Encryptor::with_public_key(&public).encrypt(&ones).unwrap();
             server.evaluator.rotate(&ones, 1).unwrap();
             held()

@@ -20,7 +20,7 @@ pub fn run(
     regression: &Ridge,
     steps: Steps,
 ) -> Result<Trained> {
-    let (evaluator, encoder) = (&server.evaluator, &server.encoder);
+    let evaluator = &server.evaluator;
     let step = steps.begin(&format!("adding up {} parts of samples", data.len()));
     let mut training: Option<PartialFit<'_>> = None;
     let (mut parts, mut labels_encrypted) = (0, false);
@@ -30,7 +30,6 @@ pub fn run(
             None => training.insert(PartialFit::new(
                 regression,
                 evaluator,
-                encoder,
                 matrix.layout(),
                 labels.task(),
                 None,

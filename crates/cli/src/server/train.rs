@@ -70,13 +70,9 @@ pub fn run(args: &Train, steps: Steps) -> Result<Trained> {
 
     let samples = matrix.samples();
     let step = steps.begin(&format!("training on {samples} encrypted samples"));
-    let model = estimator.fit(
-        &server.evaluator,
-        &server.encoder,
-        &matrix,
-        &labels,
-        &mut |p| step.advance(p.done, p.total),
-    )?;
+    let model = estimator.fit(&server.evaluator, &matrix, &labels, &mut |p| {
+        step.advance(p.done, p.total)
+    })?;
     let bytes = write(&model, &args.out)?;
     step.finish();
     Ok(Trained {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
-use tapetum_ckks::{Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey};
+use tapetum_ckks::{Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey};
 use tapetum_learn::{Layout, OperationCounts};
 
 use crate::plan::Plan;
@@ -79,7 +79,6 @@ impl Cost {
         let secret = SecretKey::generate(&parameters)?;
         let public = KeyGenerator::new(&secret)?.public_key()?;
         let scale = Scale {
-            encoder: Encoder::new(&parameters),
             owner: Encryptor::with_secret_key(&secret),
             contributor: Encryptor::with_public_key(&public),
         };
@@ -166,8 +165,8 @@ impl Speed {
         let keys = KeyGenerator::new(secret)?.evaluation_keys(&plan)?;
         let evaluator = Evaluator::with_keys(keys);
         let slots = vec![0.5; parameters.slots()];
-        let fresh = scale.encoder.encode(&slots, level)?;
-        let lower = (scale.owner).encrypt(&scale.encoder.encode(&slots, middle)?)?;
+        let fresh = evaluator.encoder().encode(&slots, level)?;
+        let lower = (scale.owner).encrypt(&evaluator.encoder().encode(&slots, middle)?)?;
         let product = evaluator.mul(&lower, &lower)?;
         Ok(Self {
             encryption: timed(|| Ok(scale.contributor.encrypt(&fresh)?))?,
@@ -195,7 +194,6 @@ fn timed<T>(call: impl Fn() -> Result<T> + Sync) -> Result<f64> {
 
 /// Weighs ciphertexts of both kinds of sender.
 struct Scale {
-    encoder: Encoder,
     owner: Encryptor,
     contributor: Encryptor,
 }
@@ -203,7 +201,7 @@ struct Scale {
 impl Scale {
     fn weigh(&self, whole: Whole) -> Result<Ciphertexts> {
         let ciphertexts = whole.ciphertexts();
-        let plaintext = self.encoder.encode(&[0.0], whole.level)?;
+        let plaintext = self.owner.encoder().encode(&[0.0], whole.level)?;
         let bytes = |encryptor: &Encryptor| -> Result<u64> {
             Ok(ciphertexts as u64 * len(&encryptor.encrypt(&plaintext)?.to_bytes()))
         };

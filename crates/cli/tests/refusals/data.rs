@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use tapetum_ckks::{Encoder, Encryptor, SecretKey};
+use tapetum_ckks::{Encryptor, SecretKey};
 use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Layout};
 
 use crate::common::{ROWS, copy, fails, output, run};
@@ -159,10 +159,7 @@ fn levels_that_do_not_suffice() {
     let dir = temporary.path();
     let secret = SecretKey::read(File::open(dir.join("owner/secret.key")).unwrap()).unwrap();
     let parameters = secret.parameters();
-    let (encoder, encryptor) = (
-        Encoder::new(parameters),
-        Encryptor::with_secret_key(&secret),
-    );
+    let encryptor = Encryptor::with_secret_key(&secret);
     let plan: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(dir.join("server/plan.json")).unwrap()).unwrap();
     let width = plan["block_cols"].as_u64().unwrap() as usize;
@@ -171,10 +168,8 @@ fn levels_that_do_not_suffice() {
     let features = Features::new(&values, 5).unwrap();
     let labels = ClassLabels::new(vec![true, false, true, false]).unwrap();
     let mut file = File::create(dir.join("low.enc")).unwrap();
-    let matrix =
-        EncryptedMatrix::encrypt(&features, layout, 1, &encoder, &encryptor, &mut |_| ()).unwrap();
-    let labels =
-        EncryptedLabels::encrypt(&labels, layout, 1, &encoder, &encryptor, &mut |_| ()).unwrap();
+    let matrix = EncryptedMatrix::encrypt(&features, layout, 1, &encryptor, &mut |_| ()).unwrap();
+    let labels = EncryptedLabels::encrypt(&labels, layout, 1, &encryptor, &mut |_| ()).unwrap();
     matrix.to_bundle().unwrap().write(&mut file).unwrap();
     labels.to_bundle().unwrap().write(&mut file).unwrap();
 

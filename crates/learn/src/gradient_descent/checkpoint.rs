@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::terms::Iterates;
 use super::{Bootstrap, GradientDescent, Training};
@@ -62,14 +62,13 @@ impl<'a> Training<'a> {
     pub fn resume(
         descent: GradientDescent,
         evaluator: &'a Evaluator,
-        encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
         inputs: [u8; 32],
         bundle: Bundle<'_>,
     ) -> Result<Self, LearnError> {
-        let mut training = Self::new(descent, evaluator, encoder, layout, task, bootstrap)?;
+        let mut training = Self::new(descent, evaluator, layout, task, bootstrap)?;
         let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
         let state: State = match postcard::take_from_bytes(&metadata) {
             Ok((state, [])) => state,
@@ -114,7 +113,7 @@ impl<'a> Training<'a> {
         training.iterates = match (&training.packed, training.chunks) {
             (Some(packed), Some(chunks)) => {
                 let bound = training.descent.batches.weight_bound;
-                chunks.unpack(evaluator, encoder, packed, bound)?
+                chunks.unpack(evaluator, packed, bound)?
             }
             (None, _) => Iterates::zero(),
             _ => return Err(malformed()),

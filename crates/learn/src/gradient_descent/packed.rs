@@ -6,7 +6,7 @@
 //! of two of chunks, and all that repeated over the slots.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::terms::Iterates;
 use crate::error::LearnError;
@@ -66,7 +66,6 @@ impl Chunks {
     pub fn pack(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         iterates: &Iterates,
         factor: f64,
     ) -> Result<Ciphertext, LearnError> {
@@ -84,7 +83,7 @@ impl Chunks {
                 let mask = self.mask(&[(j, factor * v), (self.half() + j, factor * w)]);
                 Ok((
                     evaluator.lower_to(&term[j], level)?,
-                    encoder.encode(&mask, level)?,
+                    evaluator.encoder().encode(&mask, level)?,
                 ))
             })
             .collect::<Result<Vec<_>, LearnError>>()?;
@@ -100,22 +99,23 @@ impl Chunks {
     pub fn unpack(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         packed: &Ciphertext,
         factor: f64,
     ) -> Result<Iterates, LearnError> {
         let beside = evaluator.rotate(packed, (self.half() * self.width) as i64)?;
-        let both = evaluator.add(packed, &times_i(evaluator, encoder, &beside)?)?;
+        let both = evaluator.add(packed, &times_i(evaluator, &beside)?)?;
         let halves = (0..self.count)
             .into_par_iter()
             .map(|j| {
                 // The conjugation doubles.
-                let mask = encoder.encode(&self.mask(&[(j, factor / 2.0)]), both.level())?;
+                let mask = evaluator
+                    .encoder()
+                    .encode(&self.mask(&[(j, factor / 2.0)]), both.level())?;
                 let chunk = evaluator.rescale(&evaluator.mul_plain(&both, &mask)?)?;
                 let chunk = evaluator.sum_slots(&chunk, 2 * self.half(), self.width as i64)?;
                 let conjugate = evaluator.conjugate(&chunk)?;
                 let v = evaluator.add(&chunk, &conjugate)?;
-                let w = times_i(evaluator, encoder, &evaluator.sub(&conjugate, &chunk)?)?;
+                let w = times_i(evaluator, &evaluator.sub(&conjugate, &chunk)?)?;
                 Ok((v, w))
             })
             .collect::<Result<Vec<_>, LearnError>>()?;

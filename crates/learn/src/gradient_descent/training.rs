@@ -1,7 +1,7 @@
 //! Training under encryption, one iteration at a time.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::packed::Chunks;
 use super::terms::Iterates;
@@ -23,11 +23,11 @@ use crate::progress::{Counter, Listener};
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
 /// # fn read_batch(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
-/// # fn run(descent: GradientDescent, evaluator: &Evaluator, encoder: &Encoder, layout: Layout,
+/// # fn run(descent: GradientDescent, evaluator: &Evaluator, layout: Layout,
 /// #     bootstrap: &dyn Bootstrap) -> Result<LinearModel, LearnError> {
 /// let task = Task::two_classes(LabelKind::Clear);
 /// let batches = 12;
-/// let mut training = Training::new(descent, evaluator, encoder, &layout, task, Some(bootstrap))?;
+/// let mut training = Training::new(descent, evaluator, &layout, task, Some(bootstrap))?;
 /// while let Some(batch) = training.next_batch(batches) {
 ///     let (features, labels) = read_batch(batch);
 ///     training.step(&features, &labels, &mut |_| ())?;
@@ -38,7 +38,6 @@ use crate::progress::{Counter, Listener};
 pub struct Training<'a> {
     pub(super) descent: GradientDescent,
     pub(super) evaluator: &'a Evaluator,
-    pub(super) encoder: &'a Encoder,
     pub(super) bootstrap: Option<&'a dyn Bootstrap>,
     pub(super) task: Task,
     /// Of a batch, whatever its number of rows.
@@ -61,7 +60,6 @@ impl<'a> Training<'a> {
     pub fn new(
         descent: GradientDescent,
         evaluator: &'a Evaluator,
-        encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
@@ -71,21 +69,18 @@ impl<'a> Training<'a> {
         let available = evaluator.parameters().max_level();
         needs.start_level("training", available, 0, evaluator)?;
         let top = descent.batch_level(layout, task, levels)?;
-        Self::at_level(descent, (evaluator, encoder), layout, task, bootstrap, top)
+        Self::at_level(descent, evaluator, layout, task, bootstrap, top)
     }
 
     /// A training that begins at this level.
     pub(crate) fn at_level(
         descent: GradientDescent,
-        (evaluator, encoder): (&'a Evaluator, &'a Encoder),
+        evaluator: &'a Evaluator,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
         top: usize,
     ) -> Result<Self, LearnError> {
-        if encoder.parameters() != evaluator.parameters() {
-            return Err(LearnError::Parameters("the encoder"));
-        }
         descent.check_classes(task.classes)?;
         let chunks = match bootstrap {
             Some(_) => Some(descent.chunks(layout, task.classes)?),
@@ -96,7 +91,6 @@ impl<'a> Training<'a> {
             chunks,
             descent,
             evaluator,
-            encoder,
             bootstrap,
             task,
             layout: *layout,
@@ -150,7 +144,7 @@ impl<'a> Training<'a> {
             self.bootstrap()?;
             counter.add(bootstrap_cost, "bootstrapping weights");
         }
-        let products = Products::new(self.evaluator, self.encoder, features, &counter);
+        let products = Products::new(self.evaluator, features, &counter);
         let unit = Iterates::newest_coefficient(step, features.samples());
         let gradient = if self.iterates.is_zero() {
             let level = match labels {
@@ -223,7 +217,7 @@ impl<'a> Training<'a> {
     /// The weights of all classes, row by row as a model has them: one sum of products with masks
     /// for each column of blocks, which hold the coefficients too.
     fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
-        let (evaluator, encoder) = (self.evaluator, self.encoder);
+        let evaluator = self.evaluator;
         let outputs = outputs(self.task.classes);
         (0..self.layout.grid_cols())
             .into_par_iter()
@@ -235,7 +229,7 @@ impl<'a> Training<'a> {
                         let index = head * self.layout.grid_cols() + j;
                         parts.push((
                             evaluator.lower_to(&term[index], level + 1)?,
-                            encoder.encode(&mask, level + 1)?,
+                            evaluator.encoder().encode(&mask, level + 1)?,
                         ));
                     }
                 }
@@ -259,11 +253,11 @@ impl<'a> Training<'a> {
             return Ok(());
         };
         let bound = self.descent.batches.weight_bound;
-        let packed = chunks.pack(self.evaluator, self.encoder, &self.iterates, 1.0 / bound)?;
+        let packed = chunks.pack(self.evaluator, &self.iterates, 1.0 / bound)?;
         // Their memory is better used.
         self.iterates = Iterates::zero();
         let packed = bootstrap.bootstrap(self.evaluator, &packed)?;
-        self.iterates = chunks.unpack(self.evaluator, self.encoder, &packed, bound)?;
+        self.iterates = chunks.unpack(self.evaluator, &packed, bound)?;
         self.packed = Some(packed);
         Ok(())
     }
@@ -378,7 +372,7 @@ impl Columns {
         Ok(match self {
             Self::Clear(columns) => {
                 let slots = packing::replicated_column(&columns[head], products.layout, i);
-                let column = products.encoder.encode(&slots, value.level())?;
+                let column = products.evaluator.encoder().encode(&slots, value.level())?;
                 products.evaluator.add_plain(value, &column)?
             }
             Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,

@@ -1,7 +1,7 @@
 //! Labels that the server cannot see.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Parameters};
+use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
 use super::{ClassLabels, check_classes, outputs, two_classes};
 use crate::error::{LearnError, check_equal};
@@ -35,14 +35,13 @@ impl EncryptedLabels {
         labels: &ClassLabels,
         layout: Layout,
         level: usize,
-        encoder: &Encoder,
         encryptor: &Encryptor,
         progress: &mut Listener<'_>,
     ) -> Result<Self, LearnError> {
         check_equal("labels", layout.rows(), labels.len())?;
         check_equal(
             "slots of a block",
-            encoder.parameters().slots(),
+            encryptor.parameters().slots(),
             layout.slots(),
         )?;
         let targets = labels.targets();
@@ -54,7 +53,7 @@ impl EncryptedLabels {
             .map(|i| {
                 let (grid_row, chunk) = (i / chunks, i % chunks);
                 let slots = packing::repeated_columns(&targets, &layout, grid_row, chunk);
-                let vector = encryptor.encrypt(&encoder.encode(&slots, level)?)?;
+                let vector = encryptor.encrypt(&encryptor.encoder().encode(&slots, level)?)?;
                 counter.add(1, "encrypting labels");
                 Ok(vector)
             })

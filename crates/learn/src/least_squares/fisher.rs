@@ -1,6 +1,6 @@
 //! Fisher's discriminant.
 
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::fit::Solver;
 use super::gram::Sums;
@@ -83,7 +83,6 @@ impl Estimator for FisherDiscriminant {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
@@ -96,17 +95,16 @@ impl Estimator for FisherDiscriminant {
             shape,
             needs: self.requirements(layout, task),
             evaluator,
-            encoder,
             layout: *layout,
             task,
             bootstrap: None,
         };
-        let level = check_fit(&solver.needs, evaluator, encoder, features, labels)?;
+        let level = check_fit(&solver.needs, evaluator, features, labels)?;
         let mut sums = Sums::new(shape, None);
         let of_samples = sums.cost(layout.grid_rows()) + solver.cost(sums.count(), 1);
         let of_labels = 2 * layout.transposed_times_key_switches();
         let counter = Counter::new(of_samples + of_labels, progress);
-        let products = Products::new(evaluator, encoder, features, &counter);
+        let products = Products::new(evaluator, features, &counter);
         sums.add(&products, None, level)?;
         let (matrix, _) = solver.matrix(&products, sums)?;
         let (means, prior) = match labels {

@@ -1,7 +1,7 @@
 //! Training under encryption: what the estimators have in common.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::LeastSquaresConfig;
 use super::bootstrapped::{BOOTSTRAP_COST, Row, bootstrapped};
@@ -70,7 +70,6 @@ pub(super) struct Solver<'a> {
     pub shape: Diagonals,
     pub needs: Requirements,
     pub evaluator: &'a Evaluator,
-    pub encoder: &'a Encoder,
     /// Of all samples or some of them: the number of rows does not matter.
     pub layout: Layout,
     pub task: Task,
@@ -105,7 +104,6 @@ impl<'a> Solver<'a> {
     pub fn vectors<'b>(&'b self, counter: &'b Counter<'b>) -> Vectors<'b> {
         Vectors {
             evaluator: self.evaluator,
-            encoder: self.encoder,
             layout: &self.layout,
             counter,
         }

@@ -136,7 +136,7 @@ impl Sums {
                     .into_par_iter()
                     .map(|i| {
                         let slots = packing::replicated_column(&column, products.layout, i);
-                        Ok(products.encoder.encode(&slots, level)?)
+                        Ok(products.evaluator.encoder().encode(&slots, level)?)
                     })
                     .collect::<Result<Vec<_>, LearnError>>()?;
                 let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(&column).collect();
@@ -261,7 +261,7 @@ pub(super) fn masked(
 ) -> Result<Ciphertext, LearnError> {
     let masks = terms
         .iter()
-        .map(|(vector, mask)| vectors.encoder.encode(mask, vector.level()))
+        .map(|(vector, mask)| vectors.evaluator.encoder().encode(mask, vector.level()))
         .collect::<Result<Vec<_>, _>>()?;
     let pairs: Vec<_> = terms
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use super::Ridge;
 use super::fit::{Solver, in_pairs, in_rows};
@@ -27,10 +27,10 @@ use crate::progress::{Counter, Listener};
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
 /// # fn read_part(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
-/// # fn run(regression: Ridge, evaluator: &Evaluator, encoder: &Encoder,
+/// # fn run(regression: Ridge, evaluator: &Evaluator,
 /// #     layout: Layout, task: Task) -> Result<LinearModel, LearnError> {
 /// let mut training =
-///     PartialFit::new(&regression, evaluator, encoder, &layout, task, None)?;
+///     PartialFit::new(&regression, evaluator, &layout, task, None)?;
 /// for part in 0..10 {
 ///     let (features, labels) = read_part(part);
 ///     training.add(&features, &labels, &mut |_| ())?;
@@ -57,7 +57,6 @@ impl<'a> PartialFit<'a> {
     pub fn new(
         regression: &'a Ridge,
         evaluator: &'a Evaluator,
-        encoder: &'a Encoder,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
@@ -69,7 +68,6 @@ impl<'a> PartialFit<'a> {
                 shape,
                 needs: regression.requirements(layout, task),
                 evaluator,
-                encoder,
                 layout: *layout,
                 task,
                 bootstrap,
@@ -99,7 +97,7 @@ impl<'a> PartialFit<'a> {
         let level = self.check(features, labels)?;
         let counter = Counter::new(self.part_cost(features.layout()), progress);
         let solver = &self.solver;
-        let products = Products::new(solver.evaluator, solver.encoder, features, &counter);
+        let products = Products::new(solver.evaluator, features, &counter);
         self.sums.add(&products, Some(labels), level)?;
         self.level = Some(level);
         if let Labels::Clear(labels) = labels {
@@ -159,8 +157,7 @@ impl<'a> PartialFit<'a> {
                 reason: "some parts have encrypted labels, and some have clear ones",
             });
         }
-        let (evaluator, encoder) = (self.solver.evaluator, self.solver.encoder);
-        let available = check_inputs(evaluator, encoder, features, labels)?;
+        let available = check_inputs(self.solver.evaluator, features, labels)?;
         match self.level {
             None => self.solver.start_level(available),
             Some(level) if available < level => Err(LearnError::LevelExhausted {

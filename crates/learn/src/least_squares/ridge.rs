@@ -1,6 +1,6 @@
 //! Linear regression on the labels.
 
-use tapetum_ckks::{Encoder, Evaluator, KeyPlan, Parameters};
+use tapetum_ckks::{Evaluator, KeyPlan, Parameters};
 
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, PartialFit, fit, simulate};
@@ -100,34 +100,25 @@ impl Ridge {
     pub fn fit_refreshed(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         bootstrap: &dyn Bootstrap,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LinearModel, LearnError> {
-        self.fit_whole(
-            evaluator,
-            encoder,
-            features,
-            labels,
-            Some(bootstrap),
-            progress,
-        )
+        self.fit_whole(evaluator, features, labels, Some(bootstrap), progress)
     }
 
     /// All samples as one part.
     fn fit_whole(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         bootstrap: Option<&dyn Bootstrap>,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
         let (layout, task) = (features.layout(), labels.task());
-        let mut training = PartialFit::new(self, evaluator, encoder, layout, task, bootstrap)?;
+        let mut training = PartialFit::new(self, evaluator, layout, task, bootstrap)?;
         let first = training.part_cost(layout);
         let total = first + training.solution_cost();
         training.add(features, labels, &mut |p| progress(Progress { total, ..p }))?;
@@ -163,11 +154,10 @@ impl Estimator for Ridge {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        self.fit_whole(evaluator, encoder, features, labels, None, progress)
+        self.fit_whole(evaluator, features, labels, None, progress)
     }
 }

@@ -1,6 +1,6 @@
 //! Sufficient statistics: what a contributor can send in place of its samples.
 
-use tapetum_ckks::{Encoder, Encryptor, Evaluator};
+use tapetum_ckks::{Encryptor, Evaluator};
 
 use super::bootstrapped::unpacked;
 use super::fit::{in_pairs, in_rows};
@@ -47,7 +47,6 @@ impl SufficientStatistics {
         labels: &ClassLabels,
         expected_samples: usize,
         level: usize,
-        encoder: &Encoder,
         encryptor: &Encryptor,
     ) -> Result<Self, LearnError> {
         check_equal("labels", features.rows(), labels.len())?;
@@ -55,7 +54,7 @@ impl SufficientStatistics {
         let layout = layout(
             features.cols(),
             labels.classes(),
-            encoder.parameters().slots(),
+            encryptor.parameters().slots(),
         )?;
         let shape = shape(features.cols(), labels.classes(), &layout)?;
         let share = samples as f64 / expected_samples.max(1) as f64;
@@ -73,7 +72,7 @@ impl SufficientStatistics {
             }
         }
         let rows = Features::new(&rows, shape.width)?;
-        let sums = EncryptedMatrix::encrypt(&rows, layout, level, encoder, encryptor, &mut |_| ())?;
+        let sums = EncryptedMatrix::encrypt(&rows, layout, level, encryptor, &mut |_| ())?;
         Ok(Self {
             features: features.cols(),
             classes: labels.classes(),
@@ -164,18 +163,10 @@ impl Ridge {
     pub fn fit_statistics(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         statistics: &SufficientStatistics,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LinearModel, LearnError> {
-        solve(
-            self.config(),
-            self,
-            evaluator,
-            encoder,
-            statistics,
-            progress,
-        )
+        solve(self.config(), self, evaluator, statistics, progress)
     }
 }
 
@@ -183,7 +174,6 @@ fn solve(
     config: &LeastSquaresConfig,
     regression: &Ridge,
     evaluator: &Evaluator,
-    encoder: &Encoder,
     statistics: &SufficientStatistics,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
@@ -198,9 +188,6 @@ fn solve(
         classes: *classes,
         labels: crate::labels::LabelKind::Encrypted,
     };
-    if encoder.parameters() != evaluator.parameters() {
-        return Err(LearnError::Parameters("the encoder"));
-    }
     if sums.parameters() != evaluator.parameters() {
         return Err(LearnError::Parameters("the set of sufficient statistics"));
     }
@@ -217,7 +204,6 @@ fn solve(
     let counter = Counter::new(unpacking + steps * step_cost, progress);
     let vectors = Vectors {
         evaluator,
-        encoder,
         layout,
         counter: &counter,
     };

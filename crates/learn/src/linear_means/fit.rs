@@ -1,7 +1,7 @@
 //! Training under encryption.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use crate::error::LearnError;
 use crate::estimator::check_fit;
@@ -18,13 +18,12 @@ const OFFSET_LEVELS: usize = 2;
 pub(super) fn fit(
     needs: &Requirements,
     evaluator: &Evaluator,
-    encoder: &Encoder,
     matrix: &EncryptedMatrix,
     labels: &Labels,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
     two_classes("linear means", labels.classes())?;
-    let start = check_fit(needs, evaluator, encoder, matrix, labels)?;
+    let start = check_fit(needs, evaluator, matrix, labels)?;
     if start < OFFSET_LEVELS {
         return Err(LearnError::LevelExhausted {
             what: "training linear means",
@@ -34,7 +33,7 @@ pub(super) fn fit(
     }
     let layout = matrix.layout();
     let counter = Counter::new(2 * layout.transposed_times_key_switches(), progress);
-    let products = Products::new(evaluator, encoder, matrix, &counter);
+    let products = Products::new(evaluator, matrix, &counter);
     let (weights, intercept) = match labels {
         Labels::Clear(labels) => {
             // The prior hides in the plaintexts: -D . S = -(prior D) . (S / prior).

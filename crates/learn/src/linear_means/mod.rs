@@ -24,7 +24,7 @@ mod simulate;
 
 pub(crate) use fit::{ClassMeans, negated_dot, prior};
 
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use crate::error::LearnError;
 use crate::estimator::Estimator;
@@ -77,12 +77,11 @@ impl Estimator for LinearMeans {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
         let needs = self.requirements(features.layout(), labels.task());
-        fit::fit(&needs, evaluator, encoder, features, labels, progress)
+        fit::fit(&needs, evaluator, features, labels, progress)
     }
 }

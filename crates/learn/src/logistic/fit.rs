@@ -1,7 +1,7 @@
 //! Training under encryption.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encoder, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::LogisticRegression;
 use super::nesterov::{Iterates, steps};
@@ -17,14 +17,13 @@ use crate::progress::{Counter, Listener};
 pub(super) fn fit(
     estimator: &LogisticRegression,
     evaluator: &Evaluator,
-    encoder: &Encoder,
     matrix: &EncryptedMatrix,
     labels: &Labels,
     progress: &mut Listener<'_>,
 ) -> Result<LinearModel, LearnError> {
     two_classes(super::NAME, labels.classes())?;
     let needs = estimator.requirements(matrix.layout(), labels.task());
-    let start = check_fit(&needs, evaluator, encoder, matrix, labels)?;
+    let start = check_fit(&needs, evaluator, matrix, labels)?;
     let layout = matrix.layout();
     let samples = matrix.samples();
     estimator.check_whole(layout)?;
@@ -35,7 +34,7 @@ pub(super) fn fit(
 
     let work = estimator.operation_counts(layout, labels.task());
     let counter = Counter::new(work.key_switches, progress);
-    let products = Products::new(evaluator, encoder, matrix, &counter);
+    let products = Products::new(evaluator, matrix, &counter);
 
     let mut terms = vec![Term {
         weights: products.twice_label_moment(labels, start)?,

@@ -16,7 +16,7 @@ mod nesterov;
 mod sigmoid;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{Encoder, Evaluator};
+use tapetum_ckks::Evaluator;
 
 use crate::error::LearnError;
 use crate::estimator::Estimator;
@@ -198,12 +198,11 @@ impl Estimator for LogisticRegression {
     fn fit(
         &self,
         evaluator: &Evaluator,
-        encoder: &Encoder,
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        fit::fit(self, evaluator, encoder, features, labels, progress)
+        fit::fit(self, evaluator, features, labels, progress)
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use tapetum_ckks::{
-    Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, Preset, SecretKey,
+    Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, Preset, SecretKey,
 };
 use tapetum_learn::*;
 
@@ -11,7 +11,6 @@ use tapetum_learn::*;
 pub struct World {
     pub parameters: Parameters,
     pub secret: SecretKey,
-    pub encoder: Encoder,
     pub encryptor: Encryptor,
     pub decryptor: Decryptor,
     pub evaluator: Evaluator,
@@ -32,7 +31,6 @@ impl World {
         let mut generator = KeyGenerator::new(&secret).unwrap();
         let keys = generator.evaluation_keys(plan);
         Self {
-            encoder: Encoder::new(parameters),
             encryptor: Encryptor::with_secret_key(&secret),
             decryptor: Decryptor::new(&secret),
             evaluator: Evaluator::with_keys(keys.unwrap()),
@@ -42,16 +40,15 @@ impl World {
     }
 
     pub fn encrypt(&self, data: &Data, layout: Layout, level: usize) -> EncryptedMatrix {
-        let (encoder, encryptor) = (&self.encoder, &self.encryptor);
+        let encryptor = &self.encryptor;
         let features = &data.features();
-        EncryptedMatrix::encrypt(features, layout, level, encoder, encryptor, &mut |_| ()).unwrap()
+        EncryptedMatrix::encrypt(features, layout, level, encryptor, &mut |_| ()).unwrap()
     }
 
     pub fn encrypt_labels(&self, data: &Data, layout: Layout, level: usize) -> Labels {
-        let (encoder, encryptor) = (&self.encoder, &self.encryptor);
+        let encryptor = &self.encryptor;
         let labels = &data.labels;
-        let encrypted =
-            EncryptedLabels::encrypt(labels, layout, level, encoder, encryptor, &mut |_| ());
+        let encrypted = EncryptedLabels::encrypt(labels, layout, level, encryptor, &mut |_| ());
         Labels::Encrypted(encrypted.unwrap())
     }
 
@@ -64,9 +61,9 @@ impl World {
     ) -> LinearModel {
         let mut seen = Vec::new();
         let mut listener = |progress: Progress| seen.push(progress);
-        let (evaluator, encoder) = (&self.evaluator, &self.encoder);
+        let evaluator = &self.evaluator;
         let model = estimator
-            .fit(evaluator, encoder, matrix, labels, &mut listener)
+            .fit(evaluator, matrix, labels, &mut listener)
             .unwrap();
         assert!(seen.windows(2).all(|p| p[0].done < p[1].done));
         let last = seen.last().unwrap();
@@ -77,18 +74,18 @@ impl World {
     }
 
     pub fn decrypt_model(&self, model: &LinearModel) -> PlainModel {
-        model.decrypt(&self.decryptor, &self.encoder).unwrap()
+        model.decrypt(&self.decryptor).unwrap()
     }
 
     pub fn score(&self, model: &LinearModel, samples: &EncryptedMatrix) -> EncryptedScores {
-        let (evaluator, encoder) = (&self.evaluator, &self.encoder);
+        let evaluator = &self.evaluator;
         model
-            .decision_function(evaluator, encoder, samples, &mut |_| ())
+            .decision_function(evaluator, samples, &mut |_| ())
             .unwrap()
     }
 
     pub fn decrypt(&self, scores: &EncryptedScores) -> Vec<f64> {
-        scores.decrypt(&self.decryptor, &self.encoder).unwrap()
+        scores.decrypt(&self.decryptor).unwrap()
     }
 }
 

@@ -81,7 +81,7 @@ fn add_up(
     parts: &[PartFile],
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
-    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let evaluator = &engine.evaluator;
     let batches: usize = parts.iter().map(PartFile::batches).sum();
     // Solving takes about as long as a batch.
     let total = (batches + 1) * UNITS;
@@ -96,7 +96,6 @@ fn add_up(
                 None => begun.insert(PartialFit::new(
                     regression,
                     evaluator,
-                    encoder,
                     matrix.layout(),
                     labels.task(),
                     None,
@@ -137,9 +136,9 @@ fn fit(
     let matrix = EncryptedMatrix::stack(matrices)?;
     let mut listen = |p: Progress| observer.progress(p.done, p.total, p.what);
     let estimator = recipe.learner.estimator()?;
-    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let evaluator = &engine.evaluator;
     Ok(Trained {
-        model: estimator.fit(evaluator, encoder, &matrix, &labels, &mut listen)?,
+        model: estimator.fit(evaluator, &matrix, &labels, &mut listen)?,
         labels: content::label_kind(&labels),
     })
 }
@@ -152,7 +151,7 @@ fn descend(
     input: &TrainingInput,
     observer: &mut dyn Observer,
 ) -> Answer<Trained> {
-    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let evaluator = &engine.evaluator;
     let parameters = evaluator.parameters();
     let batches: Vec<_> = parts
         .iter()
@@ -166,12 +165,11 @@ fn descend(
     let kind = content::label_kind(&labels);
     drop(labels);
 
-    let bootstrapper = bootstrapper(engine, recipe, parameters)?;
+    let bootstrapper = bootstrapper(recipe, parameters)?;
     let bootstrap = bootstrapper.as_ref().map(|b| b as &dyn Bootstrap);
     let layout = recipe.batch_layout(parameters)?;
-    let begin = |descent: GradientDescent| {
-        Training::new(descent, evaluator, encoder, &layout, task, bootstrap)
-    };
+    let begin =
+        |descent: GradientDescent| Training::new(descent, evaluator, &layout, task, bootstrap);
     let mut training = match &input.checkpoint {
         None => begin(descent)?,
         Some(path) => {
@@ -179,7 +177,6 @@ fn descend(
             let resumed = Training::resume(
                 descent,
                 evaluator,
-                encoder,
                 &layout,
                 task,
                 bootstrap,
@@ -205,13 +202,9 @@ fn descend(
     })
 }
 
-fn bootstrapper(
-    engine: &Engine,
-    recipe: &TrainingSpec,
-    parameters: &Parameters,
-) -> Answer<Option<Bootstrapper>> {
+fn bootstrapper(recipe: &TrainingSpec, parameters: &Parameters) -> Answer<Option<Bootstrapper>> {
     let plan = recipe.bootstrapping(parameters)?;
-    let made = plan.map(|plan| Bootstrapper::new(&engine.encoder, &plan));
+    let made = plan.as_ref().map(Bootstrapper::new);
     made.transpose().map_err(Problem::unacceptable)
 }
 
@@ -234,18 +227,18 @@ pub fn classify<T>(
     observer: &mut dyn Observer,
     keep: impl FnOnce(Bundle<'_>) -> Answer<T>,
 ) -> Answer<T> {
-    let (evaluator, encoder) = (&engine.evaluator, &engine.encoder);
+    let evaluator = &engine.evaluator;
     let parameters = evaluator.parameters();
     let model = content::model(&input.model, parameters)?;
     let samples = content::samples(&input.samples, parameters, input.caps)?;
     let mut listen = |p: Progress| observer.progress(p.done, p.total, p.what);
     match &input.verdicts {
         None => {
-            let scores = model.decision_function(evaluator, encoder, &samples, &mut listen)?;
+            let scores = model.decision_function(evaluator, &samples, &mut listen)?;
             keep(scores.to_bundle()?)
         }
         Some(verdict) => {
-            let verdicts = model.predictions(verdict, evaluator, encoder, &samples, &mut listen)?;
+            let verdicts = model.predictions(verdict, evaluator, &samples, &mut listen)?;
             keep(verdicts.to_bundle()?)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tapetum_ckks::{Encoder, EvaluationKeys, Evaluator, MemoryBudget};
+use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget};
 
 use crate::blobs::Local;
 use crate::error::Answer;
@@ -11,8 +11,6 @@ use crate::error::Answer;
 pub struct Engine {
     /// With the keys, which it expands from their file when it uses them.
     pub evaluator: Evaluator,
-    /// For public constants.
-    pub encoder: Encoder,
     /// The file of the keys.
     _file: Local,
 }
@@ -55,10 +53,8 @@ impl KeyCache {
         }
         let file = fetch()?;
         let keys = EvaluationKeys::open(&*file, MemoryBudget::bytes(self.share))?;
-        let evaluator = Evaluator::with_keys(keys);
         let engine = Arc::new(Engine {
-            encoder: Encoder::new(evaluator.parameters()),
-            evaluator,
+            evaluator: Evaluator::with_keys(keys),
             _file: file,
         });
         let mut engines = lock();

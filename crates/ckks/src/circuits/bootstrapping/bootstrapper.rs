@@ -23,11 +23,9 @@ impl Bootstrapper {
     /// Encodes the matrices of a plan.
     ///
     /// # Errors
-    /// If the encoder belongs to other parameters.
-    pub fn new(encoder: &Encoder, plan: &BootstrappingPlan) -> Result<Self, BootstrappingError> {
-        if encoder.parameters() != plan.parameters() {
-            return Err(BootstrappingError::Encoder);
-        }
+    /// If a matrix cannot be encoded, which does not happen for a valid plan.
+    pub fn new(plan: &BootstrappingPlan) -> Result<Self, BootstrappingError> {
+        let encoder = &Encoder::new(plan.parameters());
         let encode = |matrices: Vec<SlotMatrix>, plans: &[LinearTransformPlan]| {
             let pairs = matrices.iter().zip(plans);
             pairs

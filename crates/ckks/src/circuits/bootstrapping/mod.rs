@@ -44,9 +44,6 @@ pub enum BootstrappingError {
          fill in `bootstrapping` of the literal"
     )]
     Parameters,
-    /// The encoder belongs to other parameters than the plan.
-    #[error("the encoder and the plan belong to different parameters")]
-    Encoder,
     /// The number of slots does not fit.
     #[error(transparent)]
     Transform(#[from] LinearTransformError),

@@ -26,11 +26,11 @@ pub enum SlotKind {
 ///
 /// let secret = SecretKey::generate(&parameters)?;
 /// let keys = KeyGenerator::new(&secret)?.evaluation_keys(&plan.keys())?;
-/// let encoder = Encoder::new(&parameters);
-/// let bootstrapper = Bootstrapper::new(&encoder, &plan)?;
+/// let bootstrapper = Bootstrapper::new(&plan)?;
 ///
 /// let x: Vec<f64> = (0..parameters.slots()).map(|i| (i % 4096) as f64 / 4096.0).collect();
-/// let x = Encryptor::with_secret_key(&secret).encrypt(&encoder.encode(&x, 3)?)?;
+/// let encryptor = Encryptor::with_secret_key(&secret);
+/// let x = encryptor.encrypt(&encryptor.encoder().encode(&x, 3)?)?;
 /// let x = Evaluator::with_keys(keys).bootstrap(&x, &bootstrapper)?;
 /// assert_eq!(x.level(), 18);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -31,7 +31,8 @@ impl Evaluator {
     /// let secret = SecretKey::generate(&parameters)?;
     /// let plan = KeyPlan::new(&parameters).relinearization();
     /// let keys = KeyGenerator::new(&secret)?.evaluation_keys(&plan)?;
-    /// let (encoder, evaluator) = (Encoder::new(&parameters), Evaluator::with_keys(keys));
+    /// let evaluator = Evaluator::with_keys(keys);
+    /// let encoder = evaluator.encoder();
     ///
     /// let x = encoder.encode(&[0.75, -0.1, 0.0], parameters.max_level())?;
     /// let x = Encryptor::with_secret_key(&secret).encrypt(&x)?;

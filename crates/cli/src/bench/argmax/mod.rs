@@ -20,7 +20,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{
-    Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters,
+    Ciphertext, Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters,
     ParametersLiteral, Precision, SecretKey,
 };
 use tapetum_vision::{Features, Pipeline, PipelineOptions, Samples};
@@ -120,7 +120,7 @@ fn row(args: &Argmax, steps: Steps) -> Result<Row> {
         cpu: 0.0,
     };
     let mut found = Vec::with_capacity(count);
-    let slots = client.encoder.parameters().slots();
+    let slots = client.encryptor.parameters().slots();
     for start in (0..count).step_by(slots) {
         let images = start..count.min(start + slots);
         found.extend(run.labels(&test, images, steps)?);
@@ -129,7 +129,7 @@ fn row(args: &Argmax, steps: Steps) -> Result<Row> {
     let clear: Vec<Vec<f64>> = (0..count)
         .map(|i| model.scores(sample(&test, i)).collect())
         .collect();
-    let parameters = client.encoder.parameters();
+    let parameters = client.encryptor.parameters();
     Ok(Row {
         op: "argmax",
         data: match &args.data {
@@ -173,7 +173,6 @@ fn spreads<'a>(model: &'a Model, features: &'a Features) -> impl Iterator<Item =
 
 /// Who has the images and the secret key; the keys for the server are made from it.
 struct Client {
-    encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
     server: Evaluator,
@@ -193,7 +192,6 @@ impl Client {
         let keys = KeyGenerator::new(&secret)?.evaluation_keys(&plan)?;
         step.finish();
         Ok(Self {
-            encoder: Encoder::new(&parameters),
             encryptor: Encryptor::with_secret_key(&secret),
             decryptor: Decryptor::new(&secret),
             server: Evaluator::with_keys(keys),
@@ -251,11 +249,9 @@ impl Run<'_> {
     ) -> Result<Ciphertext> {
         let started = Instant::now();
         let values: Vec<f64> = images.map(|i| sample(features, i)[column]).collect();
-        let Client {
-            encoder, encryptor, ..
-        } = self.client;
-        let level = encoder.parameters().max_level();
-        let x = encryptor.encrypt(&encoder.encode(&values, level)?)?;
+        let encryptor = &self.client.encryptor;
+        let level = encryptor.parameters().max_level();
+        let x = encryptor.encrypt(&encryptor.encoder().encode(&values, level)?)?;
         self.seconds.encrypt += started.elapsed().as_secs_f64();
         Ok(x)
     }
@@ -286,15 +282,16 @@ impl Run<'_> {
 
     /// Adds the intercepts, for slots with an image: in others all scores remain 0.
     fn finish_scores(&self, scores: Vec<Ciphertext>, images: usize) -> Result<Vec<Ciphertext>> {
-        let Client {
-            encoder, server, ..
-        } = self.client;
+        let server = &self.client.server;
         scores
             .iter()
             .zip(&self.model.intercepts)
             .map(|(score, &intercept)| {
                 let intercept = vec![intercept; images];
-                let intercept = encoder.encode_at(&intercept, score.level(), score.scale())?;
+                let intercept =
+                    server
+                        .encoder()
+                        .encode_at(&intercept, score.level(), score.scale())?;
                 Ok(server.rescale(&server.add_plain(score, &intercept)?)?)
             })
             .collect()
@@ -303,12 +300,10 @@ impl Run<'_> {
     /// For each image what stands in its slot, for each class.
     fn decrypt(&mut self, labels: &[Ciphertext], images: usize) -> Result<Vec<Vec<f64>>> {
         let started = Instant::now();
-        let Client {
-            encoder, decryptor, ..
-        } = self.client;
+        let decryptor = &self.client.decryptor;
         let slots = labels
             .iter()
-            .map(|label| Ok(encoder.decode(&decryptor.decrypt(label)?)))
+            .map(|label| Ok(decryptor.encoder().decode(&decryptor.decrypt(label)?)))
             .collect::<Result<Vec<_>>>()?;
         self.seconds.decrypt += started.elapsed().as_secs_f64();
         Ok((0..images)

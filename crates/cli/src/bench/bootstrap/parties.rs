@@ -2,15 +2,14 @@
 
 use anyhow::Result;
 use tapetum_ckks::{
-    Bootstrapper, BootstrappingPlan, Ciphertext, Complex64, Decryptor, Encoder, Encryptor,
-    Evaluator, KeyGenerator, SecretKey, SlotKind,
+    Bootstrapper, BootstrappingPlan, Ciphertext, Complex64, Decryptor, Encryptor, Evaluator,
+    KeyGenerator, SecretKey, SlotKind,
 };
 
 use crate::progress::Steps;
 
 /// One owner and one server.
 pub struct Parties {
-    encoder: Encoder,
     encryptor: Encryptor,
     decryptor: Decryptor,
     /// The server's.
@@ -31,14 +30,12 @@ impl Parties {
         })?;
         step.finish();
         let step = steps.begin("encoding the transforms");
-        let encoder = Encoder::new(parameters);
-        let bootstrapper = Bootstrapper::new(&encoder, plan)?;
+        let bootstrapper = Bootstrapper::new(plan)?;
         step.finish();
         Ok(Self {
             encryptor: Encryptor::with_secret_key(&secret),
             decryptor: Decryptor::new(&secret),
             evaluator: Evaluator::with_keys(keys),
-            encoder,
             bootstrapper,
         })
     }
@@ -46,7 +43,7 @@ impl Parties {
     /// At the level from which ciphertexts are refreshed.
     pub fn encrypt(&self, values: &[Complex64]) -> Result<Ciphertext> {
         let level = self.bootstrapper.plan().input_level();
-        let plaintext = self.encoder.encode_complex(values, level)?;
+        let plaintext = self.encryptor.encoder().encode_complex(values, level)?;
         Ok(self.encryptor.encrypt(&plaintext)?)
     }
 
@@ -55,7 +52,13 @@ impl Parties {
         let found = self.decryptor.decrypt(found)?;
         let real = self.bootstrapper.plan().kind() == SlotKind::Real;
         let mut errors = Errors::default();
-        for (found, expected) in self.encoder.decode_complex(&found).iter().zip(expected) {
+        for (found, expected) in self
+            .decryptor
+            .encoder()
+            .decode_complex(&found)
+            .iter()
+            .zip(expected)
+        {
             let error = found - expected;
             errors.add(error.re);
             if !real {

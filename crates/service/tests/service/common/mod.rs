@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
-    Decryptor, Encoder, Encryptor, KeyGenerator, Parameters, ParametersLiteral, PublicKey,
+    Decryptor, Encryptor, KeyGenerator, Parameters, ParametersLiteral, PublicKey,
     SecretDistribution, SecretKey,
 };
 use tapetum_learn::*;
@@ -161,7 +161,6 @@ pub struct Owner {
     pub recipe: TrainingSpec,
     pub secret: SecretKey,
     pub public: PublicKey,
-    pub encoder: Encoder,
     pub evaluation_keys: Vec<u8>,
 }
 
@@ -237,7 +236,6 @@ impl Owner {
             .unwrap();
         Self {
             public: generator.public_key().unwrap(),
-            encoder: Encoder::new(&parameters),
             evaluation_keys: keys.to_bytes(),
             parameters,
             recipe,
@@ -258,23 +256,10 @@ impl Owner {
         let rows = data.labels.len();
         let shape = self.recipe_for(data).training_shape(rows, &self.parameters);
         let (layout, level) = shape.unwrap();
-        let encoder = &self.encoder;
-        let matrix = EncryptedMatrix::encrypt(
-            &data.features(),
-            layout,
-            level,
-            encoder,
-            encryptor,
-            &mut |_| (),
-        );
-        let labels = EncryptedLabels::encrypt(
-            &data.class_labels(),
-            layout,
-            level,
-            encoder,
-            encryptor,
-            &mut |_| (),
-        );
+        let matrix =
+            EncryptedMatrix::encrypt(&data.features(), layout, level, encryptor, &mut |_| ());
+        let labels =
+            EncryptedLabels::encrypt(&data.class_labels(), layout, level, encryptor, &mut |_| ());
         let mut bytes = matrix.unwrap().to_bundle().unwrap().to_bytes();
         bytes.extend(labels.unwrap().to_bundle().unwrap().to_bytes());
         bytes
@@ -285,28 +270,18 @@ impl Owner {
         let rows = data.labels.len();
         let shape = self.recipe_for(data).sample_shape(rows, &self.parameters);
         let (layout, level) = shape.unwrap();
-        let encoder = &self.encoder;
-        EncryptedMatrix::encrypt(
-            &data.features(),
-            layout,
-            level,
-            encoder,
-            encryptor,
-            &mut |_| (),
-        )
-        .unwrap()
-        .to_bundle()
-        .unwrap()
-        .to_bytes()
+        EncryptedMatrix::encrypt(&data.features(), layout, level, encryptor, &mut |_| ())
+            .unwrap()
+            .to_bundle()
+            .unwrap()
+            .to_bytes()
     }
 
     /// Scores from their file.
     pub fn decrypt(&self, bytes: &[u8]) -> Vec<f64> {
         let bundle = Bundle::from_bytes(&self.parameters, bytes).unwrap();
         let scores = EncryptedScores::from_bundle(bundle).unwrap();
-        scores
-            .decrypt(&Decryptor::new(&self.secret), &self.encoder)
-            .unwrap()
+        scores.decrypt(&Decryptor::new(&self.secret)).unwrap()
     }
 
     /// The scores that training and classification in the clear give.

@@ -12,7 +12,6 @@ use std::f64::consts::TAU;
 use num_complex::Complex64;
 
 /// The transform of one size, with its roots of unity.
-#[derive(Debug)]
 pub(crate) struct SpecialFft {
     slots: usize,
     /// For the layers with blocks of 2, 4, ..., n: exp(2 pi i 5^j / (4 block)) for j < block / 2.

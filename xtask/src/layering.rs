@@ -46,27 +46,86 @@ pub const CRATES: &[CrateRule] = &[
         uses: &["tapetum-ckks"],
         tests_use: &["tapetum-vision"],
     },
-    // Server and client SDK.
+    // The client, and the documents that it and the server exchange.
+    CrateRule {
+        name: "tapetum-client",
+        uses: &["tapetum-ckks", "tapetum-learn"],
+        tests_use: &[],
+    },
+    // The server.
     CrateRule {
         name: "tapetum-service",
-        uses: &["tapetum-ckks", "tapetum-learn", "tapetum-nets"],
+        uses: &[
+            "tapetum-ckks",
+            "tapetum-learn",
+            "tapetum-nets",
+            "tapetum-client",
+        ],
         tests_use: &["tapetum-vision"],
+    },
+    // The roles.
+    CrateRule {
+        name: "tapetum",
+        uses: &[
+            "tapetum-ckks",
+            "tapetum-vision",
+            "tapetum-learn",
+            "tapetum-nets",
+            "tapetum-client",
+            // Until the command, which starts the server, is `tapetum-cli`.
+            "tapetum-service",
+        ],
+        tests_use: &[],
+    },
+    // Reports in HTML.
+    CrateRule {
+        name: "tapetum-report",
+        uses: THE_LIBRARY,
+        tests_use: &[],
+    },
+    // `tapetum bench`.
+    CrateRule {
+        name: "tapetum-bench",
+        uses: &[
+            "tapetum-ckks",
+            "tapetum-vision",
+            "tapetum-learn",
+            "tapetum-client",
+            "tapetum-service",
+            "tapetum",
+        ],
+        tests_use: &[],
     },
     // The command.
     CrateRule {
-        name: "tapetum",
-        uses: ABOVE_THE_SCHEME,
+        name: "tapetum-cli",
+        uses: &[
+            "tapetum-ckks",
+            "tapetum-vision",
+            "tapetum-learn",
+            "tapetum-nets",
+            "tapetum-client",
+            "tapetum-service",
+            "tapetum",
+            "tapetum-report",
+            "tapetum-bench",
+        ],
         tests_use: &[],
     },
-    // The bindings stand beside the command.
+    // What stands beside the command: programs to read, and other languages.
+    CrateRule {
+        name: "tapetum-examples",
+        uses: THE_LIBRARY,
+        tests_use: &[],
+    },
     CrateRule {
         name: "tapetum-python",
-        uses: ABOVE_THE_SCHEME,
+        uses: THE_LIBRARY,
         tests_use: &[],
     },
     CrateRule {
         name: "tapetum-web",
-        uses: ABOVE_THE_SCHEME,
+        uses: THE_LIBRARY,
         tests_use: &[],
     },
     // Judges the others, so it depends on none of them.
@@ -77,14 +136,8 @@ pub const CRATES: &[CrateRule] = &[
     },
 ];
 
-/// What the outermost layer may use: everything but residues.
-const ABOVE_THE_SCHEME: &[&str] = &[
-    "tapetum-ckks",
-    "tapetum-vision",
-    "tapetum-learn",
-    "tapetum-nets",
-    "tapetum-service",
-];
+/// The roles, and what they are made of.
+const THE_LIBRARY: &[&str] = &["tapetum-ckks", "tapetum-vision", "tapetum-learn", "tapetum"];
 
 /// One message for each declared dependency that the table does not allow, and for each crate that
 /// it does not know.
@@ -165,6 +218,7 @@ mod tests {
                     path: Some(format!("/workspace/{name}")),
                 })
                 .collect(),
+            targets: Vec::new(),
         }
     }
 
@@ -175,9 +229,12 @@ mod tests {
     #[test]
     fn the_arrows_of_the_architecture_are_allowed() {
         for (from, to) in [
-            ("tapetum", "tapetum-learn"),
+            ("tapetum-cli", "tapetum"),
+            ("tapetum-cli", "tapetum-service"),
+            ("tapetum-web", "tapetum"),
+            ("tapetum-service", "tapetum-client"),
+            ("tapetum", "tapetum-client"),
             ("tapetum", "tapetum-vision"),
-            ("tapetum", "tapetum-ckks"),
             ("tapetum-learn", "tapetum-ckks"),
             ("tapetum-ckks", "tapetum-ring"),
         ] {
@@ -202,7 +259,11 @@ mod tests {
             ("tapetum-vision", "tapetum-ckks"),
             ("tapetum-nets", "tapetum-ring"),
             ("tapetum-learn", "tapetum-vision"),
-            ("tapetum", "tapetum-ring"),
+            ("tapetum-service", "tapetum"),
+            ("tapetum-client", "tapetum-service"),
+            ("tapetum", "tapetum-cli"),
+            ("tapetum-web", "tapetum-service"),
+            ("tapetum-cli", "tapetum-ring"),
             ("xtask", "tapetum-ring"),
         ] {
             assert_eq!(judge(from, &[(to, None)]).len(), 1, "{from} -> {to}");

@@ -4,8 +4,10 @@
 //!
 //! - **layering**: crates depend on each other only along the arrows of [`layering::CRATES`];
 //! - **unsafe**: the keyword appears only below [`source::UNSAFE_ALLOWED_BELOW`];
-//! - **secret-key**: code that runs on a server does not name the type `SecretKey`.
+//! - **secret-key**: code that runs on a server does not name the type `SecretKey`;
+//! - **circles**: within a crate, files do not use each other in a circle.
 //!
+//! `cargo run -p xtask -- circles` prints all circles, accepted ones too.
 //! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons, and
 //! `cargo run -p xtask --features page -- page` makes the browser's page.
 
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+mod circles;
 mod layering;
 mod metadata;
 mod minimax;
@@ -21,20 +24,21 @@ mod minimax;
 mod page;
 mod sign;
 mod source;
-mod tokens;
 
 const USAGE: &str = "\
 Checks of the workspace that cargo does not make, and tables that are committed.
 
-Usage: cargo run -p xtask -- <check|remez>
+Usage: cargo run -p xtask -- <check|circles|remez>
        cargo run -p xtask --features page -- page [DIR]
 
 Commands:
-  check  fail on a dependency arrow that the architecture does not allow, on `unsafe`
-         outside the SIMD kernels, and on `SecretKey` in code that runs on a server
-  remez  compute the minimax polynomials of encrypted comparisons, and write their table
-  page   compile the browser's page into DIR (target/page), for `tapetum serve --page DIR`;
-         takes the compiler's target wasm32-unknown-unknown
+  check    fail on a dependency arrow that the architecture does not allow, on `unsafe`
+           outside the SIMD kernels, on `SecretKey` in code that runs on a server, and on
+           files of a crate that use each other in a circle that is not accepted
+  circles  print all circles of files, accepted ones too, and the arrows that close them
+  remez    compute the minimax polynomials of encrypted comparisons, and write their table
+  page     compile the browser's page into DIR (target/page), for `tapetum serve --page DIR`;
+           takes the compiler's target wasm32-unknown-unknown
 
 Exit status: 0 all rules hold, 1 a rule is broken, 2 the command could not be carried out.";
 
@@ -50,6 +54,13 @@ fn main() -> ExitCode {
                 eprintln!("{} rule violation(s)", violations.len());
                 ExitCode::FAILURE
             }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+        },
+        (Some("circles"), None) => match circles(&workspace_root()) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error:#}");
                 ExitCode::from(2)
@@ -105,10 +116,22 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     for file in &files {
         let text = std::fs::read_to_string(root.join(file))
             .with_context(|| format!("cannot read {}", file.display()))?;
-        violations.extend(source::violations(file, &text));
+        violations.extend(source::violations(file, &text)?);
     }
     println!("unsafe, secret-key: {} Rust files", files.len());
+
+    let circles = circles::circles(root, &packages)?;
+    violations.extend(circles::violations(&circles));
+    println!("circles: {} of files within a crate", circles.len());
     Ok(violations)
+}
+
+/// Prints the circles that there are, the accepted ones too.
+fn circles(root: &Path) -> anyhow::Result<()> {
+    for circle in circles::circles(root, &metadata::workspace_packages(root)?)? {
+        println!("{circle}\n");
+    }
+    Ok(())
 }
 
 /// The workspace this binary was built from: the folder above `xtask/`.

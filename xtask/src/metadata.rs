@@ -1,6 +1,6 @@
 //! What `cargo metadata` says about the packages of the workspace.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -13,6 +13,30 @@ pub struct Package {
     pub name: String,
     /// Declared dependencies of all kinds, optional and target-specific ones included.
     pub dependencies: Vec<Dependency>,
+    /// What it compiles to: a library, commands, tests and so on.
+    pub targets: Vec<Target>,
+}
+
+/// One thing that a package compiles to.
+#[derive(Debug, Deserialize)]
+pub struct Target {
+    /// `lib`, `bin`, `test` and so on; a library may be of several kinds.
+    pub kind: Vec<String>,
+    /// The file at its root.
+    pub src_path: PathBuf,
+}
+
+impl Package {
+    /// Its libraries and commands, without tests, examples, benches and build scripts.
+    pub fn code(&self) -> impl Iterator<Item = &Target> {
+        let beside = ["test", "example", "bench", "custom-build"];
+        self.targets.iter().filter(move |target| {
+            !target
+                .kind
+                .iter()
+                .any(|kind| beside.contains(&kind.as_str()))
+        })
+    }
 }
 
 /// One declared dependency.

@@ -1,0 +1,164 @@
+//! The circles that are known. The list may only shrink.
+
+/// A circle that is known, with the reason why it stays.
+pub struct Accepted {
+    /// The folder of its crate's sources.
+    pub below: &'static str,
+    /// Its files.
+    pub files: &'static [&'static str],
+    /// Why it stays.
+    pub reason: &'static str,
+}
+
+/// The list.
+pub const CIRCLES: &[Accepted] = &[
+    Accepted {
+        below: "crates/ckks/src",
+        files: &["circuits/interval.rs", "circuits/polynomial.rs"],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ckks/src",
+        files: &[
+            "keys/encapsulation.rs",
+            "keys/evaluation.rs",
+            "keys/plan.rs",
+            "keys/source.rs",
+            "wire/evaluation_keys.rs",
+            "wire/key_file.rs",
+        ],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ckks/src",
+        files: &["parameters/mod.rs", "parameters/prime_chain.rs"],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ckks/src",
+        files: &["scheme/error.rs", "scheme/settings.rs"],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ckks/src",
+        files: &[
+            "scheme/operand.rs",
+            "scheme/server.rs",
+            "scheme/value.rs",
+            "scheme/vector.rs",
+        ],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ckks/src",
+        files: &["wire/mod.rs", "wire/parameters.rs"],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/ring/src",
+        files: &["modulus.rs", "primes.rs"],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/learn/src",
+        files: &["error.rs", "features.rs"],
+        reason: "sessions and files are being put into layers",
+    },
+    Accepted {
+        below: "crates/learn/src",
+        files: &[
+            "labels/clear.rs",
+            "labels/encrypted.rs",
+            "labels.rs",
+            "layout.rs",
+            "matrix.rs",
+            "packing.rs",
+        ],
+        reason: "sessions and files are being put into layers",
+    },
+    Accepted {
+        below: "crates/learn/src",
+        files: &[
+            "least_squares/accumulation.rs",
+            "least_squares/regression.rs",
+        ],
+        reason: "sessions and files are being put into layers",
+    },
+    Accepted {
+        below: "crates/learn/src",
+        files: &["logistic/fit.rs", "logistic/mod.rs"],
+        reason: "sessions and files are being put into layers",
+    },
+    Accepted {
+        below: "crates/vision/src",
+        files: &[
+            "backbone/absent.rs",
+            "backbone/cache.rs",
+            "backbone/mod.rs",
+            "backbone/network.rs",
+            "features/resample.rs",
+            "grey.rs",
+            "spec.rs",
+        ],
+        reason: "not yet taken apart",
+    },
+    Accepted {
+        below: "crates/cli/src",
+        files: &[
+            "args.rs",
+            "bench/bootstrap/estimate.rs",
+            "bench/bootstrap.rs",
+            "bench/mod.rs",
+            "bench/service/mod.rs",
+            "bench/training/mod.rs",
+            "bench/training/report.rs",
+            "bench/training/trial.rs",
+            "data.rs",
+            "decrypt.rs",
+            "demo/mod.rs",
+            "demo/outcome.rs",
+            "demo/story.rs",
+            "demo/verdicts.rs",
+            "encrypt.rs",
+            "index.rs",
+            "keygen.rs",
+            "output.rs",
+            "plots.rs",
+            "service/demo.rs",
+            "service/mod.rs",
+            "service/rehearsal.rs",
+            "service/roles.rs",
+            "simulate/mod.rs",
+            "twin.rs",
+            "verdicts.rs",
+        ],
+        reason: "the command is being taken apart into crates",
+    },
+    Accepted {
+        below: "crates/cli/src",
+        files: &["server/descent.rs", "server/sums.rs", "server/train.rs"],
+        reason: "the command is being taken apart into crates",
+    },
+    Accepted {
+        below: "crates/service/src",
+        files: &[
+            "api/jobs.rs",
+            "api/json.rs",
+            "api/objects/deletion.rs",
+            "api/objects/mod.rs",
+            "auth.rs",
+            "blobs/bucket.rs",
+            "blobs/mod.rs",
+            "blobs/pieces.rs",
+            "jobs/mod.rs",
+            "metrics.rs",
+            "state.rs",
+        ],
+        reason: "storage, jobs and routes are being put into layers",
+    },
+    Accepted {
+        below: "crates/service/src",
+        files: &["client/mod.rs", "client/requests.rs", "client/upload.rs"],
+        reason: "storage, jobs and routes are being put into layers",
+    },
+];

@@ -31,6 +31,7 @@ mod ntt;
 pub mod packing;
 mod parallel;
 mod poly;
+mod primality;
 pub mod primes;
 pub mod sampling;
 mod simd;

@@ -83,7 +83,7 @@ impl Modulus {
     /// # Errors
     /// [`ModulusError`] if it is not.
     pub fn new(p: u64) -> Result<Self, ModulusError> {
-        if p < 3 || p >> MAX_MODULUS_BITS != 0 || !crate::primes::is_prime(p) {
+        if p < 3 || p >> MAX_MODULUS_BITS != 0 || !crate::primality::is_prime(p) {
             return Err(ModulusError { value: p });
         }
         Ok(Self {

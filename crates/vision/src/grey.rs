@@ -1,8 +1,6 @@
 //! A grey image of eight bits a pixel.
 
 use crate::Error;
-use crate::features::resample;
-use crate::spec::MAX_SIDE;
 
 /// A grey image, row-major, 0 black to 255 white. It may keep the colours that the grey was made of, for backbones
 /// that look at them; all other features look at the grey alone.
@@ -65,17 +63,6 @@ impl GreyImage {
     /// The colours, if they were kept: three bytes a pixel.
     pub fn rgb(&self) -> Option<&[u8]> {
         self.rgb.as_deref()
-    }
-
-    /// The grey at `side` x `side`, as features are computed on it; proportions are not kept.
-    pub fn squared(&self, side: usize) -> Result<Self, Error> {
-        let side = side.min(MAX_SIDE);
-        let pixels = resample::resize(self, side, side).into_iter();
-        Self::new(
-            side,
-            side,
-            pixels.map(|x| (x * 255.0).round() as u8).collect(),
-        )
     }
 
     /// Bytes in memory.

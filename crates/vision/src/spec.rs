@@ -1,15 +1,13 @@
 //! Which features to take of a sample, as text: `dct:14`, `hog:7+dct:7`, `table`.
 
 use crate::backbone::{self, Backbone, Format, Runner};
-use crate::features::{dct::Dct, hog, resample};
+use crate::features::resample::{self, MAX_SIDE};
+use crate::features::{dct::Dct, hog};
 use crate::{Error, GreyImage};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-
-/// The longest side of the square image that features are computed on.
-pub(crate) const MAX_SIDE: usize = 1024;
 
 /// One kind of feature. `side` below is the side of the square image, see
 /// [`PipelineOptions`](crate::PipelineOptions).

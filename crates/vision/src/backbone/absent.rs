@@ -1,6 +1,6 @@
 //! In place of a network, where the program was built without.
 
-use super::{Format, Scale};
+use super::format::{Format, Scale};
 use crate::GreyImage;
 
 /// There is none.

@@ -1,8 +1,8 @@
 //! A network that runs.
 
+use super::format::{Format, Scale};
 use super::graph::{self, Input};
 use super::lite;
-use super::{Format, Scale};
 use crate::GreyImage;
 use crate::features::resample;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,22 @@
 //! Resizing by area means (smaller) and linear interpolation (larger), each axis on its own.
 
-use crate::GreyImage;
+use crate::{Error, GreyImage};
+
+/// The longest side of the square image that features are computed on.
+pub(crate) const MAX_SIDE: usize = 1024;
+
+impl GreyImage {
+    /// The grey at `side` x `side`, as features are computed on it; proportions are not kept.
+    pub fn squared(&self, side: usize) -> Result<Self, Error> {
+        let side = side.min(MAX_SIDE);
+        let pixels = resize(self, side, side).into_iter();
+        Self::new(
+            side,
+            side,
+            pixels.map(|x| (x * 255.0).round() as u8).collect(),
+        )
+    }
+}
 
 /// The image at `width` x `height`, row-major, values in [0, 1] (0 black, 1 white); proportions are not kept.
 ///

@@ -2,8 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::interval::Interval;
-use super::polynomial::{Basis, Polynomial, PolynomialError, check_degree};
+use super::polynomial::{Basis, Polynomial, PolynomialError, check_degree, checked};
 
 /// Coefficients this small beside the largest are rounding errors of the approximation, so zero:
 /// the odd ones of an even function, say, which an evaluation would pay for.
@@ -33,7 +32,7 @@ impl Polynomial {
         degree: usize,
     ) -> Result<Self, PolynomialError> {
         check_degree(degree)?;
-        let interval = Interval::new(interval)?;
+        let interval = checked(interval)?;
         let count = degree + 1;
         // T_k at node i is cos(k (2i + 1) pi / 2 count): all angles are multiples of one.
         let cosine =
@@ -66,7 +65,7 @@ impl Polynomial {
         degree: usize,
     ) -> Result<Self, PolynomialError> {
         check_degree(degree)?;
-        let unit = Interval::new(interval)?;
+        let unit = checked(interval)?;
         // The Legendre polynomials are orthogonal, so each coefficient is an integral of its own.
         let mut legendre = vec![0.0; degree + 1];
         for (node, weight) in gauss_legendre(2 * (degree + 1) + EXTRA_NODES) {

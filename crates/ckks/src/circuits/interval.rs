@@ -1,7 +1,5 @@
 //! Intervals of the real line and their affine maps to [-1, 1].
 
-use super::polynomial::PolynomialError;
-
 /// A factor up to this is taken for an integer factor if it is one.
 const MAX_INTEGER_FACTOR: f64 = (1u64 << 30) as f64;
 
@@ -22,19 +20,16 @@ impl Interval {
         offset: 0.0,
     };
 
-    pub(super) fn new((low, high): (f64, f64)) -> Result<Self, PolynomialError> {
+    /// Nothing if the interval has no inside, or its ends are not finite.
+    pub(super) fn new((low, high): (f64, f64)) -> Option<Self> {
         let width = high - low;
         let (factor, offset) = (2.0 / width, -(low + high) / width);
-        if width > 0.0 && factor.is_normal() && offset.is_finite() {
-            Ok(Self {
-                low,
-                high,
-                factor,
-                offset,
-            })
-        } else {
-            Err(PolynomialError::Interval { low, high })
-        }
+        (width > 0.0 && factor.is_normal() && offset.is_finite()).then_some(Self {
+            low,
+            high,
+            factor,
+            offset,
+        })
     }
 
     /// From [a, b] to [-1, 1].

@@ -91,7 +91,7 @@ impl Polynomial {
         coefficients: impl Into<Vec<f64>>,
         interval: (f64, f64),
     ) -> Result<Self, PolynomialError> {
-        let interval = Interval::new(interval)?;
+        let interval = checked(interval)?;
         Self::new(Basis::Chebyshev(interval), coefficients.into())
     }
 
@@ -214,6 +214,10 @@ impl Polynomial {
         }
         Self::monomial(step(self.coefficients[0], 1.0, &b1, &b2))
     }
+}
+
+pub(super) fn checked((low, high): (f64, f64)) -> Result<Interval, PolynomialError> {
+    Interval::new((low, high)).ok_or(PolynomialError::Interval { low, high })
 }
 
 pub(super) fn check_degree(degree: usize) -> Result<(), PolynomialError> {

@@ -25,7 +25,6 @@ pub use resident::MemoryBudget;
 pub(crate) use resident::Residents;
 pub use secret::SecretKey;
 pub(crate) use source::KeySource;
-pub use source::KeyUnavailable;
 pub(crate) use switching::SwitchingKey;
 
 /// Why a key could not be made.
@@ -55,4 +54,14 @@ pub enum KeyError {
         /// That of the parameters.
         parameters: u32,
     },
+}
+
+/// A key that was fine when its file was opened cannot be read any more.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the {key} cannot be read from the file of keys any more: {reason}")]
+pub struct KeyUnavailable {
+    /// Which key.
+    pub key: String,
+    /// What went wrong.
+    pub reason: String,
 }

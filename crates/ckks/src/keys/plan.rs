@@ -6,7 +6,6 @@ use tapetum_ring::{GaloisElement, Residue};
 
 use super::{KeyError, SwitchingKey, check_sparse_security};
 use crate::parameters::Parameters;
-use crate::wire;
 
 /// Which evaluation keys a computation needs, and up to which level each.
 ///
@@ -124,15 +123,6 @@ impl KeyPlan {
         self.levels().max().unwrap_or(self.level)
     }
 
-    /// The size of the file that the set of these keys will be.
-    ///
-    /// # Errors
-    /// [`KeyError`] if these parameters cannot have the keys.
-    pub fn file_bytes(&self, parameters: &Parameters) -> Result<u64, KeyError> {
-        self.check(parameters)?;
-        Ok(wire::evaluation_keys_file_len(parameters, self))
-    }
-
     /// The memory that the residues of these keys will take: 8 bytes each, both halves.
     ///
     /// # Errors
@@ -148,7 +138,7 @@ impl KeyPlan {
     }
 
     /// Whether keys of these parameters can be as the plan wants them.
-    pub(super) fn check(&self, parameters: &Parameters) -> Result<(), KeyError> {
+    pub(crate) fn check(&self, parameters: &Parameters) -> Result<(), KeyError> {
         if self.log_n != parameters.log_n() {
             return Err(KeyError::Degree {
                 plan: self.log_n,

@@ -2,20 +2,8 @@
 
 use std::sync::Arc;
 
-use thiserror::Error;
-
-use super::SwitchingKey;
+use super::{KeyUnavailable, SwitchingKey};
 use crate::wire::KeyFile;
-
-/// A key that was fine when its file was opened cannot be read any more.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the {key} cannot be read from the file of keys any more: {reason}")]
-pub struct KeyUnavailable {
-    /// Which key.
-    pub key: String,
-    /// What went wrong.
-    pub reason: String,
-}
 
 /// A switching key, wherever it is.
 #[derive(Clone)]

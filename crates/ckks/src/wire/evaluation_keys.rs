@@ -9,11 +9,11 @@ use tapetum_ring::packing::packed_len;
 
 use super::ciphertext::check_level;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
-use super::parameters::SelfContained;
+use super::self_contained::SelfContained;
 use super::{FileType, WireError};
 use crate::keys::{
-    EncapsulationKey, EvaluationKeys, GaloisKey, KeyPlan, KeyUnavailable, RelinearizationKey,
-    SwitchingKey, check_sparse_security, sparse_basis,
+    EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyPlan, KeyUnavailable,
+    RelinearizationKey, SwitchingKey, check_sparse_security, sparse_basis,
 };
 use crate::parameters::{Parameters, ParametersLiteral};
 
@@ -115,26 +115,30 @@ fn read_encapsulation_key<R: Read>(
     Ok(EncapsulationKey::new(parameters, to_sparse, to_dense))
 }
 
-/// The size of the file that a set of these keys will be. The caller guarantees that the
-/// parameters have the levels.
-pub(crate) fn evaluation_keys_file_len(parameters: &Parameters, plan: &KeyPlan) -> u64 {
-    let header = EvaluationKeysHeader {
-        literal: parameters.literal().clone(),
-        relinearization: plan
-            .relinearization_level()
-            .map(|level| RelinearizationKeyHeader {
+impl KeyPlan {
+    /// The size of the file that the set of these keys will be.
+    ///
+    /// # Errors
+    /// [`KeyError`] if these parameters cannot have the keys.
+    pub fn file_bytes(&self, parameters: &Parameters) -> Result<u64, KeyError> {
+        self.check(parameters)?;
+        let relinearization = self.relinearization_level();
+        let header = EvaluationKeysHeader {
+            literal: parameters.literal().clone(),
+            relinearization: relinearization.map(|level| RelinearizationKeyHeader {
                 level: level as u32,
             }),
-        galois: plan
-            .galois_levels()
-            .map(|(element, level)| GaloisKeyHeader {
-                exponent: element.exponent(),
-                level: level as u32,
-            })
-            .collect(),
-        encapsulation: plan.wants_encapsulation(),
-    };
-    container::file_len::<EvaluationKeys>(parameters, &header)
+            galois: self
+                .galois_levels()
+                .map(|(element, level)| GaloisKeyHeader {
+                    exponent: element.exponent(),
+                    level: level as u32,
+                })
+                .collect(),
+            encapsulation: self.wants_encapsulation(),
+        };
+        Ok(container::file_len::<EvaluationKeys>(parameters, &header))
+    }
 }
 
 pub(super) fn element(parameters: &Parameters, exponent: u32) -> Result<GaloisElement, WireError> {

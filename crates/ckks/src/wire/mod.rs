@@ -38,98 +38,20 @@ mod evaluation_keys;
 mod file_type;
 mod inspect;
 mod key_file;
+mod methods;
+mod open;
 mod parameters;
 mod public_key;
 mod secret_key;
+mod self_contained;
 
 pub use bundle::{Bundle, BundleHeader, CiphertextRun, MAX_CIPHERTEXTS, MAX_METADATA_LEN};
 pub use ciphertext::{CiphertextHeader, PlaintextHeader};
 pub use container::FORMAT_VERSION;
 pub use error::WireError;
-pub(crate) use evaluation_keys::evaluation_keys_file_len;
 pub use evaluation_keys::{EvaluationKeysHeader, GaloisKeyHeader, RelinearizationKeyHeader};
 pub use file_type::FileType;
 pub use inspect::{Header, Summary, inspect};
 pub(crate) use key_file::KeyFile;
+use methods::{bound_methods, self_contained_methods, writing_methods};
 pub use parameters::ParametersHeader;
-
-macro_rules! writing_methods {
-    ($type:ty, $name:literal) => {
-        impl $type {
-            #[doc = concat!("The ", $name, " as the bytes of a file.")]
-            pub fn to_bytes(&self) -> Vec<u8> {
-                $crate::wire::container::to_bytes(self)
-            }
-
-            #[doc = concat!("Writes the ", $name, ", part after part, and flushes.")]
-            ///
-            /// # Errors
-            /// Those of the writer.
-            pub fn write(&self, writer: impl std::io::Write) -> std::io::Result<()> {
-                $crate::wire::container::write(self, writer)
-            }
-        }
-    };
-}
-
-/// The methods of a type whose files open with parameters from elsewhere.
-macro_rules! bound_methods {
-    ($type:ty, $name:literal) => {
-        $crate::wire::writing_methods!($type, $name);
-
-        impl $type {
-            #[doc = concat!("The ", $name, " in these bytes.")]
-            ///
-            /// # Errors
-            /// [`WireError`](crate::wire::WireError) that says in what the bytes fail, also if
-            /// they belong to other parameters.
-            pub fn from_bytes(
-                parameters: &$crate::Parameters,
-                bytes: &[u8],
-            ) -> Result<Self, $crate::wire::WireError> {
-                $crate::wire::container::from_bytes(bytes, |digest, _| {
-                    $crate::wire::container::same_digest(parameters, digest)
-                })
-            }
-
-            #[doc = concat!("Reads one ", $name, " and leaves what follows it in the reader.")]
-            ///
-            /// # Errors
-            /// As [`from_bytes`](Self::from_bytes), and those of the reader.
-            pub fn read(
-                parameters: &$crate::Parameters,
-                reader: impl std::io::Read,
-            ) -> Result<Self, $crate::wire::WireError> {
-                $crate::wire::container::read(reader, |digest, _| {
-                    $crate::wire::container::same_digest(parameters, digest)
-                })
-            }
-        }
-    };
-}
-
-/// The methods of a type whose files bring their parameters along.
-macro_rules! self_contained_methods {
-    ($type:ty, $name:literal) => {
-        impl $type {
-            #[doc = concat!("The ", $name, " in these bytes, with the parameters in them.")]
-            ///
-            /// # Errors
-            /// [`WireError`](crate::wire::WireError) that says in what the bytes fail, also if
-            /// the parameters are refused.
-            pub fn from_bytes(bytes: &[u8]) -> Result<Self, $crate::wire::WireError> {
-                $crate::wire::container::from_bytes(bytes, $crate::wire::parameters::from_header)
-            }
-
-            #[doc = concat!("Reads one ", $name, " and leaves what follows it in the reader.")]
-            ///
-            /// # Errors
-            /// As [`from_bytes`](Self::from_bytes), and those of the reader.
-            pub fn read(reader: impl std::io::Read) -> Result<Self, $crate::wire::WireError> {
-                $crate::wire::container::read(reader, $crate::wire::parameters::from_header)
-            }
-        }
-    };
-}
-
-use {bound_methods, self_contained_methods, writing_methods};

@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::container::{Object, PayloadReader, PayloadWriter};
+use super::self_contained::SelfContained;
 use super::{FileType, WireError};
-use crate::parameters::{Digest, Parameters, ParametersLiteral};
+use crate::parameters::{Parameters, ParametersLiteral};
 
 /// The header of parameters, secret keys and public keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,28 +16,9 @@ pub struct ParametersHeader {
     pub literal: ParametersLiteral,
 }
 
-/// A header from which the parameters can be made.
-pub(super) trait SelfContained {
-    fn literal(&self) -> &ParametersLiteral;
-}
-
 impl SelfContained for ParametersHeader {
     fn literal(&self) -> &ParametersLiteral {
         &self.literal
-    }
-}
-
-/// Checks the parameters in a header as if a user had written them, and against the digest.
-pub(super) fn from_header(
-    stated: Digest,
-    header: &impl SelfContained,
-) -> Result<Parameters, WireError> {
-    let parameters = Parameters::new(header.literal().clone())?;
-    let computed = parameters.digest();
-    if stated == computed {
-        Ok(parameters)
-    } else {
-        Err(WireError::DigestMismatch { stated, computed })
     }
 }
 

@@ -14,28 +14,6 @@ pub struct Accepted {
 pub const CIRCLES: &[Accepted] = &[
     Accepted {
         below: "crates/ckks/src",
-        files: &["circuits/interval.rs", "circuits/polynomial.rs"],
-        reason: "not yet taken apart",
-    },
-    Accepted {
-        below: "crates/ckks/src",
-        files: &[
-            "keys/encapsulation.rs",
-            "keys/evaluation.rs",
-            "keys/plan.rs",
-            "keys/source.rs",
-            "wire/evaluation_keys.rs",
-            "wire/key_file.rs",
-        ],
-        reason: "not yet taken apart",
-    },
-    Accepted {
-        below: "crates/ckks/src",
-        files: &["parameters/mod.rs", "parameters/prime_chain.rs"],
-        reason: "not yet taken apart",
-    },
-    Accepted {
-        below: "crates/ckks/src",
         files: &["scheme/error.rs", "scheme/settings.rs"],
         reason: "not yet taken apart",
     },
@@ -47,16 +25,6 @@ pub const CIRCLES: &[Accepted] = &[
             "scheme/value.rs",
             "scheme/vector.rs",
         ],
-        reason: "not yet taken apart",
-    },
-    Accepted {
-        below: "crates/ckks/src",
-        files: &["wire/mod.rs", "wire/parameters.rs"],
-        reason: "not yet taken apart",
-    },
-    Accepted {
-        below: "crates/ring/src",
-        files: &["modulus.rs", "primes.rs"],
         reason: "not yet taken apart",
     },
     Accepted {
@@ -88,19 +56,6 @@ pub const CIRCLES: &[Accepted] = &[
         below: "crates/learn/src",
         files: &["logistic/fit.rs", "logistic/mod.rs"],
         reason: "sessions and files are being put into layers",
-    },
-    Accepted {
-        below: "crates/vision/src",
-        files: &[
-            "backbone/absent.rs",
-            "backbone/cache.rs",
-            "backbone/mod.rs",
-            "backbone/network.rs",
-            "features/resample.rs",
-            "grey.rs",
-            "spec.rs",
-        ],
-        reason: "not yet taken apart",
     },
     Accepted {
         below: "crates/cli/src",

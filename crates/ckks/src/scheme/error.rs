@@ -140,7 +140,7 @@ impl From<EncodeError> for Cause {
 
 fn levels(needed: usize, left: usize, total: usize) -> String {
     let wanted = total - left + needed;
-    let advice = match ParametersLiteral::for_levels(wanted, super::settings::LOG_SCALE) {
+    let advice = match ParametersLiteral::for_levels(wanted, super::LOG_SCALE) {
         Some(literal) => format!(
             "make the settings with levels({wanted}), which takes N = 2^{}",
             literal.log_n

@@ -50,6 +50,7 @@
 //! * Results are approximate: to about 2^-25 of the bound after a few operations, and
 //!   comparisons within [`Precision`](crate::Precision).
 
+mod arithmetic;
 mod encrypted;
 mod error;
 mod operand;
@@ -67,3 +68,6 @@ pub use owner::{Contributor, Owner};
 pub use server::Server;
 pub use settings::{Bootstrapping, Settings};
 pub use vector::ServerVector;
+
+/// Bits of a level.
+const LOG_SCALE: u32 = 40;

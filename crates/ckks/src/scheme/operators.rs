@@ -1,4 +1,4 @@
-//! `+`, `-`, `*` and negation. The work is done in `vector.rs`.
+//! `+`, `-`, `*` and negation. The work is done in `arithmetic.rs`.
 
 use std::ops::{Add, Mul, Neg, Sub};
 

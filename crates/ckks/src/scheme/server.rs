@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::error::Operation;
+use super::SchemeError;
 use super::settings::{Settings, Setup};
-use super::value::Value;
-use super::{EncryptedVector, SchemeError, ServerVector};
 use crate::circuits::Bootstrapper;
 use crate::evaluator::Evaluator;
 use crate::keys::EvaluationKeys;
@@ -38,16 +36,6 @@ impl Server {
             evaluator: Evaluator::with_keys(keys),
             setup,
         })))
-    }
-
-    /// A vector that has arrived, to be computed with. If it is none of these settings, whatever is
-    /// computed with it ends in an error.
-    #[track_caller]
-    pub fn load(&self, sealed: &EncryptedVector) -> ServerVector {
-        let loaded = sealed.open(self.setup());
-        let value = loaded.map(|ciphertext| Value::fresh(ciphertext.clone()));
-        let operation = Operation::here("loading a vector");
-        ServerVector::new(self, operation, value.map_err(Into::into))
     }
 
     pub(super) fn setup(&self) -> &Setup {

@@ -5,8 +5,6 @@ use crate::keys::KeyPlan;
 use crate::parameters::{Parameters, ParametersLiteral, Preset};
 use crate::scheme::SchemeError;
 
-/// Bits of a level.
-pub(super) const LOG_SCALE: u32 = 40;
 /// Beyond, too little of the precision would be left for values near 1.
 const MAX_BOUND: f64 = 65536.0;
 /// More do not fit under the security table.
@@ -140,7 +138,7 @@ impl Settings {
             (None, Bootstrapping::Automatic) => Preset::N16Bootstrapping.literal(),
             (None, Bootstrapping::Never) => {
                 let mut literal = (levels <= MAX_LEVELS)
-                    .then(|| ParametersLiteral::for_levels(levels, LOG_SCALE))
+                    .then(|| ParametersLiteral::for_levels(levels, super::LOG_SCALE))
                     .flatten()
                     .ok_or(SchemeError::Levels(levels))?;
                 // A larger ring than the levels need is safe, too.

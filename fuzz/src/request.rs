@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use http::{HeaderName, HeaderValue, Request, Uri};
-use tapetum_service::fuzzing::{Place, events};
-use tapetum_service::{JobView, List, NewToken, Object, Problem, Receipt};
+use tapetum_client::{JobView, List, NewToken, Object, Problem, Receipt, events};
+use tapetum_service::fuzzing::Place;
 
 use crate::draft::folder;
 

@@ -1,6 +1,6 @@
 //! What a person is given to set up a connection with: an address, a fingerprint, a token, certificates.
 
-use tapetum_service::client::{Address, Client, Trust};
+use tapetum_client::{Address, Client, Trust};
 use tapetum_service::fuzzing as service;
 
 use crate::draft::with_file;

@@ -4,9 +4,9 @@ use std::io;
 
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{DecryptionError, EvaluationError, KeyError, ParametersError};
+use tapetum_client::ClientError;
 use tapetum_learn::LearnError;
-use tapetum_service::client::ClientError;
-use tapetum_service::{BackupError, Problem};
+use tapetum_service::BackupError;
 use thiserror::Error;
 
 /// Errors of the command itself.
@@ -68,12 +68,12 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<EvaluationError>() {
         return Some(COMPUTATION);
     }
-    if let Some(problem) = cause.downcast_ref::<Problem>() {
-        return Some(code_of_problem(problem));
+    if let Some(error) = cause.downcast_ref::<tapetum_service::Error>() {
+        return Some(code_of_status(error.status()));
     }
     if let Some(error) = cause.downcast_ref::<ClientError>() {
         return Some(match error {
-            ClientError::Problem(problem) => code_of_problem(problem),
+            ClientError::Problem(problem) => code_of_status(problem.status),
             ClientError::Settings(_) => INPUT,
             ClientError::Certificate(_) => ROLE,
             ClientError::File(_) => FILES,
@@ -91,8 +91,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     cause.is::<io::Error>().then_some(FILES)
 }
 
-fn code_of_problem(problem: &Problem) -> u8 {
-    match problem.status {
+fn code_of_status(status: u16) -> u8 {
+    match status {
         401 | 403 | 404 => ROLE,
         400..500 => INPUT,
         _ => UNEXPECTED,

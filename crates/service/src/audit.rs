@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::Row;
 
 use crate::db::{Database, Tx, now, to_store};
-use crate::error::Answer;
+use crate::error::Result;
 
 /// A record of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub async fn record(
     action: &str,
     object: &str,
     details: &Value,
-) -> Answer<Record> {
+) -> Result<Record> {
     let head = sqlx::query("SELECT seq, hash FROM audit_head WHERE id = 1")
         .fetch_one(&mut **tx)
         .await?;

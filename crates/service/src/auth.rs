@@ -5,50 +5,19 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
+use tapetum_client::{NewToken, Scope};
 use zeroize::Zeroizing;
 
 use crate::audit::Actor;
 use crate::db::{Tx, now};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
 use crate::limiter::Presence;
 use crate::state::App;
 
 /// How tokens begin, so that they are recognised where they should not be.
 const TOKEN_PREFIX: &str = "tpt_";
-
-/// What a token may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Everything that is the tenant's.
-    Owner,
-    /// To add parts to data sets.
-    Contributor,
-    /// To classify.
-    Classify,
-}
-
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Self; 3] = [Self::Owner, Self::Contributor, Self::Classify];
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Contributor => "contributor",
-            Self::Classify => "classify",
-        }
-    }
-
-    /// The scope of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
 
 /// Who sent a request: a token that is valid.
 #[derive(Clone, Debug)]
@@ -78,12 +47,12 @@ impl Caller {
     ///
     /// # Errors
     /// 403.
-    pub fn need(&self, scopes: &[Scope]) -> Answer<()> {
+    pub fn need(&self, scopes: &[Scope]) -> Result<()> {
         if scopes.iter().any(|&scope| self.has(scope)) {
             return Ok(());
         }
         let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-        Err(Problem::forbidden(&names.join(" or ")))
+        Err(Error::forbidden(&names.join(" or ")))
     }
 
     /// The token whose things alone they see; owners see all of the tenant's.
@@ -101,26 +70,26 @@ impl Caller {
 }
 
 impl FromRequestParts<App> for Caller {
-    type Rejection = Problem;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let value = parts.headers.get(header::AUTHORIZATION);
         let token = value
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .filter(|token| token.starts_with(TOKEN_PREFIX) && token.len() < 100)
-            .ok_or_else(Problem::unauthorized)?;
+            .ok_or_else(Error::unauthorized)?;
         let row = sqlx::query(
             "SELECT id, tenant, scopes, expires_at, revoked_at FROM tokens WHERE hash = $1",
         )
         .bind(hash(token))
         .fetch_optional(app.database.pool())
         .await?
-        .ok_or_else(Problem::unauthorized)?;
+        .ok_or_else(Error::unauthorized)?;
         let expires: i64 = row.try_get("expires_at")?;
         let revoked: i64 = row.try_get("revoked_at")?;
         if revoked != 0 || (expires != 0 && expires <= now()) {
-            return Err(Problem::unauthorized());
+            return Err(Error::unauthorized());
         }
         let scopes: String = row.try_get("scopes")?;
         let (tenant, token): (String, String) = (row.try_get("tenant")?, row.try_get("id")?);
@@ -143,31 +112,6 @@ fn hash(token: &str) -> String {
     ))
 }
 
-/// A token that has just been made.
-#[derive(Serialize, Deserialize)]
-pub struct NewToken {
-    /// Its id.
-    pub id: String,
-    /// The token itself, which is told once and not kept.
-    pub token: String,
-    /// What it is for, in words of whoever made it.
-    pub name: String,
-    /// What it may be used for.
-    pub scopes: Vec<Scope>,
-    /// When it expires, in milliseconds since 1970; 0 never.
-    pub expires_at: i64,
-}
-
-impl std::fmt::Debug for NewToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewToken")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Makes a token.
 ///
 /// # Errors
@@ -178,7 +122,7 @@ pub async fn issue(
     name: &str,
     scopes: &[Scope],
     expires_at: i64,
-) -> Answer<NewToken> {
+) -> Result<NewToken> {
     let secret = Zeroizing::new(random::<32>()?);
     let token = format!("{TOKEN_PREFIX}{}", hex(secret.as_slice()));
     let id = Kind::Token.new_id()?;
@@ -203,22 +147,4 @@ pub async fn issue(
         scopes: scopes.to_vec(),
         expires_at,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_not_in_what_is_logged() {
-        let token = NewToken {
-            id: "tok_1".to_owned(),
-            token: "tpt_secret".to_owned(),
-            name: "a clinic".to_owned(),
-            scopes: vec![Scope::Classify],
-            expires_at: 0,
-        };
-        let told = format!("{token:?}");
-        assert!(told.contains("tok_1") && !told.contains("secret"), "{told}");
-    }
 }

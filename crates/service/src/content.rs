@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::{Bundle, FileType, Header, Summary, WireError, inspect};
 use tapetum_ckks::{EvaluationKeys, MemoryBudget, Parameters, ParametersLiteral, PublicKey};
+use tapetum_client::{KeysDetails, PartDetails};
 use tapetum_learn::{
     Contribution, EncryptedMatrix, LabelKind, Labels, LearnError, LinearModel, TrainingSpec,
 };
 
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 
 /// Most mini-batches of a part.
 const MAX_BATCHES: usize = 1 << 16;
@@ -28,7 +29,7 @@ pub struct Caps {
     pub bundle_bytes: u64,
 }
 
-impl From<WireError> for Problem {
+impl From<WireError> for Error {
     fn from(error: WireError) -> Self {
         match error {
             WireError::Io(error) => Self::internal("reading a file", error),
@@ -37,7 +38,7 @@ impl From<WireError> for Problem {
     }
 }
 
-impl From<LearnError> for Problem {
+impl From<LearnError> for Error {
     fn from(error: LearnError) -> Self {
         match error {
             LearnError::Wire(error) => error.into(),
@@ -47,8 +48,8 @@ impl From<LearnError> for Problem {
 }
 
 /// Opens a file.
-pub fn open(path: &Path) -> Answer<BufReader<File>> {
-    let file = File::open(path).map_err(|e| Problem::internal("opening a file", e))?;
+pub fn open(path: &Path) -> Result<BufReader<File>> {
+    let file = File::open(path).map_err(|e| Error::internal("opening a file", e))?;
     Ok(BufReader::with_capacity(BUFFER, file))
 }
 
@@ -61,10 +62,10 @@ pub fn is_secret_key(path: &Path) -> bool {
 }
 
 /// The front of a file that must be one object of this type.
-fn front(path: &Path, expected: FileType) -> Answer<Summary> {
+fn front(path: &Path, expected: FileType) -> Result<Summary> {
     let summary = inspect(open(path)?)?;
     if summary.file_type.is_secret() {
-        return Err(Problem::secret_key());
+        return Err(Error::secret_key());
     }
     if summary.file_type != expected {
         let found = summary.file_type;
@@ -73,10 +74,10 @@ fn front(path: &Path, expected: FileType) -> Answer<Summary> {
     Ok(summary)
 }
 
-fn check_degree(literal: &ParametersLiteral, caps: Caps) -> Answer<()> {
+fn check_degree(literal: &ParametersLiteral, caps: Caps) -> Result<()> {
     match literal.log_n <= caps.log_n {
         true => Ok(()),
-        false => Err(Problem::unacceptable(format!(
+        false => Err(Error::unacceptable(format!(
             "this server takes parameters up to log_n = {}, these have {}",
             caps.log_n, literal.log_n
         ))),
@@ -84,8 +85,8 @@ fn check_degree(literal: &ParametersLiteral, caps: Caps) -> Answer<()> {
 }
 
 /// Refuses bytes after the end.
-fn check_end(mut rest: BufReader<File>) -> Answer<()> {
-    let failed = |e| Problem::internal("reading a file", e);
+fn check_end(mut rest: BufReader<File>) -> Result<()> {
+    let failed = |e| Error::internal("reading a file", e);
     let at = rest.stream_position().map_err(failed)?;
     let end = rest.get_ref().metadata().map_err(failed)?.len();
     match end.saturating_sub(at) {
@@ -95,7 +96,7 @@ fn check_end(mut rest: BufReader<File>) -> Answer<()> {
 }
 
 /// Parameters in a file.
-pub fn parameters(path: &Path, caps: Caps) -> Answer<Parameters> {
+pub fn parameters(path: &Path, caps: Caps) -> Result<Parameters> {
     let summary = front(path, FileType::Parameters)?;
     if let Header::Parameters(header) = &summary.header {
         check_degree(&header.literal, caps)?;
@@ -128,21 +129,8 @@ impl ParametersDetails {
     }
 }
 
-/// What is told of evaluation keys.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct KeysDetails {
-    /// The id of the parameter set.
-    pub parameter_set: String,
-    /// The number of Galois keys.
-    pub galois_keys: usize,
-    /// Whether there is a relinearisation key.
-    pub relinearization: bool,
-    /// Whether there are keys to bootstrap with.
-    pub bootstrapping: bool,
-}
-
 /// Checks a file of evaluation keys to the last residue, without keeping any in memory.
-pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> Answer<KeysDetails> {
+pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> Result<KeysDetails> {
     check_digest(&front(path, FileType::EvaluationKeys)?, parameters)?;
     let keys = EvaluationKeys::open(path, MemoryBudget::bytes(0))?;
     Ok(KeysDetails {
@@ -154,14 +142,14 @@ pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> Answer<KeysDetai
 }
 
 /// Checks a file with a public key.
-pub fn public_key(path: &Path, parameters: &Parameters) -> Answer<()> {
+pub fn public_key(path: &Path, parameters: &Parameters) -> Result<()> {
     check_digest(&front(path, FileType::PublicKey)?, parameters)?;
     let mut file = open(path)?;
     PublicKey::read(&mut file)?;
     check_end(file)
 }
 
-fn check_digest(summary: &Summary, parameters: &Parameters) -> Answer<()> {
+fn check_digest(summary: &Summary, parameters: &Parameters) -> Result<()> {
     let expected = parameters.digest();
     match summary.digest == expected {
         true => Ok(()),
@@ -184,15 +172,15 @@ pub struct PartFile {
 
 impl PartFile {
     /// Finds the mini-batches by their fronts.
-    pub fn open(path: &Path, parameters: &Parameters, caps: Caps) -> Answer<Self> {
+    pub fn open(path: &Path, parameters: &Parameters, caps: Caps) -> Result<Self> {
         let mut file = open(path)?;
-        let failed = |e| Problem::internal("reading a file", e);
+        let failed = |e| Error::internal("reading a file", e);
         let bytes = file.get_ref().metadata().map_err(failed)?.len();
         let (mut begins, mut at) = (Vec::new(), 0);
         while at < bytes {
             if begins.len() == MAX_BATCHES {
                 let message = format!("a part has at most {MAX_BATCHES} mini-batches");
-                return Err(Problem::unacceptable(message));
+                return Err(Error::unacceptable(message));
             }
             file.seek(SeekFrom::Start(at)).map_err(failed)?;
             let (len, kind) = next_bundle(&mut file, parameters, caps)?;
@@ -205,7 +193,7 @@ impl PartFile {
             for what in ["samples", "labels"] {
                 if at >= bytes {
                     let message = format!("the file ends where {what} should come");
-                    return Err(Problem::unacceptable(message));
+                    return Err(Error::unacceptable(message));
                 }
                 file.seek(SeekFrom::Start(at)).map_err(failed)?;
                 let (len, _) = next_bundle(&mut file, parameters, caps)?;
@@ -213,7 +201,7 @@ impl PartFile {
             }
         }
         match (begins.is_empty(), at == bytes) {
-            (true, _) => Err(Problem::unacceptable("the file is empty")),
+            (true, _) => Err(Error::unacceptable("the file is empty")),
             (_, false) => Err(WireError::Truncated("payload").into()),
             _ => Ok(Self {
                 path: path.to_owned(),
@@ -229,12 +217,12 @@ impl PartFile {
     }
 
     /// Reads a mini-batch, all of which is checked.
-    pub fn read(&self, batch: usize) -> Answer<(EncryptedMatrix, Labels)> {
+    pub fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels)> {
         let begin = self.begins.get(batch).copied();
-        let begin = begin.ok_or_else(|| Problem::not_found("mini-batch"))?;
+        let begin = begin.ok_or_else(|| Error::not_found("mini-batch"))?;
         let mut file = open(&self.path)?;
         file.seek(SeekFrom::Start(begin))
-            .map_err(|e| Problem::internal("reading a file", e))?;
+            .map_err(|e| Error::internal("reading a file", e))?;
         let matrix = Bundle::read(&self.parameters, &mut file)?;
         let labels = Bundle::read(&self.parameters, &mut file)?;
         Ok((
@@ -249,10 +237,10 @@ fn next_bundle(
     file: &mut BufReader<File>,
     parameters: &Parameters,
     caps: Caps,
-) -> Answer<(u64, String)> {
+) -> Result<(u64, String)> {
     let summary = inspect(file)?;
     if summary.file_type.is_secret() {
-        return Err(Problem::secret_key());
+        return Err(Error::secret_key());
     }
     if summary.file_type != FileType::Bundle {
         let (expected, found) = (FileType::Bundle, summary.file_type);
@@ -260,7 +248,7 @@ fn next_bundle(
     }
     check_digest(&summary, parameters)?;
     if summary.file_len > caps.bundle_bytes {
-        return Err(Problem::too_large(format!(
+        return Err(Error::too_large(format!(
             "a bundle of {} bytes is more than the {} that this server takes: send more and \
              smaller ones",
             summary.file_len, caps.bundle_bytes
@@ -273,26 +261,13 @@ fn next_bundle(
     Ok((summary.file_len, kind))
 }
 
-/// What is told of a part of a data set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PartDetails {
-    /// Samples.
-    pub samples: usize,
-    /// Mini-batches.
-    pub batches: usize,
-    /// The lowest level of features.
-    pub level: usize,
-    /// Whether the server sees the labels.
-    pub labels: String,
-}
-
 /// Checks a part of a data set.
 pub fn part(
     path: &Path,
     parameters: &Parameters,
     recipe: &TrainingSpec,
     caps: Caps,
-) -> Answer<PartDetails> {
+) -> Result<PartDetails> {
     let file = PartFile::open(path, parameters, caps)?;
     let mut details: Option<PartDetails> = None;
     for batch in 0..file.batches() {
@@ -303,7 +278,7 @@ pub fn part(
         details = Some(match details {
             Some(last) if last.labels != kind => {
                 let message = "labels must be encrypted in all mini-batches or in none";
-                return Err(Problem::unacceptable(message));
+                return Err(Error::unacceptable(message));
             }
             Some(last) => PartDetails {
                 samples: last.samples + layout.rows(),
@@ -319,7 +294,7 @@ pub fn part(
             },
         });
     }
-    details.ok_or_else(|| Problem::unacceptable("the file is empty"))
+    details.ok_or_else(|| Error::unacceptable("the file is empty"))
 }
 
 /// As it is told.
@@ -331,18 +306,18 @@ pub fn label_kind(labels: &Labels) -> &'static str {
 }
 
 /// Samples that are to be classified: a file with one matrix.
-pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Answer<EncryptedMatrix> {
+pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Result<EncryptedMatrix> {
     let mut file = open(path)?;
     next_bundle(&mut file, parameters, caps)?;
     file.seek(SeekFrom::Start(0))
-        .map_err(|e| Problem::internal("reading a file", e))?;
+        .map_err(|e| Error::internal("reading a file", e))?;
     let bundle = Bundle::read(parameters, &mut file)?;
     check_end(file)?;
     Ok(EncryptedMatrix::from_bundle(bundle)?)
 }
 
 /// A model that this server has trained.
-pub fn model(path: &Path, parameters: &Parameters) -> Answer<LinearModel> {
+pub fn model(path: &Path, parameters: &Parameters) -> Result<LinearModel> {
     let bundle = Bundle::read(parameters, open(path)?)?;
     Ok(LinearModel::from_bundle(bundle)?)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
-use crate::error::Problem;
+use crate::error::{Error, Result};
 use crate::id::{hex, random};
 
 /// Statements of the first version of the schema, and of each that came after it.
@@ -231,11 +231,11 @@ pub fn now() -> i64 {
 }
 
 /// JSON that this program has written itself.
-pub fn stored<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|e| Problem::internal("a stored document", e))
+pub fn stored<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|e| Error::internal("a stored document", e))
 }
 
 /// A document to be stored.
-pub fn to_store(document: &impl serde::Serialize) -> Result<String, Problem> {
-    serde_json::to_string(document).map_err(|e| Problem::internal("a document to store", e))
+pub fn to_store(document: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(document).map_err(|e| Error::internal("a document to store", e))
 }

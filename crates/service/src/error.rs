@@ -1,290 +1,255 @@
-//! Answers that are problems, in the form of RFC 9457.
+//! Why something was not done: one type for files, jobs and requests alike.
 
-use std::fmt::Display;
+use std::fmt;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use tapetum_client::Problem;
 
-/// The media type of a problem.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+/// What may fail. `E` is there so that this can stand beside other errors.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request, or a job, was not carried out: `application/problem+json`.
+/// Why something was not done, told to whoever asked for it.
 ///
-/// Details are for the caller: they speak of what the caller sent, and never of secrets, of paths on the server, or
-/// of anything that belongs to others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// What kind of problem it is, as a URN that does not change.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The kind in words.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// What is wrong this time, and what to do about it.
-    pub detail: String,
-    /// After how many seconds to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u64>,
+/// Details are about what the caller sent, and never about secrets, paths on the server or anything that belongs to
+/// others. The cause of an internal error is in the log only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    detail: String,
+    /// Seconds to wait before trying again.
+    retry_after: Option<u64>,
 }
 
-/// What a handler returns.
-pub type Answer<T> = Result<T, Problem>;
+/// Kinds of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request itself is malformed.
+    Malformed,
+    /// No token, or not a valid one.
+    Unauthorized,
+    /// The token lacks the scope.
+    Forbidden,
+    /// There is no such thing, or it belongs to somebody else, which is not told apart.
+    NotFound,
+    /// The address does not know the method.
+    Method,
+    /// It conflicts with the state of things.
+    Conflict,
+    /// A job that was cancelled.
+    Cancelled,
+    /// Another version of the protocol.
+    Version,
+    /// Larger than allowed.
+    TooLarge,
+    /// Another media type is expected.
+    MediaType,
+    /// A part of a file that lies beyond its end.
+    Range,
+    /// Well-formed, but it cannot be accepted.
+    Unacceptable,
+    /// Somebody has sent a secret key.
+    SecretKey,
+    /// Another request is at it.
+    Locked,
+    /// More than this caller may have at a time.
+    TooMany,
+    /// The server failed.
+    Internal,
+    /// A job whose worker died too often.
+    Abandoned,
+    /// The server has too much to do.
+    Busy,
+    /// The tenant's storage is used up.
+    Quota,
+}
 
-impl Problem {
-    fn new(status: StatusCode, slug: &str, title: &str, detail: impl Display) -> Self {
+impl ErrorKind {
+    /// The HTTP status, the end of the URN, and the title.
+    fn row(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (400, "malformed-request", "Malformed request"),
+            Self::Unauthorized => (401, "unauthorized", "A valid token is needed"),
+            Self::Forbidden => (403, "forbidden", "The token does not allow this"),
+            Self::NotFound => (404, "not-found", "Not found"),
+            Self::Method => (405, "method", "Method not allowed"),
+            Self::Conflict => (409, "conflict", "Conflict"),
+            Self::Cancelled => (409, "cancelled", "Cancelled"),
+            Self::Version => (412, "version", "Unsupported version of the protocol"),
+            Self::TooLarge => (413, "too-large", "Larger than allowed"),
+            Self::MediaType => (415, "media-type", "Unsupported media type"),
+            Self::Range => (416, "range", "The file ends before this range"),
+            Self::Unacceptable => (422, "unacceptable", "The content cannot be accepted"),
+            Self::SecretKey => (422, "secret-key", "A secret key is refused"),
+            Self::Locked => (423, "locked", "Concurrent request"),
+            Self::TooMany => (429, "too-many", "Too many at a time"),
+            Self::Internal => (500, "internal", "The server failed"),
+            Self::Abandoned => (500, "abandoned", "The job was given up"),
+            Self::Busy => (503, "busy", "The server is busy"),
+            Self::Quota => (507, "quota", "The storage quota is used up"),
+        }
+    }
+}
+
+impl Error {
+    fn new(kind: ErrorKind, detail: impl fmt::Display) -> Self {
         Self {
-            kind: format!("urn:tapetum:problem:{slug}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
+            kind,
             detail: detail.to_string(),
             retry_after: None,
         }
-    }
-
-    /// 400: the request itself is malformed.
-    pub fn request(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "malformed-request",
-            "The request is malformed",
-            detail,
-        )
-    }
-
-    /// 401: no token, or none that is valid.
-    pub fn unauthorized() -> Self {
-        let detail =
-            "send `Authorization: Bearer TOKEN` with a token that is neither expired nor revoked";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "A valid token is needed",
-            detail,
-        )
-    }
-
-    /// 403: the token does not reach so far.
-    pub fn forbidden(scopes: &str) -> Self {
-        let detail = format!("this takes a token with the scope {scopes}");
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "The token does not allow this",
-            detail,
-        )
-    }
-
-    /// 404: there is no such thing, or it is somebody else's, which is not told apart.
-    pub fn not_found(what: &str) -> Self {
-        let detail = format!("there is no such {what}, or it is not yours");
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
-    }
-
-    /// 405.
-    pub fn method() -> Self {
-        let detail = "this address does not know this method";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method",
-            "Method not allowed",
-            detail,
-        )
-    }
-
-    /// 409: it does not go together with what is there.
-    pub fn conflict(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            "It conflicts with what is there",
-            detail,
-        )
-    }
-
-    /// 412: another version of the protocol.
-    pub fn version(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            "version",
-            "Another version of the protocol",
-            detail,
-        )
-    }
-
-    /// 413: larger than allowed.
-    pub fn too_large(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "Larger than allowed",
-            detail,
-        )
-    }
-
-    /// 415.
-    pub fn media_type(expected: &str) -> Self {
-        let detail = format!("send Content-Type: {expected}");
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
-            "Another media type is expected",
-            detail,
-        )
-    }
-
-    /// 416: a part of a file that it does not have.
-    pub fn range(bytes: u64) -> Self {
-        let detail = format!("the file has {bytes} bytes");
-        Self::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "range",
-            "The file ends before that",
-            detail,
-        )
-    }
-
-    /// 422: well-formed, but it cannot be accepted.
-    pub fn unacceptable(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "unacceptable",
-            "The content cannot be accepted",
-            detail,
-        )
-    }
-
-    /// 422: somebody has sent a secret key.
-    pub fn secret_key() -> Self {
-        let detail = "this is a secret key, which must never leave its owner. It was deleted at \
-                      once, but it has been on a network and on a server: make new keys";
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "secret-key",
-            "A secret key is refused",
-            detail,
-        )
-    }
-
-    /// 423: another request is at it.
-    pub fn locked(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::LOCKED,
-            "locked",
-            "Another request is at it",
-            detail,
-        )
-    }
-
-    /// 429: more than this caller may have at a time.
-    pub fn too_many(detail: impl Display, seconds: u64) -> Self {
-        let problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many",
-            "Too many at a time",
-            detail,
-        );
-        problem.after(seconds)
-    }
-
-    /// 503: the server has too much to do.
-    pub fn busy(detail: impl Display, seconds: u64) -> Self {
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "The server is busy",
-            detail,
-        );
-        problem.after(seconds)
-    }
-
-    /// 507: the tenant's storage is used up.
-    pub fn quota(detail: impl Display) -> Self {
-        Self::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "quota",
-            "The storage quota is used up",
-            detail,
-        )
-    }
-
-    /// 500. What happened is for the operator's log only.
-    pub fn internal(what: &str, error: impl Display) -> Self {
-        tracing::error!(what, %error, "internal error");
-        let detail = "the operator finds the cause in the server's log";
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The server failed",
-            detail,
-        )
-    }
-
-    /// A job that was ended by the one who wanted it.
-    pub fn cancelled() -> Self {
-        let detail = "somebody who may do so has cancelled it";
-        Self::new(
-            StatusCode::CONFLICT,
-            "cancelled",
-            "It was cancelled",
-            detail,
-        )
-    }
-
-    /// A job whose worker died too often.
-    pub fn abandoned(attempts: i64) -> Self {
-        let detail = format!("its worker died {attempts} times, so it was given up");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "abandoned",
-            "It was given up",
-            detail,
-        )
     }
 
     fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
-}
 
-impl Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.title, self.detail)
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.kind.row().0
+    }
+
+    /// See [`ErrorKind::Malformed`].
+    pub fn request(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Malformed, detail)
+    }
+
+    /// See [`ErrorKind::Unauthorized`].
+    pub fn unauthorized() -> Self {
+        let detail =
+            "send `Authorization: Bearer TOKEN` with a token that is neither expired nor revoked";
+        Self::new(ErrorKind::Unauthorized, detail)
+    }
+
+    /// See [`ErrorKind::Forbidden`].
+    pub fn forbidden(scopes: &str) -> Self {
+        let detail = format!("a token with the scope {scopes} is needed");
+        Self::new(ErrorKind::Forbidden, detail)
+    }
+
+    /// See [`ErrorKind::NotFound`].
+    pub fn not_found(what: &str) -> Self {
+        let detail = format!("there is no such {what}, or it is not yours");
+        Self::new(ErrorKind::NotFound, detail)
+    }
+
+    /// See [`ErrorKind::Method`].
+    pub fn method() -> Self {
+        Self::new(ErrorKind::Method, "this address does not know this method")
+    }
+
+    /// See [`ErrorKind::Conflict`].
+    pub fn conflict(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Conflict, detail)
+    }
+
+    /// See [`ErrorKind::Cancelled`].
+    pub fn cancelled() -> Self {
+        Self::new(ErrorKind::Cancelled, "the job was cancelled on request")
+    }
+
+    /// See [`ErrorKind::Version`].
+    pub fn version(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Version, detail)
+    }
+
+    /// See [`ErrorKind::TooLarge`].
+    pub fn too_large(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::TooLarge, detail)
+    }
+
+    /// See [`ErrorKind::MediaType`].
+    pub fn media_type(expected: &str) -> Self {
+        let detail = format!("send Content-Type: {expected}");
+        Self::new(ErrorKind::MediaType, detail)
+    }
+
+    /// See [`ErrorKind::Range`].
+    pub fn range(bytes: u64) -> Self {
+        Self::new(ErrorKind::Range, format!("the file has {bytes} bytes"))
+    }
+
+    /// See [`ErrorKind::Unacceptable`].
+    pub fn unacceptable(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Unacceptable, detail)
+    }
+
+    /// See [`ErrorKind::SecretKey`].
+    pub fn secret_key() -> Self {
+        let detail = "this is a secret key, which must never leave its owner. It was deleted at \
+                      once, but it has been on a network and on a server: make new keys";
+        Self::new(ErrorKind::SecretKey, detail)
+    }
+
+    /// See [`ErrorKind::Locked`].
+    pub fn locked(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Locked, detail)
+    }
+
+    /// See [`ErrorKind::TooMany`].
+    pub fn too_many(detail: impl fmt::Display, seconds: u64) -> Self {
+        Self::new(ErrorKind::TooMany, detail).after(seconds)
+    }
+
+    /// See [`ErrorKind::Busy`].
+    pub fn busy(detail: impl fmt::Display, seconds: u64) -> Self {
+        Self::new(ErrorKind::Busy, detail).after(seconds)
+    }
+
+    /// See [`ErrorKind::Quota`].
+    pub fn quota(detail: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Quota, detail)
+    }
+
+    /// See [`ErrorKind::Internal`]. What happened goes to the operator's log only.
+    pub fn internal(what: &str, error: impl fmt::Display) -> Self {
+        tracing::error!(what, %error, "internal error");
+        Self::new(ErrorKind::Internal, "the cause is in the server's log")
+    }
+
+    /// See [`ErrorKind::Abandoned`].
+    pub fn abandoned(attempts: i64) -> Self {
+        let detail = format!("its worker died {attempts} times");
+        Self::new(ErrorKind::Abandoned, detail)
     }
 }
 
-impl std::error::Error for Problem {}
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let (status, slug, title) = error.kind.row();
+        Self {
+            kind: format!("urn:tapetum:problem:{slug}"),
+            title: title.to_owned(),
+            status,
+            detail: error.detail.clone(),
+            retry_after: error.retry_after,
+        }
+    }
+}
 
-impl From<sqlx::Error> for Problem {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.row().2, self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut => Self::busy("the database has too much to do", 2),
+            sqlx::Error::PoolTimedOut => Self::busy("the database is overloaded", 2),
             // SQLITE_BUSY, and PostgreSQL's lock_not_available.
             sqlx::Error::Database(error)
                 if matches!(error.code().as_deref(), Some("5" | "55P03")) =>
             {
-                Self::busy("the database has too much to do", 2)
+                Self::busy("the database is overloaded", 2)
             }
             error => Self::internal("the database", error),
         }
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
     }
 }

@@ -14,13 +14,11 @@ use tapetum_learn::TrainingSpec;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service as _;
 
-use crate::JobView;
 use crate::audit::Record;
 use crate::backup::BackupError;
-use crate::client::Arrived;
 use crate::config::Config;
 use crate::content::{self, Caps};
-use crate::error::Answer;
+use crate::error::Result;
 use crate::server::Operator;
 use crate::state::{Service, StartError};
 use crate::tls::Tls;
@@ -56,25 +54,6 @@ pub fn part(path: &Path, parameters: &Parameters, recipe: &TrainingSpec) -> bool
 /// Whether the service takes a file for samples to be classified.
 pub fn samples(path: &Path, parameters: &Parameters) -> bool {
     is_accepted(content::samples(path, parameters, CAPS))
-}
-
-/// The jobs that a stream of events tells of, if it comes in pieces of this size, and whether all of it makes sense.
-pub fn events(stream: &[u8], piece: usize) -> (Vec<JobView>, bool) {
-    let (mut arrived, mut jobs) = (Arrived::default(), Vec::new());
-    for piece in stream.chunks(piece.max(1)) {
-        arrived.push(piece);
-        loop {
-            match arrived.next() {
-                Ok(Some(job)) => jobs.push(job),
-                Ok(None) => break,
-                Err(error) => {
-                    let _ = error.to_string();
-                    return (jobs, false);
-                }
-            }
-        }
-    }
-    (jobs, true)
 }
 
 /// Whether a server takes these files for its certificate and the key of it.
@@ -125,11 +104,11 @@ fn shown<T, E: std::error::Error>(found: Result<T, E>) -> bool {
 }
 
 /// Nothing that is sent makes the service fail.
-fn is_accepted<T>(answer: Answer<T>) -> bool {
+fn is_accepted<T>(answer: Result<T>) -> bool {
     match answer {
         Ok(_) => true,
         Err(problem) => {
-            assert!(problem.status < 500, "{problem}");
+            assert!(problem.status() < 500, "{problem}");
             false
         }
     }

@@ -1,6 +1,6 @@
 //! Names of things, which nobody can guess.
 
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 
 /// What an id stands for, by its first three letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,19 +60,19 @@ impl Kind {
     }
 
     /// A new id: 128 random bits.
-    pub fn new_id(self) -> Answer<String> {
+    pub fn new_id(self) -> Result<String> {
         Ok(format!("{}_{}", self.prefix(), hex(&random::<16>()?)))
     }
 
     /// Refuses what cannot be an id of this kind, as if there were none.
-    pub fn check(self, id: &str) -> Answer<()> {
+    pub fn check(self, id: &str) -> Result<()> {
         let rest = id
             .strip_prefix(self.prefix())
             .and_then(|rest| rest.strip_prefix('_'));
         let is_hex = |rest: &str| rest.len() == 32 && rest.bytes().all(is_lower_hex);
         match rest.is_some_and(is_hex) {
             true => Ok(()),
-            false => Err(Problem::not_found(self.name())),
+            false => Err(Error::not_found(self.name())),
         }
     }
 }
@@ -83,9 +83,9 @@ pub fn is_lower_hex(byte: u8) -> bool {
 }
 
 /// Bytes from the operating system's generator.
-pub fn random<const N: usize>() -> Answer<[u8; N]> {
+pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|e| Problem::internal("randomness", e))?;
+    getrandom::fill(&mut bytes).map_err(|e| Error::internal("randomness", e))?;
     Ok(bytes)
 }
 
@@ -110,7 +110,7 @@ mod tests {
             &id.to_uppercase(),
             &format!("{id}0"),
         ] {
-            assert_eq!(Kind::Model.check(bad).unwrap_err().status, 404, "{bad}");
+            assert_eq!(Kind::Model.check(bad).unwrap_err().status(), 404, "{bad}");
         }
         assert!(Kind::KeySet.check(&id).is_err());
     }

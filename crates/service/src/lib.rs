@@ -1,18 +1,16 @@
-//! A server that trains and classifies encrypted images for people who do not trust it, and its client.
+//! A server that trains and classifies encrypted images for people who do not trust it.
 //!
 //! The server holds evaluation keys and ciphertexts. It has no way to name a secret key: this crate does not
-//! use the type, and refuses the file. Clients talk to it over HTTPS; `docs/service.md` has the interface, the
-//! layout of the data folder and what operators can set.
+//! use the type, and refuses the file. Clients (`tapetum-client`) talk to it over HTTPS; `docs/service.md` has the
+//! interface, the layout of the data folder and what operators can set.
 //!
-//! * [`Server`] serves a data folder, with workers in the same process or in a [`WorkerProcess`].
-//! * [`client`] knows ciphertexts and bytes only: whoever uses it encrypts and decrypts.
+//! [`Server`] serves a data folder, with workers in the same process or in a [`WorkerProcess`].
 
 mod api;
 pub mod audit;
 mod auth;
 mod backup;
 mod blobs;
-pub mod client;
 mod config;
 mod connections;
 mod content;
@@ -30,11 +28,8 @@ mod server;
 mod state;
 mod tls;
 
-pub use api::objects::{List, Object, Receipt, StoredFile};
-pub use auth::{NewToken, Scope};
 pub use backup::{BackupError, Manifest};
 pub use config::{Config, Limits, Work};
-pub use error::{Answer, Problem};
-pub use jobs::{JobView, ProgressView, State};
+pub use error::{Error, ErrorKind};
 pub use server::{Operator, Server, WorkerProcess};
 pub use state::StartError;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sqlx::Row;
 
-use crate::error::Answer;
+use crate::error::Result;
 use crate::state::App;
 
 /// Upper ends of the intervals of times, in seconds.
@@ -167,7 +167,7 @@ pub fn router(app: App) -> Router {
     Router::new().route("/metrics", get(scrape)).with_state(app)
 }
 
-async fn scrape(State(app): State<App>) -> Answer<Response> {
+async fn scrape(State(app): State<App>) -> Result<Response> {
     let mut out = String::new();
     app.metrics.write(&mut out);
     let row = sqlx::query(

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
-use crate::error::Problem;
+use crate::error::Error;
 use crate::state::StartError;
 
 /// What is shown first, and what a folder must have to be a page.
@@ -124,7 +124,7 @@ impl Page {
 
     fn answer(&self, name: &str, request: &HeaderMap) -> Response {
         let Some(file) = self.0.get(name) else {
-            return Problem::not_found("page").into_response();
+            return Error::not_found("page").into_response();
         };
         let is_known = request
             .get(header::IF_NONE_MATCH)

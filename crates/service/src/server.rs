@@ -9,17 +9,18 @@ use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
 use serde_json::json;
 use sqlx::Row;
+use tapetum_client::{NewToken, Scope};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::api;
 use crate::audit::{self, Actor};
-use crate::auth::{NewToken, Scope, issue};
+use crate::auth::issue;
 use crate::backup::{self, BackupError, Manifest};
 use crate::config::Config;
 use crate::connections::Limited;
 use crate::db::now;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::folder::DataFolder;
 use crate::id::Kind;
 use crate::jobs::{self, Workers};
@@ -204,7 +205,7 @@ impl Operator {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn tenants(&self) -> Answer<Vec<String>> {
+    pub async fn tenants(&self) -> Result<Vec<String>> {
         let rows = sqlx::query("SELECT name FROM tenants ORDER BY name")
             .fetch_all(self.app.database.pool())
             .await?;
@@ -216,14 +217,14 @@ impl Operator {
     ///
     /// # Errors
     /// 409 if there is a tenant of this name.
-    pub async fn add_tenant(&self, name: &str, quota: Option<u64>) -> Answer<NewToken> {
+    pub async fn add_tenant(&self, name: &str, quota: Option<u64>) -> Result<NewToken> {
         let is_fit = |name: &str| {
             let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             (1..=64).contains(&name.len()) && name.bytes().all(fits)
         };
         if !is_fit(name) {
             let message = "the name of a tenant has 1 to 64 lower-case letters, digits and hyphens";
-            return Err(Problem::unacceptable(message));
+            return Err(Error::unacceptable(message));
         }
         let mut tx = self.app.database.begin().await?;
         let there: Option<String> = sqlx::query_scalar("SELECT id FROM tenants WHERE name = $1")
@@ -231,9 +232,7 @@ impl Operator {
             .fetch_optional(&mut *tx)
             .await?;
         if there.is_some() {
-            return Err(Problem::conflict(format!(
-                "there is a tenant {name} already"
-            )));
+            return Err(Error::conflict(format!("there is a tenant {name} already")));
         }
         let id = Kind::Tenant.new_id()?;
         let quota = quota.unwrap_or(self.app.config.limits.storage_bytes);
@@ -278,7 +277,7 @@ impl Operator {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn verify_audit(&self, known: Option<(i64, &str)>) -> Answer<audit::Verification> {
+    pub async fn verify_audit(&self, known: Option<(i64, &str)>) -> Result<audit::Verification> {
         Ok(audit::verify(&self.app.database, known).await?)
     }
 }

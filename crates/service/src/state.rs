@@ -19,7 +19,7 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::content::Caps;
 use crate::db::{Database, now};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::jobs::Tasks;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
@@ -98,7 +98,7 @@ pub enum StartError {
     Page(PathBuf, String),
     /// Something else failed, and the log has more about it.
     #[error(transparent)]
-    Problem(#[from] Problem),
+    Other(#[from] Error),
 }
 
 impl Service {
@@ -159,8 +159,8 @@ impl Service {
     pub fn parameters(
         &self,
         set: &str,
-        make: impl FnOnce() -> Answer<Parameters>,
-    ) -> Answer<Parameters> {
+        make: impl FnOnce() -> Result<Parameters>,
+    ) -> Result<Parameters> {
         let lock = || {
             self.parameters
                 .lock()
@@ -182,14 +182,14 @@ impl Service {
     ///
     /// # Errors
     /// 423 if another request does.
-    pub fn claim(self: &Arc<Self>, upload: &str) -> Answer<Claim> {
+    pub fn claim(self: &Arc<Self>, upload: &str) -> Result<Claim> {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         match in_use.insert(upload.to_owned()) {
             true => Ok(Claim {
                 app: self.clone(),
                 upload: upload.to_owned(),
             }),
-            false => Err(Problem::locked(
+            false => Err(Error::locked(
                 "another request writes to this upload; try again",
             )),
         }
@@ -199,7 +199,7 @@ impl Service {
     ///
     /// # Errors
     /// Those of the database and the file system.
-    async fn expire_jobs(self: &Arc<Self>) -> Answer<()> {
+    async fn expire_jobs(self: &Arc<Self>) -> Result<()> {
         let Some(life) = self.config.limits.job_life else {
             return Ok(());
         };
@@ -236,7 +236,7 @@ impl Service {
     ///
     /// # Errors
     /// Those of the database and the file system.
-    pub async fn sweep(self: &Arc<Self>) -> Answer<()> {
+    pub async fn sweep(self: &Arc<Self>) -> Result<()> {
         self.expire_jobs().await?;
         self.tasks.sweep().await?;
         let pool = self.database.pool();
@@ -273,7 +273,7 @@ impl Service {
             app.blobs.sweep(&known, SWEEP_AGE)
         };
         let removed = run_blocking(swept).await?;
-        let removed = removed.map_err(|e| Problem::internal("sweeping files", e))?;
+        let removed = removed.map_err(|e| Error::internal("sweeping files", e))?;
         if removed > 0 {
             tracing::info!(removed, "removed files that belonged to nothing");
         }
@@ -305,7 +305,7 @@ impl Drop for Claim {
 /// 500 if it panics, which the log tells of.
 pub async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Answer<T> {
+) -> Result<T> {
     let ran = tokio::task::spawn_blocking(work).await;
-    ran.map_err(|e| Problem::internal("a computation", e))
+    ran.map_err(|e| Error::internal("a computation", e))
 }

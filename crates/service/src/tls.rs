@@ -6,17 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tapetum_client::fingerprint;
 
 use crate::blobs::{create_private_dir, sync_dir};
 use crate::config::Config;
-use crate::id::hex;
 use crate::state::StartError;
-
-/// How fingerprints begin.
-pub const FINGERPRINT_PREFIX: &str = "sha256:";
 
 /// The certificate that a server shows.
 #[derive(Clone, Debug)]
@@ -53,12 +49,12 @@ impl Tls {
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|e| refuse(&certificate, e.to_string()))?;
         let first = chain.first();
-        let fingerprint = fingerprint(
+        let fingerprint = fingerprint::of(
             first
                 .ok_or_else(|| refuse(&certificate, "there is no certificate in it".to_owned()))?,
         );
         let key = PrivateKeyDer::from_pem_file(&key).map_err(|e| refuse(&key, e.to_string()))?;
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let mut config = ServerConfig::builder_with_provider(fingerprint::provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
             .map_err(|e| refuse(&certificate, e.to_string()))?;
@@ -68,19 +64,6 @@ impl Tls {
             fingerprint,
         })
     }
-}
-
-/// The cryptography of connections.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-/// The SHA-256 hash of a certificate.
-pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
-    let sha256 = suite.expect("it is of TLS 1.3").common.hash_provider;
-    let hash = sha256.hash(certificate);
-    format!("{FINGERPRINT_PREFIX}{}", hex(hash.as_ref()))
 }
 
 /// A key and a certificate signed by itself, for trials and for clients that pin it.

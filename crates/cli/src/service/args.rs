@@ -225,7 +225,7 @@ pub enum RemoteAction {
         connection: Connection,
         /// What it may be used for: owner, contributor, classify; may be repeated.
         #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope)]
-        scopes: Vec<tapetum_service::Scope>,
+        scopes: Vec<tapetum_client::Scope>,
         /// Whom it is for.
         #[arg(long, default_value = "")]
         name: String,
@@ -291,8 +291,8 @@ pub enum RemoteAction {
 }
 
 /// A scope by its name.
-fn scope(name: &str) -> Result<tapetum_service::Scope, String> {
-    let found = tapetum_service::Scope::from_name(name);
+fn scope(name: &str) -> Result<tapetum_client::Scope, String> {
+    let found = tapetum_client::Scope::from_name(name);
     found.ok_or_else(|| "a scope is owner, contributor or classify".to_owned())
 }
 

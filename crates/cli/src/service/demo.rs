@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use tapetum_service::client::JobKind;
+use tapetum_client::JobKind;
 
 use super::args::RemoteDemo;
 use super::connect;

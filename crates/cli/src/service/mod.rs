@@ -10,7 +10,7 @@ mod serve;
 use std::future::Future;
 
 use anyhow::{Context, Result};
-use tapetum_service::client::{Client, Trust};
+use tapetum_client::{Client, Trust};
 
 use crate::failure::Failure;
 use crate::files;

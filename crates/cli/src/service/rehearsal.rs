@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tapetum_service::client::{Client, JobKind};
+use tapetum_client::{Client, JobKind};
 use tapetum_vision::{Pipeline, Split, embedded};
 
 use super::roles::{finish, send};

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use tapetum_service::client::{Client, JobKind};
-use tapetum_service::{JobView, Problem};
+use tapetum_client::{Client, JobKind, JobView};
 
 use super::args::RemoteAction;
 use super::connect;
@@ -95,7 +94,8 @@ pub async fn run(action: &RemoteAction, steps: Steps) -> Result<Value> {
             let found = COLLECTIONS
                 .iter()
                 .find(|(prefix, _)| id.starts_with(prefix));
-            let (_, collection) = found.ok_or_else(|| Problem::not_found("thing"))?;
+            let (_, collection) =
+                found.ok_or_else(|| Failure::Role(format!("{id} is not an id of this server")))?;
             if *collection == "tokens" {
                 client.revoke_token(id).await?;
                 return Ok(json!({"revoked": id}));

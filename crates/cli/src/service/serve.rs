@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tapetum_service::{Config, NewToken, Server, Work, WorkerProcess};
+use tapetum_client::NewToken;
+use tapetum_service::{Config, Server, Work, WorkerProcess};
 
 use super::args::{LogFormat, Place, Power};
 use super::{Serve, Worker, block_on};

@@ -5,20 +5,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
+use tapetum_client::{ClassificationRequest, ModelDetails, Scope};
 
 use super::jobs;
 use super::json::{Path, ok};
 use super::making::{Making, Wanted};
-use super::models::ModelDetails;
 use super::objects;
 use super::parameter_sets::{checked, parameters};
 use super::uploads;
 use crate::audit;
-use crate::auth::{Caller, Scope};
+use crate::auth::Caller;
 use crate::content;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::jobs::ClassificationRequest;
 use crate::state::App;
 
 /// What it is.
@@ -46,7 +45,7 @@ impl Wanted for Create {
 }
 
 /// `POST`: samples to be classified.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
     let Making {
         caller,
         once,
@@ -57,9 +56,8 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Re
         model,
         upload,
     } = wanted;
-    let details: ModelDetails = objects::find(&app, &caller, Kind::Model, &model)
-        .await?
-        .details()?;
+    let found = objects::find(&app, &caller, Kind::Model, &model).await?;
+    let details: ModelDetails = objects::details(found)?;
     let upload = uploads::complete(&app, &caller, &upload).await?;
     let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
     let columns = details.recipe.columns;
@@ -67,7 +65,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Re
         let matrix = content::samples(path, &parameters, app.caps())?;
         match matrix.layout().cols() == columns {
             true => Ok(matrix.layout().rows()),
-            false => Err(Problem::unacceptable(format!(
+            false => Err(Error::unacceptable(format!(
                 "the samples have {} features, the model has {columns}",
                 matrix.layout().cols()
             ))),
@@ -112,10 +110,10 @@ pub async fn content(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> Result<Response> {
     let job = jobs::find(&app, &caller, KIND, &id).await?;
     if !job.state.is_final() {
-        return Err(Problem::conflict("it is not finished: wait for it"));
+        return Err(Error::conflict("it is not finished: wait for it"));
     }
     objects::send(&app, &id, SCORES, &headers).await
 }
@@ -125,17 +123,17 @@ pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Answer<Response> {
+) -> Result<Response> {
     let job = jobs::find(&app, &caller, KIND, &id).await?;
     if !job.state.is_final() {
-        return Err(Problem::conflict(
+        return Err(Error::conflict(
             "it is not finished: wait for it, or cancel it",
         ));
     }
     let mut tx = app.database.begin().await?;
     // Somebody else may have been faster.
     let removed = jobs::remove(&mut tx, &id).await?;
-    let removed = removed.ok_or_else(|| Problem::not_found(KIND.name()))?;
+    let removed = removed.ok_or_else(|| Error::not_found(KIND.name()))?;
     let receipt = objects::receipt(&mut tx, &caller, &id, &removed).await?;
     tx.commit().await?;
     objects::unlink(&app, removed).await?;

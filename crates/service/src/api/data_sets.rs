@@ -2,18 +2,19 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use tapetum_client::{DataSetDetails, Object, Scope};
 use tapetum_learn::TrainingSpec;
 
 use super::json::{Path, Query, ok};
 use super::making::{Making, Wanted};
-use super::objects::{self, Draft, Object, Page};
+use super::objects::{self, Draft, Page};
 use super::parameter_sets::{checked, parameters};
 use super::resource::{OWNER, Resource};
 use super::uploads;
-use crate::auth::{Caller, Scope};
+use crate::auth::Caller;
 use crate::content;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
@@ -40,15 +41,6 @@ pub struct Create {
     recipe: TrainingSpec,
 }
 
-/// What is told of a data set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DataSetDetails {
-    /// The id of the parameter set.
-    pub parameter_set: String,
-    /// What is trained on it.
-    pub recipe: TrainingSpec,
-}
-
 impl Wanted for Create {
     const MAKERS: &'static [Scope] = OWNER;
 
@@ -58,7 +50,7 @@ impl Wanted for Create {
 }
 
 /// `POST`: an empty data set.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
     let Making {
         caller,
         once,
@@ -100,13 +92,14 @@ pub async fn append(
     State(app): State<App>,
     Path(set): Path<String>,
     making: Making<Append>,
-) -> Answer<Response> {
+) -> Result<Response> {
     let Making {
         caller,
         once,
         wanted,
     } = making;
-    let details: DataSetDetails = objects::find(&app, &caller, KIND, &set).await?.details()?;
+    let found = objects::find(&app, &caller, KIND, &set).await?;
+    let details: DataSetDetails = objects::details(found)?;
     let upload = uploads::complete(&app, &caller, &wanted.upload).await?;
     let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
     let check =
@@ -127,7 +120,7 @@ pub async fn parts(
     caller: Caller,
     Path(set): Path<String>,
     Query(page): Query<Page>,
-) -> Answer<Response> {
+) -> Result<Response> {
     caller.need(&[Scope::Contributor])?;
     objects::find(&app, &caller, KIND, &set).await?;
     objects::list(&app, &caller, Kind::Part, &set, caller.sees(), &page).await
@@ -138,11 +131,11 @@ pub async fn part(
     State(app): State<App>,
     caller: Caller,
     Path((set, part)): Path<(String, String)>,
-) -> Answer<Response> {
+) -> Result<Response> {
     ok(&own_part(&app, &caller, &set, &part).await?)
 }
 
-async fn own_part(app: &App, caller: &Caller, set: &str, part: &str) -> Answer<Object> {
+async fn own_part(app: &App, caller: &Caller, set: &str, part: &str) -> Result<Object> {
     caller.need(&[Scope::Contributor])?;
     objects::find(app, caller, KIND, set).await?;
     let object = objects::find(app, caller, Kind::Part, part).await?;
@@ -155,7 +148,7 @@ async fn own_part(app: &App, caller: &Caller, set: &str, part: &str) -> Answer<O
             .await?;
     match is_own && is_of_set.is_some() {
         true => Ok(object),
-        false => Err(Problem::not_found(Kind::Part.name())),
+        false => Err(Error::not_found(Kind::Part.name())),
     }
 }
 
@@ -164,7 +157,7 @@ pub async fn delete_part(
     State(app): State<App>,
     caller: Caller,
     Path((set, part)): Path<(String, String)>,
-) -> Answer<Response> {
+) -> Result<Response> {
     own_part(&app, &caller, &set, &part).await?;
     objects::delete(&app, &caller, Kind::Part, &part).await
 }

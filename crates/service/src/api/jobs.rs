@@ -13,16 +13,17 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
+use tapetum_client::{JobView, List, Problem, State, StoredFile};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::json::{Path, Query, ok};
-use super::objects::{List, Page, StoredFile, remove_files, unlink};
+use super::objects::{Page, remove_files, unlink};
 use crate::audit;
 use crate::auth::Caller;
 use crate::db::{Tx, now};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::jobs::{Job, JobView, State};
+use crate::jobs::Job;
 use crate::state::App;
 
 /// How often a job is looked at that may run in another process.
@@ -65,21 +66,21 @@ pub fn routes(kind: Kind, path: &str) -> Router<App> {
 }
 
 /// A job of the caller: of their tenant for owners, their own otherwise.
-pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Job> {
+pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Job> {
     kind.check(id)?;
     Job::find(app.database.pool(), id)
         .await?
         .filter(|job| job.tenant == caller.tenant && job.kind == kind.prefix())
         .filter(|job| caller.is_owner() || job.token == caller.token)
-        .ok_or_else(|| Problem::not_found(kind.name()))
+        .ok_or_else(|| Error::not_found(kind.name()))
 }
 
 /// `GET`: one, at once or when it is finished.
-async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> Answer<Response> {
+async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> Result<Response> {
     let seconds = wait.wait.unwrap_or(0.0);
     if !(0.0..=MAX_WAIT.as_secs_f64()).contains(&seconds) {
         let message = format!("wait at most {} seconds", MAX_WAIT.as_secs());
-        return Err(Problem::request(message));
+        return Err(Error::request(message));
     }
     let until = Instant::now() + Duration::from_secs_f64(seconds);
     loop {
@@ -94,7 +95,7 @@ async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> 
 }
 
 /// `GET`: all of the caller's.
-async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer<Response> {
+async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Result<Response> {
     let rows = sqlx::query(
         "SELECT * FROM jobs j WHERE tenant = $1 AND kind = $2 AND ($3 = '' OR token = $3) AND ($4 = '' OR \
          (created_at, id) > (SELECT p.created_at, p.id FROM jobs p \
@@ -108,15 +109,15 @@ async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Answer<Res
     .fetch_all(app.database.pool())
     .await?;
     let view = |row| Job::of(row)?.view();
-    let items = rows.iter().map(view).collect::<Answer<Vec<JobView>>>()?;
+    let items = rows.iter().map(view).collect::<Result<Vec<JobView>>>()?;
     ok(&List { items })
 }
 
 /// `GET .../events`: how far the job is, as it goes on, until it is finished.
-async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     find(app, caller, kind, id).await?;
     let permit = app.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::busy("it streams to as many as it can", 5))?;
+    let permit = permit.map_err(|_| Error::busy("it streams to as many as it can", 5))?;
     let start = (
         app.clone(),
         caller.clone(),
@@ -149,10 +150,10 @@ async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Resp
 }
 
 /// `POST .../cancel`: at once if it waits, soon if it runs.
-async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     find(app, caller, kind, id).await?;
     let mut tx = app.database.begin().await?;
-    let problem = crate::db::to_store(&Problem::cancelled())?;
+    let problem = crate::db::to_store(&Problem::from(&Error::cancelled()))?;
     let waited = sqlx::query(
         "UPDATE jobs SET state = 'cancelled', cancel = 1, finished_at = $2, problem = $3 \
          WHERE id = $1 AND state = 'queued'",
@@ -181,7 +182,7 @@ async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Resp
 }
 
 /// Refuses if there are too many jobs already.
-pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
+pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Result<()> {
     let row = sqlx::query(
         "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'queued') AS waiting, \
          (SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND state IN ('queued', 'running')) AS own",
@@ -192,19 +193,19 @@ pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
     let (waiting, own): (i64, i64) = (row.try_get("waiting")?, row.try_get("own")?);
     let limits = &app.config.limits;
     if own >= limits.jobs_of_tenant {
-        return Err(Problem::too_many(
+        return Err(Error::too_many(
             format!("{own} jobs of yours are not finished"),
             5,
         ));
     }
     if waiting >= limits.waiting_jobs {
-        return Err(Problem::busy("too many jobs wait", 10));
+        return Err(Error::busy("too many jobs wait", 10));
     }
     Ok(())
 }
 
 /// Removes a job that is finished, with all that is kept of it. Nothing if there is none.
-pub async fn remove(tx: &mut Tx, id: &str) -> Answer<Option<Vec<(String, StoredFile)>>> {
+pub async fn remove(tx: &mut Tx, id: &str) -> Result<Option<Vec<(String, StoredFile)>>> {
     let finished = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('queued', 'running')";
     let removed = sqlx::query(finished).bind(id).execute(&mut **tx).await?;
     if removed.rows_affected() == 0 {
@@ -225,7 +226,7 @@ pub async fn insert(
     name: &str,
     request: &impl serde::Serialize,
     inputs: &[&str],
-) -> Answer<Job> {
+) -> Result<Job> {
     sqlx::query(
         "INSERT INTO jobs (id, tenant, kind, name, token, request, state, result, problem, done, \
          total, what, attempts, lease, lease_until, cancel, created_at, started_at, finished_at) \
@@ -248,7 +249,7 @@ pub async fn insert(
                 .fetch_optional(&mut **tx)
                 .await?;
         if there.is_none() {
-            return Err(Problem::conflict(format!("{input} has been deleted")));
+            return Err(Error::conflict(format!("{input} has been deleted")));
         }
         sqlx::query("INSERT INTO job_inputs (job, object) VALUES ($1, $2)")
             .bind(id)
@@ -257,7 +258,7 @@ pub async fn insert(
             .await?;
     }
     let job = Job::find(&mut **tx, id).await?;
-    let job = job.ok_or_else(|| Problem::internal("a job", "it is not there"))?;
+    let job = job.ok_or_else(|| Error::internal("a job", "it is not there"))?;
     debug_assert_eq!(job.state, State::Queued);
     Ok(job)
 }

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
+use tapetum_client::{CHECKSUM, StoredFile};
 
-use super::objects::StoredFile;
 use super::range;
 use crate::blobs::Blobs;
 use crate::db::to_store;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::state::App;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,24 +29,24 @@ pub struct Json<T> {
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
-    type Rejection = Problem;
+    type Rejection = Error;
 
-    async fn from_request(request: Request, app: &App) -> Answer<Self> {
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         let is_json = kind
             .and_then(|kind| kind.to_str().ok())
             .is_some_and(|kind| kind.split(';').next().map(str::trim) == Some("application/json"));
         if !is_json {
-            return Err(Problem::media_type("application/json"));
+            return Err(Error::media_type("application/json"));
         }
         let body = tokio::time::timeout(app.config.limits.idle, Bytes::from_request(request, app));
         let text = body
             .await
-            .map_err(|_| Problem::request("the body takes too long to arrive"))?
-            .map_err(|_| Problem::too_large("a document may have 64 KiB"))?;
-        let mut document = serde_json::from_slice(&text).map_err(Problem::request)?;
+            .map_err(|_| Error::request("the body takes too long to arrive"))?
+            .map_err(|_| Error::too_large("a document may have 64 KiB"))?;
+        let mut document = serde_json::from_slice(&text).map_err(Error::request)?;
         make_whole(&mut document);
-        let value = serde_json::from_value(document).map_err(Problem::request)?;
+        let value = serde_json::from_value(document).map_err(Error::request)?;
         Ok(Self { text, value })
     }
 }
@@ -72,11 +72,11 @@ fn make_whole(value: &mut Value) {
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
-    type Rejection = Problem;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let found = axum::extract::Query::from_request_parts(parts, app).await;
-        found.map(|query| Self(query.0)).map_err(Problem::request)
+        found.map(|query| Self(query.0)).map_err(Error::request)
     }
 }
 
@@ -84,18 +84,18 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 pub struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
-    type Rejection = Problem;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let found = axum::extract::Path::from_request_parts(parts, app).await;
         found
             .map(|path| Self(path.0))
-            .map_err(|_| Problem::not_found("address"))
+            .map_err(|_| Error::not_found("address"))
     }
 }
 
 /// 200 with a document.
-pub fn ok(document: &impl Serialize) -> Answer<Response> {
+pub fn ok(document: &impl Serialize) -> Result<Response> {
     Ok(reply(StatusCode::OK, to_store(document)?, None))
 }
 
@@ -116,8 +116,8 @@ pub async fn send_file(
     id: &str,
     file: &StoredFile,
     headers: &HeaderMap,
-) -> Answer<Response> {
-    let failed = |e: std::io::Error| Problem::internal("opening a file", e);
+) -> Result<Response> {
+    let failed = |e: std::io::Error| Error::internal("opening a file", e);
     let bytes = u64::try_from(file.bytes).unwrap_or(0);
     let etag = format!("\"{}\"", file.checksum);
     let part = range::wanted(headers, bytes, &etag)?;
@@ -154,9 +154,6 @@ pub async fn send_file(
     }
     Ok(response)
 }
-
-/// The header with the blake3 checksum of a file.
-pub const CHECKSUM: &str = "tapetum-blake3";
 
 #[cfg(test)]
 mod tests {

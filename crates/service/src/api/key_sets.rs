@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use tapetum_client::Scope;
 
 use super::making::{Making, Wanted};
 use super::objects::{self, Draft};
 use super::parameter_sets::{checked, parameters};
 use super::resource::{Download, EVERYONE, OWNER, Resource};
 use super::uploads;
-use crate::auth::Scope;
 use crate::content;
-use crate::error::Answer;
+use crate::error::Result;
 use crate::id::Kind;
 use crate::state::App;
 
@@ -51,7 +51,7 @@ impl Wanted for Create {
 }
 
 /// `POST`: keys from uploads.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
     let Making {
         caller,
         once,

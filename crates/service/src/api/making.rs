@@ -6,11 +6,12 @@ use axum::response::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
+use tapetum_client::Scope;
 
 use super::json::{Json, reply};
-use crate::auth::{Caller, Scope};
+use crate::auth::Caller;
 use crate::db::{Tx, now, to_store};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::state::App;
 
 /// Most characters of a name.
@@ -40,7 +41,7 @@ pub struct Making<T> {
 
 impl<T: Wanted> FromRequest<App> for Making<T> {
     // The answer to a request that was made before is one too.
-    type Rejection = Answer<Response>;
+    type Rejection = Result<Response>;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         let (mut parts, body) = request.into_parts();
@@ -65,11 +66,11 @@ impl<T: Wanted> FromRequest<App> for Making<T> {
 }
 
 /// A name in words of the caller.
-pub fn check_name(name: &str) -> Answer<()> {
+pub fn check_name(name: &str) -> Result<()> {
     let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
     match fits {
         true => Ok(()),
-        false => Err(Problem::unacceptable(format!(
+        false => Err(Error::unacceptable(format!(
             "a name has at most {MAX_NAME} characters, none of them a control character"
         ))),
     }
@@ -89,7 +90,7 @@ pub struct Once {
 
 impl Once {
     /// For a request to `path`.
-    fn new(headers: &HeaderMap, caller: &Caller, path: String, body: &[u8]) -> Answer<Self> {
+    fn new(headers: &HeaderMap, caller: &Caller, path: String, body: &[u8]) -> Result<Self> {
         let key = match headers.get("idempotency-key") {
             None => None,
             Some(key) => {
@@ -101,7 +102,7 @@ impl Once {
                     .filter(is_graphic);
                 let message =
                     format!("an Idempotency-Key has 1 to {MAX_KEY} ASCII characters, no spaces");
-                Some(key.ok_or_else(|| Problem::request(message))?.to_owned())
+                Some(key.ok_or_else(|| Error::request(message))?.to_owned())
             }
         };
         let mut hasher = blake3::Hasher::new();
@@ -122,7 +123,7 @@ impl Once {
     pub async fn replay<'e>(
         &self,
         executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
-    ) -> Answer<Option<Response>> {
+    ) -> Result<Option<Response>> {
         let Some(key) = &self.key else {
             return Ok(None);
         };
@@ -140,7 +141,7 @@ impl Once {
         };
         if row.try_get::<String, _>("request")? != self.request {
             let message = "this Idempotency-Key was used for another request";
-            return Err(Problem::unacceptable(message));
+            return Err(Error::unacceptable(message));
         }
         let status = StatusCode::from_u16(row.try_get::<i64, _>("status")? as u16);
         let location: String = row.try_get("location")?;
@@ -158,7 +159,7 @@ impl Once {
         status: StatusCode,
         document: &impl Serialize,
         id: &str,
-    ) -> Answer<Response> {
+    ) -> Result<Response> {
         let body = to_store(document)?;
         let location = format!("{}/{id}", self.path);
         if let Some(key) = &self.key {

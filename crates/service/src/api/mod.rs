@@ -1,4 +1,4 @@
-//! The HTTP interface. Every answer that is none is a [`Problem`](crate::error::Problem).
+//! The HTTP interface. Every error is answered with a [problem document](tapetum_client::Problem).
 
 mod classifications;
 mod data_sets;
@@ -11,6 +11,7 @@ pub(crate) mod objects;
 mod openapi;
 mod operations;
 mod parameter_sets;
+mod problem;
 mod range;
 mod resource;
 mod tokens;
@@ -27,15 +28,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt;
 
-use crate::error::Problem;
+use crate::error::Error;
 use crate::page::Page;
 use crate::state::App;
 
 pub(crate) use classifications::{SAMPLES, SCORES};
 pub(crate) use data_sets::ROLE as PART;
-pub(crate) use json::CHECKSUM;
 pub(crate) use key_sets::EVALUATION_KEYS;
-pub(crate) use models::{ModelDetails, ROLE as MODEL};
+pub(crate) use models::ROLE as MODEL;
 
 /// Bytes of a JSON document.
 const MAX_JSON: usize = 64 << 10;
@@ -79,8 +79,8 @@ pub fn router(app: App, page: Option<Page>) -> Router {
         .route("/docs", get(openapi::page))
         .route("/health/live", get(operations::live))
         .route("/health/ready", get(operations::ready))
-        .fallback(async || Problem::not_found("address"))
-        .method_not_allowed_fallback(async || Problem::method())
+        .fallback(async || Error::not_found("address"))
+        .method_not_allowed_fallback(async || Error::method())
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
@@ -92,10 +92,10 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
     let mut response = match app.requests.try_acquire() {
-        Err(_) => Problem::busy("it serves as many requests as it can", 1).into_response(),
+        Err(_) => Error::busy("it serves as many requests as it can", 1).into_response(),
         Ok(_permit) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
-            Err(_) => Problem::internal("a handler", "it panicked").into_response(),
+            Err(_) => Error::internal("a handler", "it panicked").into_response(),
         },
     };
     let headers = response.headers_mut();

@@ -9,11 +9,11 @@ use sqlx::Row;
 use super::json::ok;
 use super::uploads::Usage;
 use crate::auth::Caller;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::state::App;
 
 /// `GET /v1/whoami`: whose token this is, and how much is stored.
-pub async fn whoami(State(app): State<App>, caller: Caller) -> Answer<Response> {
+pub async fn whoami(State(app): State<App>, caller: Caller) -> Result<Response> {
     let mut connection = app.database.pool().acquire().await?;
     let tenant = sqlx::query("SELECT name FROM tenants WHERE id = $1")
         .bind(&caller.tenant)
@@ -37,9 +37,9 @@ pub async fn live() -> Response {
 }
 
 /// `GET /health/ready`: so does the database.
-pub async fn ready(State(app): State<App>) -> Answer<Response> {
+pub async fn ready(State(app): State<App>) -> Result<Response> {
     match app.database.is_ready().await {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Err(Problem::busy("the database does not answer", 5)),
+        false => Err(Error::busy("the database does not answer", 5)),
     }
 }

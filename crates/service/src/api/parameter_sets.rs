@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tapetum_ckks::Parameters;
+use tapetum_client::Scope;
 
 use super::making::{Making, Wanted};
 use super::objects::{self, Draft};
 use super::resource::{Download, EVERYONE, OWNER, Resource};
 use super::uploads;
-use crate::auth::Scope;
 use crate::content::{self, ParametersDetails};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::{App, run_blocking};
 
@@ -47,7 +47,7 @@ impl Wanted for Create {
 }
 
 /// `POST`: parameters from an upload.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
     let Making {
         caller,
         once,
@@ -71,26 +71,26 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Re
 pub async fn checked<T: Send + 'static>(
     app: &App,
     upload: &uploads::Complete,
-    check: impl FnOnce(&std::path::Path, &App) -> Answer<T> + Send + 'static,
-) -> Answer<T> {
+    check: impl FnOnce(&std::path::Path, &App) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let permit = app.checks.acquire().await;
-    let _permit = permit.map_err(|e| Problem::internal("the queue of checks", e))?;
+    let _permit = permit.map_err(|e| Error::internal("the queue of checks", e))?;
     let (path, shared) = (upload.path.clone(), app.clone());
     let found = run_blocking(move || check(&path, &shared)).await?;
-    if matches!(&found, Err(problem) if *problem == Problem::secret_key()) {
+    if matches!(&found, Err(problem) if *problem == Error::secret_key()) {
         uploads::discard(app, &upload.id).await?;
     }
     found
 }
 
 /// The parameters of a set.
-pub async fn parameters(app: &App, tenant: &str, id: &str) -> Answer<Parameters> {
+pub async fn parameters(app: &App, tenant: &str, id: &str) -> Result<Parameters> {
     let object = objects::find_of(app, tenant, KIND, id).await?;
-    let details: ParametersDetails = object.details()?;
+    let details: ParametersDetails = objects::details(object)?;
     let (app, id) = (app.clone(), id.to_owned());
     let make = move || {
         Parameters::new(details.literal)
-            .map_err(|e| Problem::internal("parameters that were accepted", e))
+            .map_err(|e| Error::internal("parameters that were accepted", e))
     };
     run_blocking(move || app.parameters(&id, make)).await?
 }

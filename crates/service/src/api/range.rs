@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use axum::http::{HeaderMap, header};
 
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 
 /// The bytes that are wanted of a file, if not all. What is not understood is ignored, as the RFC has it: more than
 /// one part, other units, and a part of a file that has changed since.
 ///
 /// # Errors
 /// 416 if the file ends before the part begins.
-pub fn wanted(headers: &HeaderMap, bytes: u64, etag: &str) -> Answer<Option<Range<u64>>> {
+pub fn wanted(headers: &HeaderMap, bytes: u64, etag: &str) -> Result<Option<Range<u64>>> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let has_changed =
         headers.contains_key(header::IF_RANGE) && text(header::IF_RANGE) != Some(etag);
@@ -30,7 +30,7 @@ pub fn wanted(headers: &HeaderMap, bytes: u64, etag: &str) -> Answer<Option<Rang
     };
     match range.is_empty() {
         false => Ok(Some(range)),
-        true => Err(Problem::range(bytes)),
+        true => Err(Error::range(bytes)),
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
             if !since.is_empty() {
                 headers.insert(header::IF_RANGE, since.parse().unwrap());
             }
-            wanted(&headers, 100, "tag").map_err(|problem| problem.status)
+            wanted(&headers, 100, "tag").map_err(|problem| problem.status())
         };
         assert_eq!(read("bytes=0-0", ""), Ok(Some(0..1)));
         assert_eq!(read("bytes=10-", ""), Ok(Some(10..100)));

@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
+use tapetum_client::Scope;
 
 use super::json::{Path, Query, ok};
 use super::objects::{self, Page};
-use crate::auth::{Caller, Scope};
-use crate::error::Answer;
+use crate::auth::Caller;
+use crate::error::Result;
 use crate::id::Kind;
 use crate::state::App;
 
@@ -79,7 +80,7 @@ async fn download(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> Result<Response> {
     caller.need(file.readers)?;
     objects::find(&app, &caller, kind, &id).await?;
     objects::send(&app, &id, file.role, &headers).await

@@ -6,14 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
+use tapetum_client::{List, Scope};
 
 use super::json::{Json, Path, ok};
 use super::making::check_name;
-use super::objects::List;
 use crate::audit;
-use crate::auth::{Caller, Scope, issue};
+use crate::auth::{Caller, issue};
 use crate::db::now;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
@@ -38,7 +38,7 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     body: Json<Create>,
-) -> Answer<Response> {
+) -> Result<Response> {
     caller.need(&[Scope::Owner])?;
     let Create {
         name,
@@ -47,7 +47,7 @@ pub async fn create(
     } = body.value;
     check_name(&name)?;
     if scopes.is_empty() || scopes.len() > Scope::ALL.len() {
-        return Err(Problem::unacceptable("a token has one to three scopes"));
+        return Err(Error::unacceptable("a token has one to three scopes"));
     }
     let expires_at = expires_in.map_or(0, |seconds| now() + i64::from(seconds) * 1000);
     let mut tx = app.database.begin().await?;
@@ -56,7 +56,7 @@ pub async fn create(
         .fetch_one(&mut *tx)
         .await?;
     if count >= MAX_TOKENS {
-        return Err(Problem::conflict(format!(
+        return Err(Error::conflict(format!(
             "there are {count} tokens: revoke some, which are forgotten after a day"
         )));
     }
@@ -78,7 +78,7 @@ struct Told {
 }
 
 /// `GET`: all tokens, without the tokens themselves.
-pub async fn list(State(app): State<App>, caller: Caller) -> Answer<Response> {
+pub async fn list(State(app): State<App>, caller: Caller) -> Result<Response> {
     caller.need(&[Scope::Owner])?;
     let rows = sqlx::query(
         "SELECT id, name, scopes, created_at, expires_at, revoked_at FROM tokens \
@@ -98,7 +98,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Answer<Response> {
             revoked_at: row.try_get("revoked_at")?,
         })
     };
-    let items = rows.iter().map(told).collect::<Answer<Vec<_>>>()?;
+    let items = rows.iter().map(told).collect::<Result<Vec<_>>>()?;
     ok(&List { items })
 }
 
@@ -107,7 +107,7 @@ pub async fn revoke(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Answer<Response> {
+) -> Result<Response> {
     caller.need(&[Scope::Owner])?;
     Kind::Token.check(&id)?;
     let mut tx = app.database.begin().await?;
@@ -120,7 +120,7 @@ pub async fn revoke(
     .execute(&mut *tx)
     .await?;
     if revoked.rows_affected() == 0 {
-        return Err(Problem::not_found(Kind::Token.name()));
+        return Err(Error::not_found(Kind::Token.name()));
     }
     audit::record(&mut tx, caller.actor(), "revoke", &id, &json!({})).await?;
     tx.commit().await?;

@@ -6,19 +6,17 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
+use tapetum_client::{DataSetDetails, KeysDetails, PartDetails, Scope, TrainingRequest};
 
-use super::data_sets::DataSetDetails;
 use super::jobs;
 use super::making::{Making, Wanted};
 use super::objects;
 use super::resource::OWNER;
 use crate::audit;
-use crate::auth::{Caller, Scope};
-use crate::content::{KeysDetails, PartDetails};
+use crate::auth::Caller;
 use crate::db::stored;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::jobs::TrainingRequest;
 use crate::state::App;
 
 /// What it is.
@@ -42,7 +40,7 @@ impl Wanted for Create {
 }
 
 /// `POST`: a training on all parts that a data set has now.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Response> {
+pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
     let Making {
         caller,
         once,
@@ -53,14 +51,12 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Answer<Re
         data_set,
         key_set,
     } = wanted;
-    let set: DataSetDetails = objects::find(&app, &caller, Kind::DataSet, &data_set)
-        .await?
-        .details()?;
-    let keys: KeysDetails = objects::find(&app, &caller, Kind::KeySet, &key_set)
-        .await?
-        .details()?;
+    let found = objects::find(&app, &caller, Kind::DataSet, &data_set).await?;
+    let set: DataSetDetails = objects::details(found)?;
+    let found = objects::find(&app, &caller, Kind::KeySet, &key_set).await?;
+    let keys: KeysDetails = objects::details(found)?;
     if set.parameter_set != keys.parameter_set {
-        return Err(Problem::unacceptable(
+        return Err(Error::unacceptable(
             "data set and key set belong to different parameter sets",
         ));
     }
@@ -106,7 +102,7 @@ async fn parts(
     caller: &Caller,
     data_set: &str,
     set: &DataSetDetails,
-) -> Answer<(Vec<String>, usize)> {
+) -> Result<(Vec<String>, usize)> {
     let rows = sqlx::query(
         "SELECT o.id AS id, o.details AS details, b.bytes AS bytes FROM objects o \
          JOIN blobs b ON b.object = o.id \
@@ -121,7 +117,7 @@ async fn parts(
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
         if index > 0 && labels != details.labels {
-            return Err(Problem::unacceptable(
+            return Err(Error::unacceptable(
                 "labels must be encrypted in all parts or in none",
             ));
         }
@@ -131,11 +127,11 @@ async fn parts(
         ids.push(row.try_get("id")?);
     }
     if ids.is_empty() {
-        return Err(Problem::unacceptable("the data set has no part yet"));
+        return Err(Error::unacceptable("the data set has no part yet"));
     }
     let most = app.config.limits.bundle_bytes;
     if !streams && bytes as u64 > most {
-        return Err(Problem::unacceptable(format!(
+        return Err(Error::unacceptable(format!(
             "this training takes all {bytes} bytes into memory, and this server allows {most}: \
              train in mini-batches"
         )));

@@ -9,17 +9,17 @@ use futures_util::TryStreamExt;
 use serde_json::{Map, Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
+use tapetum_client::StoredFile;
 
 use super::tables::TABLES;
 use super::{
     BackupError, CHECKSUM, FORMAT, MANIFEST, Manifest, OPERATOR, Outcome, Table, at, copy_tls,
     write_new,
 };
-use crate::api::objects::StoredFile;
 use crate::audit;
 use crate::blobs::{create_private_dir, sync_dir};
 use crate::db::{Tx, now};
-use crate::error::Problem;
+use crate::error::Error;
 use crate::id::{hex, random};
 use crate::state::App;
 
@@ -101,7 +101,7 @@ async fn copy(app: &App, folder: &Path) -> Outcome<Manifest> {
     }
     copy_tls(&app.config.data, folder)?;
     let text =
-        serde_json::to_vec_pretty(&manifest).map_err(|e| Problem::internal("a manifest", e))?;
+        serde_json::to_vec_pretty(&manifest).map_err(|e| Error::internal("a manifest", e))?;
     let checksum = blake3::hash(&text).to_hex().to_string();
     for (name, content) in [(MANIFEST, text.as_slice()), (CHECKSUM, checksum.as_bytes())] {
         let path = folder.join(name);

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Actor;
 use crate::blobs::create_private_dir;
-use crate::error::Problem;
+use crate::error::Error;
 use crate::state::StartError;
 
 pub use copy::backup;
@@ -64,7 +64,7 @@ pub enum BackupError {
     Start(#[from] StartError),
     /// Something else failed, and the log has more about it.
     #[error(transparent)]
-    Problem(#[from] Problem),
+    Other(#[from] Error),
 }
 
 type Outcome<T> = Result<T, BackupError>;

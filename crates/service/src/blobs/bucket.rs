@@ -19,11 +19,11 @@ use object_store::{
     ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
     RetryConfig, WriteMultipart,
 };
+use tapetum_client::StoredFile;
 use tokio::runtime::Handle;
 
 use super::cache::{Cache, Local};
 use super::remove;
-use crate::api::objects::StoredFile;
 
 /// Bytes that are sent in one piece.
 const PIECE: u64 = 16 << 20;

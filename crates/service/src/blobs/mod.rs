@@ -26,9 +26,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tapetum_client::StoredFile;
 use tokio::io::AsyncSeekExt;
 
-use crate::api::objects::StoredFile;
 use crate::id::hex;
 use bucket::Bucket;
 pub use cache::Local;

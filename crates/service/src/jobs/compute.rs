@@ -10,7 +10,7 @@ use tapetum_learn::{
 use super::keys::Engine;
 use crate::blobs::Local;
 use crate::content::{self, Caps, PartFile};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 
 /// Units of progress of an iteration.
 const UNITS: usize = 1000;
@@ -24,7 +24,7 @@ pub trait Observer: Send {
     ///
     /// # Errors
     /// If it cannot be kept, which ends the training.
-    fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()>;
+    fn checkpoint(&mut self, state: &Bundle<'_>) -> Result<()>;
 }
 
 /// With this an [`Observer`] unwinds: computations have no other way out in the middle, and none of them
@@ -58,13 +58,13 @@ pub fn train(
     recipe: &TrainingSpec,
     input: &TrainingInput,
     observer: &mut dyn Observer,
-) -> Answer<Trained> {
+) -> Result<Trained> {
     let parameters = engine.evaluator.parameters();
     let parts = input
         .parts
         .iter()
         .map(|path| PartFile::open(path, parameters, input.caps))
-        .collect::<Answer<Vec<_>>>()?;
+        .collect::<Result<Vec<_>>>()?;
     if let Some(descent) = recipe.learner.gradient_descent()? {
         return descend(engine, recipe, descent, &parts, input, observer);
     }
@@ -80,7 +80,7 @@ fn add_up(
     regression: &Ridge,
     parts: &[PartFile],
     observer: &mut dyn Observer,
-) -> Answer<Trained> {
+) -> Result<Trained> {
     let evaluator = &engine.evaluator;
     let batches: usize = parts.iter().map(PartFile::batches).sum();
     // Solving takes about as long as a batch.
@@ -107,7 +107,7 @@ fn add_up(
             done += UNITS;
         }
     }
-    let sums = begun.ok_or_else(|| Problem::unacceptable("there is nothing to train on"))?;
+    let sums = begun.ok_or_else(|| Error::unacceptable("there is nothing to train on"))?;
     let model = sums.finish(&mut |p| {
         observer.progress(done + p.done * UNITS / p.total.max(1), total, p.what);
     })?;
@@ -122,7 +122,7 @@ fn fit(
     recipe: &TrainingSpec,
     parts: &[PartFile],
     observer: &mut dyn Observer,
-) -> Answer<Trained> {
+) -> Result<Trained> {
     let (mut matrices, mut labels) = (Vec::new(), Vec::new());
     for part in parts {
         for batch in 0..part.batches() {
@@ -150,7 +150,7 @@ fn descend(
     parts: &[PartFile],
     input: &TrainingInput,
     observer: &mut dyn Observer,
-) -> Answer<Trained> {
+) -> Result<Trained> {
     let evaluator = &engine.evaluator;
     let parameters = evaluator.parameters();
     let batches: Vec<_> = parts
@@ -159,7 +159,7 @@ fn descend(
         .collect();
     let (first, first_batch) = batches
         .first()
-        .ok_or_else(|| Problem::unacceptable("there is nothing to train on"))?;
+        .ok_or_else(|| Error::unacceptable("there is nothing to train on"))?;
     let labels = first.read(*first_batch)?.1;
     let task = labels.task();
     let kind = content::label_kind(&labels);
@@ -202,10 +202,10 @@ fn descend(
     })
 }
 
-fn bootstrapper(recipe: &TrainingSpec, parameters: &Parameters) -> Answer<Option<Bootstrapper>> {
+fn bootstrapper(recipe: &TrainingSpec, parameters: &Parameters) -> Result<Option<Bootstrapper>> {
     let plan = recipe.bootstrapping(parameters)?;
     let made = plan.as_ref().map(Bootstrapper::new);
-    made.transpose().map_err(Problem::unacceptable)
+    made.transpose().map_err(Error::unacceptable)
 }
 
 /// What to classify.
@@ -225,8 +225,8 @@ pub fn classify<T>(
     engine: &Engine,
     input: &ClassificationInput,
     observer: &mut dyn Observer,
-    keep: impl FnOnce(Bundle<'_>) -> Answer<T>,
-) -> Answer<T> {
+    keep: impl FnOnce(Bundle<'_>) -> Result<T>,
+) -> Result<T> {
     let evaluator = &engine.evaluator;
     let parameters = evaluator.parameters();
     let model = content::model(&input.model, parameters)?;

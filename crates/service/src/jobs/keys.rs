@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget};
 
 use crate::blobs::Local;
-use crate::error::Answer;
+use crate::error::Result;
 
 /// What computes with one set of keys.
 pub struct Engine {
@@ -38,8 +38,8 @@ impl KeyCache {
     pub fn engine(
         &self,
         key_set: &str,
-        fetch: impl FnOnce() -> Answer<Local>,
-    ) -> Answer<Arc<Engine>> {
+        fetch: impl FnOnce() -> Result<Local>,
+    ) -> Result<Arc<Engine>> {
         let lock = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut engines = lock();

@@ -2,14 +2,15 @@
 
 use serde_json::json;
 use sqlx::Row;
+use tapetum_client::{Problem, State, StoredFile};
 
-use super::{Job, State};
-use crate::api::objects::{StoredFile, remove_files, unlink};
+use super::Job;
+use crate::api::objects::{remove_files, unlink};
 use crate::api::uploads::insert_blob;
 use crate::audit::{self, Actor};
 use crate::blobs::Written;
 use crate::db::{Tx, now, to_store};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
 use crate::state::{App, run_blocking};
 
@@ -39,7 +40,7 @@ pub enum Claim {
 }
 
 /// Takes a job that waits, or whose worker is dead.
-pub async fn claim(app: &App, id: &str) -> Answer<Claim> {
+pub async fn claim(app: &App, id: &str) -> Result<Claim> {
     let work = &app.config.work;
     // Names this attempt: an earlier one of the same worker has no more right to the job than another's.
     let holder = hex(&random::<16>()?);
@@ -66,8 +67,8 @@ pub async fn claim(app: &App, id: &str) -> Answer<Claim> {
     let lease = Lease { job, holder };
     // Its worker died before it could say so, or died too often.
     let problem = match cancelled {
-        true => Problem::cancelled(),
-        false if lease.job.attempts > work.attempts => Problem::abandoned(work.attempts),
+        true => Error::cancelled(),
+        false if lease.job.attempts > work.attempts => Error::abandoned(work.attempts),
         false => return Ok(Claim::Granted(Box::new(lease))),
     };
     fail(app, &lease, &problem).await?;
@@ -86,7 +87,7 @@ pub enum Pulse {
 }
 
 /// Renews a lease and tells how far the job is.
-pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) -> Answer<Pulse> {
+pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) -> Result<Pulse> {
     let row = sqlx::query(
         "UPDATE jobs SET lease_until = $1, done = $2, total = $3, what = $4 \
          WHERE id = $5 AND lease = $6 AND state = 'running' RETURNING cancel",
@@ -108,7 +109,7 @@ pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) 
 }
 
 /// Gives a job back that was not finished because the worker ends.
-pub async fn give_back(app: &App, lease: &Lease) -> Answer<()> {
+pub async fn give_back(app: &App, lease: &Lease) -> Result<()> {
     sqlx::query(
         "UPDATE jobs SET state = 'queued', lease = '', attempts = attempts - 1 \
          WHERE id = $1 AND lease = $2 AND state = 'running'",
@@ -122,7 +123,7 @@ pub async fn give_back(app: &App, lease: &Lease) -> Answer<()> {
 }
 
 /// Keeps the state of a training in place of the one before. Since it got further, the attempts count anew.
-pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Answer<Pulse> {
+pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Result<Pulse> {
     let mut tx = app.database.begin().await?;
     let held = sqlx::query(
         "UPDATE jobs SET attempts = 1 WHERE id = $1 AND lease = $2 AND state = 'running'",
@@ -166,7 +167,7 @@ pub struct Made {
 }
 
 /// Finishes a job with its result. Returns whether it is finished: not if somebody else has it by now.
-pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<bool> {
+pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Result<bool> {
     let job = &lease.job;
     let mut tx = app.database.begin().await?;
     let result = made.object.as_ref().map_or("", |(id, _)| id);
@@ -176,7 +177,7 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<bool> {
         let (files, blob) = (app.clone(), made.blob.clone());
         let _ = run_blocking(move || files.blobs.remove(&blob)).await;
         // If the job is still this worker's, it was cancelled at the last moment.
-        return fail(app, lease, &Problem::cancelled()).await;
+        return fail(app, lease, &Error::cancelled()).await;
     }
     let removed = remove_files(&mut tx, &job.id, None).await?;
     let owner = made.object.as_ref().map_or(&job.id, |(id, _)| id);
@@ -204,20 +205,28 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Answer<bool> {
 }
 
 /// Ends a job without a result. Returns whether it is ended: not if somebody else has it by now.
-pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<bool> {
+pub async fn fail(app: &App, lease: &Lease, problem: &Error) -> Result<bool> {
     let job = &lease.job;
     let mut tx = app.database.begin().await?;
-    let is_cancelled = *problem == Problem::cancelled();
+    let is_cancelled = *problem == Error::cancelled();
     let state = if is_cancelled {
         State::Cancelled
     } else {
         State::Failed
     };
-    if !finish(&mut tx, lease, state, "", &to_store(problem)?).await? {
+    if !finish(
+        &mut tx,
+        lease,
+        state,
+        "",
+        &to_store(&Problem::from(problem))?,
+    )
+    .await?
+    {
         return Ok(false);
     }
     let removed = remove_files(&mut tx, &job.id, None).await?;
-    let about = json!({"state": state, "problem": problem.kind});
+    let about = json!({"state": state, "problem": Problem::from(problem).kind});
     audit::record(&mut tx, actor(job), "end", &job.id, &about).await?;
     tx.commit().await?;
     cleaned(app, removed).await?;
@@ -225,7 +234,7 @@ pub async fn fail(app: &App, lease: &Lease, problem: &Problem) -> Answer<bool> {
 }
 
 /// What a job needed and nobody else does: samples to classify, checkpoints.
-async fn cleaned(app: &App, removed: Vec<(String, StoredFile)>) -> Answer<()> {
+async fn cleaned(app: &App, removed: Vec<(String, StoredFile)>) -> Result<()> {
     app.changed.notify_waiters();
     unlink(app, removed).await
 }
@@ -236,7 +245,7 @@ async fn finish(
     state: State,
     result: &str,
     problem: &str,
-) -> Answer<bool> {
+) -> Result<bool> {
     let finished = sqlx::query(
         "UPDATE jobs SET state = $1, result = $2, problem = $3, finished_at = $4, lease = '', \
          done = CASE WHEN $1 = 'succeeded' THEN total ELSE done END \

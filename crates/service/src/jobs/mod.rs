@@ -19,14 +19,12 @@ mod worker;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use tapetum_learn::{ScoreThreshold, TrainingSpec};
+use tapetum_client::{JobView, ProgressView, State};
 
 use crate::db::{now, stored};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::state::App;
 
 pub use tasks::Tasks;
@@ -40,7 +38,7 @@ pub async fn deliver(app: &App, job: &Job) {
 
 /// Hands jobs to the workers that are this old and have no task: the server died before it made one, or the queue is
 /// new or not the one that it was.
-pub async fn redeliver(app: &App, age: Duration) -> Answer<()> {
+pub async fn redeliver(app: &App, age: Duration) -> Result<()> {
     let jobs: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT id, kind, created_at FROM jobs WHERE state IN ('queued', 'running') \
          AND created_at <= $1 ORDER BY created_at, id",
@@ -56,81 +54,6 @@ pub async fn redeliver(app: &App, age: Duration) -> Answer<()> {
         app.tasks.push(kind, id, *created_at).await?;
     }
     Ok(())
-}
-
-/// What a training works on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrainingRequest {
-    /// The id of the data set.
-    pub data_set: String,
-    /// The id of the key set.
-    pub key_set: String,
-    /// The id of the parameter set.
-    pub parameter_set: String,
-    /// How to train.
-    pub recipe: TrainingSpec,
-    /// The ids of the parts, in order.
-    pub parts: Vec<String>,
-    /// The number of samples in them.
-    pub samples: usize,
-}
-
-/// What a classification works on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ClassificationRequest {
-    /// The id of the model.
-    pub model: String,
-    /// The id of the key set.
-    pub key_set: String,
-    /// The id of the parameter set.
-    pub parameter_set: String,
-    /// How scores become verdicts, if they do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdicts: Option<ScoreThreshold>,
-    /// The number of samples.
-    pub samples: usize,
-}
-
-/// How a job is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It waits for a worker.
-    Queued,
-    /// A worker is at it.
-    Running,
-    /// Its result is there.
-    Succeeded,
-    /// It cannot be done.
-    Failed,
-    /// It is not wanted any longer.
-    Cancelled,
-}
-
-impl State {
-    const ALL: [Self; 5] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether it stays as it is.
-    pub fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running)
-    }
 }
 
 /// A job as the database has it.
@@ -159,54 +82,12 @@ pub struct Job {
     finished_at: i64,
 }
 
-/// How far a job is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgressView {
-    /// Units that are done.
-    pub done: i64,
-    /// Units in all; 0 as long as that is not known.
-    pub total: i64,
-    /// What has just been done.
-    pub what: String,
-}
-
-/// A job as it is told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobView {
-    /// Its id.
-    pub id: String,
-    /// Its name, in words of whoever made it.
-    pub name: String,
-    /// The id of the token that made it.
-    pub token: String,
-    /// How it is doing.
-    pub state: State,
-    /// How far it is.
-    pub progress: ProgressView,
-    /// How often it was begun: more than once if workers died.
-    pub attempts: i64,
-    /// What it works on.
-    pub request: Value,
-    /// The id of the model, of a training that has succeeded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<String>,
-    /// Why it has failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
-    /// When it was made, in milliseconds since 1970.
-    pub created_at: i64,
-    /// When it was begun last; 0 before that.
-    pub started_at: i64,
-    /// When it was finished; 0 before that.
-    pub finished_at: i64,
-}
-
 impl Job {
     /// The job of this id, whosever it is.
     pub async fn find<'e>(
         executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
         id: &str,
-    ) -> Answer<Option<Self>> {
+    ) -> Result<Option<Self>> {
         let row = sqlx::query("SELECT * FROM jobs WHERE id = $1")
             .bind(id)
             .fetch_optional(executor)
@@ -215,7 +96,7 @@ impl Job {
     }
 
     /// From a row with all columns.
-    pub fn of(row: &AnyRow) -> Answer<Self> {
+    pub fn of(row: &AnyRow) -> Result<Self> {
         let state: String = row.try_get("state")?;
         let state = State::ALL.into_iter().find(|s| s.name() == state);
         Ok(Self {
@@ -223,7 +104,7 @@ impl Job {
             tenant: row.try_get("tenant")?,
             kind: row.try_get("kind")?,
             token: row.try_get("token")?,
-            state: state.ok_or_else(|| Problem::internal("a job", "it has no such state"))?,
+            state: state.ok_or_else(|| Error::internal("a job", "it has no such state"))?,
             attempts: row.try_get("attempts")?,
             request: row.try_get("request")?,
             name: row.try_get("name")?,
@@ -241,7 +122,7 @@ impl Job {
     }
 
     /// As it is told.
-    pub fn view(&self) -> Answer<JobView> {
+    pub fn view(&self) -> Result<JobView> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(JobView {
             id: self.id.clone(),

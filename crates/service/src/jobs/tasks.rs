@@ -28,7 +28,7 @@ use tower::limit::ConcurrencyLimitLayer;
 
 use crate::config::Config;
 use crate::db::{Database, PATIENCE};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
 
 /// How often an idle worker looks for tasks of other processes, of which it may not have been told.
@@ -116,7 +116,7 @@ impl Tasks {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn push(&self, kind: &str, job: &str, created_at: i64) -> Answer<()> {
+    pub async fn push(&self, kind: &str, job: &str, created_at: i64) -> Result<()> {
         let task = TaskBuilder::new(job.to_owned())
             .idempotency_key(job)
             // How often a job is begun is counted in its row.
@@ -137,7 +137,7 @@ impl Tasks {
         };
         match pushed {
             Err(error) if !is_there_already(&*error) => {
-                return Err(Problem::internal("a task for the workers", error));
+                return Err(Error::internal("a task for the workers", error));
             }
             _ => self.bell.send_replace(()),
         }
@@ -148,7 +148,7 @@ impl Tasks {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn known(&self) -> Answer<HashSet<String>> {
+    pub async fn known(&self) -> Result<HashSet<String>> {
         let known = format!(
             "SELECT idempotency_key FROM {} WHERE status <> 'Done' AND idempotency_key IS NOT NULL",
             self.tables().0
@@ -163,7 +163,7 @@ impl Tasks {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn sweep(&self) -> Answer<()> {
+    pub async fn sweep(&self) -> Result<()> {
         let (tasks, workers, yesterday) = self.tables();
         let statements = [
             format!("DELETE FROM {tasks} WHERE status = 'Done'"),

@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 use tapetum_ckks::wire::Bundle;
+use tapetum_client::{ClassificationRequest, ModelDetails, StoredFile, TrainingRequest};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
 use super::keys::KeyCache;
 use super::lease::{self, Lease, Made, Pulse};
-use super::{ClassificationRequest, TrainingRequest};
-use crate::api::objects::StoredFile;
 use crate::blobs::Local;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
@@ -69,7 +68,7 @@ impl Observer for Watcher {
         }
     }
 
-    fn checkpoint(&mut self, state: &Bundle<'_>) -> Answer<()> {
+    fn checkpoint(&mut self, state: &Bundle<'_>) -> Result<()> {
         let blob = Kind::Blob.new_id()?;
         let written = write(&self.app, &blob, state)?;
         let kept = lease::keep(&self.app, &self.lease, &blob, &written);
@@ -83,9 +82,9 @@ impl Observer for Watcher {
     }
 }
 
-fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Answer<crate::blobs::Written> {
+fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<crate::blobs::Written> {
     let written = app.blobs.create(blob, |file| bundle.write(file));
-    written.map_err(|e| Problem::internal("writing a result", e))
+    written.map_err(|e| Error::internal("writing a result", e))
 }
 
 /// What a thread works with.
@@ -113,23 +112,23 @@ impl Thread {
     }
 
     /// Starts it: nothing comes of it if it was ended from outside.
-    pub fn start<W>(self, work: W) -> JoinHandle<Option<Answer<Made>>>
+    pub fn start<W>(self, work: W) -> JoinHandle<Option<Result<Made>>>
     where
-        W: FnOnce(Self) -> Answer<Made> + Send + 'static,
+        W: FnOnce(Self) -> Result<Made> + Send + 'static,
     {
         spawn_blocking(
             move || match catch_unwind(AssertUnwindSafe(|| work(self))) {
                 Ok(made) => Some(made),
                 Err(payload) if payload.is::<Ended>() => None,
-                Err(_) => Some(Err(Problem::internal("a job", "it panicked"))),
+                Err(_) => Some(Err(Error::internal("a job", "it panicked"))),
             },
         )
     }
 
     /// A file that the job needs. Fetched here and not before, so that the lease is renewed meanwhile.
-    fn fetch(&self, (id, file): &FileRow) -> Answer<Local> {
+    fn fetch(&self, (id, file): &FileRow) -> Result<Local> {
         let found = self.app.blobs.local(id, file);
-        found.map_err(|e| Problem::internal("fetching a file", e))
+        found.map_err(|e| Error::internal("fetching a file", e))
     }
 
     /// Trains, and writes the model.
@@ -139,7 +138,7 @@ impl Thread {
         keys: &FileRow,
         parts: &[FileRow],
         checkpoint: Option<FileRow>,
-    ) -> Answer<Made> {
+    ) -> Result<Made> {
         let mut inputs = blake3::Hasher::new();
         inputs.update(&serde_json::to_vec(&request.recipe).unwrap_or_default());
         for (_, file) in std::iter::once(keys).chain(parts) {
@@ -149,7 +148,7 @@ impl Thread {
             parts: parts
                 .iter()
                 .map(|part| self.fetch(part))
-                .collect::<Answer<_>>()?,
+                .collect::<Result<_>>()?,
             inputs: *inputs.finalize().as_bytes(),
             checkpoint: checkpoint.map(|file| self.fetch(&file)).transpose()?,
             caps: self.app.caps(),
@@ -158,7 +157,7 @@ impl Thread {
         let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
         let blob = Kind::Blob.new_id()?;
         let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
-        let details = json!(crate::api::ModelDetails {
+        let details = json!(ModelDetails {
             training_job: self.lease.job.id.clone(),
             data_set: request.data_set,
             key_set: request.key_set,
@@ -184,7 +183,7 @@ impl Thread {
         keys: &FileRow,
         model: &FileRow,
         samples: &FileRow,
-    ) -> Answer<Made> {
+    ) -> Result<Made> {
         let input = ClassificationInput {
             model: self.fetch(model)?,
             samples: self.fetch(samples)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tapetum_client::{ClassificationRequest, TrainingRequest};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -11,10 +12,9 @@ use super::keys::KeyCache;
 use super::lease::{self, CHECKPOINT, Claim, Lease, Made, Pulse};
 use super::tasks::Unfinished;
 use super::thread::{FileRow, Gauge, Thread};
-use super::{ClassificationRequest, TrainingRequest};
 use crate::api::objects;
 use crate::db::stored;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::metrics::JobEnd;
 use crate::state::App;
@@ -124,9 +124,9 @@ impl Worker {
     }
 
     /// Works on a job if nobody else does. Returns whether it is finished.
-    async fn try_to_finish(&self, id: &str) -> Answer<bool> {
+    async fn try_to_finish(&self, id: &str) -> Result<bool> {
         let slot = self.slots.acquire().await;
-        let _slot = slot.map_err(|e| Problem::internal("a slot for a job", e))?;
+        let _slot = slot.map_err(|e| Error::internal("a slot for a job", e))?;
         if self.is_stopped() {
             return Ok(false);
         }
@@ -138,7 +138,7 @@ impl Worker {
     }
 
     /// Computes, and tells meanwhile that it does. Returns whether the job is finished.
-    async fn carry_out(&self, lease: &Lease) -> Answer<bool> {
+    async fn carry_out(&self, lease: &Lease) -> Result<bool> {
         let id = &lease.job.id;
         tracing::info!(job = id, attempt = lease.job.attempts, "job begins");
         let gauge = Arc::new(Gauge::default());
@@ -171,7 +171,7 @@ impl Worker {
             }
         };
         let outcome =
-            ended.unwrap_or_else(|_| Some(Err(Problem::internal("a job", "its thread died"))));
+            ended.unwrap_or_else(|_| Some(Err(Error::internal("a job", "its thread died"))));
         let seconds = started.elapsed().as_secs_f64();
         let end = match &outcome {
             Some(Ok(_)) => JobEnd::Succeeded,
@@ -195,11 +195,11 @@ impl Worker {
                     "it takes longer than the {} s that a job may",
                     longest.as_secs()
                 );
-                lease::fail(&self.app, lease, &Problem::unacceptable(message)).await
+                lease::fail(&self.app, lease, &Error::unacceptable(message)).await
             }
             None if pulse == Pulse::Cancelled => {
                 tracing::info!(job = id, "job cancelled");
-                lease::fail(&self.app, lease, &Problem::cancelled()).await
+                lease::fail(&self.app, lease, &Error::cancelled()).await
             }
             None => {
                 tracing::info!(job = id, "job given back");
@@ -214,7 +214,7 @@ impl Worker {
         &self,
         lease: &Lease,
         gauge: &Arc<Gauge>,
-    ) -> Answer<JoinHandle<Option<Answer<Made>>>> {
+    ) -> Result<JoinHandle<Option<Result<Made>>>> {
         let thread = Thread::new(&self.app, &self.keys, lease, gauge);
         let app = &self.app;
         let job = &lease.job;
@@ -237,7 +237,7 @@ impl Worker {
     }
 }
 
-async fn located(app: &App, object: &str, role: &str) -> Answer<FileRow> {
+async fn located(app: &App, object: &str, role: &str) -> Result<FileRow> {
     let file = objects::file(app, object, role).await?;
-    file.ok_or_else(|| Problem::conflict(format!("{object} has been deleted")))
+    file.ok_or_else(|| Error::conflict(format!("{object} has been deleted")))
 }

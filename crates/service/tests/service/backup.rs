@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::common::raw::send;
 use crate::common::{Data, Owner, Place, assert_close, config, finish, made, make_database};
-use tapetum_service::client::{Client, JobKind, Trust};
-use tapetum_service::{BackupError, Object, Operator, Scope, Server};
+use tapetum_client::{Client, JobKind, Object, Scope, Trust};
+use tapetum_service::{BackupError, Operator, Server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_running_server_becomes_another() {
@@ -182,7 +182,7 @@ async fn what_was_finished_long_ago_goes() {
         .job(JobKind::Training, &jobs[1].id, 0.0)
         .await
         .unwrap();
-    let left: Vec<tapetum_service::JobView> = client.list("classifications", None).await.unwrap();
+    let left: Vec<tapetum_client::JobView> = client.list("classifications", None).await.unwrap();
     assert!(left.is_empty());
     // What was made stays, with the files of nothing else.
     let models: Vec<Object> = client.list("models", None).await.unwrap();

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::common::{Data, Owner, assert_close, config, make_database};
 use tapetum_ckks::Encryptor;
-use tapetum_service::client::{Client, JobKind, Trust};
-use tapetum_service::{JobView, Object, Server};
+use tapetum_client::{Client, JobKind, JobView, Object, Trust};
+use tapetum_service::Server;
 
 /// Tells the child what it is.
 const FOLDER: &str = "TAPETUM_TEST_FOLDER";

@@ -5,8 +5,7 @@ use crate::common::{Data, Owner, Place, made};
 use serde_json::{Value, json};
 use sqlx::Row;
 use tapetum_ckks::Encryptor;
-use tapetum_service::client::{Client, ClientError, Trust};
-use tapetum_service::{Object, Scope};
+use tapetum_client::{Client, ClientError, Object, Scope, Trust};
 
 fn status<T: std::fmt::Debug>(found: Result<T, ClientError>) -> u16 {
     let error = found.unwrap_err();

@@ -6,8 +6,9 @@ use crate::common::raw::post;
 use crate::common::{Data, Owner, Place, assert_close, config, finish};
 use serde_json::json;
 use sqlx::AnyPool;
-use tapetum_service::client::{Client, JobKind};
-use tapetum_service::{JobView, Server, State, WorkerProcess};
+use tapetum_client::{Client, JobKind};
+use tapetum_client::{JobView, State};
+use tapetum_service::{Server, WorkerProcess};
 
 /// Returns how many rows it changed.
 async fn execute(database: &AnyPool, statement: &'static str, id: &str) -> u64 {
@@ -241,7 +242,7 @@ async fn each_job_has_one_worker() {
         let done = finish(&client, JobKind::Training, job).await;
         assert_eq!(done.attempts, 1);
     }
-    let models: Vec<tapetum_service::Object> = client.list("models", None).await.unwrap();
+    let models: Vec<tapetum_client::Object> = client.list("models", None).await.unwrap();
     assert_eq!(models.len(), jobs.len());
     for workers in workers {
         workers.stop().await;

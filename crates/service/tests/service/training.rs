@@ -2,11 +2,11 @@
 
 use crate::common::{Data, Owner, Place, assert_close, finish, made};
 use tapetum_ckks::Encryptor;
+use tapetum_client::JobKind;
+use tapetum_client::{Object, Scope, State};
 use tapetum_learn::{
     EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
 };
-use tapetum_service::client::JobKind;
-use tapetum_service::{Object, Scope, State};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
@@ -161,6 +161,6 @@ async fn many_classes_are_told_apart() {
     place.server.stop().await;
 }
 
-fn status<T: std::fmt::Debug>(found: Result<T, tapetum_service::client::ClientError>) -> u16 {
+fn status<T: std::fmt::Debug>(found: Result<T, tapetum_client::ClientError>) -> u16 {
     found.unwrap_err().problem().unwrap().status
 }

@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use tapetum_service::client::{Client, ClientError, JobKind};
-use tapetum_service::{JobView, Scope};
+use tapetum_client::{Client, ClientError, JobKind, JobView, Scope};
 use tapetum_vision::{Samples as Pixels, Unlabeled};
 
 use crate::args::{LabelsAre, LearnerName};

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use tapetum_service::client::{Client, Trust};
+use tapetum_client::{Client, Trust};
 use zeroize::Zeroizing;
 
 /// A server that ends with this value.

@@ -1,35 +1,20 @@
 //! Objects are deleted, with a receipt.
 
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tapetum_client::{Receipt, StoredFile};
 
 use super::super::json::ok;
-use super::{StoredFile, file_of};
+use super::file_of;
 use crate::audit;
 use crate::auth::Caller;
 use crate::db::Tx;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::{App, run_blocking};
 
-/// What was deleted, and where the audit log says so.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The id of what is no more.
-    pub id: String,
-    /// When it was deleted, in milliseconds since 1970.
-    pub deleted_at: i64,
-    /// The files that were removed, those of its parts among them.
-    pub files: Vec<StoredFile>,
-    /// The number of the record in the audit log.
-    pub audit_seq: i64,
-    /// The hash of that record.
-    pub audit_hash: String,
-}
-
 /// Deletes an object with its parts and files, unless a job that is not finished needs it.
-pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Response> {
+pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     kind.check(id)?;
     let mut tx = app.database.begin().await?;
     let family: Vec<String> = sqlx::query_scalar(
@@ -43,7 +28,7 @@ pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<
     .fetch_all(&mut *tx)
     .await?;
     if !family.iter().any(|member| member == id) {
-        return Err(Problem::not_found(kind.name()));
+        return Err(Error::not_found(kind.name()));
     }
     for member in &family {
         check_unused(&mut tx, member).await?;
@@ -68,7 +53,7 @@ pub async fn receipt(
     caller: &Caller,
     id: &str,
     removed: &[(String, StoredFile)],
-) -> Answer<Receipt> {
+) -> Result<Receipt> {
     let files: Vec<_> = removed.iter().map(|(_, file)| file.clone()).collect();
     let record = audit::record(tx, caller.actor(), "delete", id, &json!({"files": files})).await?;
     Ok(Receipt {
@@ -80,7 +65,7 @@ pub async fn receipt(
     })
 }
 
-async fn check_unused(tx: &mut Tx, object: &str) -> Answer<()> {
+async fn check_unused(tx: &mut Tx, object: &str) -> Result<()> {
     let user: Option<String> = sqlx::query_scalar(
         "SELECT j.id FROM job_inputs i JOIN jobs j ON j.id = i.job \
          WHERE i.object = $1 AND j.state IN ('queued', 'running') LIMIT 1",
@@ -90,7 +75,7 @@ async fn check_unused(tx: &mut Tx, object: &str) -> Answer<()> {
     .await?;
     match user {
         None => Ok(()),
-        Some(job) => Err(Problem::conflict(format!(
+        Some(job) => Err(Error::conflict(format!(
             "{object} is needed by {job}, which is not finished: wait for it, or cancel it"
         ))),
     }
@@ -102,7 +87,7 @@ pub async fn remove_files(
     tx: &mut Tx,
     object: &str,
     role: Option<&str>,
-) -> Answer<Vec<(String, StoredFile)>> {
+) -> Result<Vec<(String, StoredFile)>> {
     let rows = sqlx::query(
         "DELETE FROM blobs WHERE object = $1 AND ($2 = '' OR role = $2) \
          RETURNING id, role, bytes, checksum",
@@ -115,10 +100,10 @@ pub async fn remove_files(
 }
 
 /// Removes files that have no row any more.
-pub async fn unlink(app: &App, files: Vec<(String, StoredFile)>) -> Answer<()> {
+pub async fn unlink(app: &App, files: Vec<(String, StoredFile)>) -> Result<()> {
     let app = app.clone();
     let removed = move || files.iter().try_for_each(|(id, _)| app.blobs.remove(id));
     run_blocking(removed)
         .await?
-        .map_err(|e| Problem::internal("removing a file", e))
+        .map_err(|e| Error::internal("removing a file", e))
 }

@@ -4,14 +4,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
+use tapetum_client::Object;
 
 use super::super::making::Once;
 use super::super::uploads::{self, Complete};
-use super::Object;
 use crate::audit;
 use crate::auth::Caller;
 use crate::db::{Tx, now, to_store};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
@@ -36,7 +36,7 @@ pub async fn make<D: Serialize>(
     caller: &Caller,
     once: &Once,
     draft: Draft<D>,
-) -> Answer<Response> {
+) -> Result<Response> {
     let (mut accepted, mut roles) = (Vec::new(), Vec::new());
     for (upload, role) in draft.files {
         accepted.push(uploads::accept(app, upload).await?);
@@ -78,7 +78,7 @@ pub async fn make<D: Serialize>(
 
 /// The object may have been deleted while its part was looked into; and whoever uses it names all parts, so there must
 /// not be any number of them.
-async fn check_parent(tx: &mut Tx, caller: &Caller, parent: &str, most: i64) -> Answer<()> {
+async fn check_parent(tx: &mut Tx, caller: &Caller, parent: &str, most: i64) -> Result<()> {
     let found: Option<String> =
         sqlx::query_scalar("SELECT kind FROM objects WHERE id = $1 AND tenant = $2")
             .bind(parent)
@@ -86,7 +86,7 @@ async fn check_parent(tx: &mut Tx, caller: &Caller, parent: &str, most: i64) -> 
             .fetch_optional(&mut **tx)
             .await?;
     if found.is_none() {
-        return Err(Problem::not_found(Kind::DataSet.name()));
+        return Err(Error::not_found(Kind::DataSet.name()));
     }
     let parts: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM objects WHERE parent = $1")
         .bind(parent)
@@ -94,7 +94,7 @@ async fn check_parent(tx: &mut Tx, caller: &Caller, parent: &str, most: i64) -> 
         .await?;
     match parts < most {
         true => Ok(()),
-        false => Err(Problem::conflict(format!(
+        false => Err(Error::conflict(format!(
             "there are {most} parts, as many as there may be: send larger ones"
         ))),
     }
@@ -108,14 +108,14 @@ pub async fn insert(
     name: &str,
     parent: &str,
     details: &impl Serialize,
-) -> Answer<Object> {
+) -> Result<Object> {
     let object = Object {
         id: id.to_owned(),
         name: name.to_owned(),
         created_at: now(),
         token: token.to_owned(),
         details: serde_json::to_value(details)
-            .map_err(|e| Problem::internal("details of an object", e))?,
+            .map_err(|e| Error::internal("details of an object", e))?,
         files: Vec::new(),
     };
     sqlx::query(
@@ -137,14 +137,14 @@ pub async fn insert(
 
 /// Refuses if the tenant has too many objects already: each takes room in the database, which no
 /// quota of bytes counts.
-pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Answer<()> {
+pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Result<()> {
     let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM objects WHERE tenant = $1")
         .bind(tenant)
         .fetch_one(&mut **tx)
         .await?;
     match count < app.config.limits.objects_of_tenant {
         true => Ok(()),
-        false => Err(Problem::quota(format!(
+        false => Err(Error::quota(format!(
             "there are {count} objects already: delete some"
         ))),
     }

@@ -5,52 +5,23 @@ mod make;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use tapetum_client::{List, Object, StoredFile};
 
 use super::json::{ok, send_file};
 use crate::auth::Caller;
 use crate::db::stored;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
-pub use deletion::{Receipt, delete, receipt, remove_files, unlink};
+pub use deletion::{delete, receipt, remove_files, unlink};
 pub use make::{Draft, check_room, insert, make};
 
 /// Entries of a list, unless fewer are asked for.
 const PAGE: i64 = 100;
-
-/// Something stored, as it is told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Object {
-    /// Its id.
-    pub id: String,
-    /// Its name, in words of whoever made it.
-    pub name: String,
-    /// When it was made, in milliseconds since 1970.
-    pub created_at: i64,
-    /// The id of the token that made it.
-    pub token: String,
-    /// What else there is to tell, by kind.
-    pub details: Value,
-    /// Its files.
-    #[serde(default)]
-    pub files: Vec<StoredFile>,
-}
-
-/// A file of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFile {
-    /// What it is to the object.
-    pub role: String,
-    /// Its size.
-    pub bytes: i64,
-    /// Its blake3 checksum, in hexadecimal.
-    pub checksum: String,
-}
 
 /// Which entries of a list.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -94,39 +65,29 @@ impl Page {
     }
 }
 
-/// A list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct List<T> {
-    /// The entries, the oldest first.
-    pub items: Vec<T>,
+fn object_of(row: &AnyRow) -> Result<Object> {
+    Ok(Object {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        created_at: row.try_get("created_at")?,
+        token: row.try_get("token")?,
+        details: stored(&row.try_get::<String, _>("details")?)?,
+        files: Vec::new(),
+    })
 }
 
-impl Object {
-    fn of(row: &AnyRow) -> Answer<Self> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            created_at: row.try_get("created_at")?,
-            token: row.try_get("token")?,
-            details: stored(&row.try_get::<String, _>("details")?)?,
-            files: Vec::new(),
-        })
-    }
-
-    /// Its details in their own form.
-    pub fn details<T: serde::de::DeserializeOwned>(&self) -> Answer<T> {
-        serde_json::from_value(self.details.clone())
-            .map_err(|e| Problem::internal("details of an object", e))
-    }
+/// The details of an object in their own form.
+pub fn details<T: serde::de::DeserializeOwned>(object: Object) -> Result<T> {
+    serde_json::from_value(object.details).map_err(|e| Error::internal("details of an object", e))
 }
 
 /// One object of the caller's tenant.
-pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Answer<Object> {
+pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Object> {
     find_of(app, &caller.tenant, kind, id).await
 }
 
 /// One object of a tenant.
-pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Answer<Object> {
+pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Result<Object> {
     kind.check(id)?;
     let row = sqlx::query(
         "SELECT id, name, created_at, token, details FROM objects \
@@ -137,8 +98,8 @@ pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Answer<Ob
     .bind(kind.prefix())
     .fetch_optional(app.database.pool())
     .await?
-    .ok_or_else(|| Problem::not_found(kind.name()))?;
-    let mut object = Object::of(&row)?;
+    .ok_or_else(|| Error::not_found(kind.name()))?;
+    let mut object = object_of(&row)?;
     object.files = files(app, id)
         .await?
         .into_iter()
@@ -155,7 +116,7 @@ pub async fn list(
     parent: &str,
     sees: Option<&str>,
     page: &Page,
-) -> Answer<Response> {
+) -> Result<Response> {
     let rows = sqlx::query(
         "SELECT id, name, created_at, token, details FROM objects o \
          WHERE tenant = $1 AND kind = $2 AND parent = $3 AND ($4 = '' OR token = $4) AND ($5 = '' OR \
@@ -170,12 +131,12 @@ pub async fn list(
     .bind(page.limit())
     .fetch_all(app.database.pool())
     .await?;
-    let items = rows.iter().map(Object::of).collect::<Answer<Vec<_>>>()?;
+    let items = rows.iter().map(object_of).collect::<Result<Vec<_>>>()?;
     ok(&List { items })
 }
 
 /// The files of an object or job, with their ids.
-async fn files(app: &App, object: &str) -> Answer<Vec<(String, StoredFile)>> {
+async fn files(app: &App, object: &str) -> Result<Vec<(String, StoredFile)>> {
     let rows = sqlx::query(
         "SELECT id, role, bytes, checksum FROM blobs WHERE object = $1 ORDER BY created_at, id",
     )
@@ -185,7 +146,7 @@ async fn files(app: &App, object: &str) -> Answer<Vec<(String, StoredFile)>> {
     rows.iter().map(file_of).collect()
 }
 
-fn file_of(row: &AnyRow) -> Answer<(String, StoredFile)> {
+fn file_of(row: &AnyRow) -> Result<(String, StoredFile)> {
     let file = StoredFile {
         role: row.try_get("role")?,
         bytes: row.try_get("bytes")?,
@@ -195,14 +156,14 @@ fn file_of(row: &AnyRow) -> Answer<(String, StoredFile)> {
 }
 
 /// The file of an object or job that has this role: its id and its checksum.
-pub async fn file(app: &App, object: &str, role: &str) -> Answer<Option<(String, StoredFile)>> {
+pub async fn file(app: &App, object: &str, role: &str) -> Result<Option<(String, StoredFile)>> {
     let files = files(app, object).await?;
     Ok(files.into_iter().find(|(_, file)| file.role == role))
 }
 
 /// Sends the file of an object or job that has this role.
-pub async fn send(app: &App, object: &str, role: &str, headers: &HeaderMap) -> Answer<Response> {
+pub async fn send(app: &App, object: &str, role: &str, headers: &HeaderMap) -> Result<Response> {
     let file = file(app, object, role).await?;
-    let (id, file) = file.ok_or_else(|| Problem::not_found("file"))?;
+    let (id, file) = file.ok_or_else(|| Error::not_found("file"))?;
     send_file(&app.blobs, &id, &file, headers).await
 }

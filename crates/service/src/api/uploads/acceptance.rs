@@ -8,7 +8,7 @@ use super::arrival::{find, finish};
 use crate::audit;
 use crate::auth::Caller;
 use crate::db::{Tx, now};
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::{App, run_blocking};
 
@@ -26,7 +26,7 @@ pub struct Complete {
 }
 
 /// An upload of this caller, all of which has arrived.
-pub async fn complete(app: &App, caller: &Caller, id: &str) -> Answer<Complete> {
+pub async fn complete(app: &App, caller: &Caller, id: &str) -> Result<Complete> {
     let upload = find(app, caller, id).await?;
     let path = app.blobs.staged(id);
     if upload.state != "complete" {
@@ -36,7 +36,7 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> Answer<Complete> 
                 "the upload is at {offset} of {} bytes: finish it",
                 upload.length
             );
-            return Err(Problem::conflict(message));
+            return Err(Error::conflict(message));
         }
         // The server ended between the last byte and its answer.
         let _claim = app.claim(id)?;
@@ -59,11 +59,11 @@ pub struct Accepted {
 
 /// Puts the content of an upload among the accepted files. This takes as long as the store does, so it comes
 /// before the transaction with the rows; [`settle`] comes after it.
-pub async fn accept(app: &App, upload: Complete) -> Answer<Accepted> {
+pub async fn accept(app: &App, upload: Complete) -> Result<Accepted> {
     let blob = Kind::Blob.new_id()?;
     let (files, from, to) = (app.clone(), upload.id.clone(), blob.clone());
     let adopted = run_blocking(move || files.blobs.adopt(&from, &to)).await?;
-    adopted.map_err(|e| Problem::internal("accepting an upload", e))?;
+    adopted.map_err(|e| Error::internal("accepting an upload", e))?;
     Ok(Accepted { upload, blob })
 }
 
@@ -74,14 +74,14 @@ pub async fn adopt(
     accepted: &Accepted,
     object: &str,
     role: &str,
-) -> Answer<()> {
+) -> Result<()> {
     let Accepted { upload, blob } = accepted;
     let row = sqlx::query("DELETE FROM uploads WHERE id = $1")
         .bind(&upload.id)
         .execute(&mut **tx)
         .await?;
     if row.rows_affected() != 1 {
-        return Err(Problem::not_found(Kind::Upload.name()));
+        return Err(Error::not_found(Kind::Upload.name()));
     }
     let (bytes, checksum) = (upload.bytes, &upload.checksum);
     insert_blob(tx, blob, &caller.tenant, object, role, bytes, checksum).await?;
@@ -95,11 +95,11 @@ pub async fn adopt(
 pub async fn settle(
     app: &App,
     accepted: Vec<Accepted>,
-    made: Answer<Response>,
-) -> Answer<Response> {
+    made: Result<Response>,
+) -> Result<Response> {
     let (was_made, was_refused) = match &made {
         Ok(_) => (true, false),
-        Err(problem) => (false, problem.status < 500 || problem.status == 507),
+        Err(problem) => (false, problem.status() < 500 || problem.status() == 507),
     };
     let files = app.clone();
     let removed = run_blocking(move || {
@@ -125,7 +125,7 @@ pub async fn insert_blob(
     role: &str,
     bytes: u64,
     checksum: &str,
-) -> Answer<()> {
+) -> Result<()> {
     sqlx::query(
         "INSERT INTO blobs (id, tenant, object, role, bytes, checksum, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

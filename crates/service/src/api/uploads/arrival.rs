@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::auth::Caller;
 use crate::content;
 use crate::db::now;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::{App, run_blocking};
 
@@ -37,16 +37,16 @@ pub struct Upload {
 
 impl Upload {
     /// The bytes that have arrived are those in the file.
-    pub async fn offset(&self, app: &App) -> Answer<u64> {
+    pub async fn offset(&self, app: &App) -> Result<u64> {
         match tokio::fs::metadata(app.blobs.staged(&self.id)).await {
             Ok(metadata) => Ok(metadata.len()),
-            Err(error) => Err(Problem::internal("an upload", error)),
+            Err(error) => Err(Error::internal("an upload", error)),
         }
     }
 }
 
 /// An upload of this caller.
-pub async fn find(app: &App, caller: &Caller, id: &str) -> Answer<Upload> {
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<Upload> {
     Kind::Upload.check(id)?;
     let row = sqlx::query(
         "SELECT length, checksum, state, expires_at FROM uploads \
@@ -58,7 +58,7 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Answer<Upload> {
     .bind(now())
     .fetch_optional(app.database.pool())
     .await?
-    .ok_or_else(|| Problem::not_found(Kind::Upload.name()))?;
+    .ok_or_else(|| Error::not_found(Kind::Upload.name()))?;
     Ok(Upload {
         id: id.to_owned(),
         length: row.try_get::<i64, _>("length")? as u64,
@@ -70,9 +70,9 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Answer<Upload> {
 
 /// Writes bytes as they come. What has arrived stays, whatever ends the request. Returns the offset
 /// after it.
-pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Answer<u64> {
+pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Result<u64> {
     let path = app.blobs.staged(&upload.id);
-    let failed = |e: std::io::Error| Problem::internal("writing an upload", e);
+    let failed = |e: std::io::Error| Error::internal("writing an upload", e);
     let mut file = OpenOptions::new()
         .write(true)
         .open(&path)
@@ -90,7 +90,7 @@ pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Ans
     let path_of_check = path.clone();
     if run_blocking(move || content::is_secret_key(&path_of_check)).await? {
         discard(app, &upload.id).await?;
-        return Err(Problem::secret_key());
+        return Err(Error::secret_key());
     }
     ended?;
     if at == upload.length {
@@ -105,35 +105,33 @@ async fn copy(
     at: &mut u64,
     mut body: Body,
     writer: &mut tokio::io::BufWriter<File>,
-) -> Answer<()> {
+) -> Result<()> {
     let idle = app.config.limits.idle;
     loop {
         let frame = timeout(idle, body.frame())
             .await
-            .map_err(|_| Problem::request("no byte has arrived for too long"))?;
+            .map_err(|_| Error::request("no byte has arrived for too long"))?;
         let Some(frame) = frame else {
             return Ok(());
         };
-        let frame = frame.map_err(|_| Problem::request("the connection ended early"))?;
+        let frame = frame.map_err(|_| Error::request("the connection ended early"))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
         if data.len() as u64 > upload.length - *at {
-            return Err(Problem::too_large(
-                "these are more bytes than the upload has",
-            ));
+            return Err(Error::too_large("these are more bytes than the upload has"));
         }
         writer
             .write_all(&data)
             .await
-            .map_err(|e| Problem::internal("writing an upload", e))?;
+            .map_err(|e| Error::internal("writing an upload", e))?;
         *at += data.len() as u64;
         app.metrics.received(data.len());
     }
 }
 
 /// All bytes are there: they must be those that were announced.
-pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Answer<()> {
+pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Result<()> {
     if upload.state == "complete" {
         return Ok(());
     }
@@ -144,14 +142,14 @@ pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Answer<()> {
     });
     let found = hashed
         .await?
-        .map_err(|e| Problem::internal("reading an upload", e))?;
+        .map_err(|e| Error::internal("reading an upload", e))?;
     if found != upload.checksum {
         discard(app, &upload.id).await?;
         let message = format!(
             "the checksum is {found}, but {} was announced: the upload was removed, begin anew",
             upload.checksum
         );
-        return Err(Problem::unacceptable(message));
+        return Err(Error::unacceptable(message));
     }
     sqlx::query("UPDATE uploads SET state = 'complete' WHERE id = $1")
         .bind(&upload.id)
@@ -161,11 +159,11 @@ pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Answer<()> {
 }
 
 /// Removes an upload.
-pub async fn discard(app: &App, id: &str) -> Answer<()> {
+pub async fn discard(app: &App, id: &str) -> Result<()> {
     sqlx::query("DELETE FROM uploads WHERE id = $1")
         .bind(id)
         .execute(app.database.pool())
         .await?;
     let removed = app.blobs.remove_staged(id);
-    removed.map_err(|e| Problem::internal("removing an upload", e))
+    removed.map_err(|e| Error::internal("removing an upload", e))
 }

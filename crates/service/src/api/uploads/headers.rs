@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 
 use super::arrival::Upload;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::is_lower_hex;
 
 pub const VERSION: &str = "1.0.0";
@@ -40,13 +40,13 @@ fn http_date(at: std::time::SystemTime) -> String {
 }
 
 /// Refuses who speaks another version.
-pub fn check_version(headers: &HeaderMap) -> Answer<()> {
+pub fn check_version(headers: &HeaderMap) -> Result<()> {
     let version = headers
         .get(RESUMABLE)
         .and_then(|version| version.to_str().ok());
     match version == Some(VERSION) {
         true => Ok(()),
-        false => Err(Problem::version(format!("send Tus-Resumable: {VERSION}"))),
+        false => Err(Error::version(format!("send Tus-Resumable: {VERSION}"))),
     }
 }
 
@@ -56,17 +56,17 @@ pub fn content_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A header with a number of bytes.
-pub fn number(headers: &HeaderMap, name: &HeaderName) -> Answer<u64> {
+pub fn number(headers: &HeaderMap, name: &HeaderName) -> Result<u64> {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     let digits = value.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
     digits
         .and_then(|text| text.parse().ok())
         .filter(|&number: &u64| number <= i64::MAX as u64)
-        .ok_or_else(|| Problem::request(format!("send {name}, a number of bytes")))
+        .ok_or_else(|| Error::request(format!("send {name}, a number of bytes")))
 }
 
 /// The checksum in the metadata, which are `key base64,key base64,...`.
-pub fn checksum(headers: &HeaderMap) -> Answer<String> {
+pub fn checksum(headers: &HeaderMap) -> Result<String> {
     let metadata = headers.get(METADATA).and_then(|value| value.to_str().ok());
     let decode = |text: &str| {
         let bytes = base64::engine::general_purpose::STANDARD
@@ -84,7 +84,7 @@ pub fn checksum(headers: &HeaderMap) -> Answer<String> {
         })
         .filter(|checksum| checksum.len() == 64 && checksum.bytes().all(is_lower_hex))
         .ok_or_else(|| {
-            Problem::request(
+            Error::request(
                 "send Upload-Metadata: blake3 CHECKSUM, the checksum in hexadecimal and that in base64",
             )
         })
@@ -114,7 +114,7 @@ mod tests {
             "blake3 eA==",
             &format!("blake2 {encoded}"),
         ] {
-            assert_eq!(read(bad).unwrap_err().status, 400, "{bad}");
+            assert_eq!(read(bad).unwrap_err().status(), 400, "{bad}");
         }
         let mut headers = HeaderMap::new();
         for (text, expected) in [

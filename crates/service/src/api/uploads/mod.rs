@@ -22,7 +22,7 @@ use tokio::fs::File;
 use super::json::Path;
 use crate::auth::Caller;
 use crate::db::now;
-use crate::error::{Answer, Problem};
+use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 
@@ -71,16 +71,16 @@ async fn create(
     caller: Caller,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Response> {
+) -> Result<Response> {
     check_version(&headers)?;
     let limits = &app.config.limits;
     let length = number(&headers, &LENGTH)?;
     if length == 0 {
-        return Err(Problem::request("there is nothing to upload"));
+        return Err(Error::request("there is nothing to upload"));
     }
     if length > limits.upload_bytes {
         let message = format!("an upload has at most {} bytes", limits.upload_bytes);
-        return Err(Problem::too_large(message));
+        return Err(Error::too_large(message));
     }
     let checksum = checksum(&headers)?;
     let id = Kind::Upload.new_id()?;
@@ -95,11 +95,11 @@ async fn create(
     if open >= limits.open_uploads {
         let message =
             format!("this token has {open} uploads that are not used yet: use or delete them");
-        return Err(Problem::too_many(message, 10));
+        return Err(Error::too_many(message, 10));
     }
     let usage = Usage::of(&mut tx, &caller.tenant).await?;
     if usage.used.saturating_add(length) > usage.quota {
-        return Err(Problem::quota(format!(
+        return Err(Error::quota(format!(
             "{} of {} bytes are used, and {length} more do not fit: delete something",
             usage.used, usage.quota
         )));
@@ -121,7 +121,7 @@ async fn create(
     let path = app.blobs.staged(&id);
     File::create_new(&path)
         .await
-        .map_err(|e| Problem::internal("making an upload", e))?;
+        .map_err(|e| Error::internal("making an upload", e))?;
     tx.commit().await?;
 
     let upload = Upload {
@@ -149,7 +149,7 @@ async fn head(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> Result<Response> {
     check_version(&headers)?;
     let upload = find(&app, &caller, &id).await?;
     let offset = upload.offset(&app).await?;
@@ -165,10 +165,10 @@ async fn append(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Response> {
+) -> Result<Response> {
     check_version(&headers)?;
     if content_type(&headers) != Some(CONTENT_TYPE) {
-        return Err(Problem::media_type(CONTENT_TYPE));
+        return Err(Error::media_type(CONTENT_TYPE));
     }
     let from = number(&headers, &OFFSET)?;
     let upload = find(&app, &caller, &id).await?;
@@ -176,7 +176,7 @@ async fn append(
     let offset = upload.offset(&app).await?;
     if from != offset {
         let message = format!("the upload is at {offset}, not at {from}: go on from there");
-        return Err(Problem::conflict(message));
+        return Err(Error::conflict(message));
     }
     let offset = receive(&app, &upload, offset, body).await?;
     Ok(state_of(StatusCode::NO_CONTENT, &upload, offset))
@@ -188,7 +188,7 @@ async fn delete(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> Result<Response> {
     check_version(&headers)?;
     let upload = find(&app, &caller, &id).await?;
     let _claim = app.claim(&id)?;

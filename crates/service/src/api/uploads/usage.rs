@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use crate::error::Answer;
+use crate::error::Result;
 
 /// Storage of a tenant.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -15,7 +15,7 @@ pub struct Usage {
 
 impl Usage {
     /// Of this tenant.
-    pub async fn of(connection: &mut sqlx::AnyConnection, tenant: &str) -> Answer<Self> {
+    pub async fn of(connection: &mut sqlx::AnyConnection, tenant: &str) -> Result<Self> {
         let row = sqlx::query(
             "SELECT CAST(COALESCE((SELECT SUM(bytes) FROM blobs WHERE tenant = $1), 0) + \
              COALESCE((SELECT SUM(length) FROM uploads WHERE tenant = $1), 0) AS BIGINT) AS used, \

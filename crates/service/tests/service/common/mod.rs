@@ -10,9 +10,9 @@ use tapetum_ckks::{
     Decryptor, Encryptor, KeyGenerator, Parameters, ParametersLiteral, PublicKey,
     SecretDistribution, SecretKey,
 };
+use tapetum_client::{Client, JobKind, JobView, Object, Trust};
 use tapetum_learn::*;
-use tapetum_service::client::{Client, JobKind, Trust};
-use tapetum_service::{Config, JobView, Object, Server};
+use tapetum_service::{Config, Server};
 use tempfile::TempDir;
 
 /// A server that ends with the test.

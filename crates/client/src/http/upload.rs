@@ -1,4 +1,7 @@
-//! Uploads by the tus protocol, which go on where they were interrupted.
+//! Uploads by the tus protocol, which resume where they were interrupted.
+//!
+//! By hand: the tus clients for Rust are not maintained, and none begins with the first bytes in the creation request,
+//! carries a checksum or waits as long as a server says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,23 +10,20 @@ use std::time::Duration;
 
 use base64::Engine;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Frame;
-use hyper::{Method, header};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Body, Method};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
-use super::connection::RequestBody;
-use super::requests::{FIRST_WAIT, LONGEST_WAIT, TRIES, accepted, whole};
-use super::{Client, ClientError};
+use super::ClientError;
+use super::connection::{self, Connection, FIRST_WAIT, LONGEST_WAIT, TRIES, text, whole};
 
-const CONTENT_TYPE: &str = "application/offset+octet-stream";
+const BYTES: &str = "application/offset+octet-stream";
 /// Bytes of a request.
 const STEP: u64 = 64 << 20;
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 18;
-/// How often progress is told.
+/// How often progress is reported.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Where the bytes come from.
@@ -33,7 +33,7 @@ enum Source<'a> {
 }
 
 pub async fn file(
-    client: &Client,
+    client: &Connection,
     path: &Path,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<String, ClientError> {
@@ -49,7 +49,7 @@ pub async fn file(
     send(client, &Source::File(path), length, &checksum, progress).await
 }
 
-pub async fn bytes(client: &Client, bytes: Bytes) -> Result<String, ClientError> {
+pub async fn bytes(client: &Connection, bytes: Bytes) -> Result<String, ClientError> {
     let checksum = blake3::hash(&bytes).to_hex().to_string();
     let length = bytes.len() as u64;
     send(
@@ -63,7 +63,7 @@ pub async fn bytes(client: &Client, bytes: Bytes) -> Result<String, ClientError>
 }
 
 async fn send(
-    client: &Client,
+    client: &Connection,
     source: &Source<'_>,
     length: u64,
     checksum: &str,
@@ -88,7 +88,7 @@ async fn send(
                 (offset, failures, wait) = (now, 0, FIRST_WAIT);
                 continue;
             }
-            Ok(_) => ClientError::Answer("the upload does not get on".to_owned()),
+            Ok(_) => ClientError::Answer("the upload makes no progress".to_owned()),
             Err(error) => error,
         };
         let pause = match &error {
@@ -117,7 +117,7 @@ async fn send(
 
 /// One request with as many bytes as a step has. Returns the offset after it.
 async fn attempt(
-    client: &Client,
+    client: &Connection,
     source: &Source<'_>,
     (length, offset): (u64, u64),
     metadata: &str,
@@ -138,12 +138,9 @@ async fn attempt(
     };
     let request = request
         .header("tus-resumable", "1.0.0")
-        .header(header::CONTENT_TYPE, CONTENT_TYPE)
-        .header(header::CONTENT_LENGTH, count);
-    // Bytes that were streamed cannot be sent again here, so a connection that has been idle will not do
-    // for many of them.
-    let reuse = count <= CHUNK as u64;
-    let sending = client.send(request.body(body), reuse);
+        .header(CONTENT_TYPE, BYTES)
+        .header(CONTENT_LENGTH, count);
+    let sending = connection::send(request.body(body));
     tokio::pin!(sending);
     let response = loop {
         tokio::select! {
@@ -151,20 +148,13 @@ async fn attempt(
             _ = tokio::time::sleep(TICK) => progress(sent.load(Ordering::Relaxed), length),
         }
     };
-    let response = accepted(response).await?;
-    let text = |name: &str| {
-        let value = response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok());
-        value.map(str::to_owned)
-    };
+    let headers = response.headers();
     let missing = |name: &str| ClientError::Answer(format!("{name} is missing"));
-    let reached = text("upload-offset").and_then(|text| text.parse().ok());
     if upload.is_none() {
-        *upload = Some(text("location").ok_or_else(|| missing("Location"))?);
+        let location = text(headers, "location").ok_or_else(|| missing("Location"))?;
+        *upload = Some(location.to_owned());
     }
-    // To its end, so that the connection is free again.
+    let reached = text(headers, "upload-offset").and_then(|text| text.parse().ok());
     whole(response).await?;
     reached.ok_or_else(|| missing("Upload-Offset"))
 }
@@ -174,11 +164,11 @@ async fn body(
     offset: u64,
     count: u64,
     sent: Arc<AtomicU64>,
-) -> Result<RequestBody, ClientError> {
+) -> Result<Body, ClientError> {
     match source {
         Source::Bytes(bytes) => {
             let part = bytes.slice(offset as usize..(offset + count) as usize);
-            Ok(RequestBody::new(Full::new(part).map_err(|e| match e {})))
+            Ok(part.into())
         }
         Source::File(path) => {
             let mut file = File::open(path).await?;
@@ -195,22 +185,17 @@ async fn body(
                     Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
                 }
             });
-            let frames = stream.map(|chunk| chunk.map(Frame::data));
-            Ok(RequestBody::new(StreamBody::new(Box::pin(frames))))
+            Ok(Body::wrap_stream(stream))
         }
     }
 }
 
-/// How far the server has an upload.
-async fn reached(client: &Client, location: &str) -> Result<u64, ClientError> {
+/// How many bytes of an upload the server has.
+async fn reached(client: &Connection, location: &str) -> Result<u64, ClientError> {
     let request = client
         .prepare(Method::HEAD, location)?
         .header("tus-resumable", "1.0.0");
-    let response = accepted(client.send(request.body(super::empty()), true).await?).await?;
-    let offset = response
-        .headers()
-        .get("upload-offset")
-        .and_then(|value| value.to_str().ok());
-    let offset = offset.and_then(|text| text.parse().ok());
+    let response = connection::send(request).await?;
+    let offset = text(response.headers(), "upload-offset").and_then(|text| text.parse().ok());
     offset.ok_or_else(|| ClientError::Answer("Upload-Offset is missing".to_owned()))
 }

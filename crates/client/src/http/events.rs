@@ -1,74 +1,70 @@
 //! Server-sent events about a job.
+//!
+//! Parsed by hand: `eventsource-stream` (last released in 2022) sets no limit to an event and looks at an unfinished
+//! line again with every chunk, so that a server could use up the memory or time of its clients.
 
-use http_body_util::BodyExt;
+use reqwest::Response;
 
 use super::ClientError;
-use super::connection::Body;
-use crate::JobView;
+use super::connection::broken;
+use crate::documents::JobView;
 
 /// Most bytes of an event.
 const MAX_EVENT: usize = 1 << 20;
 
-/// What happens to a job. The last event is that it is finished.
+/// Events of a job. The last one says how it ended.
+#[derive(Debug)]
 pub struct Events {
-    body: Body,
+    response: Response,
     arrived: Arrived,
 }
 
 impl Events {
-    pub(super) fn new(body: Body) -> Self {
+    pub(super) fn new(response: Response) -> Self {
         Self {
-            body,
+            response,
             arrived: Arrived::default(),
         }
     }
 
-    /// The next event; none when there will be no more.
+    /// The next event; `None` after the last.
     ///
     /// # Errors
-    /// [`ClientError`] if the connection breaks or the event makes no sense.
+    /// [`ClientError`] if the connection breaks or the event cannot be parsed.
     pub async fn next(&mut self) -> Result<Option<JobView>, ClientError> {
         loop {
             if let Some(job) = self.arrived.next()? {
                 return Ok(Some(job));
             }
-            match self.body.frame().await {
+            match self.response.chunk().await.map_err(broken)? {
+                Some(chunk) => self.arrived.push(&chunk),
                 None => return Ok(None),
-                Some(Err(error)) => return Err(ClientError::Connection(error.to_string())),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.arrived.push(&data);
-                    }
-                }
             }
         }
     }
 }
 
-/// What has arrived of a stream of events. However it is cut into pieces, no byte is looked at twice.
-#[derive(Default)]
-pub(crate) struct Arrived {
+/// The part of a stream of events that has arrived. However it is cut into pieces, no byte is looked at twice.
+#[derive(Debug, Default)]
+struct Arrived {
     bytes: Vec<u8>,
     /// Where the next event begins.
     begin: usize,
-    /// How far its end was looked for.
+    /// Up to where its end was looked for.
     searched: usize,
 }
 
 impl Arrived {
     /// Adds what comes next.
-    pub fn push(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.begin);
         self.searched -= self.begin;
         self.begin = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next event, if all of it is there.
-    ///
-    /// # Errors
-    /// [`ClientError::Answer`] if it makes no sense or has no end.
-    pub fn next(&mut self) -> Result<Option<JobView>, ClientError> {
+    /// The next event, if all of it has arrived.
+    fn next(&mut self) -> Result<Option<JobView>, ClientError> {
         while let Some(at) = self.bytes[self.searched..]
             .windows(2)
             .position(|pair| pair == b"\n\n")
@@ -76,7 +72,7 @@ impl Arrived {
             let end = self.searched + at;
             let event = String::from_utf8_lossy(&self.bytes[self.begin..end]);
             let data = event.lines().find_map(|line| line.strip_prefix("data:"));
-            // What begins with a colon keeps the connection alive.
+            // Lines that begin with a colon keep the connection alive.
             let job = data.map(|data| serde_json::from_str(data.trim_start()));
             (self.begin, self.searched) = (end + 2, end + 2);
             if let Some(job) = job {
@@ -87,17 +83,28 @@ impl Arrived {
         }
         // The last byte may be the first of an end.
         self.searched = self.begin.max(self.bytes.len().saturating_sub(1));
-        match self.bytes.len() - self.begin > MAX_EVENT {
-            true => Err(ClientError::Answer("an event has no end".to_owned())),
-            false => Ok(None),
+        if self.bytes.len() - self.begin > MAX_EVENT {
+            return Err(ClientError::Answer("an event exceeds 1 MiB".to_owned()));
         }
+        Ok(None)
     }
 }
 
-impl std::fmt::Debug for Events {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+/// The jobs in a stream of events that comes in pieces of this size, and whether all of it can be parsed.
+#[cfg(feature = "fuzzing")]
+pub fn events(stream: &[u8], piece: usize) -> (Vec<JobView>, bool) {
+    let (mut arrived, mut jobs) = (Arrived::default(), Vec::new());
+    for piece in stream.chunks(piece.max(1)) {
+        arrived.push(piece);
+        loop {
+            match arrived.next() {
+                Ok(Some(job)) => jobs.push(job),
+                Ok(None) => break,
+                Err(_) => return (jobs, false),
+            }
+        }
     }
+    (jobs, true)
 }
 
 #[cfg(test)]

@@ -1,34 +1,32 @@
-//! The client of a server: it moves ciphertexts and bytes, and knows no secret.
+//! The client of a server.
 //!
-//! Uploads go on where they were interrupted, requests that make something carry an idempotency key, so that they can be
-//! repeated, and the certificate of the server is pinned or checked against authorities that the caller names.
+//! Uploads resume where they were interrupted, requests that create something carry an idempotency key so that they
+//! can be repeated, and the certificate of the server is pinned or checked against authorities that the caller names.
 
+mod address;
 mod connection;
 mod error;
 mod events;
-mod pin;
-mod requests;
+mod trust;
 mod upload;
 
 use std::path::Path;
 
 use bytes::Bytes;
-use hyper::Method;
+use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tapetum_learn::TrainingSpec;
-use zeroize::Zeroizing;
 
-use crate::{JobView, List, NewToken, Object, Receipt, Scope};
+use crate::documents::{JobView, List, NewToken, Object, Receipt, Scope, State};
 
-pub use connection::Address;
-use connection::Connections;
+pub use address::Address;
+use connection::{Connection, send};
 pub use error::ClientError;
-#[cfg(feature = "fuzzing")]
-pub(crate) use events::Arrived;
 pub use events::Events;
-pub use pin::Trust;
-use requests::{accepted, empty, parse};
+#[cfg(feature = "fuzzing")]
+pub use events::events;
+pub use trust::Trust;
 
 /// Which kind of job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,31 +48,25 @@ impl JobKind {
 
 /// A client with one token.
 pub struct Client {
-    connections: Connections,
-    authorization: Zeroizing<String>,
+    connection: Connection,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("address", self.connections.address())
+            .field("address", self.connection.address())
             .finish_non_exhaustive()
     }
 }
 
 impl Client {
-    /// A client for `https://HOST:PORT`, which connects when it has something to ask.
+    /// A client for `https://HOST:PORT`, which connects when it sends its first request.
     ///
     /// # Errors
-    /// [`ClientError::Settings`] if address, trust or token cannot be right.
+    /// [`ClientError::Settings`] if the address, trust or token is malformed.
     pub fn new(url: &str, trust: &Trust, token: &str) -> Result<Self, ClientError> {
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(ClientError::Settings("this is no token".to_owned()));
-        }
         Ok(Self {
-            connections: Connections::new(url.parse()?, trust)?,
-            authorization: Zeroizing::new(format!("Bearer {token}")),
+            connection: Connection::new(url.parse()?, trust, token)?,
         })
     }
 
@@ -83,10 +75,10 @@ impl Client {
     /// # Errors
     /// [`ClientError`], as all that follow.
     pub async fn whoami(&self) -> Result<Value, ClientError> {
-        self.get("/v1/whoami").await
+        self.connection.get("/v1/whoami").await
     }
 
-    /// A new token with these scopes, for so many seconds.
+    /// A new token with these scopes, which expires after `expires_in` seconds if that is given.
     pub async fn create_token(
         &self,
         name: &str,
@@ -94,29 +86,27 @@ impl Client {
         expires_in: Option<u32>,
     ) -> Result<NewToken, ClientError> {
         let body = json!({"name": name, "scopes": scopes, "expires_in": expires_in});
-        self.post("/v1/tokens", &body, None).await
+        self.connection.post("/v1/tokens", &body, None).await
     }
 
     /// Revokes a token by its id.
     pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
-        self.request(Method::DELETE, &format!("/v1/tokens/{id}"), None, None)
-            .await
-            .map(drop)
+        self.connection.delete(&format!("/v1/tokens/{id}")).await
     }
 
-    /// Uploads a file, in steps that are repeated if they fail. `progress` hears how many bytes
-    /// of how many have arrived. Returns the id of the upload, to be used once.
+    /// Uploads a file, in steps that are repeated if they fail. `progress` gets the bytes that have been sent and
+    /// the size. Returns the id of the upload, to be used once.
     pub async fn upload(
         &self,
         path: &Path,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<String, ClientError> {
-        upload::file(self, path, progress).await
+        upload::file(&self.connection, path, progress).await
     }
 
     /// Uploads bytes.
     pub async fn upload_bytes(&self, bytes: impl Into<Bytes>) -> Result<String, ClientError> {
-        upload::bytes(self, bytes.into()).await
+        upload::bytes(&self.connection, bytes.into()).await
     }
 
     /// Parameters from an upload.
@@ -125,11 +115,12 @@ impl Client {
         name: &str,
         upload: &str,
     ) -> Result<Object, ClientError> {
-        self.create(
-            "/v1/parameter-sets",
-            &json!({"name": name, "upload": upload}),
-        )
-        .await
+        self.connection
+            .create(
+                "/v1/parameter-sets",
+                &json!({"name": name, "upload": upload}),
+            )
+            .await
     }
 
     /// Keys from uploads.
@@ -144,7 +135,7 @@ impl Client {
             "name": name, "parameter_set": parameter_set, "evaluation_keys": evaluation_keys,
             "public_key": public_key,
         });
-        self.create("/v1/key-sets", &body).await
+        self.connection.create("/v1/key-sets", &body).await
     }
 
     /// An empty data set.
@@ -155,7 +146,7 @@ impl Client {
         recipe: &TrainingSpec,
     ) -> Result<Object, ClientError> {
         let body = json!({"name": name, "parameter_set": parameter_set, "recipe": recipe});
-        self.create("/v1/data-sets", &body).await
+        self.connection.create("/v1/data-sets", &body).await
     }
 
     /// Adds an upload to a data set.
@@ -166,7 +157,8 @@ impl Client {
         upload: &str,
     ) -> Result<Object, ClientError> {
         let path = format!("/v1/data-sets/{data_set}/parts");
-        self.create(&path, &json!({"name": name, "upload": upload}))
+        self.connection
+            .create(&path, &json!({"name": name, "upload": upload}))
             .await
     }
 
@@ -178,7 +170,7 @@ impl Client {
         key_set: &str,
     ) -> Result<JobView, ClientError> {
         let body = json!({"name": name, "data_set": data_set, "key_set": key_set});
-        self.create("/v1/training-jobs", &body).await
+        self.connection.create("/v1/training-jobs", &body).await
     }
 
     /// Classifies the samples of an upload.
@@ -189,12 +181,13 @@ impl Client {
         upload: &str,
     ) -> Result<JobView, ClientError> {
         let body = json!({"name": name, "model": model, "upload": upload});
-        self.create("/v1/classifications", &body).await
+        self.connection.create("/v1/classifications", &body).await
     }
 
-    /// A job, at once or when it is finished, or after so many seconds (at most 30).
+    /// A job, as soon as it is finished or after `wait` seconds (at most 30).
     pub async fn job(&self, kind: JobKind, id: &str, wait: f64) -> Result<JobView, ClientError> {
-        self.get(&format!("/v1/{}/{id}?wait={wait}", kind.path()))
+        self.connection
+            .get(&format!("/v1/{}/{id}?wait={wait}", kind.path()))
             .await
     }
 
@@ -211,7 +204,7 @@ impl Client {
         loop {
             let job = self.job(kind, id, 1.0).await?;
             progress(&job);
-            if job.state == crate::State::Succeeded {
+            if job.state == State::Succeeded {
                 return Ok(job);
             }
             if job.state.is_final() {
@@ -226,28 +219,27 @@ impl Client {
         }
     }
 
-    /// What happens to a job, as the server tells it.
+    /// Events of a job, as they happen.
     pub async fn events(&self, kind: JobKind, id: &str) -> Result<Events, ClientError> {
         let path = format!("/v1/{}/{id}/events", kind.path());
-        let response = self
-            .send(self.prepare(Method::GET, &path)?.body(empty()), true)
-            .await?;
-        Ok(Events::new(accepted(response).await?.into_body()))
+        let request = self.connection.prepare(Method::GET, &path)?;
+        Ok(Events::new(send(request).await?))
     }
 
     /// Ends a job.
     pub async fn cancel(&self, kind: JobKind, id: &str) -> Result<JobView, ClientError> {
-        self.post(
-            &format!("/v1/{}/{id}/cancel", kind.path()),
-            &json!({}),
-            None,
-        )
-        .await
+        self.connection
+            .post(
+                &format!("/v1/{}/{id}/cancel", kind.path()),
+                &json!({}),
+                None,
+            )
+            .await
     }
 
     /// One object: `parameter-sets`, `key-sets`, `data-sets`, `models`.
     pub async fn object(&self, collection: &str, id: &str) -> Result<Object, ClientError> {
-        self.get(&format!("/v1/{collection}/{id}")).await
+        self.connection.get(&format!("/v1/{collection}/{id}")).await
     }
 
     /// Up to 100 objects of a collection, after the one with the id `after`.
@@ -257,33 +249,39 @@ impl Client {
         after: Option<&str>,
     ) -> Result<Vec<T>, ClientError> {
         let after = after.map_or_else(String::new, |id| format!("?after={id}"));
-        let list: List<T> = self.get(&format!("/v1/{collection}{after}")).await?;
+        let list: List<T> = self
+            .connection
+            .get(&format!("/v1/{collection}{after}"))
+            .await?;
         Ok(list.items)
     }
 
     /// Deletes an object or a classification. The receipt says what was removed.
     pub async fn delete(&self, collection: &str, id: &str) -> Result<Receipt, ClientError> {
-        let path = format!("/v1/{collection}/{id}");
-        let bytes = self.request(Method::DELETE, &path, None, None).await?;
-        parse(&bytes)
+        self.connection
+            .delete(&format!("/v1/{collection}/{id}"))
+            .await
     }
 
-    /// Downloads the scores of a classification into a file, which is there as a whole or not at all.
+    /// Downloads the scores of a classification into a file, which is complete or absent.
     pub async fn scores(&self, classification: &str, to: &Path) -> Result<u64, ClientError> {
-        self.download(&format!("/v1/classifications/{classification}/content"), to)
+        self.connection
+            .download(&format!("/v1/classifications/{classification}/content"), to)
             .await
     }
 
     /// Downloads a model.
     pub async fn model(&self, model: &str, to: &Path) -> Result<u64, ClientError> {
-        self.download(&format!("/v1/models/{model}/content"), to)
+        self.connection
+            .download(&format!("/v1/models/{model}/content"), to)
             .await
     }
 
-    /// Downloads the public key of a key set. Compare its parameters, and its fingerprint with the owner's: who hands
-    /// out another key can read what is encrypted with it.
+    /// Downloads the public key of a key set. Compare its parameters, and its fingerprint with the owner's: a
+    /// server that hands out another key could read what is encrypted with it.
     pub async fn public_key(&self, key_set: &str, to: &Path) -> Result<u64, ClientError> {
-        self.download(&format!("/v1/key-sets/{key_set}/public-key"), to)
+        self.connection
+            .download(&format!("/v1/key-sets/{key_set}/public-key"), to)
             .await
     }
 }

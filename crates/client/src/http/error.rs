@@ -1,8 +1,8 @@
-//! What may go wrong.
+//! What can go wrong.
 
-use crate::error::Problem;
+use crate::documents::Problem;
 
-/// Why a request was not carried out.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The address, the token or the like cannot be used.
@@ -17,16 +17,16 @@ pub enum ClientError {
     /// The server refused.
     #[error("{0}")]
     Problem(Box<Problem>),
-    /// The server answered something that this client does not understand.
-    #[error("the server's answer makes no sense: {0}")]
+    /// This client does not understand the server's answer.
+    #[error("the server's answer cannot be understood: {0}")]
     Answer(String),
     /// A file could not be read or written.
     #[error("{0}")]
     File(#[from] std::io::Error),
-    /// The bytes that arrived are not those that the server announced.
-    #[error("the checksum of what was downloaded does not match: try again")]
+    /// The downloaded bytes do not have the announced checksum.
+    #[error("the checksum of the download does not match: try again")]
     Checksum,
-    /// A job was not finished as wanted.
+    /// A job has not succeeded.
     #[error("{id} has {state}: {reason}")]
     Job {
         /// The job.
@@ -39,7 +39,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// What the server has said, if it was the server.
+    /// The server's problem, if the server refused.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem(problem) => Some(problem),

@@ -1,4 +1,4 @@
-//! Whom to trust: one certificate by its fingerprint, or authorities.
+//! Which server to trust: one certificate by its fingerprint, or authorities.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use rustls::{
 };
 
 use super::ClientError;
-use crate::tls::{FINGERPRINT_PREFIX, fingerprint, provider};
+use crate::fingerprint::{self, PREFIX, provider};
 
 /// How a client knows its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// By the fingerprint of the certificate, `sha256:` and 64 hexadecimal digits, that the operator has told.
+    /// By the fingerprint of its certificate: `sha256:` and 64 hexadecimal digits, from the operator.
     Fingerprint(String),
-    /// By authorities, whose certificates are in this PEM file.
+    /// By authorities whose certificates are in this PEM file.
     Authorities(PathBuf),
 }
 
 impl Trust {
     /// The settings of connections.
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, ClientError> {
+    pub(super) fn config(&self) -> Result<ClientConfig, ClientError> {
         let refuse = |what: String| ClientError::Settings(what);
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -33,8 +33,12 @@ impl Trust {
         let mut config = match self {
             Self::Fingerprint(pinned) => {
                 let pinned = pinned.to_ascii_lowercase();
-                let digits = pinned.strip_prefix(FINGERPRINT_PREFIX).unwrap_or_default();
-                if digits.len() != 64 || !digits.bytes().all(crate::id::is_lower_hex) {
+                let digits = pinned.strip_prefix(PREFIX).unwrap_or_default();
+                if digits.len() != 64
+                    || !digits
+                        .bytes()
+                        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                {
                     let what = "a fingerprint is `sha256:` and 64 hexadecimal digits";
                     return Err(refuse(what.to_owned()));
                 }
@@ -63,12 +67,11 @@ impl Trust {
             }
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        Ok(config)
     }
 }
 
-/// Accepts one certificate, whatever name it has and whoever signed it. That the server holds its
-/// key is checked as always.
+/// Accepts one certificate, whatever its name and issuer. That the server holds its key is checked as always.
 #[derive(Debug)]
 struct Pinned {
     pinned: String,
@@ -84,10 +87,10 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match fingerprint(certificate) == self.pinned {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        if fingerprint::of(certificate) != self.pinned {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

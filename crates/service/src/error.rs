@@ -47,7 +47,7 @@ pub enum ErrorKind {
     /// Well-formed, but it cannot be accepted.
     Unacceptable,
     /// Somebody has sent a secret key.
-    SecretKey,
+    SecretMaterial,
     /// Another request is at it.
     Locked,
     /// More than this caller may have at a time.
@@ -78,7 +78,7 @@ impl ErrorKind {
             Self::MediaType => (415, "media-type", "Unsupported media type"),
             Self::Range => (416, "range", "The file ends before this range"),
             Self::Unacceptable => (422, "unacceptable", "The content cannot be accepted"),
-            Self::SecretKey => (422, "secret-key", "A secret key is refused"),
+            Self::SecretMaterial => (422, "secret-key", "A secret key is refused"),
             Self::Locked => (423, "locked", "Concurrent request"),
             Self::TooMany => (429, "too-many", "Too many at a time"),
             Self::Internal => (500, "internal", "The server failed"),
@@ -178,11 +178,11 @@ impl Error {
         Self::new(ErrorKind::Unacceptable, detail)
     }
 
-    /// See [`ErrorKind::SecretKey`].
+    /// See [`ErrorKind::SecretMaterial`].
     pub fn secret_key() -> Self {
         let detail = "this is a secret key, which must never leave its owner. It was deleted at \
                       once, but it has been on a network and on a server: make new keys";
-        Self::new(ErrorKind::SecretKey, detail)
+        Self::new(ErrorKind::SecretMaterial, detail)
     }
 
     /// See [`ErrorKind::Locked`].

@@ -84,18 +84,10 @@ pub const CIRCLES: &[Accepted] = &[
             "api/objects/deletion.rs",
             "api/objects/mod.rs",
             "auth.rs",
-            "blobs/bucket.rs",
-            "blobs/mod.rs",
-            "blobs/pieces.rs",
             "jobs/mod.rs",
             "metrics.rs",
             "state.rs",
         ],
-        reason: "storage, jobs and routes are being put into layers",
-    },
-    Accepted {
-        below: "crates/service/src",
-        files: &["client/mod.rs", "client/requests.rs", "client/upload.rs"],
         reason: "storage, jobs and routes are being put into layers",
     },
 ];

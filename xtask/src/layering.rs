@@ -72,8 +72,6 @@ pub const CRATES: &[CrateRule] = &[
             "tapetum-learn",
             "tapetum-nets",
             "tapetum-client",
-            // Until the command, which starts the server, is `tapetum-cli`.
-            "tapetum-service",
         ],
         tests_use: &[],
     },

@@ -18,7 +18,6 @@ pub const SERVER_ROLE: &[&str] = &[
     "crates/ckks/src/scheme/server",
     "crates/ckks/src/scheme/value",
     "crates/ckks/src/scheme/vector",
-    "crates/cli/src/server",
     "crates/client/src",
     "crates/learn/src/files",
     "crates/learn/src/session",
@@ -155,13 +154,16 @@ mod tests {
     fn a_secret_key_in_the_servers_role_is_found() {
         let text = "use tapetum_ckks::{PublicKey, SecretKey as K};";
         for path in [
-            "crates/cli/src/server/train.rs",
-            "crates/cli/src/server.rs",
+            "crates/tapetum/src/server/train.rs",
+            "crates/tapetum/src/server.rs",
             "crates/service/src/jobs/run.rs",
         ] {
             assert_eq!(judge(path, text).len(), 1, "{path}");
         }
-        for path in ["crates/cli/src/owner/keygen.rs", "crates/ckks/src/keys.rs"] {
+        for path in [
+            "crates/tapetum/src/owner/keys.rs",
+            "crates/ckks/src/keys.rs",
+        ] {
             assert!(judge(path, text).is_empty(), "{path}");
         }
     }
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn a_server_may_explain_that_it_refuses_secret_keys() {
         let text = "/// Refuses a SecretKey.\nconst WHY: &str = \"this file holds a SecretKey\";";
-        assert!(judge("crates/cli/src/server/mod.rs", text).is_empty());
+        assert!(judge("crates/tapetum/src/server/mod.rs", text).is_empty());
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod training;
 
 pub use error::PageError;
 pub use model::Model;
-pub use owner::{Owner, ScoreThreshold};
+pub use owner::{Owner, Prediction};
 pub use picture::Picture;
 pub use silhouettes::Silhouettes;
 pub use training::Training;

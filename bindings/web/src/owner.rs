@@ -40,7 +40,7 @@ pub struct Description {
 
 /// What the owner learns of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoreThreshold {
+pub struct Prediction {
     /// The class that it is found to be in.
     pub class: String,
     /// Positive for the positive class; absent if the server sends predictions only.
@@ -155,7 +155,7 @@ impl Owner {
     ///
     /// # Errors
     /// [`PageError::Answer`] if it is not one, [`PageError::Decryption`] if it is under another key.
-    pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<ScoreThreshold>, PageError> {
+    pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<Prediction>, PageError> {
         let mut rest = answer;
         let bundle = Bundle::read(self.secret.parameters(), &mut rest);
         let bundle = bundle.map_err(PageError::Answer)?;
@@ -188,7 +188,7 @@ impl Owner {
                 } else {
                     scores[class]
                 };
-                ScoreThreshold {
+                Prediction {
                     class: classes
                         .get(class)
                         .cloned()

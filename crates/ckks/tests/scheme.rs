@@ -273,7 +273,7 @@ fn what_does_not_fit_is_refused() {
     );
     for value in [1.1, -1.1, f64::NAN] {
         let refused = owner
-            .sender()
+            .contributor()
             .unwrap()
             .encrypt(&[0.0, value, 0.0])
             .unwrap_err();

@@ -1,13 +1,10 @@
 //! What a person sees while something takes its time.
 
-use std::io::{BufReader, IsTerminal, Read, stderr};
-use std::path::Path;
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
-
-use crate::files;
+use tapetum::{Progress, Step};
 
 /// How often a running step is redrawn.
 const TICK: Duration = Duration::from_millis(200);
@@ -23,32 +20,17 @@ pub struct Steps {
     quiet: bool,
 }
 
-/// One running step. If it is dropped, because of an error, it leaves nothing behind.
-pub struct Step {
-    what: String,
-    started: Instant,
-    bar: ProgressBar,
-    quiet: bool,
-}
-
 impl Steps {
-    /// Shows nothing if `quiet`.
-    pub fn new(quiet: bool) -> Self {
-        Self { quiet }
-    }
-
     /// Shows nothing if told so, or if scripts read what is printed and nobody watches.
     pub fn for_user(quiet: bool, json: bool) -> Self {
-        Self::new(quiet || (json && !stderr().is_terminal()))
+        Self {
+            quiet: quiet || (json && !stderr().is_terminal()),
+        }
     }
+}
 
-    /// Whether nothing is shown.
-    pub fn is_quiet(self) -> bool {
-        self.quiet
-    }
-
-    /// Begins a step.
-    pub fn begin(self, what: &str) -> Step {
+impl Progress for Steps {
+    fn begin(&self, what: &str) -> Box<dyn Step> {
         let bar = if self.quiet {
             ProgressBar::hidden()
         } else {
@@ -57,18 +39,38 @@ impl Steps {
         bar.set_style(style(SPINNER));
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(TICK);
-        Step {
+        Box::new(Bar {
             what: what.to_owned(),
             started: Instant::now(),
             bar,
             quiet: self.quiet,
+        })
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+}
+
+/// One running step.
+struct Bar {
+    what: String,
+    started: Instant,
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Bar {
+    fn set_length(&self, length: u64, template: &str) {
+        if self.bar.length() != Some(length) {
+            self.bar.set_style(style(template).progress_chars("=> "));
+            self.bar.set_length(length);
         }
     }
 }
 
-impl Step {
-    /// `done` of `total` units are finished.
-    pub fn advance(&self, done: usize, total: usize) {
+impl Step for Bar {
+    fn advance(&self, done: usize, total: usize) {
         // Before the first is done nobody knows how long the others take.
         if done > 0 {
             self.set_length(total as u64, UNITS);
@@ -76,35 +78,16 @@ impl Step {
         }
     }
 
-    /// So many of so many bytes are through.
-    pub fn advance_bytes(&self, done: u64, total: u64) {
+    fn advance_bytes(&self, done: u64, total: u64) {
         self.set_length(total, BYTES);
         self.bar.set_position(done);
     }
 
-    /// Opens a file whose bytes are the units of this step.
-    pub fn open(&self, path: &Path) -> Result<BufReader<impl Read + use<>>> {
-        let file = files::open_unbuffered(path)?;
-        self.set_length(files::size(path)?, BYTES);
-        self.bar.set_position(0);
-        // The buffer is outside, so that not every few bytes are counted.
-        let counted = self.bar.wrap_read(file);
-        Ok(BufReader::with_capacity(files::BUFFER, counted))
-    }
-
-    /// Ends the step and says how long it took.
-    pub fn finish(self) {
+    fn finish(self: Box<Self>) {
         let seconds = self.started.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
         if !self.quiet {
             eprintln!("  {:<58} {seconds:>7.1} s", self.what);
-        }
-    }
-
-    fn set_length(&self, length: u64, template: &str) {
-        if self.bar.length() != Some(length) {
-            self.bar.set_style(style(template).progress_chars("=> "));
-            self.bar.set_length(length);
         }
     }
 }

@@ -71,9 +71,9 @@ fn by_ridge() {
 }
 
 #[test]
-fn by_softmax() {
+fn by_one_vs_rest() {
     roles(
-        "--classes 10 --learner softmax --features dct:5 --batch 400 --iterations 2",
+        "--classes 10 --learner ovr --features dct:5 --batch 400 --iterations 2",
         0.3,
         1e-3,
     );
@@ -85,7 +85,7 @@ fn what_cannot_tell_ten_classes_apart_says_so_before_there_are_keys() {
     let dir = temporary.path();
     for learner in ["fisher", "linear-means"] {
         let line = format!("keygen --owner o --server s --classes 10 --learner {learner}");
-        fails(dir, &line, 3, &["10 classes", "--learner softmax"]);
+        fails(dir, &line, 3, &["10 classes", "--learner ovr"]);
     }
     let line = format!("simulate {DATA} --classes 9 --learner ridge");
     fails(dir, &line, 3, &["10 labels", "--classes"]);

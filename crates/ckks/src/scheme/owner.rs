@@ -1,4 +1,4 @@
-//! The sides that see values: the owner, who decrypts, and senders, who only encrypt.
+//! The sides that see values: the owner, who decrypts, and contributors, who only encrypt.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::parameters::Parameters;
 /// The side that makes the keys, encrypts and decrypts.
 pub struct Owner {
     settings: Settings,
-    sender: Contributor,
+    contributor: Contributor,
     secret: SecretKey,
     decryptor: Decryptor,
 }
@@ -39,7 +39,7 @@ impl Owner {
         }
         Ok(Self {
             settings: settings.clone(),
-            sender: Contributor::with(setup, Encryptor::with_secret_key(secret)),
+            contributor: Contributor::with(setup, Encryptor::with_secret_key(secret)),
             secret: secret.clone(),
             decryptor: Decryptor::new(secret),
         })
@@ -47,7 +47,7 @@ impl Owner {
 
     /// The parameters of all keys.
     pub fn parameters(&self) -> &Parameters {
-        &self.sender.setup.parameters
+        &self.contributor.setup.parameters
     }
 
     /// The secret key, to be kept.
@@ -55,7 +55,7 @@ impl Owner {
         &self.secret
     }
 
-    /// The public key, for senders.
+    /// The public key, for contributors.
     ///
     /// # Errors
     /// [`SchemeError::Key`] if there is no randomness.
@@ -68,15 +68,15 @@ impl Owner {
     /// # Errors
     /// [`SchemeError::Key`] if there is no randomness.
     pub fn evaluation_keys(&self) -> Result<EvaluationKeys, SchemeError> {
-        let plan = self.sender.setup.key_plan();
+        let plan = self.contributor.setup.key_plan();
         Ok(KeyGenerator::new(&self.secret)?.evaluation_keys(&plan)?)
     }
 
-    /// A sender in this process.
+    /// A contributor in this process.
     ///
     /// # Errors
     /// [`SchemeError::Key`] if there is no randomness.
-    pub fn sender(&self) -> Result<Contributor, SchemeError> {
+    pub fn contributor(&self) -> Result<Contributor, SchemeError> {
         Contributor::new(&self.settings, &self.public_key()?)
     }
 
@@ -94,7 +94,7 @@ impl Owner {
     /// [`SchemeError`] if its length is not that of the scheme, a value is beyond the bound, or there is
     /// no randomness.
     pub fn encrypt(&self, values: &[f64]) -> Result<EncryptedVector, SchemeError> {
-        self.sender.encrypt(values)
+        self.contributor.encrypt(values)
     }
 
     /// Decrypts a result, for the owner's eyes: passed on to others, its last digits may tell
@@ -103,7 +103,7 @@ impl Owner {
     /// # Errors
     /// [`SchemeError::EncryptedVector`] if it is no encrypted vector of these settings.
     pub fn decrypt(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
-        let (setup, decryptor) = (&self.sender.setup, &self.decryptor);
+        let (setup, decryptor) = (&self.contributor.setup, &self.decryptor);
         let decrypted = decryptor.decrypt(sealed.open(setup)?)?;
         let mut slots = decryptor.encoder().decode(&decrypted);
         slots.truncate(setup.length);
@@ -126,7 +126,7 @@ pub struct Contributor {
 }
 
 impl Contributor {
-    /// A sender with the owner's public key.
+    /// A contributor with the owner's public key.
     ///
     /// # Errors
     /// [`SchemeError`] if the key is not of these settings.

@@ -26,7 +26,7 @@ pub enum Bootstrapping {
     Automatic,
 }
 
-/// What owner, senders and server agree on. Nothing in it is secret.
+/// What owner, contributors and server agree on. Nothing in it is secret.
 ///
 /// ```
 /// use tapetum_ckks::scheme::Settings;

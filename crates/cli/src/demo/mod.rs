@@ -3,70 +3,53 @@
 
 mod outcome;
 mod predictions;
+mod record;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod story;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use tapetum_ckks::Precision;
-use tapetum_vision::{Split, embedded};
+use tapetum::ckks::Precision;
+use tapetum::contributor::LabelsAre;
+use tapetum::folders::files;
+use tapetum::learn::EstimatorConfig;
+use tapetum::owner::{self, Directories};
+use tapetum::plan::PlanOptions;
+use tapetum::samples::Samples;
+use tapetum::server::TrainOptions;
+use tapetum::simulate::Reference;
+use tapetum::vision::{Split, embedded};
+use tapetum::{Context, Contributor, Owner, Plan, Progress, Result, Server};
+use tapetum_report as report;
 
-use crate::args::{Classify, DEFAULT_FEATURES, DEFAULT_ROWS, Demo, Kind, LabelsAre, Train};
-use crate::data::Samples;
-use crate::encrypt::encrypt;
-use crate::plan::Plan;
-use crate::progress::Steps;
-use crate::reference::Reference;
-use crate::roles::sender::Sender;
-use crate::{decrypt, files, keygen, report, server};
+use outcome::Outcome;
+use record::{POSITIVE, Places, Ran, Seconds, TEST, TRAIN};
 
-pub use outcome::Outcome;
-
-/// What is to be told apart from the rest.
-const POSITIVE: &str = "cat";
-/// Pixels along each side of an image.
-const SIDE: usize = 28;
-/// Three rows of blocks of 512 samples.
-const TRAIN: usize = DEFAULT_ROWS;
-/// What is left of 992 cats and as many others.
-const TEST: usize = 448;
-
-/// The three directories and the files that pass between them.
-struct Places {
-    owner: PathBuf,
-    contributor: PathBuf,
-    server: PathBuf,
-    train: PathBuf,
-    test: PathBuf,
-    model: PathBuf,
-    scores: PathBuf,
-}
-
-impl Places {
-    fn under(dir: &Path) -> Self {
-        let server = dir.join("server");
-        Self {
-            owner: dir.join("owner"),
-            contributor: dir.join("contributor"),
-            train: server.join("train.enc"),
-            test: server.join("test.enc"),
-            model: server.join("model.enc"),
-            scores: server.join("scores.enc"),
-            server,
-        }
-    }
+/// What to play.
+pub struct Script<'a> {
+    /// Where the directories are kept, if they are.
+    pub dir: Option<&'a Path>,
+    /// Where the report is written.
+    pub report: &'a Path,
+    /// The training algorithm.
+    pub estimator: EstimatorConfig,
+    /// The bits to which scores are compared with zero, if only labels leave the server.
+    pub precision: Option<u32>,
+    /// The seed that chooses and splits the images.
+    pub seed: u64,
 }
 
 /// Runs everything and writes the report.
-pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
+pub fn run(script: &Script<'_>, progress: &dyn Progress) -> Result<Outcome> {
     let started = Instant::now();
-    files::check_target(&args.report)?;
+    files::check_target(script.report)?;
     let temporary;
-    let dir = match &args.dir {
+    let dir = match script.dir {
         Some(dir) => {
             files::create_dir(dir)?;
-            dir.as_path()
+            dir
         }
         None => {
             temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -74,83 +57,53 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         }
     };
     let places = Places::under(dir);
-    let split = images(args.seed)?;
-    let kind = Kind {
-        learner: args.learner,
-        classes: 2,
-        features: None,
-        side: SIDE,
-        steps: None,
-        batch: None,
-        iterations: None,
-    };
-    let mut plan = Plan::for_kind(&kind, DEFAULT_FEATURES, None, TRAIN)?;
-    if args.argmax {
-        let precision = Precision::new(args.precision)?;
-        plan = predictions::agree(plan, &split.train, precision)?;
+    let split = images(script.seed)?;
+    let mut plan = Plan::new(PlanOptions::images(script.estimator.clone(), TRAIN))?;
+    if let Some(bits) = script.precision {
+        plan = predictions::agree(plan, &split.train, Precision::new(bits)?)?;
     }
 
     let mut clock = Clock::new();
-    let keys = keygen::make(
-        &plan,
-        &places.owner,
-        Some(&places.contributor),
-        Some(&places.server),
-        steps,
-    )?;
+    let directories = Directories {
+        owner: &places.owner,
+        contributor: Some(&places.contributor),
+        server: Some(&places.server),
+    };
+    let keys = owner::make(&plan, directories, progress)?;
     let keygen_seconds = clock.lap();
 
     let train = Samples::Labelled(split.train.clone());
-    let owner = Sender::owner(&places.owner)?;
-    let sent = encrypt(
-        &owner,
-        &train,
-        LabelsAre::Encrypted,
-        false,
-        &places.train,
-        steps,
-    )?;
+    let sender = Owner::open(&places.owner)?.contributor();
+    let labels = LabelsAre::Encrypted;
+    let sent = sender.encrypt_file(&train, labels, false, &places.train, progress)?;
     let encrypt_train_seconds = clock.lap();
 
-    let trained = server::train::run(
-        &Train::new(&places.server, &places.train, &places.model),
-        steps,
-    )?;
+    let server = Server::open(&places.server, None, progress)?;
+    let options = TrainOptions::new(&places.train, &places.model);
+    let trained = server.train_files(&options, progress)?;
+    drop(server);
     let train_seconds = clock.lap();
 
     // The owner tells the contributor how features are standardised.
-    let pipeline = owner.pipeline()?.context("the pipeline was just fitted")?;
-    let contributor = Sender::contributor(&places.contributor)?;
-    contributor.write_pipeline(&pipeline)?.commit()?;
+    let pipeline = sender.pipeline()?.context("the pipeline was just fitted")?;
+    let mut contributor = Contributor::open(&places.contributor)?;
+    contributor.adopt(pipeline.clone())?;
     let test = Samples::Labelled(split.test.clone());
-    let asked = encrypt(
-        &contributor,
-        &test,
-        LabelsAre::Withheld,
-        false,
-        &places.test,
-        steps,
-    )?;
+    let labels = LabelsAre::Withheld;
+    let asked = contributor.encrypt_file(&test, labels, false, &places.test, progress)?;
     let encrypt_test_seconds = clock.lap();
 
-    let answered = server::classify::run(
-        &Classify {
-            server: places.server.clone(),
-            model: places.model.clone(),
-            data: places.test.clone(),
-            out: places.scores.clone(),
-            key_memory: None,
-        },
-        steps,
-    )?;
+    let server = Server::open(&places.server, None, progress)?;
+    let answered = server.classify_file(&places.model, &places.test, &places.scores, progress)?;
+    drop(server);
     let classify_seconds = clock.lap();
 
-    let answer = decrypt::answer(&places.owner, &places.scores)?;
+    let answer = Owner::open(&places.owner)?.answer(&places.scores)?;
     let scores = answer.scores()?;
     let decrypt_seconds = clock.lap();
     let total = started.elapsed().as_secs_f64();
 
-    let step = steps.begin("the same in the clear, to compare");
+    let step = progress.begin("the same in the clear, to compare");
     let reference = Reference::run(&plan, &pipeline, &split.train, &split.test)?;
     reference.ranges.check()?;
     step.finish();
@@ -158,7 +111,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
     let predictions = plan
         .threshold
         .map(|threshold| predictions::judge(&threshold, &answer, &scores, &reference.scores));
-    let ran = story::Ran {
+    let ran = Ran {
         predictions,
         plan: &plan,
         split: &split,
@@ -169,7 +122,7 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         answered: &answered,
         scores: &scores,
         reference: &reference.scores,
-        seconds: outcome::Seconds {
+        seconds: Seconds {
             keygen: keygen_seconds,
             encrypt_train: encrypt_train_seconds,
             train: train_seconds,
@@ -180,9 +133,9 @@ pub fn run(args: &Demo, steps: Steps) -> Result<Outcome> {
         },
         places: &places,
     };
-    let outcome = Outcome::new(&ran, &args.report)?;
+    let outcome = Outcome::new(&ran, script.report)?;
     files::write_text(
-        &args.report,
+        script.report,
         &report::render(&story::report(&ran, &outcome)?),
     )?;
     Ok(outcome)

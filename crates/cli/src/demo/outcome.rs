@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use serde::Serialize;
 
 use super::predictions::Predictions;
-use super::story::Ran;
-use crate::files;
-use crate::reference::truths;
+use super::record::{Ran, Seconds};
+use tapetum::Result;
+use tapetum::folders::files;
+use tapetum::samples::truths;
 
 /// The outcome of the demo.
 #[derive(Debug, Serialize)]
@@ -41,25 +41,6 @@ pub struct Outcome {
     pub parameters: ParametersOut,
     /// The report.
     pub report: PathBuf,
-}
-
-/// Seconds of each step.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Seconds {
-    /// Owner: keys.
-    pub keygen: f64,
-    /// Owner: training images.
-    pub encrypt_train: f64,
-    /// Server: training.
-    pub train: f64,
-    /// Contributor: held-out images.
-    pub encrypt_test: f64,
-    /// Server: classification.
-    pub classify: f64,
-    /// Owner: predictions.
-    pub decrypt: f64,
-    /// From the first image that is read to the last prediction.
-    pub total: f64,
 }
 
 /// Sizes of files in bytes.

@@ -1,15 +1,12 @@
 //! `demo --argmax`: what leaves the server is a label for each image, and no score.
 
-use anyhow::Result;
 use serde::Serialize;
-use tapetum_ckks::Precision;
-use tapetum_learn::ScoreThreshold;
-use tapetum_vision::DataSet;
-
-use super::TRAIN;
-use crate::decrypt::Answer;
-use crate::plan::Plan;
-use crate::reference::Reference;
+use tapetum::ckks::Precision;
+use tapetum::learn::ScoreThreshold;
+use tapetum::owner::Answer;
+use tapetum::simulate::Reference;
+use tapetum::vision::DataSet;
+use tapetum::{Plan, Result};
 
 /// New images may have larger scores than those trained on.
 const MARGIN: f64 = 1.5;
@@ -25,7 +22,7 @@ pub fn agree(plan: Plan, train: &DataSet, precision: Precision) -> Result<Plan> 
     reference.ranges.check()?;
     let largest = reference.scores.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     let bound = (MARGIN * largest).log2().ceil().exp2();
-    plan.with_threshold(TRAIN, ScoreThreshold::new(bound, precision)?)
+    plan.with_threshold(train.len(), ScoreThreshold::new(bound, precision)?)
 }
 
 /// What the predictions are worth, and that they tell nothing else.

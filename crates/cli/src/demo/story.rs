@@ -4,42 +4,19 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
-use tapetum_learn::EstimatorConfig;
-use tapetum_vision::Split;
+use tapetum::learn::EstimatorConfig;
+use tapetum::samples::truths;
+use tapetum::{Context, Result};
 
-use super::outcome::{Outcome, Seconds};
-use super::predictions::Predictions;
-use super::{POSITIVE, Places};
-use crate::encrypt::Encrypted;
-use crate::keygen::Made;
-use crate::plan::Plan;
-use crate::reference::truths;
-use crate::report::{
+use super::outcome::Outcome;
+use super::record::{POSITIVE, Ran, Seconds};
+use tapetum_report::{
     DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary,
     PredictionSummary, Role, Sizes, Step,
 };
-use crate::server::classify::Classified;
-use crate::server::train::Trained;
 
 /// Pictures shown in the report.
 const EXAMPLES: usize = 24;
-
-/// Everything that a run of the demo gave.
-pub(super) struct Ran<'a> {
-    pub plan: &'a Plan,
-    pub split: &'a Split,
-    pub keys: &'a Made,
-    pub sent: &'a Encrypted,
-    pub asked: &'a Encrypted,
-    pub trained: &'a Trained,
-    pub answered: &'a Classified,
-    pub scores: &'a [f64],
-    pub predictions: Option<Predictions>,
-    pub reference: &'a [f64],
-    pub seconds: Seconds,
-    pub places: &'a Places,
-}
 
 /// Puts the report together.
 pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {

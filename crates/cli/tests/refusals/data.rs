@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 
-use tapetum_ckks::{Encryptor, SecretKey};
-use tapetum_learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Layout};
+use tapetum::ckks::{Encryptor, SecretKey};
+use tapetum::learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Layout};
 
 use crate::common::{ROWS, copy, fails, output, run};
 use crate::{COMPUTATION, ENCRYPT_NEW, FILES, INPUT, ROLE, with, world};

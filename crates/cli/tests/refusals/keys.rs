@@ -136,12 +136,7 @@ fn a_secret_key_never_meets_a_server() {
         "--owner server",
         "--owner contributor",
     ] {
-        fails(
-            dir,
-            &format!("{KEYGEN} {line}"),
-            ROLE,
-            &["is there already"],
-        );
+        fails(dir, &format!("{KEYGEN} {line}"), ROLE, &["already exists"]);
     }
     // Directories that are not apart.
     for line in [

@@ -1,0 +1,183 @@
+//! The tasks, as data.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use tapetum::Result;
+use tapetum_learn::{
+    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
+    SigmoidDegree,
+};
+use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
+
+use tapetum::plan::{TABLE_FEATURES, mini_batches};
+
+/// Pixels along each side of an image.
+const SIDE: usize = 28;
+/// MobileNetV1 (width 0.25, 128 x 128) as TensorFlow Lite distributes it, trained on ImageNet.
+const BACKBONE: &str = "models/mobilenet_v1_0.25_128_quant.tflite";
+
+/// A task by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TaskName {
+    /// Benign or malignant, from 30 measurements of cell nuclei.
+    Wdbc,
+    /// Handwritten digits: 3 or 8.
+    #[value(name = "mnist-3v8")]
+    Mnist3v8,
+    /// Ten kinds of clothes.
+    #[value(name = "fashion-10")]
+    Fashion10,
+    /// Silhouettes of ten kinds of animals.
+    #[value(name = "animal-shapes-10")]
+    AnimalShapes10,
+    /// Cat or dog, from photographs.
+    Pets,
+    /// Chest X-rays with and without pneumonia.
+    Pneumonia,
+}
+
+/// One way to learn a task: what, from what, and how.
+pub struct Trial {
+    /// The name of its task in the report.
+    pub task: &'static str,
+    /// Where samples come from.
+    collection: Collection,
+    /// The labels to be told apart, the second of which is the positive one; all if there are none.
+    pair: Option<[&'static str; 2]>,
+    /// How it is trained.
+    pub learner: EstimatorConfig,
+    /// What is taken from a sample.
+    pub features: String,
+    /// Pixels along each side of an image before that.
+    pub side: usize,
+}
+
+impl TaskName {
+    /// All tasks in the order of the report.
+    pub fn all() -> Vec<Self> {
+        Self::value_variants().to_vec()
+    }
+
+    /// As it is written on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wdbc => "wdbc",
+            Self::Mnist3v8 => "mnist-3v8",
+            Self::Fashion10 => "fashion-10",
+            Self::AnimalShapes10 => "animal-shapes-10",
+            Self::Pets => "pets",
+            Self::Pneumonia => "pneumonia",
+        }
+    }
+
+    /// The ways in which it is learned, on data sets below `dir`.
+    pub fn trials(self, dir: &Path) -> Vec<Trial> {
+        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge};
+        let (collection, pair) = match self {
+            Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
+            Self::Mnist3v8 => (Collection::Mnist, Some(["3", "8"])),
+            Self::Fashion10 => (Collection::FashionMnist, None),
+            Self::AnimalShapes10 => (Collection::AnimalShapes, None),
+            Self::Pets => (Collection::Pets, Some(["dog", "cat"])),
+            Self::Pneumonia => (Collection::Pneumonia, Some(["normal", "pneumonia"])),
+        };
+        let trial = |learner: EstimatorConfig, features: &str| Trial {
+            task: self.as_str(),
+            collection,
+            pair,
+            learner,
+            features: features.to_owned(),
+            side: SIDE,
+        };
+        match self {
+            Self::Wdbc => vec![
+                trial(LinearMeans, TABLE_FEATURES),
+                trial(Fisher(steps(4)), TABLE_FEATURES),
+            ],
+            Self::Mnist3v8 => vec![
+                trial(Ridge(steps(3)), "dct:14"),
+                trial(Logistic(mini_batches(1024, 32)), "pixels:14"),
+            ],
+            Self::Fashion10 => vec![
+                trial(Ridge(steps(7)), "dct:14"),
+                // 5 x 5 cells: with the DCT 251 features, so that a row of 256 slots holds a sample.
+                Trial {
+                    side: 30,
+                    ..trial(Ridge(steps(12)), "hog:6+dct:5")
+                },
+            ],
+            Self::AnimalShapes10 => vec![trial(OneVsRest(softmax()), "hog:7+pixels:10")],
+            Self::Pets => {
+                let (features, steps) = photographs(dir);
+                vec![trial(logistic(steps), &features)]
+            }
+            Self::Pneumonia => vec![trial(logistic([8.0, 8.0, 16.0]), "hog:7+dct:10")],
+        }
+    }
+}
+
+/// Least squares in this many steps. The training data set the scale of the features, so that their
+/// largest eigenvalue is 1 but for rounding.
+fn steps(steps: usize) -> LeastSquaresConfig {
+    LeastSquaresConfig {
+        iterations: steps,
+        largest_eigenvalue: 1.01,
+    }
+}
+
+/// Nesterov's steps on mini-batches; the interval leaves room beyond the largest score of the reference.
+fn softmax() -> LogisticRegressionConfig {
+    LogisticRegressionConfig {
+        iterations: 20,
+        degree: SigmoidDegree::Five,
+        interval: 16.0,
+        learning_rate: LearningRate::Constant(16.0),
+        batches: Some(MiniBatches {
+            rows: 1024,
+            weight_bound: 32.0,
+        }),
+    }
+}
+
+/// Logistic regression by gradient steps of these lengths, in units of which 4 is what is safe for
+/// any number of steps.
+fn logistic(lengths: [f64; 3]) -> EstimatorConfig {
+    EstimatorConfig::Logistic(LogisticRegressionConfig {
+        iterations: lengths.len(),
+        learning_rate: LearningRate::Listed(lengths.to_vec()),
+        ..LogisticRegressionConfig::default()
+    })
+}
+
+/// The pooled layer of a small public network if its file is there and can be run, else pixels:
+/// shapes alone hardly tell cats from dogs. With steps that keep to the interval of the sigmoid: what is
+/// easily told apart has large scores.
+fn photographs(dir: &Path) -> (String, [f64; 3]) {
+    let backbone = dir.join(BACKBONE);
+    match tapetum_vision::HAS_BACKBONES && backbone.exists() {
+        true => (
+            format!("tflite:{}?signed", backbone.display()),
+            [6.0, 4.0, 8.0],
+        ),
+        false => ("pixels:14".to_owned(), [12.0, 8.0, 32.0]),
+    }
+}
+
+impl Trial {
+    /// The two parts of its data.
+    pub fn load(&self, dir: &Path) -> Result<Split> {
+        let limits = Limits {
+            colour: self.features.parse::<FeatureSpec>()?.wants_colour(),
+            ..Limits::default()
+        };
+        let split = self.collection.load(dir, &limits)?;
+        let Some([negative, positive]) = self.pair else {
+            return Ok(split);
+        };
+        Ok(Split {
+            train: split.train.pair(negative, positive)?,
+            test: split.test.pair(negative, positive)?,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! `tapetum keygen`: all keys, each where it belongs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tapetum::owner::{Directories, Made, classify_only, make};
+use tapetum::plan::{DEFAULT_FEATURES, DEFAULT_ROWS, TABLE_FEATURES};
+use tapetum::units::bytes;
+use tapetum::vision::Samples;
+use tapetum::{Error, Plan, Result, samples};
+
+use crate::console::Console;
+use crate::options::Kind;
+
+/// Arguments of `keygen`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapetum keygen --owner owner --contributor contributor --server server
+  tapetum keygen --owner owner --server server --learner linear-means --like wdbc.csv
+  tapetum keygen --owner client --server server --classify-only provider/features.json
+
+The last line makes keys of a few megabytes, for the pictures of a client and the plain model of a
+provider. The secret key is written to the owner's directory alone. Hand over the other directories. Keys that
+exist are never replaced.")]
+pub struct Keygen {
+    /// The owner's directory: the secret and the public key.
+    #[arg(long, value_name = "DIR")]
+    pub owner: PathBuf,
+    /// A contributor's directory: the public key.
+    #[arg(long, value_name = "DIR")]
+    pub contributor: Option<PathBuf>,
+    /// The server's directory: the evaluation keys. Without it they are left with the owner, to be
+    /// passed on.
+    #[arg(long, value_name = "DIR")]
+    pub server: Option<PathBuf>,
+    #[command(flatten)]
+    pub kind: Kind,
+    /// How many samples are expected for training; other sizes work, but slower [default: 1536,
+    /// or those of --like]
+    #[arg(long)]
+    pub rows: Option<usize>,
+    /// How many features a table has (with --features table).
+    #[arg(long)]
+    pub columns: Option<usize>,
+    /// Take features and number of samples from this labelled CSV or NPZ table.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "features"])]
+    pub like: Option<PathBuf>,
+    /// Make only the keys to classify with a plain model, whose features.json this is.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "learner", "features", "side", "batch", "iterations", "classes", "rows", "columns",
+        "like",
+    ])]
+    pub classify_only: Option<PathBuf>,
+}
+
+/// Makes a plan from the arguments, and all keys for it.
+pub fn run(args: &Keygen, console: &Console) -> Result<()> {
+    let directories = Directories {
+        owner: &args.owner,
+        contributor: args.contributor.as_deref(),
+        server: args.server.as_deref(),
+    };
+    let made = match &args.classify_only {
+        Some(features) => classify_only(directories, features, &console.steps)?,
+        None => make(&plan(args)?, directories, &console.steps)?,
+    };
+    console.print(&made, || text(args, &made))
+}
+
+fn plan(args: &Keygen) -> Result<Plan> {
+    let Some(path) = &args.like else {
+        let rows = args.rows.unwrap_or(DEFAULT_ROWS);
+        return args.kind.plan(DEFAULT_FEATURES, args.columns, rows);
+    };
+    let table = samples::read_table(path)?;
+    let Samples::Table(table) = table.samples() else {
+        let message = format!("{} holds images, not a table", path.display());
+        return Err(Error::input(message));
+    };
+    let rows = args.rows.unwrap_or(table.rows());
+    args.kind.plan(TABLE_FEATURES, Some(table.columns()), rows)
+}
+
+fn text(args: &Keygen, made: &Made) -> String {
+    let mut text = format!(
+        "Keys for log N = {}, log QP = {:.0}, {} levels, at least {}-bit security.\n",
+        made.log_n, made.log_qp, made.levels, made.security_bits
+    );
+    let evaluation = bytes(made.evaluation_keys);
+    text += &format!("  {}: secret key; keep it\n", args.owner.display());
+    if let Some(dir) = &args.contributor {
+        let public = bytes(made.public_key);
+        text += &format!(
+            "  {}: public key ({public}); for contributors\n",
+            dir.display()
+        );
+    }
+    match &args.server {
+        Some(dir) => {
+            text += &format!(
+                "  {}: evaluation keys ({evaluation}); for the server\n",
+                dir.display()
+            );
+        }
+        None => {
+            text += &format!(
+                "  {}: evaluation keys ({evaluation}) as well; for the server, with plan.json\n",
+                args.owner.display()
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,179 @@
+//! `tapetum remote`: a server over HTTPS, from its users' side.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tapetum::remote::block_on;
+use tapetum::remote::client::Scope;
+use tapetum::{Progress, Result};
+
+use crate::console::Console;
+use crate::demo::remote::{self, RemoteDemo};
+use crate::options::Connection;
+
+/// Arguments of `remote`.
+#[derive(Debug, Args)]
+pub struct Remote {
+    #[command(subcommand)]
+    pub action: RemoteAction,
+}
+
+/// What to do on a server.
+#[derive(Debug, Subcommand)]
+pub enum RemoteAction {
+    /// Play all roles on the embedded images with a server in between.
+    Demo(RemoteDemo),
+    /// Say whose token this is, and how much is stored.
+    Status {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Owner: create a token for someone else.
+    Token {
+        #[command(flatten)]
+        connection: Connection,
+        /// What it may be used for: owner, contributor, classify; may be repeated.
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// Who it is for.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Seconds after which it expires.
+        #[arg(long, value_name = "SECONDS")]
+        expires_in: Option<u32>,
+    },
+    /// Owner: send parameters and keys, and make a data set for what they are made for.
+    Prepare {
+        #[command(flatten)]
+        connection: Connection,
+        /// The directory that `keygen` made for the server.
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        /// The public key, for contributors to fetch.
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+        /// The name of all of it.
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Contributor or owner: add what `encrypt` wrote to a data set.
+    Append {
+        #[command(flatten)]
+        connection: Connection,
+        /// The id of the data set.
+        #[arg(long, value_name = "ID")]
+        data_set: String,
+        /// Encrypted samples with their labels.
+        file: PathBuf,
+    },
+    /// Owner: have a model trained, and wait for it.
+    Train {
+        #[command(flatten)]
+        connection: Connection,
+        /// The id of the data set.
+        #[arg(long, value_name = "ID")]
+        data_set: String,
+        /// The id of the key set.
+        #[arg(long, value_name = "ID")]
+        key_set: String,
+    },
+    /// Have encrypted samples classified, wait for it, and fetch the encrypted scores.
+    Classify {
+        #[command(flatten)]
+        connection: Connection,
+        /// The id of the model.
+        #[arg(long, value_name = "ID")]
+        model: String,
+        /// Encrypted samples.
+        file: PathBuf,
+        /// The encrypted scores to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Delete something, and print the receipt.
+    Delete {
+        #[command(flatten)]
+        connection: Connection,
+        /// Its id.
+        id: String,
+    },
+}
+
+/// A scope by its name.
+fn scope(name: &str) -> Result<Scope, String> {
+    let found = Scope::from_name(name);
+    found.ok_or_else(|| "a scope is owner, contributor or classify".to_owned())
+}
+
+/// Runs a `remote` command.
+pub fn run(args: &Remote, console: &Console) -> Result<()> {
+    if let RemoteAction::Demo(args) = &args.action {
+        return block_on(remote::run(args, console))?;
+    }
+    let done = block_on(act(&args.action, &console.steps))??;
+    console.print(&done, || format!("{done:#}\n"))
+}
+
+/// Carries out what is not the demo.
+async fn act(action: &RemoteAction, progress: &dyn Progress) -> Result<Value> {
+    match action {
+        RemoteAction::Demo(_) => Ok(Value::Null),
+        RemoteAction::Status { connection } => Ok(connection.connect()?.client.whoami().await?),
+        RemoteAction::Token {
+            connection,
+            scopes,
+            name,
+            expires_in,
+        } => {
+            let client = connection.connect()?.client;
+            let token = client.create_token(name, scopes, *expires_in).await?;
+            Ok(serde_json::to_value(token)?)
+        }
+        RemoteAction::Prepare {
+            connection,
+            keys,
+            public_key,
+            name,
+        } => {
+            let server = connection.connect()?;
+            let public_key = public_key.as_deref();
+            let prepared = server.prepare(keys, public_key, name, progress).await?;
+            Ok(serde_json::to_value(prepared)?)
+        }
+        RemoteAction::Append {
+            connection,
+            data_set,
+            file,
+        } => {
+            let part = connection
+                .connect()?
+                .append(data_set, file, progress)
+                .await?;
+            Ok(json!({"part": part.id, "details": part.details}))
+        }
+        RemoteAction::Train {
+            connection,
+            data_set,
+            key_set,
+        } => {
+            let server = connection.connect()?;
+            let job = server.train("", data_set, key_set, progress).await?;
+            Ok(json!({"training_job": job.id, "model": job.result}))
+        }
+        RemoteAction::Classify {
+            connection,
+            model,
+            file,
+            out,
+        } => {
+            let server = connection.connect()?;
+            let (job, bytes) = server.classify(model, file, out, progress).await?;
+            Ok(json!({"classification": job.id, "out": out, "bytes": bytes}))
+        }
+        RemoteAction::Delete { connection, id } => {
+            let receipt = connection.connect()?.delete(id).await?;
+            Ok(receipt.unwrap_or_else(|| json!({"revoked": id})))
+        }
+    }
+}

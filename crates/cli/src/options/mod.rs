@@ -1,0 +1,17 @@
+//! Options that several commands share.
+
+#[cfg(feature = "remote")]
+mod connection;
+mod keys;
+mod memory;
+mod samples;
+#[cfg(feature = "server")]
+mod server;
+
+#[cfg(feature = "remote")]
+pub use connection::Connection;
+pub use keys::{Kind, LearnerName};
+pub use memory::memory_size;
+pub use samples::{Part, Parts, Source};
+#[cfg(feature = "server")]
+pub use server::{LogFormat, Place, Power, end_wanted, failed};

@@ -1,0 +1,165 @@
+//! What was encrypted, in which order: a CSV file that stays with the contributor.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Context, Error, Result};
+use crate::folders::files::{self, Pending, Readers};
+use crate::samples::Samples;
+
+/// The names of samples, and their labels if known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// The names of the classes; of two the second is the positive one.
+    pub classes: Vec<String>,
+    /// Who encrypted the samples, as the server knows it.
+    pub contributor: String,
+    /// One for each sample, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// One sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it came from.
+    pub source: String,
+    /// Its class, if it is known.
+    pub label: Option<usize>,
+}
+
+const HEADER: [&str; 5] = ["sample", "source", "label", "contributor", "classes"];
+
+impl Index {
+    /// The index of samples; those without labels are to be told apart into the classes `trained`.
+    pub fn new(samples: &Samples, trained: &[String], contributor: &str) -> Self {
+        let (classes, sources, labels) = match samples {
+            Samples::Labelled(data) => {
+                let labels = data.labels().iter().copied().map(Some).collect();
+                (data.class_names(), data.sources(), labels)
+            }
+            Samples::Unlabelled(data) => {
+                (trained, data.sources(), vec![None; data.sources().len()])
+            }
+        };
+        let entry = |(source, label): (&String, Option<usize>)| Entry {
+            source: source.clone(),
+            label,
+        };
+        Self {
+            classes: classes.to_vec(),
+            contributor: contributor.to_owned(),
+            entries: sources.iter().zip(labels).map(entry).collect(),
+        }
+    }
+
+    /// Writes the index, for the user's eyes only.
+    pub fn write(&self, path: &Path) -> Result<Pending> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(HEADER)?;
+        // The classes once, in the first row.
+        let mut classes = serde_json::to_string(&self.classes)?;
+        for (i, entry) in self.entries.iter().enumerate() {
+            let label = entry.label.map_or("", |label| &self.classes[label]);
+            let (number, contributor) = (i.to_string(), &self.contributor);
+            writer.write_record([&number, &entry.source, label, contributor, &classes])?;
+            classes.clear();
+        }
+        let bytes = writer.into_inner().ok().context("cannot write the index")?;
+        Pending::write(path, Readers::User, |file| file.write_all(&bytes))
+    }
+
+    /// Reads an index.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong =
+            |reason: &str| Error::input(format!("{} is no index: {reason}", path.display()));
+        let text = files::read_text(path)?;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|e| wrong(&e.to_string()))?;
+        if *header != HEADER[..] {
+            return Err(wrong(&format!(
+                "the first line is not {}",
+                HEADER.join(",")
+            )));
+        }
+        let mut found: Option<Self> = None;
+        for record in reader.records() {
+            // All records have as many fields as the header.
+            let record = record.map_err(|e| wrong(&e.to_string()))?;
+            let [source, label, contributor, classes] = [1, 2, 3, 4].map(|i| &record[i]);
+            if found.is_none() {
+                let classes = serde_json::from_str(classes)
+                    .ok()
+                    .filter(|names: &Vec<String>| are_classes(names));
+                found = Some(Self {
+                    classes: classes
+                        .ok_or_else(|| wrong("the first sample does not name the classes"))?,
+                    contributor: contributor.to_owned(),
+                    entries: Vec::new(),
+                });
+            }
+            let Some(index) = &mut found else { continue };
+            let label = match label {
+                "" => None,
+                label => {
+                    let class = index.classes.iter().position(|class| class == label);
+                    Some(class.ok_or_else(|| wrong("a label is none of the classes"))?)
+                }
+            };
+            index.entries.push(Entry {
+                source: source.to_owned(),
+                label,
+            });
+        }
+        found.ok_or_else(|| wrong("it has no sample"))
+    }
+}
+
+/// Two or more, all different.
+fn are_classes(names: &[String]) -> bool {
+    let is_new = |(i, name): (usize, &String)| !name.is_empty() && !names[..i].contains(name);
+    (2..=tapetum_learn::MAX_CLASSES).contains(&names.len()) && names.iter().enumerate().all(is_new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comes_back_and_refuses_what_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.csv");
+        let entry = |source: &str, label| Entry {
+            source: source.to_owned(),
+            label,
+        };
+        let index = Index {
+            classes: ["not, \"cat\" | dog", "cat", "bird"]
+                .map(str::to_owned)
+                .to_vec(),
+            contributor: "anne".to_owned(),
+            entries: vec![
+                entry("a, \"quoted\".png", Some(1)),
+                entry("b.png", None),
+                entry("c.png", Some(0)),
+                entry("d.png", Some(2)),
+            ],
+        };
+        index.write(&path).unwrap().commit().unwrap();
+        assert_eq!(Index::read(&path).unwrap(), index);
+        let header = "sample,source,label,contributor,classes\n";
+        for bad in [
+            "",
+            "a,b\n1,2\n",
+            header,
+            &format!("{header}0,x,,,\n"),
+            &format!("{header}0,x,,,\"[\"\"a\"\",\"\"a\"\"]\"\n"),
+            &format!("{header}0,x,,,\"[\"\"a\"\"]\"\n"),
+            &format!("{header}0,x,dog,,\"[\"\"a\"\",\"\"b\"\"]\"\n"),
+            &format!("{header}0,x\n"),
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            let error = Index::read(&path).unwrap_err();
+            assert!(error.kind() == crate::ErrorKind::Input, "{bad:?}: {error}");
+        }
+    }
+}

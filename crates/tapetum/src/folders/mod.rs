@@ -1,0 +1,57 @@
+//! The three directories, and what each may hold.
+//!
+//! | file | owner | contributor | server |
+//! |---|---|---|---|
+//! | `plan.json`: what was agreed | yes | yes | yes |
+//! | `secret.key` | yes | never | never |
+//! | `public.key` | yes | yes | |
+//! | `evaluation.keys` | if `keygen` was told no server | | yes |
+//! | `features.json`: how features are standardised | yes | yes | never |
+//! | `*.index.csv`: what was encrypted, with labels | yes | yes | never |
+//!
+//! A server that classifies with a plain model may have that anywhere.
+//!
+//! `keygen` writes the first four and never replaces a key; `encrypt` writes the others.
+
+pub mod files;
+mod index;
+pub mod inspect;
+pub mod model;
+
+use std::path::Path;
+
+use tapetum_ckks::wire;
+
+use crate::error::{Error, Result};
+
+pub use index::{Entry, Index};
+
+/// All keys: none of them is ever replaced.
+pub const KEYS: [&str; 3] = [SECRET_KEY, PUBLIC_KEY, EVALUATION_KEYS];
+/// The secret key, in the owner's directory alone.
+pub const SECRET_KEY: &str = "secret.key";
+/// The public key.
+pub const PUBLIC_KEY: &str = "public.key";
+/// The evaluation keys.
+pub const EVALUATION_KEYS: &str = "evaluation.keys";
+/// The fitted pipeline from images to features.
+pub const FEATURES: &str = "features.json";
+
+/// Whether a file holds a secret key, be it whole or not, or has the name of one.
+pub fn is_secret_key(path: &Path) -> Result<bool> {
+    let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
+    Ok(has_name
+        || wire::inspect(files::open(path)?).is_ok_and(|summary| summary.file_type.is_secret()))
+}
+
+/// Refuses a file that holds a secret key, with advice for who has found it; any other file is none of its
+/// business.
+pub(crate) fn refuse_secret_key(path: &Path, advice: &str) -> Result<()> {
+    match is_secret_key(path)? {
+        false => Ok(()),
+        true => Err(Error::role(format!(
+            "{} holds a secret key, {advice}",
+            path.display()
+        ))),
+    }
+}

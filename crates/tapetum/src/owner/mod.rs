@@ -1,0 +1,139 @@
+//! The owner: the only one who holds the secret key.
+
+mod decryption;
+mod keys;
+
+use std::path::Path;
+
+use tapetum_ckks::{Decryptor, EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
+use tapetum_learn::{EncryptedScores, classes_of};
+use tapetum_vision::{DataSet, Pipeline, Samples};
+
+use crate::contributor::Contributor;
+use crate::encrypted::{EncryptedDataSet, EncryptedSamples};
+use crate::error::{Context, Result};
+use crate::folders::{SECRET_KEY, files};
+use crate::plan::Plan;
+use crate::progress::Progress;
+
+pub use decryption::Answer;
+pub use keys::{Directories, Made, classify_only, make};
+
+/// Who holds the secret key.
+pub struct Owner {
+    secret: SecretKey,
+    contributor: Contributor,
+}
+
+impl Owner {
+    /// Makes a secret key for a plan, in memory.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if the system gives no randomness.
+    pub fn generate(plan: &Plan) -> Result<Self> {
+        let secret = SecretKey::generate(&plan.parameters()?)?;
+        Ok(Self {
+            contributor: Contributor::owner(None, plan.clone(), &secret),
+            secret,
+        })
+    }
+
+    /// Opens a directory that `keygen` made.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if a file is missing, damaged, or belongs to another plan.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let plan = Plan::read(dir)?;
+        let advice = "only the owner can do this, in the directory that `tapetum keygen` made";
+        let path = files::existing(dir, SECRET_KEY, advice)?;
+        let secret = SecretKey::read(files::open(&path)?)
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        plan.check_key(secret.parameters(), &path)?;
+        Ok(Self {
+            contributor: Contributor::owner(Some(dir), plan, &secret),
+            secret,
+        })
+    }
+
+    /// What was agreed.
+    pub fn plan(&self) -> &Plan {
+        &self.contributor.plan
+    }
+
+    /// The owner as one who encrypts.
+    pub fn contributor(self) -> Contributor {
+        self.contributor
+    }
+
+    /// The public key, for contributors.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if the system gives no randomness.
+    pub fn public_key(&self) -> Result<PublicKey> {
+        Ok(KeyGenerator::new(&self.secret)?.public_key()?)
+    }
+
+    /// All keys that the server needs. They reveal nothing.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if the system gives no randomness.
+    pub fn evaluation_keys(&self, progress: &dyn Progress) -> Result<EvaluationKeys> {
+        let plan = self.plan().keys(self.secret.parameters())?;
+        let step = progress.begin(&format!("making {} evaluation keys", plan.len()));
+        let mut generator = KeyGenerator::new(&self.secret)?;
+        let keys = generator.evaluation_keys_with(&plan, |done| step.advance(done, plan.len()))?;
+        step.finish();
+        Ok(keys)
+    }
+
+    /// How samples become features, once training data were encrypted: for contributors, who need the
+    /// same.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if the file cannot be read.
+    pub fn pipeline(&self) -> Result<Option<Pipeline>> {
+        self.contributor.pipeline()
+    }
+
+    /// Encrypts samples and their labels, to train on; see [`Contributor::encrypt`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encrypt(&mut self, data: &DataSet, progress: &dyn Progress) -> Result<EncryptedDataSet> {
+        self.contributor.encrypt(data, progress)
+    }
+
+    /// Encrypts samples to be classified; see [`Contributor::encrypt_samples`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encrypt_samples(
+        &self,
+        samples: &Samples,
+        progress: &dyn Progress,
+    ) -> Result<EncryptedSamples> {
+        self.contributor.encrypt_samples(samples, progress)
+    }
+
+    /// The scores of samples: of two classes one each, positive for the second class; of more, one for
+    /// each class.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if they do not decrypt with this key.
+    pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
+        Ok(scores.decrypt(&Decryptor::new(&self.secret))?)
+    }
+
+    /// The classes of samples, as indices of the classes of the training data.
+    ///
+    /// # Errors
+    /// As [`decision_function`](Self::decision_function).
+    pub fn predict(&self, scores: &EncryptedScores) -> Result<Vec<usize>> {
+        let outputs = match scores.classes() {
+            2 => 1,
+            many => many,
+        };
+        let found = classes_of(&self.decision_function(scores)?, outputs);
+        Ok(found.into_iter().map(usize::from).collect())
+    }
+}

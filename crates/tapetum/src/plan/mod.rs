@@ -1,0 +1,409 @@
+//! What owner, contributors and server agree on. It is public: nothing in it is secret.
+
+mod counts;
+mod purpose;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
+use tapetum_learn::{
+    EstimatorConfig, Layout, LearnError, PlainModel, Requirements, ScoreThreshold, TrainingSpec,
+    smallest_parameters,
+};
+use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
+
+use crate::error::{Context, Error, Result};
+use crate::folders::files;
+
+use self::purpose::wants_intercept;
+pub use self::purpose::{Purpose, least_squares, logistic, mini_batches};
+
+/// Under this name in each of the three directories.
+pub const FILE: &str = "plan.json";
+const VERSION: u32 = 1;
+/// What an image becomes unless something else is said: with the intercept 245 features.
+pub const DEFAULT_FEATURES: &str = "hog:7+dct:10";
+/// The features of a table: all its columns.
+pub const TABLE_FEATURES: &str = "table";
+/// Pixels along each side of an image unless something else is said.
+pub const DEFAULT_SIDE: usize = 28;
+/// Samples that keys are made for unless something else is known.
+pub const DEFAULT_ROWS: usize = 1536;
+/// Rows of blocks that training by sums reads at a time.
+const BLOCKS_OF_A_PART: usize = 16;
+
+/// The agreement, as it is written down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    version: u32,
+    /// How the model is trained, if it is.
+    #[serde(rename = "learner")]
+    pub purpose: Purpose,
+    /// What is taken from each image, for the contributors.
+    pub features: String,
+    /// Pixels along each side of an image before that.
+    pub side: usize,
+    /// Features of a sample, with the intercept if there is one.
+    pub columns: usize,
+    /// The number of classes that are told apart.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub classes: usize,
+    /// Columns of a block of the encrypted matrix.
+    pub block_cols: usize,
+    /// How scores become predictions before they leave the server, if they are to.
+    #[serde(default, rename = "verdicts", skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<ScoreThreshold>,
+    /// The levels that training and classification use up.
+    pub levels: usize,
+    /// The parameters of all keys.
+    pub parameters: ParametersLiteral,
+}
+
+fn two() -> usize {
+    2
+}
+
+fn is_two(classes: &usize) -> bool {
+    *classes == 2
+}
+
+/// What a plan is made for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanOptions {
+    /// The training algorithm.
+    pub estimator: EstimatorConfig,
+    /// What is taken from an image, or [`TABLE_FEATURES`].
+    pub features: String,
+    /// Pixels along each side of an image before that.
+    pub side: usize,
+    /// How many features a table has; images have as many as `features` says.
+    pub columns: Option<usize>,
+    /// How many samples are expected: other numbers work, but slower.
+    pub rows: usize,
+    /// How many classes are told apart.
+    pub classes: usize,
+}
+
+impl PlanOptions {
+    /// Two classes of images.
+    pub fn images(estimator: EstimatorConfig, rows: usize) -> Self {
+        Self {
+            estimator,
+            features: DEFAULT_FEATURES.to_owned(),
+            side: DEFAULT_SIDE,
+            columns: None,
+            rows,
+            classes: 2,
+        }
+    }
+
+    /// Two classes of rows of a table.
+    pub fn table(estimator: EstimatorConfig, columns: usize, rows: usize) -> Self {
+        Self {
+            features: TABLE_FEATURES.to_owned(),
+            columns: Some(columns),
+            ..Self::images(estimator, rows)
+        }
+    }
+}
+
+impl Plan {
+    /// The plan to train on `rows` images.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn for_images(estimator: EstimatorConfig, features: &str, rows: usize) -> Result<Self> {
+        Self::new(PlanOptions {
+            features: features.to_owned(),
+            ..PlanOptions::images(estimator, rows)
+        })
+    }
+
+    /// The plan to train on a table of `rows` samples in `columns` features.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn for_table(estimator: EstimatorConfig, columns: usize, rows: usize) -> Result<Self> {
+        Self::new(PlanOptions::table(estimator, columns, rows))
+    }
+
+    /// The plan to classify what this pipeline makes of samples, with a plain model.
+    pub fn classify_only(pipeline: &Pipeline) -> Result<Self> {
+        let levels = PlainModel::SAMPLE_LEVEL;
+        let parameters = smallest_parameters(levels).context("no parameters have two levels")?;
+        let plan = Self {
+            version: VERSION,
+            purpose: Purpose::ClassifyOnly,
+            features: pipeline.spec().to_string(),
+            side: pipeline.side(),
+            columns: pipeline.columns(),
+            classes: pipeline.class_names().len(),
+            // Plain weights lie in blocks of any width.
+            block_cols: 1,
+            threshold: None,
+            levels,
+            parameters,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The plan for a training: the blocks that hold its samples, and the smallest parameters that
+    /// have its levels.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if the options do not fit together, or no
+    /// parameters have as many levels.
+    pub fn new(options: PlanOptions) -> Result<Self> {
+        let PlanOptions {
+            estimator: learner,
+            features,
+            side,
+            columns,
+            rows,
+            classes,
+        } = options;
+        let taken = features.parse::<FeatureSpec>()?.pinned()?;
+        let columns = match (taken.is_table(), columns) {
+            (true, Some(columns)) => columns,
+            (false, None) => taken.columns(side)?,
+            (true, None) => {
+                let message = "a table may have any number of features: say it with --columns, or \
+                               name a table with --like";
+                return Err(Error::input(message));
+            }
+            (false, Some(_)) => {
+                let message = "--columns is for --features table: the features of images are \
+                               counted by themselves";
+                return Err(Error::input(message));
+            }
+        };
+        let columns = columns.saturating_add(usize::from(wants_intercept(&learner)));
+        let purpose = Purpose::Training(learner.clone());
+        purpose.check_classes(classes)?;
+        let planned = TrainingSpec::planned(learner, columns, classes, rows);
+        let (spec, parameters) = planned.map_err(|e| too_deep(&purpose, e))?;
+        Ok(Self {
+            version: VERSION,
+            purpose,
+            features: taken.to_string(),
+            side,
+            columns,
+            classes,
+            block_cols: spec.block_cols,
+            threshold: None,
+            levels: spec.levels,
+            parameters: parameters.literal().clone(),
+        })
+    }
+
+    /// The same, but predictions leave the server, and no scores.
+    pub fn with_threshold(self, rows: usize, prediction: ScoreThreshold) -> Result<Self> {
+        if self.batch_rows()?.is_some() {
+            let message = "predictions under encryption are not offered with --batch: the owner gets \
+                           scores";
+            return Err(Error::input(message));
+        }
+        let planned = self.training_spec()?.with_threshold(rows, prediction);
+        let (spec, parameters) = planned.map_err(|e| too_deep(&self.purpose, e))?;
+        Ok(Self {
+            block_cols: spec.block_cols,
+            threshold: spec.threshold,
+            levels: spec.levels,
+            parameters: parameters.literal().clone(),
+            ..self
+        })
+    }
+
+    /// Reads the plan of a role's directory.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let advice = "ask the owner for this directory as `tapetum keygen` made it";
+        let path = files::existing(dir, FILE, advice)?;
+        let plan: Self = serde_json::from_str(&files::read_text(&path)?)
+            .map_err(|e| Error::input(format!("{} is no plan: {e}", path.display())))?;
+        if plan.version != VERSION {
+            return Err(Error::input(format!(
+                "{} has version {}, this program reads version {VERSION}",
+                path.display(),
+                plan.version
+            )));
+        }
+        plan.check()
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        Ok(plan)
+    }
+
+    /// Whether the parts of the plan fit together: somebody may have changed it.
+    fn check(&self) -> Result<()> {
+        self.purpose.check_classes(self.classes)?;
+        let parameters = self.parameters()?;
+        let levels = self.requirements(&parameters)?.levels;
+        if self.levels < levels || self.levels > parameters.max_level() {
+            let message = format!(
+                "it plans with {} levels, but {} takes {levels} and its parameters have {}",
+                self.levels,
+                self.purpose.describe(),
+                parameters.max_level()
+            );
+            return Err(Error::input(message));
+        }
+        Ok(())
+    }
+
+    /// Whether a key in `path` belongs to the plan beside it.
+    pub fn check_key(&self, parameters: &Parameters, path: &Path) -> Result<()> {
+        if *parameters == self.parameters()? {
+            return Ok(());
+        }
+        let message = format!(
+            "{} and {FILE} beside it have different parameters: they are from different runs of \
+             `tapetum keygen`; ask the owner for this directory as it was made",
+            path.display()
+        );
+        Err(Error::role(message))
+    }
+
+    /// What is taken from each image.
+    pub fn feature_spec(&self) -> Result<FeatureSpec> {
+        Ok(self.features.parse()?)
+    }
+
+    /// The pipeline from samples to features, fitted to training data.
+    pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
+        let classes = data.class_names().len();
+        if classes != self.classes {
+            let message = format!(
+                "these data have {classes} classes, but the keys were made for {}: make keys with \
+                 --classes {classes}",
+                self.classes
+            );
+            return Err(Error::input(message));
+        }
+        let spec = self.feature_spec()?;
+        let options = PipelineOptions {
+            side: self.side,
+            intercept: self.learner().is_some_and(wants_intercept),
+            ..PipelineOptions::default()
+        };
+        let pipeline = Pipeline::fit(spec, data, options)?;
+        if pipeline.columns() != self.columns {
+            let message = format!(
+                "these data have {} features, but the keys were made for {}: make keys with \
+                 `tapetum keygen --like` for them",
+                pipeline.columns(),
+                self.columns
+            );
+            return Err(Error::input(message));
+        }
+        Ok(pipeline)
+    }
+
+    /// Writes the plan into a role's directory.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot write down the plan")?;
+        files::write_text(&dir.join(FILE), &(text + "\n")).map(drop)
+    }
+
+    /// The parameters, checked.
+    pub fn parameters(&self) -> Result<Parameters> {
+        Ok(Parameters::new(self.parameters.clone())?)
+    }
+
+    /// The training algorithm, if there is one.
+    pub fn learner(&self) -> Option<&EstimatorConfig> {
+        match &self.purpose {
+            Purpose::Training(learner) => Some(learner),
+            Purpose::ClassifyOnly => None,
+        }
+    }
+
+    /// What a server must know to train.
+    pub fn training_spec(&self) -> Result<TrainingSpec> {
+        let Some(learner) = self.learner() else {
+            let message = "these keys are for classification only: make keys without \
+                           --classify-only to train";
+            return Err(Error::role(message));
+        };
+        Ok(TrainingSpec {
+            learner: learner.clone(),
+            columns: self.columns,
+            classes: self.classes,
+            block_cols: self.block_cols,
+            threshold: self.threshold,
+            levels: self.levels,
+        })
+    }
+
+    /// The layout of `rows` samples for training, and the level to encrypt them at.
+    pub fn training_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
+        Ok(self.training_spec()?.training_shape(rows, parameters)?)
+    }
+
+    /// Samples of a mini-batch, if training is in mini-batches.
+    pub fn batch_rows(&self) -> Result<Option<usize>> {
+        let descent = self
+            .learner()
+            .map(EstimatorConfig::gradient_descent)
+            .transpose()?;
+        Ok(descent.flatten().map(|descent| descent.batch_rows()))
+    }
+
+    /// Samples of a part of a training file, if training reads it part by part: a mini-batch, or
+    /// some blocks that are added to sums.
+    pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>> {
+        Ok(match self.learner() {
+            Some(EstimatorConfig::Ridge(_)) => {
+                Some(BLOCKS_OF_A_PART * parameters.slots() / self.block_cols.max(1))
+            }
+            _ => self.batch_rows()?,
+        })
+    }
+
+    /// All evaluation keys.
+    pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
+        if let Purpose::Training(_) = self.purpose {
+            return Ok(self.training_spec()?.keys(parameters)?);
+        }
+        let needs = Requirements {
+            levels: PlainModel::KEY_LEVEL,
+            ..self.requirements(parameters)?
+        };
+        Ok(needs.key_plan(parameters))
+    }
+
+    /// The layout of `rows` samples to be classified, and the level to encrypt them at.
+    pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
+        if let Purpose::Training(_) = self.purpose {
+            return Ok(self.training_spec()?.sample_shape(rows, parameters)?);
+        }
+        let (slots, classes) = (parameters.slots(), self.classes);
+        let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
+        Ok((layout, PlainModel::SAMPLE_LEVEL))
+    }
+
+    /// Levels and keys of training and classification together.
+    fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
+        if let Purpose::Training(_) = self.purpose {
+            return Ok(self.training_spec()?.requirements(parameters)?);
+        }
+        // Single samples have the widest blocks, which need the most.
+        let (single, _) = self.sample_shape(1, parameters)?;
+        Ok(Requirements {
+            levels: PlainModel::SAMPLE_LEVEL,
+            ..PlainModel::key_requirements(&single)
+        })
+    }
+}
+
+/// What to tell somebody who asks for more levels than there are.
+fn too_deep(purpose: &Purpose, error: LearnError) -> Error {
+    match error {
+        LearnError::LevelExhausted { needed, .. } => Error::input(format!(
+            "{} takes {needed} levels, more than any parameters have",
+            purpose.describe()
+        )),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,220 @@
+//! A server over HTTPS: what each role does there. Nothing here can name a secret key, and a file that holds one
+//! is never sent.
+
+mod rehearsal;
+
+use std::future::Future;
+use std::path::Path;
+
+use serde::Serialize;
+use tapetum_client::{Client, ClientError, JobKind, JobView, Object};
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::folders::{self, EVALUATION_KEYS, files};
+use crate::plan::Plan;
+use crate::progress::{Progress, Step};
+
+pub use rehearsal::{Rehearsal, Script};
+pub use tapetum_client as client;
+
+/// Where things of a kind are, by the first letters of their ids.
+const COLLECTIONS: [(&str, &str); 6] = [
+    ("par_", "parameter-sets"),
+    ("key_", "key-sets"),
+    ("dat_", "data-sets"),
+    ("mod_", "models"),
+    ("cls_", "classifications"),
+    ("tok_", "tokens"),
+];
+
+/// Runs something asynchronous to its end.
+///
+/// # Errors
+/// [`Error`] if the system gives no threads.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.context("cannot start threads")?;
+    let found = runtime.block_on(future);
+    // What computes is not waited for: it is given back, or no longer needed.
+    runtime.shutdown_background();
+    Ok(found)
+}
+
+/// A server over HTTPS, for one token.
+pub struct Remote {
+    /// The requests themselves.
+    pub client: Client,
+}
+
+/// What a server was given before the first sample: ids.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prepared {
+    /// The parameters.
+    pub parameter_set: String,
+    /// The keys.
+    pub key_set: String,
+    /// The data set, still empty.
+    pub data_set: String,
+}
+
+impl Remote {
+    /// Sends parameters and keys, and makes a data set for what they are made for. `keys` is the directory that
+    /// `keygen` made for a server, `public_key` the file of the public key, for contributors to fetch.
+    ///
+    /// # Errors
+    /// [`Error`], as of all that follow: a file cannot be read or is a secret key, the server cannot be reached or
+    /// refuses.
+    pub async fn prepare(
+        &self,
+        keys: &Path,
+        public_key: Option<&Path>,
+        name: &str,
+        progress: &dyn Progress,
+    ) -> Result<Prepared> {
+        let plan = Plan::read(keys)?;
+        let advice = "name the directory that `tapetum keygen` made for the server";
+        let evaluation_keys = files::existing(keys, EVALUATION_KEYS, advice)?;
+        let client = &self.client;
+        let upload = client.upload_bytes(plan.parameters()?.to_bytes()).await?;
+        let parameter_set = client.create_parameter_set(name, &upload).await?.id;
+        let evaluation_keys = self.send(&evaluation_keys, progress).await?;
+        let public_key = match public_key {
+            Some(path) => Some(self.send(path, progress).await?),
+            None => None,
+        };
+        let keys = client.create_key_set(
+            name,
+            &parameter_set,
+            &evaluation_keys,
+            public_key.as_deref(),
+        );
+        let key_set = keys.await?.id;
+        let spec = plan.training_spec()?;
+        let data_set = client.create_data_set(name, &parameter_set, &spec).await?;
+        Ok(Prepared {
+            data_set: data_set.id,
+            parameter_set,
+            key_set,
+        })
+    }
+
+    /// Adds a file of encrypted samples with their labels to a data set.
+    pub async fn append(
+        &self,
+        data_set: &str,
+        file: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Object> {
+        let upload = self.send(file, progress).await?;
+        Ok(self
+            .client
+            .append(data_set, &name_of(file), &upload)
+            .await?)
+    }
+
+    /// Has a model trained, and waits for it.
+    pub async fn train(
+        &self,
+        name: &str,
+        data_set: &str,
+        key_set: &str,
+        progress: &dyn Progress,
+    ) -> Result<JobView> {
+        let job = self.client.train(name, data_set, key_set).await?;
+        let step = progress.begin("the server trains");
+        let trained = self.finish(JobKind::Training, &job.id, &*step).await?;
+        step.finish();
+        Ok(trained)
+    }
+
+    /// Has the samples of a file classified, waits for it, and fetches the encrypted scores. Returns the job and
+    /// the bytes of the scores.
+    pub async fn classify(
+        &self,
+        model: &str,
+        file: &Path,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(JobView, u64)> {
+        files::check_target(out)?;
+        let upload = self.send(file, progress).await?;
+        let job = self.client.classify(&name_of(file), model, &upload).await?;
+        let step = progress.begin("the server classifies");
+        let job = self
+            .finish(JobKind::Classification, &job.id, &*step)
+            .await?;
+        step.finish();
+        let bytes = self.client.scores(&job.id, out).await?;
+        Ok((job, bytes))
+    }
+
+    /// Deletes what has this id. Returns the receipt; a token leaves none.
+    pub async fn delete(&self, id: &str) -> Result<Option<serde_json::Value>> {
+        let found = COLLECTIONS
+            .iter()
+            .find(|(prefix, _)| id.starts_with(prefix));
+        let (_, collection) = found.ok_or_else(|| {
+            let prefixes = COLLECTIONS.map(|(prefix, _)| prefix).join(", ");
+            Error::role(format!("{id} is not an id: ids begin with {prefixes}"))
+        })?;
+        if *collection == "tokens" {
+            self.client.revoke_token(id).await?;
+            return Ok(None);
+        }
+        let receipt = self.client.delete(collection, id).await?;
+        Ok(Some(serde_json::to_value(receipt)?))
+    }
+
+    /// Uploads a file, unless it holds a secret key. Returns the id of the upload.
+    pub async fn send(&self, path: &Path, progress: &dyn Progress) -> Result<String> {
+        folders::refuse_secret_key(path, "which never leaves its owner: nothing was sent")?;
+        let step = progress.begin(&format!("sending {}", name_of(path)));
+        let mut advance = |done: u64, total: u64| step.advance_bytes(done, total);
+        let upload = self.client.upload(path, &mut advance).await?;
+        step.finish();
+        Ok(upload)
+    }
+
+    /// Waits for a job.
+    pub async fn finish(&self, kind: JobKind, id: &str, step: &dyn Step) -> Result<JobView> {
+        let mut advance = |job: &JobView| {
+            step.advance(
+                job.progress.done as usize,
+                job.progress.total.max(1) as usize,
+            );
+        };
+        Ok(self.client.finish(kind, id, &mut advance).await?)
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        let kind = match &error {
+            ClientError::Problem(problem) => kind_of_status(problem.status),
+            ClientError::Settings(_) => ErrorKind::Input,
+            ClientError::Certificate(_) => ErrorKind::Role,
+            ClientError::File(_) => ErrorKind::Files,
+            ClientError::Job { .. } => ErrorKind::Computation,
+            _ => ErrorKind::Unexpected,
+        };
+        Self::caused(kind, error)
+    }
+}
+
+/// The kind of error that an HTTP status stands for.
+pub fn kind_of_status(status: u16) -> ErrorKind {
+    match status {
+        401 | 403 | 404 => ErrorKind::Role,
+        400..500 => ErrorKind::Input,
+        _ => ErrorKind::Unexpected,
+    }
+}

@@ -1,0 +1,133 @@
+//! Classifying ciphertexts with an encrypted model, or with a plain one.
+
+use std::path::Path;
+
+use serde::Serialize;
+use tapetum_ckks::wire::Bundle;
+use tapetum_learn::{EncryptedMatrix, EncryptedScores, LinearModel, PlainModel, Progress as Units};
+
+use super::{Server, refuse_secret_key, training_set};
+use crate::encrypted::EncryptedSamples;
+use crate::error::{Context, Error, Result};
+use crate::folders::{files, model as model_file};
+use crate::progress::{self, Progress, Step};
+
+/// What was classified.
+#[derive(Debug, Serialize)]
+pub struct Classified {
+    /// How many samples.
+    pub samples: usize,
+    /// Bytes of the scores.
+    pub bytes: u64,
+}
+
+/// What samples are classified with.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// A model that was trained under encryption, which nobody but the owner can read.
+    Encrypted(LinearModel),
+    /// A model in the clear, of the server or someone who trusts it.
+    Plain(PlainModel),
+}
+
+impl Server {
+    /// The encrypted scores of samples: of two classes one each, positive for the second class; of more,
+    /// one for each class.
+    ///
+    /// # Errors
+    /// [`Error`] if samples and model do not fit, or keys are missing.
+    pub fn decision_function(
+        &self,
+        model: &Model,
+        samples: &EncryptedSamples,
+        progress: &dyn Progress,
+    ) -> Result<EncryptedScores> {
+        let step = progress.begin(&format!(
+            "classifying {} encrypted samples",
+            samples.samples()
+        ));
+        let mut advance = |p: Units| step.advance(p.done, p.total);
+        let scores = self.scores(model, &samples.0, &mut advance)?;
+        step.finish();
+        Ok(scores)
+    }
+
+    fn scores(
+        &self,
+        model: &Model,
+        samples: &EncryptedMatrix,
+        listener: &mut (dyn FnMut(Units) + Send),
+    ) -> Result<EncryptedScores> {
+        Ok(match model {
+            Model::Encrypted(model) => {
+                model.decision_function(&self.evaluator, samples, listener)?
+            }
+            Model::Plain(model) => model.score_encrypted(&self.evaluator, samples, listener)?,
+        })
+    }
+
+    /// Classifies the samples of a file, with an encrypted model or a plain one, and writes the encrypted
+    /// scores.
+    ///
+    /// # Errors
+    /// [`Error`] if a file cannot be used, or is a secret key.
+    pub fn classify_file(
+        &self,
+        model: &Path,
+        data: &Path,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Classified> {
+        for path in [model, data] {
+            refuse_secret_key(path)?;
+        }
+        files::check_target(out)?;
+        let step = progress.begin("reading model and samples");
+        let model = read_model(model, self, &*step)?;
+        let matrix = training_set::read_matrix(data, self.parameters(), &*step)?;
+        step.finish();
+
+        let samples = matrix.layout().rows();
+        let step = progress.begin(&format!("classifying {samples} encrypted samples"));
+        let bytes = classify(self, &model, &matrix, out, &mut |p| {
+            step.advance(p.done, p.total);
+        })?;
+        step.finish();
+        Ok(Classified { samples, bytes })
+    }
+}
+
+fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<Model> {
+    if model_file::is_one(path)? {
+        if server.plan.threshold.is_some() {
+            let message = "a plain model gives scores, but the plan is that only predictions leave the \
+                           server";
+            return Err(Error::role(message));
+        }
+        return Ok(Model::Plain(model_file::read(path)?));
+    }
+    let unusable = || format!("cannot use {}", path.display());
+    let mut file = progress::open(step, path)?;
+    let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
+    files::check_end(file, path)?;
+    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    Ok(Model::Encrypted(model))
+}
+
+/// Writes the answer, and returns its size.
+fn classify(
+    server: &Server,
+    model: &Model,
+    matrix: &EncryptedMatrix,
+    out: &Path,
+    listener: &mut (dyn FnMut(Units) + Send),
+) -> Result<u64> {
+    if let (Model::Encrypted(model), Some(threshold)) = (model, &server.plan.threshold) {
+        let predictions = model.predictions(threshold, &server.evaluator, matrix, listener)?;
+        let bundle = predictions.to_bundle()?;
+        return files::write_atomically(out, |file| bundle.write(file));
+    }
+    let scores = server.scores(model, matrix, listener)?;
+    let bundle = scores.to_bundle()?;
+    files::write_atomically(out, |file| bundle.write(file))
+}

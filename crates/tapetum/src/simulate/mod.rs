@@ -1,0 +1,156 @@
+//! The plaintext reference, before anything is encrypted: how well the model will do, whether values stay
+//! in range, and what encryption will cost.
+
+mod cost;
+mod curve;
+mod reference;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tapetum_learn::{LinearModel, PlainModel, RangeReport};
+use tapetum_vision::{Pipeline, Split};
+
+use crate::error::{Error, Result};
+use crate::folders::{FEATURES, Index, files, model};
+use crate::plan::Plan;
+use crate::predictions::Predictions;
+use crate::progress::Progress;
+use crate::samples::Samples;
+
+pub use cost::Cost;
+pub use curve::{Curve, CurvePoint};
+pub use reference::Reference;
+
+/// The plain model that `--export` writes.
+const MODEL: &str = "model.json";
+
+/// What encryption will give and cost.
+#[derive(Debug, Serialize)]
+pub struct Simulated {
+    /// Samples trained on.
+    pub train_samples: usize,
+    /// Samples held out.
+    pub test_samples: usize,
+    /// The class that is recognised, if there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
+    /// How the model is trained.
+    pub learner: String,
+    /// What is taken from a sample.
+    pub features: String,
+    /// Features of a sample, with the intercept if there is one.
+    pub columns: usize,
+    /// Where values go.
+    pub ranges: Ranges,
+    /// What encryption will cost.
+    pub cost: Cost,
+    /// Where the model was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<PathBuf>,
+    /// The predictions on the held-out part, and figures of merit.
+    #[serde(flatten)]
+    pub predictions: Predictions,
+    #[serde(skip)]
+    model: PlainModel,
+    #[serde(skip)]
+    pipeline: Pipeline,
+}
+
+/// Values that must stay in a range, or encrypted results will be wrong without a sign.
+#[derive(Debug, Serialize)]
+pub struct Ranges {
+    /// The largest |z| of each iteration that evaluates the sigmoid's polynomial.
+    pub largest_z: Vec<f64>,
+    /// The largest |z| for which that polynomial is made; none without a polynomial.
+    pub interval: Option<f64>,
+    /// The largest score of a held-out sample.
+    pub largest_score: f64,
+    /// The largest score that the parameters can give back.
+    pub score_limit: f64,
+    #[serde(skip)]
+    report: RangeReport,
+}
+
+impl Simulated {
+    /// Trains on one part of the data and classifies the other, in the clear.
+    ///
+    /// # Errors
+    /// [`Error`] if the data do not suit the plan. A range that is left is none: see
+    /// [`check`](Self::check).
+    pub fn run(plan: &Plan, split: &Split, progress: &dyn Progress) -> Result<Self> {
+        let parameters = plan.parameters()?;
+        let step = progress.begin("training and classifying in the clear");
+        let pipeline = plan.fit(&split.train)?;
+        let reference = Reference::run(plan, &pipeline, &split.train, &split.test)?;
+        step.finish();
+        let step = progress.begin("weighing keys and ciphertexts");
+        let cost = Cost::of(plan, split.train.len(), split.test.len())?;
+        step.finish();
+
+        let held_out = Samples::Labelled(split.test.clone());
+        let index = Index::new(&held_out, pipeline.class_names(), "");
+        let positive = match index.classes.as_slice() {
+            [_, positive] => Some(positive.clone()),
+            _ => None,
+        };
+        let scores = reference.scores.iter();
+        Ok(Self {
+            train_samples: split.train.len(),
+            test_samples: split.test.len(),
+            positive,
+            learner: plan.purpose.describe(),
+            features: plan.features.clone(),
+            columns: plan.columns,
+            ranges: Ranges {
+                largest_z: reference.ranges.largest.clone(),
+                interval: (reference.ranges.interval.is_finite())
+                    .then_some(reference.ranges.interval),
+                largest_score: scores.fold(0.0, |max, s| f64::max(max, s.abs())),
+                score_limit: LinearModel::largest_score(&parameters),
+                report: reference.ranges,
+            },
+            cost,
+            export: None,
+            predictions: Predictions::new(&reference.scores, &index.classes, Some(&index.entries))?,
+            model: reference.model,
+            pipeline,
+        })
+    }
+
+    /// Writes what was learned to a folder, which is made: `model.json` for a server that classifies with a
+    /// plain model, `features.json` for its clients.
+    ///
+    /// # Errors
+    /// [`Error`] if it cannot be written.
+    pub fn write(&mut self, dir: &Path) -> Result<()> {
+        files::create_dir(dir)?;
+        model::write(&dir.join(MODEL), &self.model, &self.predictions.classes)?;
+        files::write_private(&dir.join(FEATURES), self.pipeline.to_json()?.as_bytes())?;
+        self.export = Some(dir.to_owned());
+        Ok(())
+    }
+
+    /// Whether encryption will give the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Computation`](crate::ErrorKind::Computation) if a value leaves its range.
+    pub fn check(&self) -> Result<()> {
+        let Ranges {
+            largest_score,
+            score_limit,
+            report,
+            ..
+        } = &self.ranges;
+        report.check()?;
+        if largest_score >= score_limit {
+            let message = format!(
+                "a score is {largest_score:.1} in magnitude, but these parameters give back \
+                 scores below {score_limit:.1} only: encrypted predictions would be wrong without a \
+                 sign; take fewer or other features"
+            );
+            return Err(Error::computation(message));
+        }
+        Ok(())
+    }
+}

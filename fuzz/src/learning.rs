@@ -80,7 +80,7 @@ pub fn part(data: &[u8]) -> bool {
         with_file(bytes, |path| {
             let part = service::part(path, p, &RECIPE);
             let samples = service::samples(path, p);
-            let batches = tapetum::fuzzing::batches(path, p, 2);
+            let batches = tapetum::fuzzing::batches(path, p, &RECIPE);
             part || samples || batches
         })
     };

@@ -106,7 +106,7 @@ fn in_any_order_and_without_one_of_them() {
     same_predictions(&dir.join("several.csv"), &dir.join("one.csv"), 1e-3);
 
     for (line, says) in [
-        ("--data anne.enc --without dora", "anne only"),
+        ("--data anne.enc --without dora", "contributors: anne"),
         ("--data anne.enc --without anne", "no samples are left"),
         ("--data anne.enc --data clear.enc", "others in the clear"),
     ] {

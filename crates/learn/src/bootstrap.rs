@@ -1,5 +1,7 @@
 //! Getting levels back.
 
+use std::sync::Arc;
+
 use tapetum_ckks::{Bootstrapper, Ciphertext, Evaluator};
 
 use crate::error::LearnError;
@@ -8,7 +10,7 @@ use crate::error::LearnError;
 ///
 /// A [`Bootstrapper`] does it without the owner. The values are real, at most 1 in magnitude, and
 /// repeat after as many slots as the estimator tells.
-pub trait Bootstrap: Sync {
+pub trait Bootstrap: Send + Sync {
     /// The levels before and after.
     fn levels(&self) -> BootstrapLevels;
 
@@ -24,6 +26,9 @@ pub trait Bootstrap: Sync {
     ) -> Result<Ciphertext, LearnError>;
 }
 
+/// A bootstrap that a [`Session`](crate::Session) holds for as long as it lasts.
+pub type SharedBootstrap<'a> = Arc<dyn Bootstrap + 'a>;
+
 /// At which levels ciphertexts are bootstrapped, and come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootstrapLevels {
@@ -31,6 +36,25 @@ pub struct BootstrapLevels {
     pub input: usize,
     /// The level at which it comes back.
     pub output: usize,
+}
+
+impl<B: Bootstrap + ?Sized> Bootstrap for &B {
+    fn levels(&self) -> BootstrapLevels {
+        (**self).levels()
+    }
+
+    fn bootstrap(
+        &self,
+        evaluator: &Evaluator,
+        ciphertext: &Ciphertext,
+    ) -> Result<Ciphertext, LearnError> {
+        (**self).bootstrap(evaluator, ciphertext)
+    }
+}
+
+/// What a session keeps of a bootstrap.
+pub(crate) fn shared<'a>(bootstrap: Option<&'a dyn Bootstrap>) -> Option<SharedBootstrap<'a>> {
+    bootstrap.map(|bootstrap| Arc::new(bootstrap) as SharedBootstrap<'a>)
 }
 
 impl Bootstrap for Bootstrapper {

@@ -1,13 +1,14 @@
 //! What can go wrong in learning and classifying.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::{fmt, io};
 
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{DecryptionError, EncodeError, EncryptionError, EvaluationError};
 use thiserror::Error;
 
-use crate::features::MAX_FEATURE;
+/// Largest feature in magnitude. Standardised features stay far below.
+pub const MAX_FEATURE: f64 = 1024.0;
 
 /// Why something cannot be learned, classified, or read as an object of this crate.
 #[derive(Debug, Error)]
@@ -149,6 +150,12 @@ pub enum LearnError {
          begin anew without it"
     )]
     OtherInputs,
+    /// Sessions whose batches act one after the other.
+    #[error("this training takes its batches one after the other: there is nothing to merge")]
+    NotAdditive,
+    /// A session that has no checkpoints.
+    #[error("only training in mini-batches goes on from a checkpoint")]
+    NotResumable,
     /// Two objects of different parameters.
     #[error("{0} belongs to other parameters than the rest")]
     Parameters(&'static str),
@@ -172,9 +179,95 @@ pub enum LearnError {
     /// Something could not be decrypted.
     #[error(transparent)]
     Decryption(#[from] DecryptionError),
+    /// A file of samples cannot be used.
+    #[error(transparent)]
+    File(Box<FileError>),
     /// A file is not what was asked for.
     #[error(transparent)]
     Wire(#[from] WireError),
+}
+
+/// Why a file cannot be used, or not as it was asked for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read {file}")]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not what it should be.
+    #[error("cannot use {file}")]
+    Unusable {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        source: LearnError,
+    },
+    /// Bytes follow that are not another batch.
+    #[error("{file} has trailing data")]
+    TrailingData {
+        /// Which file.
+        file: String,
+        /// What is wrong with them.
+        source: WireError,
+    },
+    /// There is nothing in it.
+    #[error("{0} is empty")]
+    Empty(String),
+    /// It ends within an object.
+    #[error("{0} is truncated")]
+    Truncated(String),
+    /// A contributor is named, and no samples follow.
+    #[error("{0} ends where samples should come")]
+    NoSamples(String),
+    /// A matrix comes last, without labels.
+    #[error("{0} holds samples without labels: training needs labelled samples")]
+    NoLabels(String),
+    /// It holds a secret key.
+    #[error("{0} holds a secret key")]
+    Secret(String),
+    /// It has more batches than a training may have.
+    #[error("{file} has more than {allowed} batches")]
+    TooManyBatches {
+        /// Which file.
+        file: String,
+        /// Most batches.
+        allowed: usize,
+    },
+    /// An object is larger than this reader accepts.
+    #[error(
+        "{file} has an object of {found} bytes, but at most {allowed} are accepted: send more and \
+         smaller ones"
+    )]
+    TooLarge {
+        /// Which file.
+        file: String,
+        /// Its bytes.
+        found: u64,
+        /// Most bytes of an object.
+        allowed: u64,
+    },
+    /// Samples of somebody are to be left out who has none.
+    #[error("no samples from {name}; contributors: {}", contributors.join(", "))]
+    UnknownContributor {
+        /// Who was named.
+        name: String,
+        /// Who has samples.
+        contributors: Vec<String>,
+    },
+    /// All samples are left out, or there were none.
+    #[error("no samples are left to train on")]
+    NothingLeft,
+}
+
+impl From<FileError> for LearnError {
+    fn from(error: FileError) -> Self {
+        Self::File(Box::new(error))
+    }
 }
 
 /// Keys that a computation needs and the server does not hold, or not for high enough levels.

@@ -2,6 +2,7 @@
 
 use tapetum_ckks::Evaluator;
 
+use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, check_equal};
 use crate::features::Features;
 use crate::labels::{ClassLabels, Labels, Task};
@@ -12,6 +13,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::session::{Session, fit_whole};
 
 /// A training algorithm that runs on encrypted samples.
 pub trait Estimator {
@@ -33,7 +35,21 @@ pub trait Estimator {
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError>;
 
-    /// Trains under encryption.
+    /// Begins to train under encryption, on batches in the blocks of `layout`, of which the number of
+    /// rows does not matter. An estimator that has no use for a bootstrap ignores it.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the estimator does not know such a task or layout, levels do not suffice, or
+    /// a key is missing.
+    fn begin<'a>(
+        &self,
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError>;
+
+    /// Trains under encryption, on all samples at once.
     ///
     /// The model comes out as many levels below the features (or encrypted labels, or keys, if those
     /// serve lower levels only) as [`requirements`](Self::requirements) says: encrypt no higher than
@@ -48,7 +64,12 @@ pub trait Estimator {
         features: &EncryptedMatrix,
         labels: &Labels,
         progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError>;
+    ) -> Result<LinearModel, LearnError> {
+        let (layout, task) = (features.layout(), labels.task());
+        let session = self.begin(evaluator, layout, task, None)?;
+        let total = self.operation_counts(layout, task).key_switches;
+        fit_whole(session, total, (features, labels), progress)
+    }
 }
 
 /// Checks all that `fit` takes, and says at which level to start.

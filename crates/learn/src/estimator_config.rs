@@ -12,6 +12,17 @@ use crate::linear_means::LinearMeans;
 use crate::logistic::{LearningRate, LogisticRegression, LogisticRegressionConfig};
 use crate::one_vs_rest::OneVsRestLogistic;
 
+/// In which way a training uses its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// All at once.
+    Whole,
+    /// Part by part, into sums.
+    Sums,
+    /// A mini-batch for each iteration.
+    MiniBatches,
+}
+
 /// A training algorithm with its settings, as they are written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,13 +83,19 @@ impl EstimatorConfig {
         })
     }
 
-    /// Whether samples come part by part, as many as one likes, so that no more than one part is in
-    /// memory.
+    /// Whether samples come part by part, so that no more than one part is in memory.
     pub fn streams(&self) -> bool {
+        self.flow() != Flow::Whole
+    }
+
+    /// In which way samples are used.
+    pub(crate) fn flow(&self) -> Flow {
         match self {
-            Self::Logistic(config) | Self::OneVsRest(config) => config.batches.is_some(),
-            Self::Ridge(_) => true,
-            Self::LinearMeans | Self::Fisher(_) => false,
+            Self::Logistic(config) | Self::OneVsRest(config) if config.batches.is_some() => {
+                Flow::MiniBatches
+            }
+            Self::Ridge(_) => Flow::Sums,
+            _ => Flow::Whole,
         }
     }
 

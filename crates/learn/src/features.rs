@@ -1,9 +1,6 @@
 //! Features in the clear, on the machine of whoever has the images.
 
-use crate::error::{LearnError, check_equal};
-
-/// Largest magnitude of a feature. Standardised features stay far below it.
-pub const MAX_FEATURE: f64 = 1024.0;
+use crate::error::{LearnError, MAX_FEATURE, check_equal};
 
 /// A borrowed matrix of samples by features, row after row, that is known to be finite and of
 /// magnitude at most [`MAX_FEATURE`].

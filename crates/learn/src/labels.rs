@@ -3,6 +3,8 @@
 mod clear;
 mod encrypted;
 
+use std::sync::Arc;
+
 use crate::error::{LearnError, check_equal};
 use crate::layout::Layout;
 
@@ -71,7 +73,7 @@ impl Labels {
                 }
                 Self::Encrypted(labels) => {
                     check_equal("labels", layout.rows(), labels.layout.rows())?;
-                    vectors.extend(labels.vectors);
+                    vectors.extend(Arc::unwrap_or_clone(labels.vectors));
                 }
             }
             samples += layout.rows();

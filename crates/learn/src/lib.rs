@@ -53,10 +53,12 @@
 
 mod bootstrap;
 mod bundle;
+mod computation;
 mod error;
 mod estimator;
 mod estimator_config;
 mod features;
+pub mod files;
 mod gradient_descent;
 mod labels;
 mod layout;
@@ -76,15 +78,18 @@ mod progress;
 mod requirements;
 mod score_threshold;
 mod scores;
+mod session;
+mod training;
 mod training_spec;
 mod vectors;
 
-pub use bootstrap::{Bootstrap, BootstrapLevels};
+pub use bootstrap::{Bootstrap, BootstrapLevels, SharedBootstrap};
 pub use bundle::Contribution;
-pub use error::{LearnError, MissingKeys};
+pub use computation::{Computation, PlainModelSpec};
+pub use error::{LearnError, MAX_FEATURE, MissingKeys};
 pub use estimator::Estimator;
 pub use estimator_config::EstimatorConfig;
-pub use features::{Features, MAX_FEATURE};
+pub use features::Features;
 pub use gradient_descent::{GradientDescent, MiniBatches, Training};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
@@ -106,4 +111,7 @@ pub use progress::Progress;
 pub use requirements::{Requirements, smallest_parameters};
 pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
+pub use session::{
+    Additive, BatchSource, Observer, Phase, Session, Trained, TrainingOptions, train,
+};
 pub use training_spec::TrainingSpec;

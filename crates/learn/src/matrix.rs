@@ -1,6 +1,7 @@
 //! A matrix under encryption.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
@@ -11,11 +12,11 @@ use crate::layout::Layout;
 use crate::packing;
 use crate::progress::{Counter, Listener};
 
-/// Samples by features, encrypted block by block as a [`Layout`] says.
+/// Samples by features, encrypted block by block as a [`Layout`] says. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedMatrix {
     layout: Layout,
-    blocks: Vec<Ciphertext>,
+    blocks: Arc<Vec<Ciphertext>>,
     /// Rows that are samples: all, unless matrices were stacked.
     samples: usize,
 }
@@ -72,7 +73,7 @@ impl EncryptedMatrix {
         Self {
             samples: layout.rows(),
             layout,
-            blocks,
+            blocks: Arc::new(blocks),
         }
     }
 
@@ -83,11 +84,19 @@ impl EncryptedMatrix {
     /// # Errors
     /// [`LearnError`] without a matrix, or if they are of different parameters, levels, numbers of
     /// features or blocks.
-    pub fn stack(parts: Vec<Self>) -> Result<Self, LearnError> {
+    pub fn stack(mut parts: Vec<Self>) -> Result<Self, LearnError> {
+        if parts.len() == 1
+            && let Some(whole) = parts.pop()
+        {
+            return Ok(whole);
+        }
         let layouts: Vec<_> = parts.iter().map(|part| part.layout).collect();
         let layout = Layout::stacked(&layouts)?;
         let samples = parts.iter().map(|part| part.samples).sum();
-        let blocks = parts.into_iter().flat_map(|part| part.blocks).collect();
+        let blocks = parts
+            .into_iter()
+            .flat_map(|part| Arc::unwrap_or_clone(part.blocks))
+            .collect();
         Ok(Self {
             samples,
             ..Self::from_blocks(layout, blocks)?

@@ -2,6 +2,7 @@
 
 use tapetum_ckks::Evaluator;
 
+use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
@@ -15,6 +16,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::session::{Collected, Session, fit_whole};
 
 const NAME: &str = "softmax regression";
 
@@ -78,6 +80,21 @@ impl Estimator for OneVsRestLogistic {
         gradient_descent::simulate(&self.gradient_descent(), features, labels, in_batches)
     }
 
+    fn begin<'a>(
+        &self,
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+        if self.config().batches.is_none() {
+            return Ok(Box::new(Collected::new(self.clone(), evaluator)));
+        }
+        let descent = self.gradient_descent();
+        let session = Training::begin(descent, evaluator, layout, task, bootstrap)?;
+        Ok(Box::new(session))
+    }
+
     fn fit(
         &self,
         evaluator: &Evaluator,
@@ -89,7 +106,7 @@ impl Estimator for OneVsRestLogistic {
         let (layout, task) = (features.layout(), labels.task());
         let needs = self.requirements(layout, task);
         let start = check_fit(&needs, evaluator, features, labels)?;
-        let mut training = Training::at_level(
+        let training = Training::at_level(
             self.gradient_descent(),
             evaluator,
             layout,
@@ -98,17 +115,6 @@ impl Estimator for OneVsRestLogistic {
             start,
         )?;
         let total = self.operation_counts(layout, task).key_switches;
-        let mut before = 0;
-        while training.next_batch(1).is_some() {
-            let mut last = 0;
-            training.step(features, labels, &mut |mut p| {
-                last = p.total;
-                p.done += before;
-                p.total = total;
-                progress(p);
-            })?;
-            before += last;
-        }
-        training.model()
+        fit_whole(Box::new(training), total, (features, labels), progress)
     }
 }

@@ -26,7 +26,7 @@ use crate::score_threshold::ScoreThreshold;
 ///     columns: 10,
 ///     classes: 2,
 ///     block_cols: 8,
-///     predictions: None,
+///     threshold: None,
 ///     levels: 6,
 /// };
 /// spec.check(&Parameters::preset(Preset::N14))?;

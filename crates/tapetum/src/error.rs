@@ -10,6 +10,7 @@ use tapetum_ckks::{
     LinearTransformError, ParametersError, PrecisionError,
 };
 use tapetum_learn::LearnError;
+use tapetum_learn::files::FileError;
 
 /// What a function of this library gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -211,6 +212,12 @@ fn wire(error: &WireError) -> ErrorKind {
 fn learn(error: &LearnError) -> ErrorKind {
     match error {
         LearnError::Wire(error) => wire(error),
+        LearnError::File(error) => match &**error {
+            FileError::Unusable { source, .. } => learn(source),
+            FileError::TrailingData { source, .. } => wire(source),
+            FileError::Secret(_) => ErrorKind::Role,
+            _ => ErrorKind::Input,
+        },
         LearnError::MissingKeys { .. }
         | LearnError::Parameters(_)
         | LearnError::Decryption(DecryptionError::Parameters) => ErrorKind::Role,

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use tapetum_ckks::Parameters;
+use tapetum_learn::files::{FileLimits, TrainingFiles};
+use tapetum_learn::{BatchSource, TrainingSpec};
 
-use crate::error::{Error, Result};
+use crate::error::{ErrorKind, Result};
 use crate::folders::Index;
 use crate::folders::{inspect, model};
 use crate::plan::Plan;
-use crate::server::Batches;
 
 /// Whether the command takes a role's folder for one with a plan.
 pub fn plan(dir: &Path) -> bool {
@@ -31,11 +32,12 @@ pub fn inspect(path: &Path) -> bool {
 }
 
 /// Whether the command takes a file for samples and labels to train on, all of which are read.
-pub fn batches(path: &Path, parameters: &Parameters, classes: usize) -> bool {
-    let Ok(batches) = Batches::open(&[path.to_owned()], &[], parameters, classes) else {
+pub fn batches(path: &Path, parameters: &Parameters, spec: &TrainingSpec) -> bool {
+    let limits = FileLimits::default();
+    let Ok(batches) = TrainingFiles::open([path], spec, parameters, limits) else {
         return false;
     };
-    (0..batches.len()).all(|batch| is_accepted(batches.read(batch)))
+    (0..batches.batches()).all(|batch| is_accepted(batches.read(batch).map_err(Into::into)))
 }
 
 /// What is refused is refused for a reason that is known.
@@ -43,8 +45,7 @@ fn is_accepted<T>(found: Result<T>) -> bool {
     match found {
         Ok(_) => true,
         Err(error) => {
-            let code = failure::exit_code(&error);
-            assert!(code > 2, "{error}");
+            assert!(error.kind() != ErrorKind::Unexpected, "{error}");
             false
         }
     }

@@ -64,14 +64,7 @@ fn damaged_foreign_and_missing_files() {
     ] {
         let mut longer = fs::read(dir.join(file)).unwrap();
         longer.push(0);
-        with(
-            dir,
-            file,
-            &longer,
-            line,
-            INPUT,
-            &["goes on where it should end"],
-        );
+        with(dir, file, &longer, line, INPUT, &["has trailing data"]);
     }
     // After all that, everything still works.
     for line in [TRAIN, CLASSIFY, DECRYPT] {

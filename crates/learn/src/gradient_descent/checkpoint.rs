@@ -6,7 +6,8 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::terms::Iterates;
-use super::{Bootstrap, GradientDescent, Training};
+use super::{GradientDescent, Training};
+use crate::bootstrap::Bootstrap;
 use crate::error::{LearnError, check_equal};
 use crate::labels::{Task, outputs};
 use crate::layout::Layout;
@@ -61,7 +62,7 @@ impl<'a> Training<'a> {
     #[allow(clippy::too_many_arguments)] // Those of `new`, and two.
     pub fn resume(
         descent: GradientDescent,
-        evaluator: &'a Evaluator,
+        evaluator: &Evaluator,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
@@ -69,6 +70,16 @@ impl<'a> Training<'a> {
         bundle: Bundle<'_>,
     ) -> Result<Self, LearnError> {
         let mut training = Self::new(descent, evaluator, layout, task, bootstrap)?;
+        training.restore(inputs, bundle)?;
+        Ok(training)
+    }
+
+    /// Puts a training that has not begun where the checkpoint was made.
+    pub(crate) fn restore(
+        &mut self,
+        inputs: [u8; 32],
+        bundle: Bundle<'_>,
+    ) -> Result<(), LearnError> {
         let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
         let state: State = match postcard::take_from_bytes(&metadata) {
             Ok((state, [])) => state,
@@ -81,14 +92,14 @@ impl<'a> Training<'a> {
         let terms = state.v.len();
         let finite = state.v.iter().chain(&state.w).all(|c| c.is_finite());
         // Coefficients are of standardised steps; a momentum is below 1.
-        let fits = iteration <= training.descent.iterations()
+        let fits = iteration <= self.descent.iterations()
             && terms == state.w.len()
             && finite
             && (terms == 0 || state.v[terms - 1] == 1.0 || (terms == 2 && state.packed));
         if !fits {
             return Err(malformed());
         }
-        training.iteration = iteration;
+        self.iteration = iteration;
         if state.packed {
             if ciphertexts.is_empty() {
                 return Err(malformed());
@@ -97,43 +108,43 @@ impl<'a> Training<'a> {
             check_vectors("a training state", std::slice::from_ref(&packed))?;
             check_equal(
                 "the level of a training state",
-                training.top + 1,
+                self.top + 1,
                 packed.level(),
             )?;
-            training.packed = Some(packed);
+            self.packed = Some(packed);
         }
-        let unpacked = training.unpacked_terms();
-        let count = outputs(task.classes) * training.layout.grid_cols();
+        let unpacked = self.unpacked_terms();
+        let count = outputs(self.task.classes) * self.layout.grid_cols();
         let gradients = terms.checked_sub(unpacked).ok_or_else(malformed)?;
         check_equal(
             "ciphertexts of a training state",
             gradients * count,
             ciphertexts.len(),
         )?;
-        training.iterates = match (&training.packed, training.chunks) {
+        self.iterates = match (&self.packed, self.chunks) {
             (Some(packed), Some(chunks)) => {
-                let bound = training.descent.batches.weight_bound;
-                chunks.unpack(evaluator, packed, bound)?
+                let bound = self.descent.batches.weight_bound;
+                chunks.unpack(&self.evaluator, packed, bound)?
             }
             (None, _) => Iterates::zero(),
             _ => return Err(malformed()),
         };
         for gradient in ciphertexts.chunks_exact(count) {
-            check_gradient(&training, gradient)?;
-            training.iterates.push(gradient.to_vec());
+            check_gradient(self, gradient)?;
+            self.iterates.push(gradient.to_vec());
         }
-        training.iterates.set_coefficients(state.v, state.w);
-        match training.iterates.level() {
-            Some(level) if level < training.lowest_level() => Err(malformed()),
+        self.iterates.set_coefficients(state.v, state.w);
+        match self.iterates.level() {
+            Some(level) if level < self.lowest_level() => Err(malformed()),
             None if terms > 0 => Err(malformed()),
-            _ => Ok(training),
+            _ => Ok(()),
         }
     }
 
     /// What is left must suffice for the next bootstrap, or for all iterations and a model.
     fn lowest_level(&self) -> usize {
         let (descent, classes) = (&self.descent, self.task.classes);
-        if let Some(bootstrap) = self.bootstrap {
+        if let Some(bootstrap) = &self.bootstrap {
             return descent.floor(bootstrap.levels(), classes);
         }
         let iterations = descent.iterations() - self.iteration;

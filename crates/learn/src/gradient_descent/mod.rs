@@ -19,7 +19,7 @@ use crate::linear_model::LinearModel;
 use crate::logistic::{LearningRate, Sigmoid, Step, steps};
 use crate::requirements::Requirements;
 
-use crate::bootstrap::{Bootstrap, BootstrapLevels};
+use crate::bootstrap::BootstrapLevels;
 use packed::Chunks;
 pub(crate) use simulate::simulate;
 pub use training::Training;

@@ -1,20 +1,22 @@
 //! Training under encryption, one iteration at a time.
 
 use rayon::prelude::*;
+use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::packed::Chunks;
 use super::terms::Iterates;
-use super::{BOOTSTRAP_COST, Bootstrap, GradientDescent};
+use super::{BOOTSTRAP_COST, GradientDescent};
+use crate::bootstrap::{self, Bootstrap, SharedBootstrap};
 use crate::error::{LearnError, check_equal};
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::logistic::evaluate;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
+use crate::session::Session;
 
 /// A training that is going on. Whoever holds it gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
@@ -37,8 +39,8 @@ use crate::progress::{Counter, Listener};
 /// ```
 pub struct Training<'a> {
     pub(super) descent: GradientDescent,
-    pub(super) evaluator: &'a Evaluator,
-    pub(super) bootstrap: Option<&'a dyn Bootstrap>,
+    pub(super) evaluator: Evaluator,
+    pub(super) bootstrap: Option<SharedBootstrap<'a>>,
     pub(super) task: Task,
     /// Of a batch, whatever its number of rows.
     pub(super) layout: Layout,
@@ -59,12 +61,29 @@ impl<'a> Training<'a> {
     /// [`LearnError`] if keys are missing, or levels do not suffice.
     pub fn new(
         descent: GradientDescent,
-        evaluator: &'a Evaluator,
+        evaluator: &Evaluator,
         layout: &Layout,
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
     ) -> Result<Self, LearnError> {
-        let levels = bootstrap.map(Bootstrap::levels);
+        Self::begin(
+            descent,
+            evaluator,
+            layout,
+            task,
+            bootstrap::shared(bootstrap),
+        )
+    }
+
+    /// The same with a bootstrap that the training holds.
+    pub(crate) fn begin(
+        descent: GradientDescent,
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<SharedBootstrap<'a>>,
+    ) -> Result<Self, LearnError> {
+        let levels = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
         let needs = descent.requirements(layout, task, levels)?;
         let available = evaluator.parameters().max_level();
         needs.start_level("training", available, 0, evaluator)?;
@@ -75,14 +94,14 @@ impl<'a> Training<'a> {
     /// A training that begins at this level.
     pub(crate) fn at_level(
         descent: GradientDescent,
-        evaluator: &'a Evaluator,
+        evaluator: &Evaluator,
         layout: &Layout,
         task: Task,
-        bootstrap: Option<&'a dyn Bootstrap>,
+        bootstrap: Option<SharedBootstrap<'a>>,
         top: usize,
     ) -> Result<Self, LearnError> {
         descent.check_classes(task.classes)?;
-        let chunks = match bootstrap {
+        let chunks = match &bootstrap {
             Some(_) => Some(descent.chunks(layout, task.classes)?),
             None => None,
         };
@@ -90,7 +109,7 @@ impl<'a> Training<'a> {
             top,
             chunks,
             descent,
-            evaluator,
+            evaluator: evaluator.clone(),
             bootstrap,
             task,
             layout: *layout,
@@ -113,8 +132,7 @@ impl<'a> Training<'a> {
     /// The batch that the next iteration reads, if there are so many; none when all iterations are
     /// done.
     pub fn next_batch(&self, batches: usize) -> Option<usize> {
-        let more = self.iteration < self.descent.iterations();
-        more.then(|| self.descent.batch_of(self.iteration, batches))
+        self.upcoming(0, batches)
     }
 
     /// Does one iteration, after a bootstrap if it takes one.
@@ -144,7 +162,7 @@ impl<'a> Training<'a> {
             self.bootstrap()?;
             counter.add(bootstrap_cost, "bootstrapping weights");
         }
-        let products = Products::new(self.evaluator, features, &counter);
+        let products = Products::new(&self.evaluator, features, &counter);
         let unit = Iterates::newest_coefficient(step, features.samples());
         let gradient = if self.iterates.is_zero() {
             let level = match labels {
@@ -159,7 +177,7 @@ impl<'a> Training<'a> {
                 Columns::Encrypted(columns) => products.twice_transposed_times(&columns[head]),
             })?
         } else {
-            let v = self.iterates.v(self.evaluator)?;
+            let v = self.iterates.v(&self.evaluator)?;
             let level = v[0].level() - 2 - self.descent.sigmoid.levels();
             let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
             let polynomial = self.descent.sigmoid.monic(-unit / 2.0);
@@ -171,9 +189,7 @@ impl<'a> Training<'a> {
                     .par_iter()
                     .enumerate()
                     .map(|(i, t)| {
-                        let value = evaluate(&products, t, &polynomial.lower)?;
-                        let relinearizations = polynomial.lower.len() + 1;
-                        counter.add(relinearizations, "evaluating the sigmoid");
+                        let value = polynomial.evaluate(&products, t)?;
                         columns.add_to(&products, &value, head, i)
                     })
                     .collect::<Result<Vec<_>, LearnError>>()?;
@@ -191,7 +207,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// [`LearnError`] before the first iteration, or if there is no level left to scale by.
     pub fn model(&self) -> Result<LinearModel, LearnError> {
-        let (evaluator, classes) = (self.evaluator, self.task.classes);
+        let (evaluator, classes) = (&self.evaluator, self.task.classes);
         let level = self
             .iterates
             .level()
@@ -217,7 +233,7 @@ impl<'a> Training<'a> {
     /// The weights of all classes, row by row as a model has them: one sum of products with masks
     /// for each column of blocks, which hold the coefficients too.
     fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
-        let evaluator = self.evaluator;
+        let evaluator = &self.evaluator;
         let outputs = outputs(self.task.classes);
         (0..self.layout.grid_cols())
             .into_par_iter()
@@ -241,7 +257,7 @@ impl<'a> Training<'a> {
 
     /// Whether the levels do not suffice for the next iteration and what comes after it.
     fn needs_refresh(&self) -> bool {
-        let (Some(bootstrap), Some(level)) = (self.bootstrap, self.iterates.level()) else {
+        let (Some(bootstrap), Some(level)) = (&self.bootstrap, self.iterates.level()) else {
             return false;
         };
         let floor = self.descent.floor(bootstrap.levels(), self.task.classes);
@@ -249,15 +265,15 @@ impl<'a> Training<'a> {
     }
 
     fn bootstrap(&mut self) -> Result<(), LearnError> {
-        let (Some(bootstrap), Some(chunks)) = (self.bootstrap, self.chunks) else {
+        let (Some(bootstrap), Some(chunks)) = (&self.bootstrap, self.chunks) else {
             return Ok(());
         };
         let bound = self.descent.batches.weight_bound;
-        let packed = chunks.pack(self.evaluator, &self.iterates, 1.0 / bound)?;
+        let packed = chunks.pack(&self.evaluator, &self.iterates, 1.0 / bound)?;
         // Their memory is better used.
         self.iterates = Iterates::zero();
-        let packed = bootstrap.bootstrap(self.evaluator, &packed)?;
-        self.iterates = chunks.unpack(self.evaluator, &packed, bound)?;
+        let packed = bootstrap.bootstrap(&self.evaluator, &packed)?;
+        self.iterates = chunks.unpack(&self.evaluator, &packed, bound)?;
         self.packed = Some(packed);
         Ok(())
     }
@@ -377,5 +393,41 @@ impl Columns {
             }
             Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,
         })
+    }
+}
+
+impl Session for Training<'_> {
+    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
+        let iteration = self.iteration + ahead;
+        (iteration < self.descent.iterations()).then(|| self.descent.batch_of(iteration, batches))
+    }
+
+    fn add(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<(), LearnError> {
+        self.step(features, labels, progress)
+    }
+
+    fn iteration(&self) -> Option<usize> {
+        Some(self.iteration)
+    }
+
+    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>, LearnError> {
+        Self::checkpoint(self, inputs).map(Some)
+    }
+
+    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<(), LearnError> {
+        Self::restore(self, inputs, state)
+    }
+
+    fn model(&self) -> Result<Option<LinearModel>, LearnError> {
+        Self::model(self).map(Some)
+    }
+
+    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+        Self::model(&self)
     }
 }

@@ -1,5 +1,7 @@
 //! Labels that the server cannot see.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
@@ -17,12 +19,12 @@ use crate::progress::{Counter, Listener};
 /// With P, the number of columns rounded up to a power of two, column j of a block has the labels
 /// of class j mod P: they are repeated as often as there is room. So two classes lie replicated
 /// over all columns, and ten classes sixteen columns apart. Where a block has fewer than P columns
-/// a row of blocks takes more than one ciphertext, like a matrix of that many columns.
+/// a row of blocks takes more than one ciphertext, like a matrix of that many columns. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedLabels {
     pub(super) layout: Layout,
     classes: usize,
-    pub(super) vectors: Vec<Ciphertext>,
+    pub(super) vectors: Arc<Vec<Ciphertext>>,
 }
 
 impl EncryptedLabels {
@@ -61,7 +63,7 @@ impl EncryptedLabels {
         Ok(Self {
             layout,
             classes: labels.classes(),
-            vectors,
+            vectors: Arc::new(vectors),
         })
     }
 
@@ -86,7 +88,7 @@ impl EncryptedLabels {
         Ok(Self {
             layout,
             classes,
-            vectors,
+            vectors: Arc::new(vectors),
         })
     }
 

@@ -6,6 +6,7 @@ use super::fit::Solver;
 use super::gram::Sums;
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
+use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
@@ -19,6 +20,7 @@ use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::session::{Collected, Session};
 
 /// What a score is multiplied by.
 enum Prior {
@@ -80,6 +82,16 @@ impl Estimator for FisherDiscriminant {
         simulate::fisher(&self.config, features, labels)
     }
 
+    fn begin<'a>(
+        &self,
+        evaluator: &Evaluator,
+        _: &Layout,
+        _: Task,
+        _: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+        Ok(Box::new(Collected::new(*self, evaluator)))
+    }
+
     fn fit(
         &self,
         evaluator: &Evaluator,
@@ -91,10 +103,10 @@ impl Estimator for FisherDiscriminant {
         let (layout, task) = (features.layout(), labels.task());
         let shape = Diagonals::new(layout, task.classes)?;
         let solver = Solver {
-            config: &self.config,
+            config: self.config,
             shape,
             needs: self.requirements(layout, task),
-            evaluator,
+            evaluator: evaluator.clone(),
             layout: *layout,
             task,
             bootstrap: None,

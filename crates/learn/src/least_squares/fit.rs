@@ -8,7 +8,7 @@ use super::bootstrapped::{BOOTSTRAP_COST, Row, bootstrapped};
 use super::gram::{Statistics, Sums, masked};
 use super::shape::Diagonals;
 use super::solve::{Matrix, Scaled};
-use crate::bootstrap::{Bootstrap, BootstrapLevels};
+use crate::bootstrap::{BootstrapLevels, SharedBootstrap};
 use crate::error::LearnError;
 use crate::labels::Task;
 use crate::layout::{Layout, paired_key_switches};
@@ -66,23 +66,23 @@ pub(super) fn sample_requirements(
 
 /// All that training takes but the samples.
 pub(super) struct Solver<'a> {
-    pub config: &'a LeastSquaresConfig,
+    pub config: LeastSquaresConfig,
     pub shape: Diagonals,
     pub needs: Requirements,
-    pub evaluator: &'a Evaluator,
+    pub evaluator: Evaluator,
     /// Of all samples or some of them: the number of rows does not matter.
     pub layout: Layout,
     pub task: Task,
-    pub bootstrap: Option<&'a dyn Bootstrap>,
+    pub bootstrap: Option<SharedBootstrap<'a>>,
 }
 
-impl<'a> Solver<'a> {
+impl Solver<'_> {
     /// The level to start at with samples and labels at level `available`.
     pub fn start_level(&self, available: usize) -> Result<usize, LearnError> {
-        let Some(bootstrap) = self.bootstrap else {
+        let Some(bootstrap) = &self.bootstrap else {
             return self
                 .needs
-                .start_level("training", available, available, self.evaluator);
+                .start_level("training", available, available, &self.evaluator);
         };
         let levels = bootstrap.levels();
         // What is bootstrapped, and what the steps take of it.
@@ -94,16 +94,16 @@ impl<'a> Solver<'a> {
             "the steps of the solution",
             levels.output,
             0,
-            self.evaluator,
+            &self.evaluator,
         )?;
         let needs = sample_requirements(&self.layout, self.task, levels)?;
-        needs.start_level("training", available, available, self.evaluator)?;
+        needs.start_level("training", available, available, &self.evaluator)?;
         Ok(needs.levels)
     }
 
     pub fn vectors<'b>(&'b self, counter: &'b Counter<'b>) -> Vectors<'b> {
         Vectors {
-            evaluator: self.evaluator,
+            evaluator: &self.evaluator,
             layout: &self.layout,
             counter,
         }
@@ -115,11 +115,14 @@ impl<'a> Solver<'a> {
         &self,
         vectors: &Vectors<'_>,
         sums: Sums,
-    ) -> Result<(Matrix<'a>, Vec<Ciphertext>), LearnError> {
+    ) -> Result<(Matrix<'_>, Vec<Ciphertext>), LearnError> {
         let bound = self.config.largest_eigenvalue;
-        let Some(bootstrap) = self.bootstrap else {
+        let Some(bootstrap) = &self.bootstrap else {
             let Statistics { diagonals, moments } = sums.statistics(vectors, 4.0 / bound)?;
-            return Ok((Matrix::new(self.evaluator, self.shape, diagonals)?, moments));
+            return Ok((
+                Matrix::new(&self.evaluator, self.shape, diagonals)?,
+                moments,
+            ));
         };
         // Entries of the matrix are at most its largest eigenvalue, moments its root, as labels
         // are at most 1.
@@ -136,9 +139,12 @@ impl<'a> Solver<'a> {
         });
         let rows: Vec<_> = diagonals.chain(moments).collect();
         let target = self.config.iterations + LinearModel::LEVEL;
-        let mut diagonals = bootstrapped(vectors, &rows, bootstrap, target)?;
+        let mut diagonals = bootstrapped(vectors, &rows, &**bootstrap, target)?;
         let moments = diagonals.split_off(self.shape.count());
-        Ok((Matrix::new(self.evaluator, self.shape, diagonals)?, moments))
+        Ok((
+            Matrix::new(&self.evaluator, self.shape, diagonals)?,
+            moments,
+        ))
     }
 
     pub fn model(
@@ -161,7 +167,7 @@ impl Solver<'_> {
     pub fn cost(&self, summed: usize, outputs: usize) -> usize {
         let layout = &self.layout;
         let steps = outputs.div_ceil(2) * (self.config.iterations - 1);
-        let bootstraps = match self.bootstrap {
+        let bootstraps = match &self.bootstrap {
             None => 0,
             Some(_) => {
                 let rows = self.shape.count() + outputs;

@@ -147,6 +147,24 @@ impl Sums {
         Ok(())
     }
 
+    /// Adds the sums of other samples.
+    pub fn merge(&mut self, other: Self, evaluator: &Evaluator) -> Result<(), LearnError> {
+        if (other.shape, other.task) != (self.shape, self.task) {
+            return Err(LearnError::Malformed {
+                what: "a set of sums",
+                reason: "it is of samples of another shape, or of labels of another kind",
+            });
+        }
+        let ours = self.gram.iter_mut().chain(&mut self.labels);
+        for (sum, term) in ours.zip(other.gram.into_iter().chain(other.labels)) {
+            if let Some(term) = term {
+                add_to(evaluator, sum, term)?;
+            }
+        }
+        self.samples += other.samples;
+        Ok(())
+    }
+
     /// What the sums say of all samples, two levels below them.
     pub fn statistics(self, vectors: &Vectors<'_>, factor: f64) -> Result<Statistics, LearnError> {
         let Self { shape, task, .. } = self;

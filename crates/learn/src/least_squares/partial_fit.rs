@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use tapetum_ckks::Evaluator;
 
-use super::Ridge;
-use super::fit::{Solver, in_pairs, in_rows};
+use super::LeastSquaresConfig;
+use super::fit::{self, Solver, in_pairs, in_rows};
 use super::gram::Sums;
 use super::shape::Diagonals;
-use crate::bootstrap::Bootstrap;
+use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, check_equal};
-use crate::estimator::{Estimator, check_inputs};
+use crate::estimator::check_inputs;
 use crate::labels::{Labels, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
+use crate::session::{Additive, Session};
 
 /// A linear regression that is given its samples in parts, so that one part at a time is in memory,
 /// and beside it sums whose size does not depend on the number of samples.
@@ -40,7 +41,13 @@ use crate::progress::{Counter, Listener};
 /// ```
 pub struct PartialFit<'a> {
     solver: Solver<'a>,
+    summed: Summed,
+}
+
+/// What has become of the parts.
+struct Summed {
     sums: Sums,
+    batches: usize,
     /// That of the first part.
     level: Option<usize>,
     /// The classes in labels that are not encrypted.
@@ -48,39 +55,36 @@ pub struct PartialFit<'a> {
 }
 
 impl<'a> PartialFit<'a> {
-    /// A training for samples in the blocks of `layout`, of which the number of rows does not
-    /// matter. With a bootstrap it is [`Ridge::fit_refreshed`], otherwise
-    /// [`Ridge::fit`](Estimator::fit).
-    ///
-    /// # Errors
-    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
-    pub fn new(
-        regression: &'a Ridge,
-        evaluator: &'a Evaluator,
+    pub(super) fn begin(
+        config: LeastSquaresConfig,
+        evaluator: &Evaluator,
         layout: &Layout,
         task: Task,
-        bootstrap: Option<&'a dyn Bootstrap>,
+        bootstrap: Option<SharedBootstrap<'a>>,
     ) -> Result<Self, LearnError> {
         let shape = Diagonals::new(layout, task.classes)?;
         Ok(Self {
             solver: Solver {
-                config: regression.config(),
+                config,
                 shape,
-                needs: regression.requirements(layout, task),
-                evaluator,
+                needs: fit::requirements(&config, layout, task, 0),
+                evaluator: evaluator.clone(),
                 layout: *layout,
                 task,
                 bootstrap,
             },
-            sums: Sums::new(shape, Some(task)),
-            level: None,
-            seen: BTreeSet::new(),
+            summed: Summed {
+                sums: Sums::new(shape, Some(task)),
+                batches: 0,
+                level: None,
+                seen: BTreeSet::new(),
+            },
         })
     }
 
     /// The number of samples so far.
     pub fn samples(&self) -> usize {
-        self.sums.samples()
+        self.summed.sums.samples()
     }
 
     /// Adds samples with their labels.
@@ -97,11 +101,12 @@ impl<'a> PartialFit<'a> {
         let level = self.check(features, labels)?;
         let counter = Counter::new(self.part_cost(features.layout()), progress);
         let solver = &self.solver;
-        let products = Products::new(solver.evaluator, features, &counter);
-        self.sums.add(&products, Some(labels), level)?;
-        self.level = Some(level);
+        let products = Products::new(&solver.evaluator, features, &counter);
+        self.summed.sums.add(&products, Some(labels), level)?;
+        self.summed.batches += 1;
+        self.summed.level = Some(level);
         if let Labels::Clear(labels) = labels {
-            self.seen.extend(labels.as_slice());
+            self.summed.seen.extend(labels.as_slice());
         }
         Ok(())
     }
@@ -111,16 +116,17 @@ impl<'a> PartialFit<'a> {
     /// # Errors
     /// [`LearnError`] if there are no samples, or clear labels are all the same.
     pub fn finish(self, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
-        if self.level.is_none() {
+        let seen = &self.summed.seen;
+        if self.summed.level.is_none() {
             return Err(LearnError::Empty("samples"));
         }
-        if let (1, Some(&class)) = (self.seen.len(), self.seen.first()) {
+        if let (1, Some(&class)) = (seen.len(), seen.first()) {
             return Err(LearnError::OneClass(class.into()));
         }
         let counter = Counter::new(self.solution_cost(), progress);
-        let Self { solver, sums, .. } = self;
+        let Self { solver, summed } = self;
         let vectors = solver.vectors(&counter);
-        let (matrix, moments) = solver.matrix(&vectors, sums)?;
+        let (matrix, moments) = solver.matrix(&vectors, summed.sums)?;
         let pairs = in_pairs(&vectors, moments)?;
         let solutions = matrix.apply(&solver.config.polynomial(), &pairs, || {
             counter.add(solver.step_cost(), "solving");
@@ -131,13 +137,13 @@ impl<'a> PartialFit<'a> {
 
     /// Units of progress of [`add`](Self::add).
     pub(super) fn part_cost(&self, layout: &Layout) -> usize {
-        self.sums.cost(layout.grid_rows())
+        self.summed.sums.cost(layout.grid_rows())
     }
 
     /// Units of progress of [`finish`](Self::finish).
     pub(super) fn solution_cost(&self) -> usize {
         let outputs = outputs(self.solver.task.classes);
-        self.solver.cost(self.sums.count(), outputs)
+        self.solver.cost(self.summed.sums.count(), outputs)
     }
 
     /// Whether a part fits, and at which level to add it.
@@ -157,8 +163,8 @@ impl<'a> PartialFit<'a> {
                 reason: "some parts have encrypted labels, and some have clear ones",
             });
         }
-        let available = check_inputs(self.solver.evaluator, features, labels)?;
-        match self.level {
+        let available = check_inputs(&self.solver.evaluator, features, labels)?;
+        match self.summed.level {
             None => self.solver.start_level(available),
             Some(level) if available < level => Err(LearnError::LevelExhausted {
                 what: "adding a part",
@@ -167,5 +173,41 @@ impl<'a> PartialFit<'a> {
             }),
             Some(level) => Ok(level),
         }
+    }
+}
+
+impl Session for PartialFit<'_> {
+    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
+        Some(self.summed.batches + ahead).filter(|&batch| batch < batches)
+    }
+
+    fn add(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<(), LearnError> {
+        Self::add(self, features, labels, progress)
+    }
+
+    fn merge(&mut self, other: Additive) -> Result<(), LearnError> {
+        let other: Summed = other.into_inner()?;
+        let ours = &mut self.summed;
+        if let (Some(level), Some(found)) = (ours.level, other.level) {
+            check_equal("level of the sums", level, found)?;
+        }
+        ours.sums.merge(other.sums, &self.solver.evaluator)?;
+        ours.level = ours.level.or(other.level);
+        ours.batches += other.batches;
+        ours.seen.extend(other.seen);
+        Ok(())
+    }
+
+    fn into_additive(self: Box<Self>) -> Result<Additive, LearnError> {
+        Ok(Additive::new(self.summed))
+    }
+
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+        Self::finish(*self, progress)
     }
 }

@@ -4,7 +4,7 @@ use tapetum_ckks::{Evaluator, KeyPlan, Parameters};
 
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, PartialFit, fit, simulate};
-use crate::bootstrap::{Bootstrap, BootstrapLevels};
+use crate::bootstrap::{self, Bootstrap, BootstrapLevels, SharedBootstrap};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -14,8 +14,9 @@ use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
-use crate::progress::{Listener, Progress};
+use crate::progress::Progress;
 use crate::requirements::Requirements;
+use crate::session::{Session, fit_whole};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more. The number of steps takes the place of a ridge.
@@ -105,30 +106,29 @@ impl Ridge {
         bootstrap: &dyn Bootstrap,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<LinearModel, LearnError> {
-        self.fit_whole(evaluator, features, labels, Some(bootstrap), progress)
-    }
-
-    /// All samples as one part.
-    fn fit_whole(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        bootstrap: Option<&dyn Bootstrap>,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
         let (layout, task) = (features.layout(), labels.task());
-        let mut training = PartialFit::new(self, evaluator, layout, task, bootstrap)?;
-        let first = training.part_cost(layout);
-        let total = first + training.solution_cost();
-        training.add(features, labels, &mut |p| progress(Progress { total, ..p }))?;
-        training.finish(&mut |p| {
-            progress(Progress {
-                done: first + p.done,
-                total,
-                ..p
-            });
-        })
+        let session = PartialFit::new(self, evaluator, layout, task, Some(bootstrap))?;
+        let total = session.part_cost(layout) + session.solution_cost();
+        fit_whole(Box::new(session), total, (features, labels), progress)
+    }
+}
+
+impl<'a> PartialFit<'a> {
+    /// A training for samples in the blocks of `layout`, of which the number of rows does not
+    /// matter. With a bootstrap it is [`Ridge::fit_refreshed`], otherwise
+    /// [`Ridge::fit`](Estimator::fit).
+    ///
+    /// # Errors
+    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
+    pub fn new(
+        regression: &Ridge,
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<&'a dyn Bootstrap>,
+    ) -> Result<Self, LearnError> {
+        let bootstrap = bootstrap::shared(bootstrap);
+        Self::begin(regression.config, evaluator, layout, task, bootstrap)
     }
 }
 
@@ -151,13 +151,14 @@ impl Estimator for Ridge {
         simulate::ridge(&self.config, features, labels)
     }
 
-    fn fit(
+    fn begin<'a>(
         &self,
         evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
-        self.fit_whole(evaluator, features, labels, None, progress)
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+        let session = PartialFit::begin(self.config, evaluator, layout, task, bootstrap)?;
+        Ok(Box::new(session))
     }
 }

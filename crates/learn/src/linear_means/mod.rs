@@ -26,6 +26,7 @@ pub(crate) use fit::{ClassMeans, negated_dot, prior};
 
 use tapetum_ckks::Evaluator;
 
+use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -37,6 +38,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::session::{Collected, Session};
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
 /// level below the features and its intercept two, with encrypted labels three below both.
@@ -72,6 +74,16 @@ impl Estimator for LinearMeans {
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError> {
         simulate::simulate(features, labels)
+    }
+
+    fn begin<'a>(
+        &self,
+        evaluator: &Evaluator,
+        _: &Layout,
+        _: Task,
+        _: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+        Ok(Box::new(Collected::new(*self, evaluator)))
     }
 
     fn fit(

@@ -3,39 +3,22 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
-use super::LogisticRegression;
-use super::nesterov::{Iterates, steps};
-use super::sigmoid::MonicOdd;
+use super::nesterov::{Iterates, Step};
+use super::sigmoid::{MonicOdd, Sigmoid};
 use crate::error::LearnError;
-use crate::estimator::{Estimator, check_fit};
-use crate::labels::{Labels, two_classes};
+use crate::labels::Labels;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
-use crate::progress::{Counter, Listener};
 
 pub(super) fn fit(
-    estimator: &LogisticRegression,
-    evaluator: &Evaluator,
-    matrix: &EncryptedMatrix,
+    sigmoid: &Sigmoid,
+    steps: &[Step],
+    products: &Products<'_>,
     labels: &Labels,
-    progress: &mut Listener<'_>,
+    start: usize,
 ) -> Result<LinearModel, LearnError> {
-    two_classes(super::NAME, labels.classes())?;
-    let needs = estimator.requirements(matrix.layout(), labels.task());
-    let start = check_fit(&needs, evaluator, matrix, labels)?;
-    let layout = matrix.layout();
-    let samples = matrix.samples();
-    estimator.check_whole(layout)?;
-    let steps = steps(
-        &estimator.config().learning_rate,
-        estimator.config().iterations,
-    );
-
-    let work = estimator.operation_counts(layout, labels.task());
-    let counter = Counter::new(work.key_switches, progress);
-    let products = Products::new(evaluator, matrix, &counter);
-
+    let (evaluator, layout) = (products.evaluator, products.layout);
+    let samples = products.matrix.samples();
     let mut terms = vec![Term {
         weights: products.twice_label_moment(labels, start)?,
         unit: 2.0,
@@ -45,9 +28,9 @@ pub(super) fn fit(
     for &step in &steps[1..] {
         let v = combine(evaluator, &terms, iterates.v())?;
         let unit = Iterates::next_coefficient(step, samples);
-        let polynomial = estimator.sigmoid().monic(unit / 2.0);
+        let polynomial = sigmoid.monic(unit / 2.0);
         terms.push(Term {
-            weights: twice_curvature(&products, &v, &polynomial)?,
+            weights: twice_curvature(products, &v, &polynomial)?,
             unit,
         });
         iterates.advance(step, samples);
@@ -131,36 +114,7 @@ fn twice_curvature(
     let scaled = products.twice_times(&v.weights, v.factor * polynomial.scale / 2.0)?;
     let values = scaled
         .par_iter()
-        .map(|t| {
-            let value = evaluate(products, t, &polynomial.lower)?;
-            let relinearizations = polynomial.lower.len() + 1;
-            products
-                .counter
-                .add(relinearizations, "evaluating the sigmoid");
-            Ok(value)
-        })
+        .map(|t| polynomial.evaluate(products, t))
         .collect::<Result<Vec<_>, LearnError>>()?;
     products.twice_transposed_times(&values)
-}
-
-/// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.
-pub(crate) fn evaluate(
-    products: &Products<'_>,
-    t: &Ciphertext,
-    lower: &[f64],
-) -> Result<Ciphertext, LearnError> {
-    let evaluator = products.evaluator;
-    let times = |a: &Ciphertext, b: &Ciphertext| {
-        let b = evaluator.lower_to(b, a.level())?;
-        products.relinearized(&evaluator.mul(a, &b)?)
-    };
-    let square = times(t, t)?;
-    let (&first, others) = lower
-        .split_first()
-        .ok_or(LearnError::Empty("coefficients"))?;
-    let mut inner = square.clone();
-    for &b in others.iter().rev() {
-        inner = times(&evaluator.add_scalar(&inner, b)?, &square)?;
-    }
-    times(&evaluator.add_scalar(&inner, first)?, t)
 }

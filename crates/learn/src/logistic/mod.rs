@@ -18,20 +18,22 @@ mod sigmoid;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::Evaluator;
 
+use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
-use crate::estimator::Estimator;
+use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
-use crate::gradient_descent::{self, GradientDescent, MiniBatches};
-use crate::labels::{ClassLabels, LabelKind, Labels, Task};
+use crate::gradient_descent::{self, GradientDescent, MiniBatches, Training};
+use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
-use crate::progress::Listener;
+use crate::products::Products;
+use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::session::{Collected, Session};
 
-pub(crate) use fit::evaluate;
 pub use nesterov::LearningRate;
 pub(crate) use nesterov::{Step, steps};
 pub use sigmoid::{Sigmoid, SigmoidDegree};
@@ -195,6 +197,21 @@ impl Estimator for LogisticRegression {
         )
     }
 
+    fn begin<'a>(
+        &self,
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<SharedBootstrap<'a>>,
+    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+        if self.config().batches.is_none() {
+            return Ok(Box::new(Collected::new(self.clone(), evaluator)));
+        }
+        let descent = self.gradient_descent();
+        let session = Training::begin(descent, evaluator, layout, task, bootstrap)?;
+        Ok(Box::new(session))
+    }
+
     fn fit(
         &self,
         evaluator: &Evaluator,
@@ -202,7 +219,16 @@ impl Estimator for LogisticRegression {
         labels: &Labels,
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
-        fit::fit(self, evaluator, features, labels, progress)
+        two_classes(NAME, labels.classes())?;
+        let (layout, task) = (features.layout(), labels.task());
+        let needs = self.requirements(layout, task);
+        let start = check_fit(&needs, evaluator, features, labels)?;
+        self.check_whole(layout)?;
+        let work = self.operation_counts(layout, task);
+        let counter = Counter::new(work.key_switches, progress);
+        let products = Products::new(evaluator, features, &counter);
+        let steps = steps(&self.config.learning_rate, self.config.iterations);
+        fit::fit(&self.sigmoid, &steps, &products, labels, start)
     }
 }
 

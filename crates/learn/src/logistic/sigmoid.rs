@@ -1,8 +1,10 @@
 //! The sigmoid as a polynomial.
 
 use serde::{Deserialize, Serialize};
+use tapetum_ckks::Ciphertext;
 
 use crate::error::LearnError;
+use crate::products::Products;
 
 /// The degree of the polynomial that stands for the sigmoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +134,36 @@ pub(crate) struct MonicOdd {
     pub scale: f64,
     /// b1, b3, ...
     pub lower: Vec<f64>,
+}
+
+impl MonicOdd {
+    /// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.
+    pub(crate) fn evaluate(
+        &self,
+        products: &Products<'_>,
+        t: &Ciphertext,
+    ) -> Result<Ciphertext, LearnError> {
+        let evaluator = products.evaluator;
+        let times = |a: &Ciphertext, b: &Ciphertext| {
+            let b = evaluator.lower_to(b, a.level())?;
+            products.relinearized(&evaluator.mul(a, &b)?)
+        };
+        let square = times(t, t)?;
+        let (&first, others) = self
+            .lower
+            .split_first()
+            .ok_or(LearnError::Empty("coefficients"))?;
+        let mut inner = square.clone();
+        for &b in others.iter().rev() {
+            inner = times(&evaluator.add_scalar(&inner, b)?, &square)?;
+        }
+        let value = times(&evaluator.add_scalar(&inner, first)?, t)?;
+        let relinearizations = self.lower.len() + 1;
+        products
+            .counter
+            .add(relinearizations, "evaluating the sigmoid");
+        Ok(value)
+    }
 }
 
 /// The sum of c_i t^(2i + 1).

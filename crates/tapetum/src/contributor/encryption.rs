@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tapetum_learn::files::{write_batch, write_contributor};
 use tapetum_learn::{
     ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels, Layout, Progress as Units,
 };
@@ -17,7 +18,6 @@ use crate::folders::{FEATURES, Index};
 use crate::plan::{Plan, Purpose};
 use crate::progress::{Progress, Step};
 use crate::samples::{Samples, class_labels};
-use crate::server::training_set;
 
 /// How labels are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,11 +111,10 @@ impl Contributor {
             let unwritable = || files::cannot_write(out);
             if training.is_some() {
                 let parameters = self.encryptor.parameters();
-                training_set::write_contributor(file, parameters, &self.name)
-                    .with_context(unwritable)?;
+                write_contributor(file, parameters, &self.name).with_context(unwritable)?;
             }
             prepared.encrypt(self, &*step, |matrix, labels| {
-                training_set::write(file, &matrix, labels.as_ref()).with_context(unwritable)
+                write_batch(file, &matrix, labels.as_ref()).with_context(unwritable)
             })
         })?;
         pending_pipeline.map(Pending::commit).transpose()?;
@@ -265,10 +264,11 @@ impl Prepared {
         let (plan, parameters) = (&contributor.plan, contributor.encryptor.parameters());
         // What is not read part by part is one part.
         let rows = Features::new(table.values(), table.cols())?.rows();
-        let of_part = match (&labels, plan.part_rows(parameters)?) {
-            (Some(_), Some(of_part)) => of_part,
-            _ => rows,
+        let of_part = match &labels {
+            Some(_) => plan.training_spec()?.part_rows(parameters)?,
+            None => None,
         };
+        let of_part = of_part.unwrap_or(rows);
         let mut parts = Vec::new();
         for first in (0..rows).step_by(of_part) {
             let rows = first..(first + of_part).min(rows);

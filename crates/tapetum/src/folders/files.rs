@@ -164,7 +164,7 @@ pub fn check_end(mut rest: impl Read, path: &Path) -> Result<()> {
     match read.with_context(|| format!("cannot read {}", path.display()))? {
         0 => Ok(()),
         _ => {
-            let message = format!("{} goes on where it should end", path.display());
+            let message = format!("{} has trailing data", path.display());
             Err(Error::input(message))
         }
     }

@@ -6,56 +6,10 @@ use tapetum_learn::{EncryptedLabels, EstimatorConfig, Layout, OperationCounts};
 use super::Plan;
 use crate::error::Result;
 
-/// A bootstrap of weights, in key switches of an iteration.
-const BOOTSTRAP: usize = 100;
-
 impl Plan {
-    /// The parts in which samples are encrypted and read: how many of each layout there are, the
-    /// largest first. And the level of all.
-    pub fn training_parts(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<(Vec<(usize, Layout)>, usize)> {
-        let of_part = self.part_rows(parameters)?.unwrap_or(rows);
-        let of_part = of_part.clamp(1, rows.max(1));
-        let (layout, level) = self.training_shape(of_part, parameters)?;
-        let mut parts = vec![(rows / of_part, layout)];
-        if !rows.is_multiple_of(of_part) {
-            parts.push((1, self.training_shape(rows % of_part, parameters)?.0));
-        }
-        Ok((parts, level))
-    }
-
     /// Ciphertexts of the encrypted labels of samples in this layout.
     pub fn label_ciphertexts(&self, layout: &Layout) -> usize {
         layout.grid_rows() * EncryptedLabels::ciphertexts_per_row(layout, self.classes)
-    }
-
-    /// Training on so many samples with encrypted labels.
-    pub fn training_operations(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<OperationCounts> {
-        let spec = self.training_spec()?;
-        let Some(descent) = spec.learner.gradient_descent()? else {
-            let (layout, _) = spec.training_shape(rows, parameters)?;
-            return Ok(spec
-                .learner
-                .estimator()?
-                .operation_counts(&layout, spec.task()));
-        };
-        let batch = descent.batch_rows().clamp(1, rows.max(1));
-        let (layout, _) = spec.training_shape(batch, parameters)?;
-        let bootstraps = match spec.bootstrap_levels(parameters)? {
-            Some(levels) => descent.bootstraps(levels, self.classes),
-            None => 0,
-        };
-        Ok(OperationCounts {
-            key_switches: descent.key_switches(&layout, spec.task()) + bootstraps * BOOTSTRAP,
-            products: 0,
-        })
     }
 
     /// Classifying samples in this layout: for each row of blocks, as often as there are classes, a

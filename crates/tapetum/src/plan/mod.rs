@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use tapetum_learn::{
-    EstimatorConfig, Layout, LearnError, PlainModel, Requirements, ScoreThreshold, TrainingSpec,
-    smallest_parameters,
+    Computation, EstimatorConfig, Layout, LearnError, PlainModel, PlainModelSpec, Requirements,
+    ScoreThreshold, TrainingSpec,
 };
 use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 
@@ -30,8 +30,6 @@ pub const TABLE_FEATURES: &str = "table";
 pub const DEFAULT_SIDE: usize = 28;
 /// Samples that keys are made for unless something else is known.
 pub const DEFAULT_ROWS: usize = 1536;
-/// Rows of blocks that training by sums reads at a time.
-const BLOCKS_OF_A_PART: usize = 16;
 
 /// The agreement, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,20 +129,19 @@ impl Plan {
 
     /// The plan to classify what this pipeline makes of samples, with a plain model.
     pub fn classify_only(pipeline: &Pipeline) -> Result<Self> {
-        let levels = PlainModel::SAMPLE_LEVEL;
-        let parameters = smallest_parameters(levels).context("no parameters have two levels")?;
+        let (columns, classes) = (pipeline.columns(), pipeline.class_names().len());
+        let (_, parameters) = PlainModelSpec::planned(columns, classes)?;
         let plan = Self {
             version: VERSION,
             purpose: Purpose::ClassifyOnly,
             features: pipeline.spec().to_string(),
             side: pipeline.side(),
-            columns: pipeline.columns(),
-            classes: pipeline.class_names().len(),
-            // Plain weights lie in blocks of any width.
-            block_cols: 1,
+            columns,
+            classes,
+            block_cols: PlainModelSpec::BLOCK_COLS,
             threshold: None,
-            levels,
-            parameters,
+            levels: PlainModel::SAMPLE_LEVEL,
+            parameters: parameters.literal().clone(),
         };
         plan.check()?;
         Ok(plan)
@@ -343,57 +340,41 @@ impl Plan {
 
     /// Samples of a mini-batch, if training is in mini-batches.
     pub fn batch_rows(&self) -> Result<Option<usize>> {
-        let descent = self
-            .learner()
-            .map(EstimatorConfig::gradient_descent)
-            .transpose()?;
-        Ok(descent.flatten().map(|descent| descent.batch_rows()))
-    }
-
-    /// Samples of a part of a training file, if training reads it part by part: a mini-batch, or
-    /// some blocks that are added to sums.
-    pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>> {
-        Ok(match self.learner() {
-            Some(EstimatorConfig::Ridge(_)) => {
-                Some(BLOCKS_OF_A_PART * parameters.slots() / self.block_cols.max(1))
-            }
-            _ => self.batch_rows()?,
-        })
+        match self.purpose {
+            Purpose::Training(_) => Ok(self.training_spec()?.batch_rows()?),
+            Purpose::ClassifyOnly => Ok(None),
+        }
     }
 
     /// All evaluation keys.
     pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
-        if let Purpose::Training(_) = self.purpose {
-            return Ok(self.training_spec()?.keys(parameters)?);
-        }
-        let needs = Requirements {
-            levels: PlainModel::KEY_LEVEL,
-            ..self.requirements(parameters)?
-        };
-        Ok(needs.key_plan(parameters))
+        Ok(match self.purpose {
+            Purpose::Training(_) => self.training_spec()?.keys(parameters)?,
+            Purpose::ClassifyOnly => self.plain_model_spec().keys(parameters)?,
+        })
     }
 
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
-        if let Purpose::Training(_) = self.purpose {
-            return Ok(self.training_spec()?.sample_shape(rows, parameters)?);
-        }
-        let (slots, classes) = (parameters.slots(), self.classes);
-        let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
-        Ok((layout, PlainModel::SAMPLE_LEVEL))
+        Ok(match self.purpose {
+            Purpose::Training(_) => self.training_spec()?.sample_shape(rows, parameters)?,
+            Purpose::ClassifyOnly => self.plain_model_spec().sample_shape(rows, parameters)?,
+        })
     }
 
     /// Levels and keys of training and classification together.
     fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
-        if let Purpose::Training(_) = self.purpose {
-            return Ok(self.training_spec()?.requirements(parameters)?);
-        }
-        // Single samples have the widest blocks, which need the most.
-        let (single, _) = self.sample_shape(1, parameters)?;
-        Ok(Requirements {
-            levels: PlainModel::SAMPLE_LEVEL,
-            ..PlainModel::key_requirements(&single)
+        Ok(match self.purpose {
+            Purpose::Training(_) => self.training_spec()?.requirements(parameters)?,
+            Purpose::ClassifyOnly => self.plain_model_spec().requirements(parameters)?,
         })
+    }
+
+    fn plain_model_spec(&self) -> PlainModelSpec {
+        PlainModelSpec {
+            columns: self.columns,
+            classes: self.classes,
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
+use tapetum_learn::files::samples_from;
 use tapetum_learn::{EncryptedMatrix, EncryptedScores, LinearModel, PlainModel, Progress as Units};
 
-use super::{Server, refuse_secret_key, training_set};
+use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedSamples;
 use crate::error::{Context, Error, Result};
 use crate::folders::{files, model as model_file};
@@ -84,7 +85,8 @@ impl Server {
         files::check_target(out)?;
         let step = progress.begin("reading model and samples");
         let model = read_model(model, self, &*step)?;
-        let matrix = training_set::read_matrix(data, self.parameters(), &*step)?;
+        let matrix = samples_from(&mut progress::open(&*step, data)?, self.parameters())
+            .with_context(|| format!("cannot use {}", data.display()))?;
         step.finish();
 
         let samples = matrix.layout().rows();

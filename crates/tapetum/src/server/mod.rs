@@ -1,16 +1,9 @@
 //! The server's side. Nothing here can name a secret key, and its functions do not run where they
 //! find one.
 
-mod batches;
 mod classify;
-mod descent;
 mod options;
-mod sums;
 mod train;
-pub(crate) mod training_set;
-
-#[cfg(feature = "fuzzing")]
-pub(crate) use batches::Batches;
 
 use std::collections::HashSet;
 use std::fs;

@@ -1,98 +1,207 @@
 //! Training on ciphertexts.
 
-use tapetum_learn::{EncryptedMatrix, Labels};
+use std::ops::ControlFlow;
+use std::path::Path;
 
-use super::batches::Batches;
+use tapetum_ckks::wire::Bundle;
+use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, checksum_of};
+use tapetum_learn::{
+    LabelKind, LearnError, Observer, Phase, Progress as Units, Session, TrainingOptions,
+    TrainingSpec, train,
+};
+
 use super::classify::Model;
 use super::options::{TrainOptions, Trained, write};
-use super::{Server, descent, sums};
+use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedDataSet;
-use crate::error::{Error, Result};
-use crate::folders::files;
-use crate::progress::Progress;
+use crate::error::{Context, Error, Result};
+use crate::folders::{EVALUATION_KEYS, files};
+use crate::progress::{Progress, Step};
 
 impl Server {
-    /// Trains a model on the samples of files, and writes it.
-    ///
-    /// # Errors
-    /// [`Error`] if a file cannot be used, or does not fit the plan.
-    pub fn train_files(&self, options: &TrainOptions, progress: &dyn Progress) -> Result<Trained> {
-        run(self, options, progress)
-    }
-
     /// Trains a model on encrypted samples.
     ///
     /// # Errors
     /// [`Error`] if they do not fit the plan, or keys are missing.
     pub fn fit(&self, data: &EncryptedDataSet, progress: &dyn Progress) -> Result<Model> {
-        let layouts: Vec<_> = data
-            .parts
-            .iter()
-            .map(|(matrix, _)| *matrix.layout())
-            .collect();
-        let (matrices, labels): (Vec<_>, Vec<_>) = data.parts.iter().cloned().unzip();
-        let labels = Labels::stack(labels, &layouts)?;
-        let matrix = EncryptedMatrix::stack(matrices)?;
-        let step = progress.begin(&format!(
-            "training on {} encrypted samples",
-            matrix.samples()
-        ));
-        let estimator = self.plan.training_spec()?.learner.estimator()?;
-        let evaluator = &self.evaluator;
-        let model = estimator.fit(evaluator, &matrix, &labels, &mut |p| {
-            step.advance(p.done, p.total);
-        })?;
-        step.finish();
-        Ok(Model::Encrypted(model))
+        let (spec, options) = (self.plan.training_spec()?, TrainingOptions::default());
+        for (matrix, labels) in &data.parts {
+            spec.check_samples(matrix, labels)?;
+        }
+        let mut watch = Watch::new(progress);
+        let trained = train(&spec, &self.evaluator, &data.parts, options, &mut watch)?;
+        watch.finish_step();
+        Ok(Model::Encrypted(trained.context("stopped")?.model))
+    }
+
+    /// Trains a model on the samples of one contributor or several, in files, and writes it.
+    ///
+    /// # Errors
+    /// [`Error`] if a file cannot be used, or does not fit the plan.
+    pub fn train_files(&self, options: &TrainOptions, progress: &dyn Progress) -> Result<Trained> {
+        files::check_target(&options.out)?;
+        let spec = self.plan.training_spec()?;
+        let data = self.open_files(options, &spec)?;
+        let TrainOptions {
+            checkpoint,
+            snapshot,
+            until,
+            ..
+        } = options;
+        let between = checkpoint.is_some() || snapshot.is_some() || until.is_some();
+        let in_batches = spec.batch_rows()?.is_some();
+        if between && !in_batches {
+            let message = "--checkpoint, --snapshot and --until are for training in mini-batches: make \
+                           keys with `tapetum keygen --batch`";
+            return Err(Error::input(message));
+        }
+        for target in checkpoint.iter().chain(snapshot) {
+            files::check_target(target)?;
+        }
+        let mut watch = Watch::new(progress);
+        if in_batches {
+            watch.keeps = Some((options, self.inputs(&data)?));
+        }
+        let resume = match (kept(options)?, &watch.keeps) {
+            (Some(path), Some((_, inputs))) => Some((*inputs, self.read_checkpoint(path)?)),
+            _ => None,
+        };
+        let until = *until;
+        let run = TrainingOptions { until, resume };
+        let trained = train(&spec, &self.evaluator, &data, run, &mut watch);
+        let trained = match (watch.phase, checkpoint) {
+            (Some(Phase::Resuming), Some(path)) => trained.with_context(unusable(path)),
+            _ => trained,
+        };
+        let trained = trained?.context("stopped")?;
+        let bytes = write(&trained.model, &options.out)?;
+        watch.finish_step();
+        let resumed_from = trained.resumed_from.unwrap_or_default();
+        Ok(Trained {
+            learner: self.plan.purpose.describe(),
+            samples: trained.samples,
+            contributors: data.contributors(),
+            labels_encrypted: trained.labels == LabelKind::Encrypted,
+            level: trained.model.level(),
+            bytes,
+            iterations: trained.iterations,
+            resumed_from: options.resume.then_some(resumed_from),
+        })
+    }
+
+    fn open_files(&self, options: &TrainOptions, spec: &TrainingSpec) -> Result<TrainingFiles> {
+        for path in &options.data {
+            refuse_secret_key(path)?;
+        }
+        let limits = FileLimits::default();
+        let data = TrainingFiles::open(&options.data, spec, self.parameters(), limits)
+            .and_then(|data| data.without(&options.without));
+        data.map_err(|error| match error {
+            FileError::NoLabels(file) => Error::input(format!(
+                "{file} holds samples without labels: training needs labels, so encrypt labelled \
+                 data with --labels encrypted or --labels clear"
+            )),
+            error => LearnError::from(error).into(),
+        })
+    }
+
+    /// A hash of all that the weights depend on: plan, keys and data.
+    fn inputs(&self, data: &TrainingFiles) -> Result<[u8; 32]> {
+        let keys = DataFile::from(self.dir()?.join(EVALUATION_KEYS));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&serde_json::to_vec(&self.plan)?);
+        hasher.update(&checksum_of(&keys).map_err(LearnError::from)?);
+        hasher.update(&data.checksum());
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    fn read_checkpoint(&self, path: &Path) -> Result<Bundle<'static>> {
+        refuse_secret_key(path)?;
+        let mut file = files::open(path)?;
+        let state = Bundle::read(self.parameters(), &mut file).with_context(unusable(path))?;
+        files::check_end(file, path)?;
+        Ok(state)
     }
 }
 
-/// Trains a model on the samples of one contributor or several.
-fn run(server: &Server, args: &TrainOptions, progress: &dyn Progress) -> Result<Trained> {
-    files::check_target(&args.out)?;
-    let learner = server.plan.training_spec()?.learner;
-    let estimator = learner.estimator()?;
-    let (parameters, classes) = (server.parameters(), server.plan.classes);
-    let data = Batches::open(&args.data, &args.without, parameters, classes)?;
-    if let Some(descent) = learner.gradient_descent()? {
-        return descent::run(args, server, &data, descent, progress);
-    }
-    if args.checkpoint.is_some() || args.snapshot.is_some() || args.until.is_some() {
-        let message = "--checkpoint, --snapshot and --until are for training in mini-batches: make \
-                       keys with `tapetum keygen --batch`";
-        return Err(Error::input(message));
-    }
-    if let Some(regression) = learner.ridge()? {
-        return sums::run(args, server, &data, &regression, progress);
-    }
-    let step = progress.begin("reading encrypted samples");
-    let (mut matrices, mut labels) = (Vec::new(), Vec::new());
-    for batch in 0..data.len() {
-        step.advance(batch, data.len());
-        let (matrix, of_matrix) = data.read(batch)?;
-        matrices.push(matrix);
-        labels.push(of_matrix);
-    }
-    let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
-    let labels = Labels::stack(labels, &layouts)?;
-    let matrix = EncryptedMatrix::stack(matrices)?;
-    step.finish();
+/// Shows how far a training is, and keeps what it has reached after every iteration.
+struct Watch<'a> {
+    progress: &'a dyn Progress,
+    step: Option<Box<dyn Step>>,
+    phase: Option<Phase>,
+    /// Where to keep it, and the hash of what it depends on.
+    keeps: Option<(&'a TrainOptions, [u8; 32])>,
+}
 
-    let samples = matrix.samples();
-    let step = progress.begin(&format!("training on {samples} encrypted samples"));
-    let model = estimator.fit(&server.evaluator, &matrix, &labels, &mut |p| {
-        step.advance(p.done, p.total)
-    })?;
-    let bytes = write(&model, &args.out)?;
-    step.finish();
-    Ok(Trained {
-        learner: server.plan.purpose.describe(),
-        samples,
-        contributors: data.contributors(),
-        labels_encrypted: matches!(labels, Labels::Encrypted(_)),
-        level: model.level(),
-        bytes,
-        iterations: None,
-        resumed_from: None,
-    })
+impl<'a> Watch<'a> {
+    fn new(progress: &'a dyn Progress) -> Self {
+        Self {
+            progress,
+            step: None,
+            phase: None,
+            keeps: None,
+        }
+    }
+
+    fn finish_step(&mut self) {
+        if let Some(step) = self.step.take() {
+            step.finish();
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    type Error = Error;
+
+    fn phase(&mut self, phase: Phase) {
+        self.finish_step();
+        self.phase = Some(phase);
+        if phase != Phase::Resuming {
+            self.step = Some(self.progress.begin(&phase.to_string()));
+        }
+    }
+
+    fn progress(&mut self, of_phase: Units, _: Units) {
+        if let Some(step) = &self.step {
+            step.advance(of_phase.done, of_phase.total);
+        }
+    }
+
+    fn after_batch(&mut self, session: &dyn Session) -> Result<ControlFlow<()>> {
+        if let Some((options, inputs)) = self.keeps {
+            if let Some(path) = &options.checkpoint
+                && let Some(state) = session.checkpoint(inputs)?
+            {
+                files::write_atomically(path, |file| state.write(file))?;
+            }
+            if let Some(path) = &options.snapshot
+                && let Some(model) = session.model()?
+            {
+                write(&model, path)?;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// The checkpoint to go on from.
+fn kept(options: &TrainOptions) -> Result<Option<&Path>> {
+    let Some(path) = &options.checkpoint else {
+        return Ok(None);
+    };
+    match (options.resume, path.exists()) {
+        (true, true) => Ok(Some(path)),
+        (false, true) => {
+            let message = format!(
+                "{} already exists: resume from it with --resume, or remove it to start over",
+                path.display()
+            );
+            Err(Error::input(message))
+        }
+        (_, false) => Ok(None),
+    }
+}
+
+fn unusable(checkpoint: &Path) -> impl FnOnce() -> String {
+    move || format!("cannot resume from {}", checkpoint.display())
 }

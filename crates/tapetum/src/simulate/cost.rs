@@ -74,7 +74,7 @@ pub struct Ciphertexts {
 impl Cost {
     /// The cost of training on `train` samples and classifying `test`.
     pub fn of(plan: &Plan, train: usize, test: usize) -> Result<Self> {
-        let parameters = plan.parameters()?;
+        let (spec, parameters) = (plan.training_spec()?, plan.parameters()?);
         let keys = plan.keys(&parameters)?;
         let secret = SecretKey::generate(&parameters)?;
         let public = KeyGenerator::new(&secret)?.public_key()?;
@@ -82,7 +82,7 @@ impl Cost {
             owner: Encryptor::with_secret_key(&secret),
             contributor: Encryptor::with_public_key(&public),
         };
-        let (parts, level) = plan.training_parts(train, &parameters)?;
+        let (parts, level) = spec.training_parts(train, &parameters)?;
         let (_, largest) = parts[0];
         let of_all = |count: &dyn Fn(&Layout) -> usize| -> usize {
             parts.iter().map(|(times, part)| times * count(part)).sum()
@@ -108,7 +108,7 @@ impl Cost {
         Ok(Self {
             seconds: Seconds {
                 encrypt: whole.ciphertexts() as f64 * speed.encryption,
-                train: speed.seconds(plan.training_operations(train, &parameters)?),
+                train: speed.seconds(spec.operation_counts(train, &parameters)?),
                 classify: speed.seconds(plan.classification_operations(&samples.0)),
             },
             training_memory_bytes: keys.memory_bytes(&parameters)?

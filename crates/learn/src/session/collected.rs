@@ -1,0 +1,62 @@
+//! Training that needs all samples at once.
+
+use tapetum_ckks::Evaluator;
+
+use super::{Additive, Session};
+use crate::error::LearnError;
+use crate::estimator::Estimator;
+use crate::labels::Labels;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::progress::Listener;
+
+/// Keeps the batches, and fits once to all of them, below each other.
+pub(crate) struct Collected<E> {
+    estimator: E,
+    evaluator: Evaluator,
+    batches: Vec<(EncryptedMatrix, Labels)>,
+}
+
+impl<E: Estimator + Send> Collected<E> {
+    pub(crate) fn new(estimator: E, evaluator: &Evaluator) -> Self {
+        Self {
+            estimator,
+            evaluator: evaluator.clone(),
+            batches: Vec::new(),
+        }
+    }
+}
+
+impl<E: Estimator + Send> Session for Collected<E> {
+    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
+        Some(self.batches.len() + ahead).filter(|&batch| batch < batches)
+    }
+
+    fn add(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        _: &mut Listener<'_>,
+    ) -> Result<(), LearnError> {
+        self.batches.push((features.clone(), labels.clone()));
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Additive) -> Result<(), LearnError> {
+        self.batches.append(&mut other.into_inner()?);
+        Ok(())
+    }
+
+    fn into_additive(self: Box<Self>) -> Result<Additive, LearnError> {
+        Ok(Additive::new(self.batches))
+    }
+
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+        let (matrices, labels): (Vec<_>, Vec<_>) = self.batches.into_iter().unzip();
+        let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
+        let labels = Labels::stack(labels, &layouts)?;
+        let matrix = EncryptedMatrix::stack(matrices)?;
+        self.estimator
+            .fit(&self.evaluator, &matrix, &labels, progress)
+    }
+}

@@ -1,0 +1,155 @@
+//! Training, one batch of samples after the other: what all estimators have in common while they
+//! learn.
+//!
+//! A [`Session`] is begun by [`Estimator::begin`](crate::Estimator::begin) or, with layout and
+//! bootstrap, by [`TrainingSpec::begin`](crate::TrainingSpec::begin). [`train`] drives one over all
+//! batches of a [`BatchSource`].
+
+mod collected;
+mod driver;
+mod source;
+
+use std::any::Any;
+
+use tapetum_ckks::wire::Bundle;
+
+use crate::error::LearnError;
+use crate::labels::Labels;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::progress::{Listener, Progress};
+
+pub(crate) use self::collected::Collected;
+pub use self::driver::{Observer, Phase, Trained, TrainingOptions, train};
+pub use self::source::BatchSource;
+
+/// A training that is going on. Its owner gives it batches, in the order in which it wants them, and
+/// decides what happens in between: keep a checkpoint, hand out a snapshot, stop.
+pub trait Session: Send {
+    /// Which of so many batches it wants after `ahead` others; none when it has what it needs.
+    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize>;
+
+    /// Which of so many batches it wants next; none when it has what it needs.
+    fn next_batch(&self, batches: usize) -> Option<usize> {
+        self.upcoming(0, batches)
+    }
+
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// [`LearnError`], before any work starts, if the batch does not fit, levels do not suffice, or a
+    /// key is missing.
+    fn add(
+        &mut self,
+        features: &EncryptedMatrix,
+        labels: &Labels,
+        progress: &mut Listener<'_>,
+    ) -> Result<(), LearnError>;
+
+    /// Takes what a session of the same estimator has made of other batches, so that batches can be
+    /// spread over several machines or threads.
+    ///
+    /// # Errors
+    /// [`LearnError::NotAdditive`] where batches act one after the other, [`LearnError`] if the other
+    /// session does not fit.
+    fn merge(&mut self, other: Additive) -> Result<(), LearnError> {
+        drop(other);
+        Err(LearnError::NotAdditive)
+    }
+
+    /// What the session has made of its batches, for [`merge`](Self::merge).
+    ///
+    /// # Errors
+    /// [`LearnError::NotAdditive`] where batches act one after the other.
+    fn into_additive(self: Box<Self>) -> Result<Additive, LearnError> {
+        Err(LearnError::NotAdditive)
+    }
+
+    /// How many iterations are done, if a batch is one.
+    fn iteration(&self) -> Option<usize> {
+        None
+    }
+
+    /// Everything that is needed to go on from here, if that is possible. `inputs` is a hash of
+    /// what the result depends on besides: settings, keys, data.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>, LearnError> {
+        let _ = inputs;
+        Ok(None)
+    }
+
+    /// Puts a session that has not taken a batch where the checkpoint was made. After an error it is
+    /// of no use.
+    ///
+    /// # Errors
+    /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is not a
+    /// checkpoint of such a session.
+    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<(), LearnError> {
+        let _ = (inputs, state);
+        Err(LearnError::NotResumable)
+    }
+
+    /// The model as it is now, if there is one before the end. It is encrypted like everything else,
+    /// so the owner can look at it and say whether to stop.
+    ///
+    /// # Errors
+    /// [`LearnError`] before the first iteration, or if no level is left to scale by.
+    fn model(&self) -> Result<Option<LinearModel>, LearnError> {
+        Ok(None)
+    }
+
+    /// The model of all batches that were added.
+    ///
+    /// # Errors
+    /// [`LearnError`] if there are none, or clear labels are all the same.
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError>;
+}
+
+/// What a session that adds up its batches has made of them.
+pub struct Additive(Box<dyn Any + Send>);
+
+impl Additive {
+    pub(crate) fn new(content: impl Any + Send) -> Self {
+        Self(Box::new(content))
+    }
+
+    /// What is in it, unless it is of another kind of session.
+    pub(crate) fn into_inner<T: Any>(self) -> Result<T, LearnError> {
+        let content = self.0.downcast().map_err(|_| LearnError::Malformed {
+            what: "a session to merge with",
+            reason: "it is of another estimator",
+        })?;
+        Ok(*content)
+    }
+}
+
+/// Trains on one batch that is all there is; `total` units of progress in all.
+pub(crate) fn fit_whole(
+    mut session: Box<dyn Session + '_>,
+    total: usize,
+    (features, labels): (&EncryptedMatrix, &Labels),
+    progress: &mut Listener<'_>,
+) -> Result<LinearModel, LearnError> {
+    let mut before = 0;
+    let mut last = 0;
+    while session.next_batch(1).is_some() {
+        session.add(features, labels, &mut |p| {
+            last = p.total;
+            progress(Progress {
+                done: before + p.done,
+                total,
+                ..p
+            });
+        })?;
+        before += std::mem::take(&mut last);
+    }
+    session.finish(&mut |p| {
+        progress(Progress {
+            done: before + p.done,
+            total,
+            ..p
+        });
+    })
+}

@@ -1,0 +1,36 @@
+//! Where the batches of a training come from.
+
+use crate::error::LearnError;
+use crate::labels::{LabelKind, Labels};
+use crate::matrix::EncryptedMatrix;
+
+/// Batches of encrypted samples with their labels, in an order that does not change.
+pub trait BatchSource: Sync {
+    /// The number of batches.
+    fn batches(&self) -> usize;
+
+    /// Reads a batch, and checks all of it. Batches are read ahead, on another thread.
+    ///
+    /// # Errors
+    /// [`LearnError`] if there is no such batch or it cannot be used.
+    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels), LearnError>;
+
+    /// Whether labels are encrypted.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn label_kind(&self) -> Result<LabelKind, LearnError> {
+        Ok(self.read(0)?.1.kind())
+    }
+}
+
+impl BatchSource for Vec<(EncryptedMatrix, Labels)> {
+    fn batches(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels), LearnError> {
+        let found = self.get(batch).cloned();
+        found.ok_or(LearnError::Empty("batches"))
+    }
+}

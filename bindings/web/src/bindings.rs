@@ -1,7 +1,7 @@
 //! What JavaScript sees: bytes, numbers, and JSON for what has parts.
 
 use serde::Serialize;
-use tapetum_vision::Features;
+use tapetum::vision::Features;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, UnwrapThrowExt};
 use zeroize::Zeroizing;
@@ -60,13 +60,14 @@ impl JsOwner {
             side: self.0.side(),
             pixels: picture.seen_at(self.0.side())?,
             features: self.0.features(picture)?,
+            picture: picture.clone(),
         })
     }
 
     /// What is sent to the server to have it classified by a model, which is given as the server described it.
     pub fn encrypt(&self, model: &str, look: &JsLook) -> Result<Vec<u8>, JsError> {
         let model = Model::from_json(model)?;
-        Ok(self.0.encrypt(&model, &look.features)?)
+        Ok(self.0.encrypt(&model, &look.picture)?)
     }
 
     /// The predictions in the server's answer, as JSON.
@@ -146,8 +147,8 @@ impl JsTraining {
 
     /// The file of the encrypted images and labels, for the server.
     #[wasm_bindgen(js_name = imagesFile)]
-    pub fn images_file(&self) -> Result<Vec<u8>, JsError> {
-        Ok(self.there()?.images_file()?)
+    pub fn images_file(&mut self) -> Result<Vec<u8>, JsError> {
+        Ok(self.0.as_mut().ok_or(PageError::Finished)?.images_file()?)
     }
 
     /// The numbers of the silhouettes that are held out.
@@ -202,6 +203,7 @@ pub struct JsLook {
     side: usize,
     pixels: Vec<u8>,
     features: Features,
+    picture: Picture,
 }
 
 #[wasm_bindgen(js_class = Look)]

@@ -1,8 +1,7 @@
 //! What can go wrong, in words for the person in front of the page.
 
-use tapetum_ckks::KeyError;
-use tapetum_ckks::wire::WireError;
-use tapetum_learn::LearnError;
+use tapetum::ckks::wire::WireError;
+use tapetum::vision;
 use thiserror::Error;
 
 /// Why something cannot be done, and what to do about it.
@@ -17,7 +16,7 @@ pub enum PageError {
     #[error(
         "this does not say how features are made ({0}): choose the file features.json from the owner's directory"
     )]
-    Pipeline(tapetum_vision::Error),
+    Pipeline(vision::Error),
     /// The pipeline needs what a page does not have.
     #[error(
         "this key is for {0}, which the page cannot compute: use the command `tapetum encrypt`"
@@ -25,21 +24,18 @@ pub enum PageError {
     Features(String),
     /// A picture.
     #[error("this picture cannot be read ({0}): choose a PNG, JPEG or WebP file")]
-    Picture(tapetum_vision::Error),
+    Picture(vision::Error),
     /// A silhouette by its number.
     #[error("there is no such silhouette: give a number below {0}")]
     Silhouette(usize),
     /// Images to train on.
     #[error("these images cannot be trained on ({0}): choose another animal or number")]
-    Images(tapetum_vision::Error),
+    Images(vision::Error),
     /// What is to be trained.
     #[error("this training cannot be prepared: {0}")]
-    Training(LearnError),
-    /// A key.
-    #[error("the key cannot be made: {0}")]
-    Key(#[from] KeyError),
+    Training(tapetum::Error),
     /// What was finished before.
-    #[error("this was finished already: begin anew")]
+    #[error("this was finished already: start over")]
     Finished,
     /// The server's description of a model.
     #[error("the server's description of the model is not understood ({0}): reload the page")]
@@ -48,16 +44,13 @@ pub enum PageError {
     #[error(
         "this key does not fit the model ({0}): choose the model that was trained under this key, or load its key"
     )]
-    Unfit(LearnError),
+    Unfit(tapetum::Error),
     /// Encryption.
     #[error("the picture cannot be encrypted: {0}")]
-    Encryption(LearnError),
+    Encryption(tapetum::Error),
     /// The answer of the server.
-    #[error("the server's answer is no usable ciphertext ({0}): classify again")]
-    Answer(WireError),
-    /// Decryption.
     #[error(
-        "the answer cannot be decrypted: {0}. Choose the model that was trained under this key, or load that model's key"
+        "the server's answer cannot be decrypted: {0}. Classify again, choose the model that was trained under this key, or load that model's key"
     )]
-    Decryption(LearnError),
+    Answer(tapetum::Error),
 }

@@ -1,7 +1,7 @@
 //! What the server says of a model.
 
 use serde::Deserialize;
-use tapetum_learn::TrainingSpec;
+use tapetum::learn::TrainingSpec;
 
 use crate::PageError;
 

@@ -1,21 +1,15 @@
-//! Whoever has the secret key.
+//! The owner of the secret key.
 
 use serde::Serialize;
-use tapetum_ckks::wire::{Bundle, WireError};
-use tapetum_ckks::{Decryptor, Encryptor, SecretKey};
-use tapetum_learn::{
-    EncryptedMatrix, EncryptedPredictions, EncryptedScores, Features, LearnError, TrainingSpec,
-    classes_of,
-};
-use tapetum_vision::{Features as Table, Pipeline, Samples};
+use tapetum::ckks::SecretKey;
+use tapetum::vision::{Features, Pipeline, Samples};
+use tapetum::{Plan, Silent};
 
 use crate::{Model, PageError, Picture};
 
 /// A secret key, and how features are made of pictures: both are private.
 pub struct Owner {
     secret: SecretKey,
-    encryptor: Encryptor,
-    decryptor: Decryptor,
     pipeline: Pipeline,
 }
 
@@ -67,12 +61,7 @@ impl Owner {
         if spec.is_table() || spec.wants_colour() {
             return Err(PageError::Features(spec.to_string()));
         }
-        Ok(Self {
-            encryptor: Encryptor::with_secret_key(&secret),
-            decryptor: Decryptor::new(&secret),
-            secret,
-            pipeline,
-        })
+        Ok(Self { secret, pipeline })
     }
 
     /// What may be shown.
@@ -98,104 +87,45 @@ impl Owner {
     ///
     /// # Errors
     /// [`PageError::Picture`].
-    pub fn features(&self, picture: &Picture) -> Result<Table, PageError> {
+    pub fn features(&self, picture: &Picture) -> Result<Features, PageError> {
         let samples = Samples::Images(vec![picture.image().clone()]);
         self.pipeline.apply(&samples).map_err(PageError::Picture)
     }
 
-    /// The file that is sent to the server: the features under encryption, half of them a seed.
+    /// The file that is sent to the server: the features of a picture under encryption, half of them a seed.
     ///
     /// # Errors
     /// [`PageError::Unfit`] if the model is not for this key.
-    pub fn encrypt(&self, model: &Model, features: &Table) -> Result<Vec<u8>, PageError> {
-        let recipe = model.recipe();
-        self.check(recipe)?;
-        let parameters = self.secret.parameters();
-        let shape = recipe.sample_shape(features.rows(), parameters);
-        let (layout, level) = shape.map_err(PageError::Unfit)?;
-        let encrypt = || {
-            let features = Features::new(features.values(), features.cols())?;
-            let encryptor = &self.encryptor;
-            EncryptedMatrix::encrypt(&features, layout, level, encryptor, &mut |_| ())
-        };
-        let matrix = encrypt().map_err(PageError::Encryption)?;
-        let bundle = matrix.to_bundle().map_err(PageError::Encryption)?;
-        let mut bytes = Vec::new();
-        let written = bundle.write(&mut bytes).map_err(WireError::from);
-        written.map_err(|e| PageError::Encryption(e.into()))?;
-        Ok(bytes)
-    }
-
-    /// Whether a model can be this key's.
-    fn check(&self, recipe: &TrainingSpec) -> Result<(), PageError> {
-        recipe
-            .check(self.secret.parameters())
-            .map_err(PageError::Unfit)?;
-        let classes = self.pipeline.class_names().len();
-        for (what, expected, found) in [
-            (
-                "features of a picture",
-                recipe.columns,
-                self.pipeline.columns(),
-            ),
-            ("classes", recipe.classes, classes),
-        ] {
-            if expected != found {
-                return Err(PageError::Unfit(LearnError::Shape {
-                    what,
-                    expected,
-                    found,
-                }));
-            }
-        }
-        Ok(())
+    pub fn encrypt(&self, model: &Model, picture: &Picture) -> Result<Vec<u8>, PageError> {
+        let samples = Samples::Images(vec![picture.image().clone()]);
+        let encrypted = self.of(model)?.encrypt_samples(&samples, &Silent);
+        let file = encrypted.and_then(|samples| samples.to_bytes());
+        file.map_err(PageError::Encryption)
     }
 
     /// The predictions in the server's answer, one for each picture.
     ///
     /// # Errors
-    /// [`PageError::Answer`] if it is not one, [`PageError::Decryption`] if it is under another key.
+    /// [`PageError::Answer`] if it is not one, or is under another key.
     pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<Prediction>, PageError> {
-        let mut rest = answer;
-        let bundle = Bundle::read(self.secret.parameters(), &mut rest);
-        let bundle = bundle.map_err(PageError::Answer)?;
-        if !rest.is_empty() {
-            let more = WireError::TrailingBytes(rest.len() as u64);
-            return Err(PageError::Answer(more));
-        }
-        let hides_scores = model.recipe().threshold.is_some();
-        let opened = || {
-            let scores = match hides_scores {
-                false => EncryptedScores::from_bundle(bundle)?,
-                true => EncryptedPredictions::from_bundle(bundle)?.slots().clone(),
-            };
-            let slots = scores.open(&self.decryptor)?;
-            Ok((scores.outputs(), scores.decode(&slots)?))
-        };
-        let (outputs, mut scores) = opened().map_err(PageError::Decryption)?;
-        if hides_scores {
-            // 1 or 0, in place of positive or negative.
-            scores.iter_mut().for_each(|score| *score -= 0.5);
-        }
-        let classes = self.pipeline.class_names();
-        let predictions = classes_of(&scores, outputs).into_iter();
-        let predictions = predictions.zip(scores.chunks_exact(outputs.max(1)));
-        Ok(predictions
-            .map(|(class, scores)| {
-                let class = usize::from(class);
-                let score = if outputs == 1 {
-                    scores[0]
-                } else {
-                    scores[class]
-                };
-                Prediction {
-                    class: classes
-                        .get(class)
-                        .cloned()
-                        .unwrap_or_else(|| class.to_string()),
-                    score: (!hides_scores).then_some(score),
-                }
+        let answer = self.of(model)?.read_answer(answer);
+        let found = answer.and_then(|answer| answer.predictions(self.pipeline.class_names(), None));
+        let found = found.map_err(PageError::Answer)?.predictions;
+        Ok(found
+            .into_iter()
+            .map(|found| Prediction {
+                class: found.class,
+                score: found.score,
             })
             .collect())
+    }
+
+    /// This key's owner for a model, if it can be this key's.
+    fn of(&self, model: &Model) -> Result<tapetum::Owner, PageError> {
+        let plan = Plan::for_model(model.recipe(), &self.pipeline, self.secret.parameters());
+        let owner = plan.and_then(|plan| {
+            tapetum::Owner::with_key(&plan, self.secret.clone(), self.pipeline.clone())
+        });
+        owner.map_err(PageError::Unfit)
     }
 }

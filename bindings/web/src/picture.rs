@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use tapetum_vision::GreyImage;
-use tapetum_vision::load::{Limits, picture};
+use tapetum::vision::GreyImage;
+use tapetum::vision::load::{Limits, picture};
 
 use crate::PageError;
 use crate::outline::{Grey, silhouette};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tapetum_vision::{DataSet, Samples, Split, embedded};
+use tapetum::vision::{DataSet, Samples, Split, embedded};
 
 use crate::{PageError, Picture};
 

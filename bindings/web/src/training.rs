@@ -1,24 +1,19 @@
 //! A new key, and all that a server needs to train a model under it.
 
-use tapetum_ckks::{Encryptor, KeyGenerator, Parameters, SecretKey};
-use tapetum_learn::{
-    ClassLabels, Contribution, EncryptedLabels, EncryptedMatrix, EstimatorConfig, Features, Labels,
-    LearnError, TrainingSpec,
-};
-use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
+use tapetum::learn::{EstimatorConfig, TrainingSpec};
+use tapetum::plan::DEFAULT_FEATURES;
+use tapetum::vision::DataSet;
+use tapetum::{Context, Plan, Silent};
 
 use crate::{Owner, PageError, Silhouettes};
 
-/// What the command takes of images unless told otherwise.
-const FEATURES: &str = "hog:7+dct:10";
 /// Whose images these are.
 const CONTRIBUTOR: &str = "the page";
 
 /// A key that was just made, with images to train on under it. Linear means is the training: it needs the smallest keys.
 pub struct Training {
-    secret: SecretKey,
-    pipeline: Pipeline,
-    recipe: TrainingSpec,
+    owner: tapetum::Owner,
+    spec: TrainingSpec,
     images: DataSet,
     held_out: Vec<usize>,
 }
@@ -27,7 +22,7 @@ impl Training {
     /// A new key, to tell an animal from the others by `train` silhouettes; `test` more are held out.
     ///
     /// # Errors
-    /// [`PageError::Images`] if there are not so many, [`PageError::Key`] if there is no randomness.
+    /// [`PageError::Images`] if there are not so many, [`PageError::Training`] if there is no randomness.
     pub fn begin(
         silhouettes: &Silhouettes,
         animal: &str,
@@ -35,85 +30,47 @@ impl Training {
         test: usize,
     ) -> Result<Self, PageError> {
         let split = silhouettes.split(animal, train, test)?;
-        let fit = || {
-            let options = PipelineOptions {
-                intercept: false,
-                ..PipelineOptions::default()
-            };
-            Pipeline::fit(FEATURES.parse::<FeatureSpec>()?, &split.train, options)
+        let begun = || {
+            let plan = Plan::for_images(EstimatorConfig::LinearMeans, DEFAULT_FEATURES, train)?;
+            let owner = tapetum::Owner::generate(&plan)?.named(CONTRIBUTOR);
+            Ok((owner, plan.training_spec()?))
         };
-        let pipeline = fit().map_err(PageError::Images)?;
-        let planned =
-            TrainingSpec::planned(EstimatorConfig::LinearMeans, pipeline.columns(), 2, train);
-        let (recipe, parameters) = planned.map_err(PageError::Training)?;
+        let (owner, spec) = begun().map_err(PageError::Training)?;
         Ok(Self {
-            secret: SecretKey::generate(&parameters)?,
-            pipeline,
-            recipe,
+            owner,
+            spec,
             held_out: silhouettes.numbers(&split.test),
             images: split.train,
         })
     }
 
-    fn parameters(&self) -> &Parameters {
-        self.secret.parameters()
-    }
-
     /// The file of the parameters, for the server.
     pub fn parameters_file(&self) -> Vec<u8> {
-        self.parameters().to_bytes()
+        self.owner.secret_key().parameters().to_bytes()
     }
 
     /// How it is to be trained, for the server.
     pub fn recipe(&self) -> &TrainingSpec {
-        &self.recipe
+        &self.spec
     }
 
     /// The file of the evaluation keys, for the server: it computes with them and decrypts nothing.
     ///
     /// # Errors
-    /// [`PageError::Key`] if there is no randomness.
+    /// [`PageError::Training`] if there is no randomness.
     pub fn evaluation_keys_file(&self) -> Result<Vec<u8>, PageError> {
-        let plan = self.recipe.keys(self.parameters());
-        let plan = plan.map_err(PageError::Training)?;
-        let keys = KeyGenerator::new(&self.secret)?.evaluation_keys(&plan)?;
-        Ok(keys.to_bytes())
+        let keys = self.owner.evaluation_keys(&Silent);
+        Ok(keys.map_err(PageError::Training)?.to_bytes())
     }
 
     /// The file of the encrypted images and labels, for the server.
     ///
     /// # Errors
     /// [`PageError::Encryption`] if there is no randomness.
-    pub fn images_file(&self) -> Result<Vec<u8>, PageError> {
-        let table = self.pipeline.apply(self.images.samples());
-        let table = table.map_err(PageError::Images)?;
-        self.encrypted(table.values(), table.cols())
-            .map_err(PageError::Encryption)
-    }
-
-    fn encrypted(&self, values: &[f64], columns: usize) -> Result<Vec<u8>, LearnError> {
-        let encryptor = Encryptor::with_secret_key(&self.secret);
-        let features = Features::new(values, columns)?;
-        let labels = self.images.labels().iter().map(|&label| label == 1);
-        let labels = ClassLabels::new(labels.collect())?;
-        let (layout, level) = self
-            .recipe
-            .training_shape(features.rows(), self.parameters())?;
-        let matrix = EncryptedMatrix::encrypt(&features, layout, level, &encryptor, &mut |_| ())?;
-        let labels = EncryptedLabels::encrypt(&labels, layout, level, &encryptor, &mut |_| ())?;
-        let contribution = Contribution::new(CONTRIBUTOR)?;
-        let labels = Labels::Encrypted(labels);
-        let mut file = Vec::new();
-        for bundle in [
-            contribution.to_bundle(self.parameters())?,
-            matrix.to_bundle()?,
-            labels.to_bundle(self.parameters())?,
-        ] {
-            bundle
-                .write(&mut file)
-                .map_err(|e| LearnError::Wire(e.into()))?;
-        }
-        Ok(file)
+    pub fn images_file(&mut self) -> Result<Vec<u8>, PageError> {
+        let data = self.owner.encrypt(&self.images, &Silent);
+        let file = data.and_then(|data| data.to_bytes());
+        file.map_err(PageError::Encryption)
     }
 
     /// The numbers of the silhouettes that are held out.
@@ -121,23 +78,29 @@ impl Training {
         &self.held_out
     }
 
-    /// Whoever classifies with the model, and the two files to begin there another time: `secret.key` and
+    /// The owner, who classifies with the model, and the two files to begin there another time: `secret.key` and
     /// `features.json`.
     ///
     /// # Errors
-    /// [`PageError::Pipeline`] if the statistics cannot be written down.
+    /// [`PageError::Training`] if no images were encrypted yet.
     pub fn finish(self) -> Result<(Owner, zeroize::Zeroizing<Vec<u8>>, String), PageError> {
-        let secret = self.secret.to_bytes();
-        let pipeline = self.pipeline.to_json().map_err(PageError::Pipeline)?;
-        Ok((Owner::new(self.secret, self.pipeline)?, secret, pipeline))
+        let pipeline = self.owner.pipeline();
+        let pipeline = pipeline.and_then(|found| found.context("no images were encrypted yet"));
+        let pipeline = pipeline.map_err(PageError::Training)?;
+        let statistics = pipeline.to_json().map_err(PageError::Pipeline)?;
+        let secret = self.owner.secret_key();
+        let owner = Owner::new(secret.clone(), pipeline)?;
+        Ok((owner, secret.to_bytes(), statistics))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tapetum_ckks::wire::Bundle;
-    use tapetum_ckks::{EvaluationKeys, Evaluator};
-    use tapetum_learn::LinearModel;
+    use tapetum::ckks::wire::Bundle;
+    use tapetum::ckks::{EvaluationKeys, Evaluator, Parameters};
+    use tapetum::learn::{
+        ClassLabels, Contribution, EncryptedMatrix, Features, Labels, LinearModel,
+    };
 
     use super::*;
     use crate::{Model, Picture};
@@ -150,7 +113,7 @@ mod tests {
     }
 
     impl Server {
-        fn train(training: &Training) -> Self {
+        fn train(training: &mut Training) -> Self {
             let parameters = Parameters::from_bytes(&training.parameters_file()).unwrap();
             let keys = training.evaluation_keys_file().unwrap();
             let keys = EvaluationKeys::from_bytes(&keys).unwrap();
@@ -197,21 +160,23 @@ mod tests {
     #[test]
     fn a_new_key_trains_a_model_whose_predictions_are_those_of_its_clear_reference() {
         let silhouettes = Silhouettes::unpack().unwrap();
-        let training = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
-        let server = Server::train(&training);
+        let mut training = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
+        let server = Server::train(&mut training);
         let model = described(training.recipe());
 
         // The reference, from the same images.
         let labels = training.images.labels().iter().map(|&label| label == 1);
         let labels = ClassLabels::new(labels.collect()).unwrap();
-        let table = training.pipeline.apply(training.images.samples()).unwrap();
+        let pipeline = training.owner.pipeline().unwrap().unwrap();
+        let table = pipeline.apply(training.images.samples()).unwrap();
         let features = Features::new(table.values(), table.cols()).unwrap();
         let estimator = training.recipe().learner.estimator().unwrap();
         let reference = estimator.simulate(&features, &labels).unwrap().model;
 
         let held_out = training.held_out().to_vec();
         assert_eq!(held_out.len(), 20);
-        let other = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
+        let mut other = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
+        other.images_file().unwrap();
         let (owner, secret, statistics) = training.finish().unwrap();
         let owner_again = Owner::open(&secret, &statistics).unwrap();
         let (other, ..) = other.finish().unwrap();
@@ -219,7 +184,7 @@ mod tests {
         for number in held_out {
             let picture = silhouettes.picture(number).unwrap();
             let features = owner.features(&picture).unwrap();
-            let answer = server.classify(&owner.encrypt(&model, &features).unwrap());
+            let answer = server.classify(&owner.encrypt(&model, &picture).unwrap());
             let features = Features::new(features.values(), features.cols()).unwrap();
             let clear = reference.decision_function(&features).unwrap()[0];
             for owner in [&owner, &owner_again] {
@@ -245,11 +210,11 @@ mod tests {
                 .unwrap();
             assert!(refused.to_string().contains("another animal or number"));
         }
-        let training = Training::begin(&silhouettes, "cat", 60, 10).unwrap();
+        let mut training = Training::begin(&silhouettes, "cat", 60, 10).unwrap();
+        training.images_file().unwrap();
         let recipe = training.recipe().clone();
         let (owner, mut secret, statistics) = training.finish().unwrap();
         let picture = silhouettes.picture(0).unwrap();
-        let features = owner.features(&picture).unwrap();
         let narrow = TrainingSpec {
             columns: recipe.columns - 1,
             ..recipe.clone()
@@ -259,7 +224,7 @@ mod tests {
             ..recipe.clone()
         };
         for unfit in [narrow, high] {
-            let refused = owner.encrypt(&described(&unfit), &features).unwrap_err();
+            let refused = owner.encrypt(&described(&unfit), &picture).unwrap_err();
             assert!(matches!(refused, PageError::Unfit(_)), "{refused}");
         }
         for answer in [b"".as_slice(), b"TAPETUM", &[0; 1000]] {

@@ -2,6 +2,9 @@
 
 use tapetum_learn::{EncryptedMatrix, Labels};
 
+use crate::error::{Context, Result};
+use crate::server::training_set;
+
 /// Encrypted samples with their labels, to train on.
 #[derive(Debug)]
 pub struct EncryptedDataSet {
@@ -16,6 +19,20 @@ impl EncryptedDataSet {
         &self.contributor
     }
 
+    /// As the file that `encrypt` writes.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if the name of the contributor is not one.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let (first, _) = self.parts.first().context("there are no samples")?;
+        training_set::write_contributor(&mut bytes, first.parameters(), &self.contributor)?;
+        for (matrix, labels) in &self.parts {
+            training_set::write(&mut bytes, matrix, Some(labels))?;
+        }
+        Ok(bytes)
+    }
+
     /// The number of samples.
     pub fn samples(&self) -> usize {
         self.parts.iter().map(|(matrix, _)| matrix.samples()).sum()
@@ -27,6 +44,16 @@ impl EncryptedDataSet {
 pub struct EncryptedSamples(pub(crate) EncryptedMatrix);
 
 impl EncryptedSamples {
+    /// As the file that `encrypt` writes.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if there are more than a file can have.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        training_set::write(&mut bytes, &self.0, None)?;
+        Ok(bytes)
+    }
+
     /// The number of samples.
     pub fn samples(&self) -> usize {
         self.0.samples()

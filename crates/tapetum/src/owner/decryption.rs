@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use tapetum_ckks::Decryptor;
-use tapetum_ckks::wire::{Bundle, Header, inspect};
+use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
 use tapetum_learn::{EncryptedPredictions, EncryptedScores, LearnError, LinearModel, PlainModel};
 
 use super::Owner;
 use crate::error::{Context, Error, Result};
-use crate::folders::{Index, files};
+use crate::folders::{Entry, Index, files};
 use crate::predictions::Predictions;
 
 impl Owner {
@@ -38,16 +38,15 @@ impl Owner {
     /// [`Error`] if the file does not hold scores, was made with other keys, or does not belong to the index.
     pub fn predictions(&self, path: &Path, index: Option<&Index>) -> Result<Predictions> {
         let answer = self.answer(path)?;
-        let scores = answer.scores()?;
-        let samples = answer.encrypted.layout().rows();
         if let Some(index) = index
-            && (index.entries.len(), index.classes.len()) != (samples, answer.classes())
+            && (index.entries.len(), index.classes.len()) != (answer.samples(), answer.classes())
         {
             return Err(Error::input(format!(
-                "the index has {} samples of {} classes, but there are {samples} scores of {}: it \
+                "the index has {} samples of {} classes, but there are {} scores of {}: it \
                  belongs to another file",
                 index.entries.len(),
                 index.classes.len(),
+                answer.samples(),
                 answer.classes()
             )));
         }
@@ -55,11 +54,7 @@ impl Owner {
             Some(index) => index.classes.clone(),
             None => self.class_names(answer.classes()),
         };
-        let found = Predictions::new(&scores, &classes, index.map(|index| &*index.entries))?;
-        Ok(match answer.is_predictions {
-            true => found.without_scores(),
-            false => found,
-        })
+        answer.predictions(&classes, index.map(|index| &*index.entries))
     }
 
     /// Decrypts a file of scores or, if that was agreed, of predictions.
@@ -67,21 +62,36 @@ impl Owner {
     /// # Errors
     /// [`Error`] if the file holds neither, or was made with other keys.
     pub fn answer(&self, path: &Path) -> Result<Answer> {
-        let unusable = || format!("cannot use {}", path.display());
-        let bundle = self.bundle(path)?;
+        self.decode(self.bundle(path)?)
+            .with_context(|| format!("cannot use {}", path.display()))
+    }
+
+    /// The same for an answer in memory.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn read_answer(&self, mut bytes: &[u8]) -> Result<Answer> {
+        let bundle = Bundle::read(self.secret.parameters(), &mut bytes)?;
+        if !bytes.is_empty() {
+            return Err(WireError::TrailingBytes(bytes.len() as u64).into());
+        }
+        self.decode(bundle)
+    }
+
+    fn decode(&self, bundle: Bundle<'_>) -> Result<Answer> {
         let is_predictions = self.plan().threshold.is_some();
         let scores = match is_predictions {
             false => EncryptedScores::from_bundle(bundle),
             true => EncryptedPredictions::from_bundle(bundle).map(|found| found.slots().clone()),
         };
-        let scores = scores.with_context(unusable)?;
+        let scores = scores?;
         let decryptor = Decryptor::new(&self.secret);
         let slots = scores.open(&decryptor).map_err(|error| match error {
-            LearnError::OtherKey => Error::role(format!(
-                "{} does not decrypt to scores: it was made with keys of another `tapetum keygen`, \
-                     or values left their range in training, which `tapetum simulate` would show",
-                path.display()
-            )),
+            LearnError::OtherKey => Error::role(
+                "it does not decrypt to scores: it was made with other keys than this secret key's, by \
+                 another `tapetum keygen`, or values left their range in training, which `tapetum \
+                 simulate` would show",
+            ),
             error => error.into(),
         })?;
         Ok(Answer {
@@ -128,10 +138,34 @@ impl Answer {
 
     /// One number for each sample, in their order: positive for the positive class. Of predictions, 1/2 or
     /// -1/2 is left. Of more than two classes there is one for each.
+    ///
+    /// # Errors
+    /// [`Error`] if the slots are not those of scores.
     pub fn scores(&self) -> Result<Vec<f64>> {
         let middle = if self.is_predictions { 0.5 } else { 0.0 };
         let scores = self.encrypted.decode(&self.slots)?;
         Ok(scores.into_iter().map(|score| score - middle).collect())
+    }
+
+    /// The number of samples.
+    pub fn samples(&self) -> usize {
+        self.encrypted.layout().rows()
+    }
+
+    /// What the scores mean, without them if the agreement is that none leave the server.
+    ///
+    /// # Errors
+    /// [`Error`] if there are not as many classes or entries.
+    pub fn predictions(
+        &self,
+        classes: &[String],
+        entries: Option<&[Entry]>,
+    ) -> Result<Predictions> {
+        let found = Predictions::new(&self.scores()?, classes, entries)?;
+        Ok(match self.is_predictions {
+            true => found.without_scores(),
+            false => found,
+        })
     }
 
     /// The largest magnitude in a slot that belongs to no sample.

@@ -38,6 +38,20 @@ impl Owner {
         })
     }
 
+    /// An owner whose key and pipeline are kept elsewhere than in a directory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Role`](crate::ErrorKind::Role) if they do not belong to the plan.
+    pub fn with_key(plan: &Plan, secret: SecretKey, pipeline: Pipeline) -> Result<Self> {
+        plan.check_key(secret.parameters(), Path::new("the secret key"))?;
+        let mut contributor = Contributor::owner(None, plan.clone(), &secret);
+        contributor.adopt(pipeline)?;
+        Ok(Self {
+            secret,
+            contributor,
+        })
+    }
+
     /// Opens a directory that `keygen` made.
     ///
     /// # Errors
@@ -55,9 +69,21 @@ impl Owner {
         })
     }
 
+    /// The same owner, whose samples the server knows by this name instead of `owner`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.contributor.name);
+        self
+    }
+
     /// What was agreed.
     pub fn plan(&self) -> &Plan {
         &self.contributor.plan
+    }
+
+    /// The secret key, to be kept: whoever has it reads everything.
+    pub fn secret_key(&self) -> &SecretKey {
+        &self.secret
     }
 
     /// The owner as one who encrypts.

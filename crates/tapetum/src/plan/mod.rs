@@ -214,6 +214,44 @@ impl Plan {
         })
     }
 
+    /// The plan of a model that was trained elsewhere under these parameters, as its specification says, on
+    /// features of this pipeline.
+    ///
+    /// # Errors
+    /// [`Error`] if they do not belong together.
+    pub fn for_model(
+        spec: &TrainingSpec,
+        pipeline: &Pipeline,
+        parameters: &Parameters,
+    ) -> Result<Self> {
+        spec.check(parameters)?;
+        for (what, expected, found) in [
+            ("features of a sample", spec.columns, pipeline.columns()),
+            ("classes", spec.classes, pipeline.class_names().len()),
+        ] {
+            if expected != found {
+                return Err(LearnError::Shape {
+                    what,
+                    expected,
+                    found,
+                }
+                .into());
+            }
+        }
+        Ok(Self {
+            version: VERSION,
+            purpose: Purpose::Training(spec.learner.clone()),
+            features: pipeline.spec().to_string(),
+            side: pipeline.side(),
+            columns: spec.columns,
+            classes: spec.classes,
+            block_cols: spec.block_cols,
+            threshold: spec.threshold,
+            levels: spec.levels,
+            parameters: parameters.literal().clone(),
+        })
+    }
+
     /// Reads the plan of a role's directory.
     pub fn read(dir: &Path) -> Result<Self> {
         let advice = "ask the owner for this directory as `tapetum keygen` made it";

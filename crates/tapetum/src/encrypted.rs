@@ -1,9 +1,9 @@
 //! What is given to the server, in memory.
 
+use tapetum_learn::files::{write_batch, write_contributor};
 use tapetum_learn::{EncryptedMatrix, Labels};
 
 use crate::error::{Context, Result};
-use crate::server::training_set;
 
 /// Encrypted samples with their labels, to train on.
 #[derive(Debug)]
@@ -26,9 +26,9 @@ impl EncryptedDataSet {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let (first, _) = self.parts.first().context("there are no samples")?;
-        training_set::write_contributor(&mut bytes, first.parameters(), &self.contributor)?;
+        write_contributor(&mut bytes, first.parameters(), &self.contributor)?;
         for (matrix, labels) in &self.parts {
-            training_set::write(&mut bytes, matrix, Some(labels))?;
+            write_batch(&mut bytes, matrix, Some(labels))?;
         }
         Ok(bytes)
     }
@@ -50,7 +50,7 @@ impl EncryptedSamples {
     /// [`Error`](crate::Error) if there are more than a file can have.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        training_set::write(&mut bytes, &self.0, None)?;
+        write_batch(&mut bytes, &self.0, None)?;
         Ok(bytes)
     }
 

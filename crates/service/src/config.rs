@@ -1,10 +1,10 @@
-//! What an operator can set.
+//! What an operator can configure.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where a server is, and what it may do.
+/// The configuration of a server.
 #[derive(Clone)]
 pub struct Config {
     /// The folder with everything that is kept.
@@ -81,7 +81,7 @@ pub struct Limits {
     pub open_uploads: i64,
     /// How long an upload is kept after its last byte.
     pub upload_life: Duration,
-    /// How long a request may bring no byte.
+    /// How long a request may be idle.
     pub idle: Duration,
     /// Requests a second of a token, in the long run.
     pub requests_per_second: f64,
@@ -93,7 +93,7 @@ pub struct Limits {
     pub job_life: Option<Duration>,
     /// Requests that are served at a time.
     pub concurrent_requests: usize,
-    /// Requests of one tenant that are under way at a time.
+    /// Concurrent requests of one tenant.
     pub requests_of_tenant: usize,
     /// Objects of a tenant: sets, parts and models.
     pub objects_of_tenant: i64,
@@ -143,11 +143,11 @@ pub struct Work {
     pub key_memory: u64,
     /// Bytes of files of a bucket that are kept here.
     pub cache: u64,
-    /// A job whose worker gives no sign of life for so long goes to another worker.
+    /// A job goes to another worker when its own has not reported for this long.
     pub lease: Duration,
-    /// How long a worker may be at a job, from where it begins or goes on.
+    /// How long a worker may compute on a job, counted from where it starts or resumes.
     pub longest: Duration,
-    /// How often a job is begun before it is given up; progress that is kept starts the count anew.
+    /// How often a job is started before it is given up; a checkpoint resets the count.
     pub attempts: i64,
 }
 

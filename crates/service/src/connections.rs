@@ -1,4 +1,4 @@
-//! No more connections than the server bears. Each takes a file descriptor and the memory of a TLS session, whether
+//! A limit on connections. Each takes a file descriptor and the memory of a TLS session, whether
 //! or not it ever sends a request.
 
 use std::future::Future;
@@ -19,7 +19,7 @@ pub struct Limited<A> {
 }
 
 impl<A> Limited<A> {
-    /// At most so many at a time.
+    /// At most `most` at a time.
     pub fn new(inner: A, most: usize) -> Self {
         let room = Arc::new(Semaphore::new(most));
         Self { inner, room }
@@ -41,7 +41,7 @@ where
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
         let Ok(room) = self.room.clone().try_acquire_owned() else {
-            let full = io::Error::other("there are as many connections as there may be");
+            let full = io::Error::other("too many connections");
             return Box::pin(std::future::ready(Err(full)));
         };
         let accepting = self.inner.accept(stream, service);

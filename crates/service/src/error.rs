@@ -1,13 +1,16 @@
 //! Why something was not done: one type for files, jobs and requests alike.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tapetum_client::Problem;
 
 /// What may fail. `E` is there so that this can stand beside other errors.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something was not done, told to whoever asked for it.
+/// Why something was not done, for the caller.
 ///
 /// Details are about what the caller sent, and never about secrets, paths on the server or anything that belongs to
 /// others. The cause of an internal error is in the log only.
@@ -252,4 +255,35 @@ impl From<sqlx::Error> for Error {
             error => Self::internal("the database", error),
         }
     }
+}
+
+/// Why a server or worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The file system failed.
+    #[error("cannot use the data folder")]
+    Folder(#[from] io::Error),
+    /// The place for files failed.
+    #[error("cannot use the place for files: {0}")]
+    Files(io::Error),
+    /// The address is not available.
+    #[error("cannot listen at {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// Another server uses the folder.
+    #[error("another server uses this data folder: stop it first")]
+    InUse,
+    /// The database failed.
+    #[error("cannot use the database")]
+    Database(#[from] sqlx::Error),
+    /// The certificate cannot be used.
+    #[error("cannot use the certificate: {0}")]
+    Certificate(String),
+    /// The folder has no page for browsers.
+    #[error(
+        "{0} is not a folder with the browser's page ({1}): make one with `cargo run -p xtask --features page -- page`"
+    )]
+    Page(PathBuf, String),
+    /// Something else failed, and see the log.
+    #[error(transparent)]
+    Other(#[from] Error),
 }

@@ -14,13 +14,14 @@ use tapetum_learn::TrainingSpec;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service as _;
 
-use crate::audit::Record;
 use crate::backup::BackupError;
 use crate::config::Config;
-use crate::content::{self, Caps};
 use crate::error::Result;
+use crate::error::StartError;
 use crate::server::Operator;
-use crate::state::{Service, StartError};
+use crate::state::Service;
+use crate::store::audit::Record;
+use crate::store::content::{self, Caps};
 use crate::tls::Tls;
 
 /// What the service takes here: so little that no input takes long.
@@ -83,7 +84,7 @@ pub fn restore(copy: &Path, folder: &Path, again: &Path) -> bool {
     })
 }
 
-/// A future's output, and nothing goes on after it.
+/// The output of a future, after which nothing is left running.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
@@ -134,7 +135,7 @@ impl Place {
             let app = Service::open(config.clone()).await?;
             let operator = Operator::open(config).await?;
             let token = operator.add_tenant("fuzz", None).await?.token;
-            Ok::<_, StartError>((crate::api::router(app, None), operator, token))
+            Ok::<_, StartError>((crate::api::router(app, None)?, operator, token))
         })?;
         Ok(Self {
             runtime,

@@ -1,4 +1,4 @@
-//! Names of things, which nobody can guess.
+//! Ids, which nobody can guess.
 
 use crate::error::{Error, Result};
 
@@ -54,7 +54,7 @@ impl Kind {
         self.row().1
     }
 
-    /// For people.
+    /// The name of the kind, for people.
     pub fn name(self) -> &'static str {
         self.row().2
     }
@@ -64,15 +64,16 @@ impl Kind {
         Ok(format!("{}_{}", self.prefix(), hex(&random::<16>()?)))
     }
 
-    /// Refuses what cannot be an id of this kind, as if there were none.
+    /// Refuses what cannot be an id of this kind as not found.
     pub fn check(self, id: &str) -> Result<()> {
         let rest = id
             .strip_prefix(self.prefix())
             .and_then(|rest| rest.strip_prefix('_'));
         let is_hex = |rest: &str| rest.len() == 32 && rest.bytes().all(is_lower_hex);
-        match rest.is_some_and(is_hex) {
-            true => Ok(()),
-            false => Err(Error::not_found(self.name())),
+        if rest.is_some_and(is_hex) {
+            Ok(())
+        } else {
+            Err(Error::not_found(self.name()))
         }
     }
 }

@@ -7,29 +7,23 @@
 //! [`Server`] serves a data folder, with workers in the same process or in a [`WorkerProcess`].
 
 mod api;
-pub mod audit;
-mod auth;
 mod backup;
-mod blobs;
 mod config;
 mod connections;
-mod content;
-mod db;
 mod error;
-mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod id;
 mod jobs;
 mod limiter;
 mod metrics;
-mod page;
 mod server;
 mod state;
+mod store;
 mod tls;
 
 pub use backup::{BackupError, Manifest};
 pub use config::{Config, Limits, Work};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, StartError};
 pub use server::{Operator, Server, WorkerProcess};
-pub use state::StartError;
+pub use store::audit;

@@ -1,5 +1,7 @@
-//! How often a token may ask: a bucket of tokens for each, filled at a steady rate. And how much of a
-//! tenant may be under way.
+//! How often a token may send requests: a bucket for each, filled at a steady rate. And how many requests a tenant may have
+//! in progress.
+//!
+//! By hand: `governor` takes whole rates only, and would replace thirty lines.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +18,12 @@ pub struct Limiter {
     per_second: f64,
     burst: f64,
     buckets: Mutex<HashMap<String, (f64, Instant)>>,
-    /// Requests that a tenant may have under way.
+    /// Requests that a tenant may have in progress.
     at_a_time: usize,
     present: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// A request of a tenant, as long as it is under way.
+/// A request of a tenant in progress.
 #[derive(Debug)]
 pub struct Presence {
     tenant: String,
@@ -42,7 +44,7 @@ impl Drop for Presence {
 
 impl Limiter {
     /// Lets `per_second` requests of a token through in the long run, and `burst` at once; no more than
-    /// `at_a_time` of a tenant are under way together.
+    /// `at_a_time` of a tenant are in progress together.
     pub fn new(per_second: f64, burst: f64, at_a_time: usize) -> Self {
         Self {
             per_second,
@@ -53,7 +55,7 @@ impl Limiter {
         }
     }
 
-    /// Counts one request.
+    /// Counts a request.
     ///
     /// # Errors
     /// 429 if there are too many.
@@ -70,7 +72,7 @@ impl Limiter {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let count = present.get(tenant).copied().unwrap_or(0);
         if count >= self.at_a_time {
-            let message = format!("this tenant has {count} requests under way");
+            let message = format!("this tenant already has {count} requests in progress");
             return Err(Error::too_many(message, 1));
         }
         present.insert(tenant.to_owned(), count + 1);
@@ -102,7 +104,7 @@ impl Limiter {
         }
         let seconds = (-left / self.per_second).ceil().max(1.0) as u64;
         Err(Error::too_many(
-            "this token sends requests faster than it may",
+            "this token exceeds its request rate",
             seconds,
         ))
     }

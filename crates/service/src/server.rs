@@ -1,4 +1,4 @@
-//! A running server.
+//! Servers, workers and operators.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -14,23 +14,24 @@ use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::api;
-use crate::audit::{self, Actor};
-use crate::auth::issue;
+use crate::api::auth::issue;
+use crate::api::page::Page;
 use crate::backup::{self, BackupError, Manifest};
 use crate::config::Config;
 use crate::connections::Limited;
-use crate::db::now;
+use crate::error::StartError;
 use crate::error::{Error, Result};
-use crate::folder::DataFolder;
 use crate::id::Kind;
 use crate::jobs::{self, Workers};
-use crate::page::Page;
-use crate::state::{App, Service, StartError};
+use crate::state::{App, Service};
+use crate::store::audit::{self, Actor};
+use crate::store::db::now;
+use crate::store::folder::DataFolder;
 use crate::tls::Tls;
 
 /// How long a connection may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(15);
-/// How long requests that are under way may take when the server ends.
+/// How long open requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often what has expired is removed.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -68,7 +69,7 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let app = Service::open(config).await?;
-        app.sweep().await?;
+        jobs::sweep(&app).await?;
         jobs::redeliver(&app, Duration::ZERO).await?;
 
         let handle = Handle::new();
@@ -82,7 +83,7 @@ impl Server {
         *server.http_builder() = http1_only;
         let mut http = server.http_builder().http1();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD);
-        let routes = api::router(app.clone(), page).into_make_service();
+        let routes = api::router(app.clone(), page)?.into_make_service();
         let serving = tokio::spawn(server.serve(routes));
         let sweeper = app.clone();
         let sweeping = tokio::spawn(async move {
@@ -91,8 +92,11 @@ impl Server {
             loop {
                 // What failed is in the log, and is tried again.
                 tokio::select! {
-                    _ = sweep.tick() => drop(sweeper.sweep().await),
-                    _ = redeliver.tick() => drop(jobs::redeliver(&sweeper, REDELIVER).await),
+                    _ = sweep.tick() => drop(jobs::sweep(&sweeper).await),
+                    _ = redeliver.tick() => {
+                        sweeper.metrics.upkeep();
+                        drop(jobs::redeliver(&sweeper, REDELIVER).await);
+                    }
                 }
             }
         });
@@ -101,7 +105,7 @@ impl Server {
             Some(listener) => {
                 listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
-                let routes = crate::metrics::router(app.clone()).into_make_service();
+                let routes = api::metrics::router(app.clone()).into_make_service();
                 let server = axum_server::from_tcp(listener)?.handle(handle.clone());
                 Some((address, tokio::spawn(server.serve(routes))))
             }
@@ -136,14 +140,14 @@ impl Server {
         &self.fingerprint
     }
 
-    /// What operators can do.
+    /// The operator's side.
     pub fn operator(&self) -> Operator {
         Operator {
             app: self.app.clone(),
         }
     }
 
-    /// Ends it: no new connections, requests that are under way get some time, jobs are given back.
+    /// Shuts down: no new connections, open requests may finish, jobs are given back.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(GRACE));
         self.sweeping.abort();
@@ -185,7 +189,7 @@ impl WorkerProcess {
     }
 }
 
-/// What is done on the machine of the server, by whoever may read its folder.
+/// Operations on the server's machine, for those who may read its folder.
 #[derive(Clone, Debug)]
 pub struct Operator {
     app: App,
@@ -232,7 +236,7 @@ impl Operator {
             .fetch_optional(&mut *tx)
             .await?;
         if there.is_some() {
-            return Err(Error::conflict(format!("there is a tenant {name} already")));
+            return Err(Error::conflict(format!("tenant {name} already exists")));
         }
         let id = Kind::Tenant.new_id()?;
         let quota = quota.unwrap_or(self.app.config.limits.storage_bytes);

@@ -10,9 +10,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tapetum_client::fingerprint;
 
-use crate::blobs::{create_private_dir, sync_dir};
 use crate::config::Config;
-use crate::state::StartError;
+use crate::error::StartError;
+use crate::store::files::{create_private_dir, sync_dir};
 
 /// The certificate that a server shows.
 #[derive(Clone, Debug)]
@@ -50,8 +50,7 @@ impl Tls {
             .map_err(|e| refuse(&certificate, e.to_string()))?;
         let first = chain.first();
         let fingerprint = fingerprint::of(
-            first
-                .ok_or_else(|| refuse(&certificate, "there is no certificate in it".to_owned()))?,
+            first.ok_or_else(|| refuse(&certificate, "the file has no certificate".to_owned()))?,
         );
         let key = PrivateKeyDer::from_pem_file(&key).map_err(|e| refuse(&key, e.to_string()))?;
         let mut config = ServerConfig::builder_with_provider(fingerprint::provider())

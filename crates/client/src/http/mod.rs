@@ -115,12 +115,8 @@ impl Client {
         name: &str,
         upload: &str,
     ) -> Result<Object, ClientError> {
-        self.connection
-            .create(
-                "/v1/parameter-sets",
-                &json!({"name": name, "upload": upload}),
-            )
-            .await
+        let body = json!({"name": name, "upload": upload});
+        self.connection.create("/v1/parameter-sets", &body).await
     }
 
     /// Keys from uploads.
@@ -157,9 +153,8 @@ impl Client {
         upload: &str,
     ) -> Result<Object, ClientError> {
         let path = format!("/v1/data-sets/{data_set}/parts");
-        self.connection
-            .create(&path, &json!({"name": name, "upload": upload}))
-            .await
+        let body = json!({"name": name, "upload": upload});
+        self.connection.create(&path, &body).await
     }
 
     /// Trains on all parts that a data set has now.

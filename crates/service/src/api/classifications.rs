@@ -3,72 +3,68 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::json;
-use tapetum_client::{ClassificationRequest, ModelDetails, Scope};
+use tapetum_client::{ClassificationRequest, CreateClassification, ModelDetails, Receipt};
 
+use super::create::CreateRequest;
 use super::jobs;
 use super::json::{Path, ok};
-use super::making::{Making, Wanted};
 use super::objects;
+use super::openapi::{Op, Routes};
 use super::parameter_sets::{checked, parameters};
 use super::uploads;
-use crate::audit;
-use crate::auth::Caller;
-use crate::content;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::audit;
+use crate::store::content;
+use crate::store::rows::{role, unlink};
 
-/// What it is.
+/// The kind.
 pub const KIND: Kind = Kind::Classification;
-/// The role of the samples of a classification.
-pub const SAMPLES: &str = "samples";
-/// The role of its result.
-pub const SCORES: &str = "scores";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    #[serde(default)]
-    name: String,
-    model: String,
-    upload: String,
-}
-
-impl Wanted for Create {
-    const MAKERS: &'static [Scope] = &[Scope::Classify];
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// The addresses of classifications.
+pub fn routes() -> Routes {
+    let (all, one) = ("/v1/classifications", "/v1/classifications/{id}");
+    let op = |verb, summary| Op::of(KIND, verb, summary).id("id", KIND).problems(&[409]);
+    let deleted = op("delete", "Delete a classification with its scores");
+    let sent = Op::new("classifications", "downloadScores", "The encrypted scores");
+    let sent = sent.id("id", KIND).file().problems(&[409]);
+    jobs::routes(KIND, "classifications")
+        .post(
+            all,
+            create,
+            jobs::creation::<CreateClassification>(KIND).problems(&[423]),
+        )
+        .delete(one, delete, deleted.answers::<Receipt>(StatusCode::OK, &[]))
+        .get(&format!("{one}/content"), content, sent)
 }
 
 /// `POST`: samples to be classified.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
-    let Making {
-        caller,
-        once,
-        wanted,
-    } = making;
-    let Create {
+pub async fn create(
+    State(app): State<App>,
+    CreateRequest { caller, key, body }: CreateRequest<CreateClassification>,
+) -> Result<Response> {
+    let CreateClassification {
         name,
         model,
         upload,
-    } = wanted;
-    let found = objects::find(&app, &caller, Kind::Model, &model).await?;
-    let details: ModelDetails = objects::details(found)?;
+    } = body;
+    let tenant = &caller.tenant;
+    let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &model).await?;
     let upload = uploads::complete(&app, &caller, &upload).await?;
-    let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
+    let parameters = parameters(&app, tenant, &details.parameter_set).await?;
     let columns = details.recipe.columns;
     let check = move |path: &_, app: &App| {
         let matrix = content::samples(path, &parameters, app.caps())?;
-        match matrix.layout().cols() == columns {
-            true => Ok(matrix.layout().rows()),
-            false => Err(Error::unacceptable(format!(
+        if matrix.layout().cols() == columns {
+            Ok(matrix.layout().rows())
+        } else {
+            Err(Error::unacceptable(format!(
                 "the samples have {} features, the model has {columns}",
                 matrix.layout().cols()
-            ))),
+            )))
         }
     };
     let samples = checked(&app, &upload, check).await?;
@@ -77,7 +73,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Re
     let made = async {
         let id = KIND.new_id()?;
         let mut tx = app.database.begin().await?;
-        if let Some(answer) = once.replay(&mut *tx).await? {
+        if let Some(answer) = key.replay(&mut *tx).await? {
             return Ok(answer);
         }
         jobs::check_room(&mut tx, &app, &caller.tenant).await?;
@@ -90,10 +86,10 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Re
         };
         let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
         let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
-        uploads::adopt(&mut tx, &caller, &accepted[0], &id, SAMPLES).await?;
+        uploads::attach(&mut tx, &caller, &accepted[0], &id, role::SAMPLES).await?;
         let about = json!({"model": request.model, "samples": samples});
         audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
-        let answer = once
+        let answer = key
             .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
             .await?;
         tx.commit().await?;
@@ -101,7 +97,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Re
         Ok(answer)
     };
     let made = made.await;
-    uploads::settle(&app, accepted, made).await
+    uploads::finalize(&app, accepted, made).await
 }
 
 /// `GET .../content`: the encrypted scores.
@@ -113,9 +109,11 @@ pub async fn content(
 ) -> Result<Response> {
     let job = jobs::find(&app, &caller, KIND, &id).await?;
     if !job.state.is_final() {
-        return Err(Error::conflict("it is not finished: wait for it"));
+        return Err(Error::conflict(
+            "the classification is not finished: wait for it",
+        ));
     }
-    objects::send(&app, &id, SCORES, &headers).await
+    objects::send(&app, &id, role::SCORES, &headers).await
 }
 
 /// `DELETE`: the classification with its scores.
@@ -127,15 +125,15 @@ pub async fn delete(
     let job = jobs::find(&app, &caller, KIND, &id).await?;
     if !job.state.is_final() {
         return Err(Error::conflict(
-            "it is not finished: wait for it, or cancel it",
+            "the classification is not finished: wait for it, or cancel it",
         ));
     }
     let mut tx = app.database.begin().await?;
     // Somebody else may have been faster.
-    let removed = jobs::remove(&mut tx, &id).await?;
+    let removed = crate::jobs::remove(&mut tx, &id).await?;
     let removed = removed.ok_or_else(|| Error::not_found(KIND.name()))?;
     let receipt = objects::receipt(&mut tx, &caller, &id, &removed).await?;
     tx.commit().await?;
-    objects::unlink(&app, removed).await?;
+    unlink(&app.blobs, removed).await?;
     ok(&receipt)
 }

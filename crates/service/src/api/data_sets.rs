@@ -1,26 +1,25 @@
 //! Data sets: encrypted samples with labels, to which contributors add parts.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
-use tapetum_client::{DataSetDetails, Object, Scope};
-use tapetum_learn::TrainingSpec;
+use tapetum_client::{CreateDataSet, CreatePart, DataSetDetails, Object, Receipt, Scope};
 
+use super::create::CreateRequest;
 use super::json::{Path, Query, ok};
-use super::making::{Making, Wanted};
 use super::objects::{self, Draft, Page};
+use super::openapi::{Op, Routes};
 use super::parameter_sets::{checked, parameters};
-use super::resource::{OWNER, Resource};
+use super::resource::{self, Resource};
 use super::uploads;
-use crate::auth::Caller;
-use crate::content;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::content;
+use crate::store::rows::role;
 
 const KIND: Kind = Kind::DataSet;
-/// The role of a part's file.
-pub const ROLE: &str = "samples";
 /// Most parts of a data set.
 const MAX_PARTS: i64 = 4096;
 
@@ -32,86 +31,69 @@ pub const RESOURCE: Resource = Resource {
     file: None,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    #[serde(default)]
-    name: String,
-    parameter_set: String,
-    recipe: TrainingSpec,
-}
-
-impl Wanted for Create {
-    const MAKERS: &'static [Scope] = OWNER;
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// The addresses of data sets and their parts.
+pub fn routes() -> Routes {
+    let (parts_of, one) = (
+        "/v1/data-sets/{id}/parts",
+        "/v1/data-sets/{id}/parts/{part}",
+    );
+    let op = |verb, summary| Op::of(Kind::Part, verb, summary).id("id", KIND);
+    let of_one = |verb, summary| op(verb, summary).id("part", Kind::Part).problems(&[403]);
+    let listed = op("list", "Parts; for contributors, their own").scopes(RESOURCE.readers);
+    let appended = objects::creation::<CreatePart>(Kind::Part, "More samples").id("id", KIND);
+    let found = of_one("read", "One part").answers::<Object>(StatusCode::OK, &[]);
+    let deleted = of_one("delete", "Delete a part").answers::<Receipt>(StatusCode::OK, &[]);
+    resource::routes(&RESOURCE)
+        .post(
+            "/v1/data-sets",
+            create,
+            objects::creation::<CreateDataSet>(KIND, "A new data set"),
+        )
+        .get(parts_of, parts, listed.pages().lists::<Object>())
+        .post(parts_of, append, appended)
+        .get(one, part, found)
+        .delete(one, delete_part, deleted.problems(&[409]))
 }
 
 /// `POST`: an empty data set.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
-    let Making {
-        caller,
-        once,
-        wanted,
-    } = making;
-    let parameters = parameters(&app, &caller.tenant, &wanted.parameter_set).await?;
-    wanted.recipe.check(&parameters)?;
+pub async fn create(
+    State(app): State<App>,
+    CreateRequest { caller, key, body }: CreateRequest<CreateDataSet>,
+) -> Result<Response> {
+    let parameters = parameters(&app, &caller.tenant, &body.parameter_set).await?;
+    body.recipe.check(&parameters)?;
     let draft = Draft {
         kind: KIND,
-        name: wanted.name,
+        name: body.name,
         parent: None,
         details: DataSetDetails {
-            parameter_set: wanted.parameter_set,
-            recipe: wanted.recipe,
+            parameter_set: body.parameter_set,
+            recipe: body.recipe,
         },
         files: Vec::new(),
     };
-    objects::make(&app, &caller, &once, draft).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Append {
-    #[serde(default)]
-    name: String,
-    upload: String,
-}
-
-impl Wanted for Append {
-    const MAKERS: &'static [Scope] = RESOURCE.readers;
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+    objects::make(&app, &caller, &key, draft).await
 }
 
 /// `POST .../parts`: more samples.
 pub async fn append(
     State(app): State<App>,
     Path(set): Path<String>,
-    making: Making<Append>,
+    CreateRequest { caller, key, body }: CreateRequest<CreatePart>,
 ) -> Result<Response> {
-    let Making {
-        caller,
-        once,
-        wanted,
-    } = making;
-    let found = objects::find(&app, &caller, KIND, &set).await?;
-    let details: DataSetDetails = objects::details(found)?;
-    let upload = uploads::complete(&app, &caller, &wanted.upload).await?;
+    let details: DataSetDetails = objects::details(&app, &caller.tenant, KIND, &set).await?;
+    let upload = uploads::complete(&app, &caller, &body.upload).await?;
     let parameters = parameters(&app, &caller.tenant, &details.parameter_set).await?;
     let check =
         move |path: &_, app: &App| content::part(path, &parameters, &details.recipe, app.caps());
     let draft = Draft {
         kind: Kind::Part,
-        name: wanted.name,
+        name: body.name,
         parent: Some((set, MAX_PARTS)),
         details: checked(&app, &upload, check).await?,
-        files: vec![(upload, ROLE)],
+        files: vec![(upload, role::SAMPLES)],
     };
-    objects::make(&app, &caller, &once, draft).await
+    objects::make(&app, &caller, &key, draft).await
 }
 
 /// `GET .../parts`: all for the owner, their own for contributors.
@@ -146,13 +128,14 @@ async fn own_part(app: &App, caller: &Caller, set: &str, part: &str) -> Result<O
             .bind(set)
             .fetch_optional(app.database.pool())
             .await?;
-    match is_own && is_of_set.is_some() {
-        true => Ok(object),
-        false => Err(Error::not_found(Kind::Part.name())),
+    if is_own && is_of_set.is_some() {
+        Ok(object)
+    } else {
+        Err(Error::not_found(Kind::Part.name()))
     }
 }
 
-/// `DELETE .../parts/{part}`: by the owner, or by whoever sent it.
+/// `DELETE .../parts/{part}`: by the owner, or by the contributor who sent it.
 pub async fn delete_part(
     State(app): State<App>,
     caller: Caller,

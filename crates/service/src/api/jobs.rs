@@ -1,30 +1,31 @@
-//! What trainings and classifications have in common: they wait, run, tell how far they are, and can be
-//! cancelled.
+//! What trainings and classifications have in common: they wait, run, report progress and can be cancelled.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
-use tapetum_client::{JobView, List, Problem, State, StoredFile};
+use tapetum_client::{JobView, List, Problem, State};
 use tokio::time::{Instant, timeout, timeout_at};
+use utoipa::openapi::schema::Type;
 
+use super::create::CreateBody;
 use super::json::{Path, Query, ok};
-use super::objects::{Page, remove_files, unlink};
-use crate::audit;
-use crate::auth::Caller;
-use crate::db::{Tx, now};
+use super::objects::Page;
+use super::openapi::{Op, Routes, number};
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::jobs::Job;
 use crate::state::App;
+use crate::store::audit;
+use crate::store::db::{Tx, now, to_store};
+use crate::store::rows::{remove_files, unlink};
 
 /// How often a job is looked at that may run in another process.
 const LOOK: Duration = Duration::from_millis(250);
@@ -38,8 +39,8 @@ pub struct Wait {
     wait: Option<f64>,
 }
 
-/// The addresses of a kind of job: `GET` of all, of one and of its events, and `POST` to cancel it.
-pub fn routes(kind: Kind, path: &str) -> Router<App> {
+/// `GET` of all, of one and of its events, and `POST` to cancel it.
+pub fn routes(kind: Kind, path: &str) -> Routes {
     let all = format!("/v1/{path}");
     let one = format!("{all}/{{id}}");
     type Id = Path<String>;
@@ -58,11 +59,42 @@ pub fn routes(kind: Kind, path: &str) -> Router<App> {
     let cancel = move |Shared(app): Shared<App>, caller: Caller, Path(id): Id| async move {
         cancel(&app, &caller, kind, &id).await
     };
-    Router::new()
-        .route(&all, get(list))
-        .route(&one, get(read))
-        .route(&format!("{one}/events"), get(events))
-        .route(&format!("{one}/cancel"), post(cancel))
+    let op = |verb: &str, summary: &str| {
+        let summary = format!("{summary} {}", kind.name());
+        Op::of(kind, verb, &summary)
+    };
+    let seconds = number(Type::Number, 0, MAX_WAIT.as_secs() as u32);
+    let listed = op("list", "Every").pages().lists::<JobView>();
+    let found = op("read", "One")
+        .id("id", kind)
+        .query(
+            "wait",
+            "Answer when it is finished, or after this many seconds.",
+            seconds,
+        )
+        .answers::<JobView>(StatusCode::OK, &[]);
+    let about = "Events, named after the state; the data are a Job.";
+    let followed = op("follow", "The progress of a").id("id", kind);
+    let followed = followed.sends(StatusCode::OK, about, "text/event-stream", &[]);
+    let cancelled = op("cancel", "Cancel a").id("id", kind);
+    Routes::default()
+        .get(&all, list, listed)
+        .get(&one, read, found)
+        .get(&format!("{one}/events"), events, followed)
+        .post(
+            &format!("{one}/cancel"),
+            cancel,
+            cancelled.answers::<JobView>(StatusCode::ACCEPTED, &[]),
+        )
+}
+
+/// What the document says of creating a job.
+pub fn creation<T: CreateBody>(kind: Kind) -> Op {
+    Op::of(kind, "create", &format!("A new {}", kind.name()))
+        .scopes(T::CREATORS)
+        .creates::<T>()
+        .answers::<JobView>(StatusCode::ACCEPTED, &["Location"])
+        .problems(&[404, 409])
 }
 
 /// A job of the caller: of their tenant for owners, their own otherwise.
@@ -113,11 +145,11 @@ async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Result<Res
     ok(&List { items })
 }
 
-/// `GET .../events`: how far the job is, as it goes on, until it is finished.
+/// `GET .../events`: the progress of the job until it is finished.
 async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     find(app, caller, kind, id).await?;
     let permit = app.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Error::busy("it streams to as many as it can", 5))?;
+    let permit = permit.map_err(|_| Error::busy("too many event streams are open", 5))?;
     let start = (
         app.clone(),
         caller.clone(),
@@ -153,7 +185,7 @@ async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
 async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     find(app, caller, kind, id).await?;
     let mut tx = app.database.begin().await?;
-    let problem = crate::db::to_store(&Problem::from(&Error::cancelled()))?;
+    let problem = to_store(&Problem::from(&Error::cancelled()))?;
     let waited = sqlx::query(
         "UPDATE jobs SET state = 'cancelled', cancel = 1, finished_at = $2, problem = $3 \
          WHERE id = $1 AND state = 'queued'",
@@ -175,7 +207,7 @@ async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
         audit::record(&mut tx, caller.actor(), "cancel", id, &json!({})).await?;
     }
     tx.commit().await?;
-    unlink(app, removed).await?;
+    unlink(&app.blobs, removed).await?;
     app.changed.notify_waiters();
     let job = find(app, caller, kind, id).await?;
     Ok((StatusCode::ACCEPTED, ok(&job.view()?)?).into_response())
@@ -194,28 +226,14 @@ pub async fn check_room(tx: &mut Tx, app: &App, tenant: &str) -> Result<()> {
     let limits = &app.config.limits;
     if own >= limits.jobs_of_tenant {
         return Err(Error::too_many(
-            format!("{own} jobs of yours are not finished"),
+            format!("you already have {own} unfinished jobs"),
             5,
         ));
     }
     if waiting >= limits.waiting_jobs {
-        return Err(Error::busy("too many jobs wait", 10));
+        return Err(Error::busy("too many jobs are queued", 10));
     }
     Ok(())
-}
-
-/// Removes a job that is finished, with all that is kept of it. Nothing if there is none.
-pub async fn remove(tx: &mut Tx, id: &str) -> Result<Option<Vec<(String, StoredFile)>>> {
-    let finished = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('queued', 'running')";
-    let removed = sqlx::query(finished).bind(id).execute(&mut **tx).await?;
-    if removed.rows_affected() == 0 {
-        return Ok(None);
-    }
-    sqlx::query("DELETE FROM job_inputs WHERE job = $1")
-        .bind(id)
-        .execute(&mut **tx)
-        .await?;
-    remove_files(tx, id, None).await.map(Some)
 }
 
 /// A new job, and what it needs.
@@ -237,7 +255,7 @@ pub async fn insert(
     .bind(kind.prefix())
     .bind(name)
     .bind(&caller.token)
-    .bind(crate::db::to_store(request)?)
+    .bind(to_store(request)?)
     .bind(now())
     .execute(&mut **tx)
     .await?;

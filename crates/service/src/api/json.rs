@@ -1,4 +1,4 @@
-//! Documents that come and go.
+//! Documents in requests and answers.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -11,10 +11,10 @@ use serde_json::{Number, Value};
 use tapetum_client::{CHECKSUM, StoredFile};
 
 use super::range;
-use crate::blobs::Blobs;
-use crate::db::to_store;
 use crate::error::{Error, Result};
 use crate::state::App;
+use crate::store::blobs::Blobs;
+use crate::store::db::to_store;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The largest float that is one whole number only.
@@ -42,8 +42,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         let body = tokio::time::timeout(app.config.limits.idle, Bytes::from_request(request, app));
         let text = body
             .await
-            .map_err(|_| Error::request("the body takes too long to arrive"))?
-            .map_err(|_| Error::too_large("a document may have 64 KiB"))?;
+            .map_err(|_| Error::request("the request body timed out"))?
+            .map_err(|_| Error::too_large("the document exceeds 64 KiB"))?;
         let mut document = serde_json::from_slice(&text).map_err(Error::request)?;
         make_whole(&mut document);
         let value = serde_json::from_value(document).map_err(Error::request)?;

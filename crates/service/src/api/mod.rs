@@ -1,22 +1,25 @@
 //! The HTTP interface. Every error is answered with a [problem document](tapetum_client::Problem).
 
+pub mod auth;
 mod classifications;
+mod create;
 mod data_sets;
-pub(crate) mod jobs;
+mod jobs;
 mod json;
 mod key_sets;
-mod making;
+pub mod metrics;
 mod models;
-pub(crate) mod objects;
+mod objects;
 mod openapi;
 mod operations;
+pub mod page;
 mod parameter_sets;
 mod problem;
 mod range;
 mod resource;
 mod tokens;
 mod training_jobs;
-pub(crate) mod uploads;
+mod uploads;
 
 use std::panic::AssertUnwindSafe;
 
@@ -25,74 +28,46 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use futures_util::FutureExt;
 
-use crate::error::Error;
-use crate::page::Page;
+use crate::error::{Error, Result};
 use crate::state::App;
-
-pub(crate) use classifications::{SAMPLES, SCORES};
-pub(crate) use data_sets::ROLE as PART;
-pub(crate) use key_sets::EVALUATION_KEYS;
-pub(crate) use models::ROLE as MODEL;
+use openapi::Routes;
+use page::Page;
 
 /// Bytes of a JSON document.
 const MAX_JSON: usize = 64 << 10;
 
 /// All addresses, those of the browser's page too if there is one.
-pub fn router(app: App, page: Option<Page>) -> Router {
-    Router::new()
-        .merge(page.map_or_else(Router::new, Page::routes))
-        .route("/v1/whoami", get(operations::whoami))
-        .route("/v1/tokens", get(tokens::list).post(tokens::create))
-        .route("/v1/tokens/{id}", axum::routing::delete(tokens::revoke))
+pub fn router(app: App, page: Option<Page>) -> Result<Router> {
+    let routes = Routes::default()
+        .merge(operations::routes())
+        .merge(tokens::routes())
         .merge(uploads::routes())
-        .merge(resource::routes(&parameter_sets::RESOURCE))
-        .route("/v1/parameter-sets", post(parameter_sets::create))
-        .merge(resource::routes(&key_sets::RESOURCE))
-        .route("/v1/key-sets", post(key_sets::create))
-        .merge(resource::routes(&data_sets::RESOURCE))
-        .route("/v1/data-sets", post(data_sets::create))
-        .route(
-            "/v1/data-sets/{id}/parts",
-            get(data_sets::parts).post(data_sets::append),
-        )
-        .route(
-            "/v1/data-sets/{id}/parts/{part}",
-            get(data_sets::part).delete(data_sets::delete_part),
-        )
+        .merge(parameter_sets::routes())
+        .merge(key_sets::routes())
+        .merge(data_sets::routes())
         .merge(resource::routes(&models::RESOURCE))
-        .merge(jobs::routes(training_jobs::KIND, "training-jobs"))
-        .route("/v1/training-jobs", post(training_jobs::create))
-        .merge(jobs::routes(classifications::KIND, "classifications"))
-        .route("/v1/classifications", post(classifications::create))
-        .route(
-            "/v1/classifications/{id}",
-            axum::routing::delete(classifications::delete),
-        )
-        .route(
-            "/v1/classifications/{id}/content",
-            get(classifications::content),
-        )
-        .route("/openapi.json", get(openapi::document))
-        .route("/docs", get(openapi::page))
-        .route("/health/live", get(operations::live))
-        .route("/health/ready", get(operations::ready))
+        .merge(training_jobs::routes())
+        .merge(classifications::routes());
+    let router = routes.serve()?;
+    let router = router
+        .merge(page.map_or_else(Router::new, Page::routes))
         .fallback(async || Error::not_found("address"))
         .method_not_allowed_fallback(async || Error::method())
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .layer(from_fn_with_state(app.clone(), around))
-        .with_state(app)
+        .with_state(app);
+    Ok(router)
 }
 
-/// Around every request: no more than the server bears, no panic that closes a connection, headers that
+/// Around every request: no more than the server can take, no panic that closes a connection, headers that
 /// keep answers where they belong, and a line in the log.
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
     let mut response = match app.requests.try_acquire() {
-        Err(_) => Error::busy("it serves as many requests as it can", 1).into_response(),
+        Err(_) => Error::busy("too many concurrent requests", 1).into_response(),
         Ok(_permit) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
             Err(_) => Error::internal("a handler", "it panicked").into_response(),

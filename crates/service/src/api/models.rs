@@ -4,9 +4,7 @@ use tapetum_client::Scope;
 
 use super::resource::{Download, OWNER, Resource};
 use crate::id::Kind;
-
-/// The role of a model's file.
-pub const ROLE: &str = "model";
+use crate::store::rows::role;
 
 /// The model itself is opened by the owner's secret key only, so nobody else needs it.
 pub const RESOURCE: Resource = Resource {
@@ -15,7 +13,7 @@ pub const RESOURCE: Resource = Resource {
     readers: &[Scope::Classify],
     file: Some(Download {
         path: "content",
-        role: ROLE,
+        role: role::MODEL,
         readers: OWNER,
     }),
 };

@@ -2,21 +2,22 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
 use tapetum_ckks::Parameters;
-use tapetum_client::Scope;
+use tapetum_client::CreateParameterSet;
 
-use super::making::{Making, Wanted};
+use super::create::CreateRequest;
 use super::objects::{self, Draft};
-use super::resource::{Download, EVERYONE, OWNER, Resource};
+use super::openapi::Routes;
+use super::resource::{self, Download, EVERYONE, Resource};
 use super::uploads;
-use crate::content::{self, ParametersDetails};
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::state::{App, run_blocking};
+use crate::state::App;
+use crate::store::blocking::run_blocking;
+use crate::store::content::{self, ParametersDetails};
+use crate::store::rows::role;
 
 const KIND: Kind = Kind::ParameterSet;
-const ROLE: &str = "content";
 
 /// Parameters are public.
 pub const RESOURCE: Resource = Resource {
@@ -25,46 +26,34 @@ pub const RESOURCE: Resource = Resource {
     readers: EVERYONE,
     file: Some(Download {
         path: "content",
-        role: ROLE,
+        role: role::CONTENT,
         readers: EVERYONE,
     }),
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    #[serde(default)]
-    name: String,
-    upload: String,
-}
-
-impl Wanted for Create {
-    const MAKERS: &'static [Scope] = OWNER;
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// The addresses of parameter sets.
+pub fn routes() -> Routes {
+    let created = objects::creation::<CreateParameterSet>(KIND, "A new parameter set");
+    resource::routes(&RESOURCE).post("/v1/parameter-sets", create, created)
 }
 
 /// `POST`: parameters from an upload.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
-    let Making {
-        caller,
-        once,
-        wanted,
-    } = making;
-    let upload = uploads::complete(&app, &caller, &wanted.upload).await?;
+pub async fn create(
+    State(app): State<App>,
+    CreateRequest { caller, key, body }: CreateRequest<CreateParameterSet>,
+) -> Result<Response> {
+    let upload = uploads::complete(&app, &caller, &body.upload).await?;
     let parameters = checked(&app, &upload, |path, app| {
         content::parameters(path, app.caps())
     });
     let draft = Draft {
         kind: KIND,
-        name: wanted.name,
+        name: body.name,
         parent: None,
         details: ParametersDetails::of(&parameters.await?),
-        files: vec![(upload, ROLE)],
+        files: vec![(upload, role::CONTENT)],
     };
-    objects::make(&app, &caller, &once, draft).await
+    objects::make(&app, &caller, &key, draft).await
 }
 
 /// Looks into an upload, beside no more than a few others.
@@ -85,8 +74,7 @@ pub async fn checked<T: Send + 'static>(
 
 /// The parameters of a set.
 pub async fn parameters(app: &App, tenant: &str, id: &str) -> Result<Parameters> {
-    let object = objects::find_of(app, tenant, KIND, id).await?;
-    let details: ParametersDetails = objects::details(object)?;
+    let details: ParametersDetails = objects::details(app, tenant, KIND, id).await?;
     let (app, id) = (app.clone(), id.to_owned());
     let make = move || {
         Parameters::new(details.literal)

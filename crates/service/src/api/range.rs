@@ -1,4 +1,6 @@
-//! Parts of files that callers ask for, by `Range` (RFC 9110, section 14): a download that was interrupted goes on.
+//! Parts of files that callers ask for, by `Range` (RFC 9110, section 14): an interrupted download resumes.
+//!
+//! By hand: `http-range-header` refuses what the RFC has servers ignore, such as `bytes=5-4`.
 
 use std::ops::Range;
 

@@ -1,15 +1,14 @@
 //! The addresses that all kinds of stored objects have in common.
 
-use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
-use tapetum_client::Scope;
+use tapetum_client::{Object, Receipt, Scope};
 
 use super::json::{Path, Query, ok};
 use super::objects::{self, Page};
-use crate::auth::Caller;
+use super::openapi::{Op, Routes};
+use crate::api::auth::Caller;
 use crate::error::Result;
 use crate::id::Kind;
 use crate::state::App;
@@ -22,7 +21,7 @@ pub const OWNER: &[Scope] = &[Scope::Owner];
 /// A kind of object, and who may do what with it. Only the owner deletes.
 #[derive(Debug)]
 pub struct Resource {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// Its address below `/v1/`.
     pub path: &'static str,
@@ -44,7 +43,7 @@ pub struct Download {
 }
 
 /// `GET` of all and of one, `DELETE` of one, and `GET` of its file.
-pub fn routes(of: &'static Resource) -> Router<App> {
+pub fn routes(of: &'static Resource) -> Routes {
     let all = format!("/v1/{}", of.path);
     let one = format!("{all}/{{id}}");
     let list = move |State(app): State<App>, caller: Caller, Query(page): Query<Page>| async move {
@@ -59,18 +58,33 @@ pub fn routes(of: &'static Resource) -> Router<App> {
         caller.need(OWNER)?;
         objects::delete(&app, &caller, of.kind, &id).await
     };
-    let router = Router::new()
-        .route(&all, get(list))
-        .route(&one, get(read).delete(delete));
-    match &of.file {
-        None => router,
-        Some(file) => router.route(
-            &format!("{one}/{}", file.path),
-            get(move |state, caller, path, headers| {
-                download(of.kind, file, state, caller, path, headers)
-            }),
-        ),
-    }
+    let op = |verb: &str, summary: &str| {
+        let summary = format!("{summary} {}", of.kind.name());
+        Op::of(of.kind, verb, &summary)
+    };
+    let ok = StatusCode::OK;
+    let listed = op("list", "Every").scopes(of.readers).pages();
+    let found = op("read", "One").scopes(of.readers).id("id", of.kind);
+    let deleted = op("delete", "Delete a").scopes(OWNER).id("id", of.kind);
+    let routes = Routes::default()
+        .get(&all, list, listed.lists::<Object>())
+        .get(&one, read, found.answers::<Object>(ok, &[]))
+        .delete(
+            &one,
+            delete,
+            deleted.answers::<Receipt>(ok, &[]).problems(&[409]),
+        );
+    let Some(file) = &of.file else {
+        return routes;
+    };
+    let send =
+        move |state, caller, path, headers| download(of.kind, file, state, caller, path, headers);
+    let sent = op("download", "The file of a").scopes(file.readers);
+    routes.get(
+        &format!("{one}/{}", file.path),
+        send,
+        sent.id("id", of.kind).file(),
+    )
 }
 
 async fn download(

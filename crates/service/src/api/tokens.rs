@@ -1,33 +1,49 @@
-//! Tokens of a tenant, made by its owner.
+//! Tokens of a tenant, issued by its owner.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
-use tapetum_client::{List, Scope};
+use tapetum_client::{CreateToken, List, NewToken, Scope, TokenView};
 
+use super::create::check_name;
 use super::json::{Json, Path, ok};
-use super::making::check_name;
-use crate::audit;
-use crate::auth::{Caller, issue};
-use crate::db::now;
+use super::openapi::{Op, Routes};
+use super::resource::OWNER;
+use crate::api::auth::{Caller, issue};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::audit;
+use crate::store::db::now;
 
 /// Tokens of a tenant; those that are not valid any longer count until they are swept.
 const MAX_TOKENS: i64 = 1000;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    #[serde(default)]
-    name: String,
-    scopes: Vec<Scope>,
-    /// Seconds; without them it does not expire.
-    expires_in: Option<u32>,
+/// The addresses of tokens.
+pub fn routes() -> Routes {
+    let op = |verb, summary| Op::of(Kind::Token, verb, summary).scopes(OWNER);
+    let issued = op("create", "A new token, shown once").body::<CreateToken>();
+    let revoked = op("revoke", "Revoke a token").id("id", Kind::Token);
+    Routes::default()
+        .get(
+            "/v1/tokens",
+            list,
+            op("list", "All tokens of the tenant").lists::<TokenView>(),
+        )
+        .post(
+            "/v1/tokens",
+            create,
+            issued
+                .answers::<NewToken>(StatusCode::CREATED, &[])
+                .problems(&[409]),
+        )
+        .delete(
+            "/v1/tokens/{id}",
+            revoke,
+            revoked.sends(StatusCode::NO_CONTENT, "Done.", "", &[]),
+        )
 }
 
 /// `POST`: a new token, told once.
@@ -37,10 +53,10 @@ pub struct Create {
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
-    body: Json<Create>,
+    body: Json<CreateToken>,
 ) -> Result<Response> {
     caller.need(&[Scope::Owner])?;
-    let Create {
+    let CreateToken {
         name,
         scopes,
         expires_in,
@@ -57,7 +73,7 @@ pub async fn create(
         .await?;
     if count >= MAX_TOKENS {
         return Err(Error::conflict(format!(
-            "there are {count} tokens: revoke some, which are forgotten after a day"
+            "there are {count} tokens already: revoke some (they are removed after a day)"
         )));
     }
     let token = issue(&mut tx, &caller.tenant, &name, &scopes, expires_at).await?;
@@ -65,16 +81,6 @@ pub async fn create(
     audit::record(&mut tx, caller.actor(), "issue", &token.id, &details).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, ok(&token)?).into_response())
-}
-
-#[derive(Serialize)]
-struct Told {
-    id: String,
-    name: String,
-    scopes: Vec<Scope>,
-    created_at: i64,
-    expires_at: i64,
-    revoked_at: i64,
 }
 
 /// `GET`: all tokens, without the tokens themselves.
@@ -87,9 +93,9 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Result<Response> {
     .bind(&caller.tenant)
     .fetch_all(app.database.pool())
     .await?;
-    let told = |row: &sqlx::any::AnyRow| {
+    let view = |row: &sqlx::any::AnyRow| {
         let scopes: String = row.try_get("scopes")?;
-        Ok(Told {
+        Ok(TokenView {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
             scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),
@@ -98,7 +104,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Result<Response> {
             revoked_at: row.try_get("revoked_at")?,
         })
     };
-    let items = rows.iter().map(told).collect::<Result<Vec<_>>>()?;
+    let items = rows.iter().map(view).collect::<Result<Vec<_>>>()?;
     ok(&List { items })
 }
 

@@ -3,65 +3,50 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
-use tapetum_client::{DataSetDetails, KeysDetails, PartDetails, Scope, TrainingRequest};
+use tapetum_client::{CreateTraining, DataSetDetails, KeysDetails, PartDetails, TrainingRequest};
 
+use super::create::CreateRequest;
 use super::jobs;
-use super::making::{Making, Wanted};
 use super::objects;
-use super::resource::OWNER;
-use crate::audit;
-use crate::auth::Caller;
-use crate::db::stored;
+use super::openapi::Routes;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::audit;
+use crate::store::db::stored;
 
-/// What it is.
+/// The kind.
 pub const KIND: Kind = Kind::TrainingJob;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    #[serde(default)]
-    name: String,
-    data_set: String,
-    key_set: String,
-}
-
-impl Wanted for Create {
-    const MAKERS: &'static [Scope] = OWNER;
-
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// The addresses of trainings.
+pub fn routes() -> Routes {
+    let created = jobs::creation::<CreateTraining>(KIND).problems(&[507]);
+    jobs::routes(KIND, "training-jobs").post("/v1/training-jobs", create, created)
 }
 
 /// `POST`: a training on all parts that a data set has now.
-pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Response> {
-    let Making {
-        caller,
-        once,
-        wanted,
-    } = making;
-    let Create {
+pub async fn create(
+    State(app): State<App>,
+    CreateRequest { caller, key, body }: CreateRequest<CreateTraining>,
+) -> Result<Response> {
+    let CreateTraining {
         name,
         data_set,
         key_set,
-    } = wanted;
-    let found = objects::find(&app, &caller, Kind::DataSet, &data_set).await?;
-    let set: DataSetDetails = objects::details(found)?;
-    let found = objects::find(&app, &caller, Kind::KeySet, &key_set).await?;
-    let keys: KeysDetails = objects::details(found)?;
+    } = body;
+    let tenant = &caller.tenant;
+    let set: DataSetDetails = objects::details(&app, tenant, Kind::DataSet, &data_set).await?;
+    let keys: KeysDetails = objects::details(&app, tenant, Kind::KeySet, &key_set).await?;
     if set.parameter_set != keys.parameter_set {
         return Err(Error::unacceptable(
             "data set and key set belong to different parameter sets",
         ));
     }
     let mut tx = app.database.begin().await?;
-    if let Some(answer) = once.replay(&mut *tx).await? {
+    if let Some(answer) = key.replay(&mut *tx).await? {
         return Ok(answer);
     }
     jobs::check_room(&mut tx, &app, &caller.tenant).await?;
@@ -87,7 +72,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Re
         "data_set": request.data_set, "parts": request.parts.len(), "learner": request.recipe.learner.describe(),
     });
     audit::record(&mut tx, caller.actor(), "train", &id, &about).await?;
-    let answer = once
+    let answer = key
         .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
         .await?;
     tx.commit().await?;
@@ -97,7 +82,7 @@ pub async fn create(State(app): State<App>, making: Making<Create>) -> Result<Re
 
 /// The ids of all parts and the number of samples in them, if they can be trained on together.
 async fn parts(
-    tx: &mut crate::db::Tx,
+    tx: &mut crate::store::db::Tx,
     app: &App,
     caller: &Caller,
     data_set: &str,
@@ -127,13 +112,13 @@ async fn parts(
         ids.push(row.try_get("id")?);
     }
     if ids.is_empty() {
-        return Err(Error::unacceptable("the data set has no part yet"));
+        return Err(Error::unacceptable("the data set has no parts yet"));
     }
     let most = app.config.limits.bundle_bytes;
     if !streams && bytes as u64 > most {
         return Err(Error::unacceptable(format!(
-            "this training takes all {bytes} bytes into memory, and this server allows {most}: \
-             train in mini-batches"
+            "this training needs all {bytes} bytes in memory, more than this server's limit of \
+             {most}: train in mini-batches"
         )));
     }
     Ok((ids, samples))

@@ -1,4 +1,4 @@
-//! A copy is made.
+//! Making a backup.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -9,24 +9,24 @@ use futures_util::TryStreamExt;
 use serde_json::{Map, Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
-use tapetum_client::StoredFile;
 
 use super::tables::TABLES;
 use super::{
     BackupError, CHECKSUM, FORMAT, MANIFEST, Manifest, OPERATOR, Outcome, Table, at, copy_tls,
     write_new,
 };
-use crate::audit;
-use crate::blobs::{create_private_dir, sync_dir};
-use crate::db::{Tx, now};
 use crate::error::Error;
 use crate::id::{hex, random};
 use crate::state::App;
+use crate::store::audit;
+use crate::store::db::{Tx, now};
+use crate::store::files::{create_private_dir, sync_dir};
+use crate::store::rows::file_of;
 
 /// Copies a server to a new folder.
 pub async fn backup(app: &App, folder: &Path) -> Outcome<Manifest> {
     if folder.exists() {
-        let message = format!("{} exists: name a new folder", folder.display());
+        let message = format!("{} already exists: specify a new folder", folder.display());
         return Err(BackupError::Occupied(message));
     }
     // Beside it, also if the path ends in a slash.
@@ -115,7 +115,7 @@ async fn copy(app: &App, folder: &Path) -> Outcome<Manifest> {
 
 /// Copies a file unless it is there. Returns its size.
 async fn copy_file(app: &App, row: &AnyRow, folder: &Path) -> Outcome<u64> {
-    let (id, file) = (row.try_get::<String, _>("id")?, stored_file(row)?);
+    let (id, file) = file_of(row)?;
     let bytes = u64::try_from(file.bytes).unwrap_or(0);
     let path = folder.join(&id);
     if path.exists() {
@@ -138,19 +138,11 @@ async fn copy_file(app: &App, row: &AnyRow, folder: &Path) -> Outcome<u64> {
         found => {
             let _ = fs::remove_file(&path);
             Err(BackupError::Damaged(match found {
-                Ok(_) => format!("{id} is not what was stored: its checksum is another"),
+                Ok(_) => format!("{id} is corrupted: its checksum does not match"),
                 Err(error) => format!("{id} cannot be read: {error}"),
             }))
         }
     }
-}
-
-fn stored_file(row: &AnyRow) -> Outcome<StoredFile> {
-    Ok(StoredFile {
-        role: row.try_get("role")?,
-        bytes: row.try_get("bytes")?,
-        checksum: row.try_get("checksum")?,
-    })
 }
 
 /// Writes the rows of a table.

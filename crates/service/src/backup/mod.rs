@@ -21,10 +21,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Actor;
-use crate::blobs::create_private_dir;
 use crate::error::Error;
-use crate::state::StartError;
+use crate::error::StartError;
+use crate::store::audit::Actor;
+use crate::store::files::create_private_dir;
 
 pub use copy::backup;
 pub use restore::restore;
@@ -39,14 +39,14 @@ const OPERATOR: Actor<'static> = Actor {
     token: "operator",
 };
 
-/// Why a copy could not be made, or a server not be made of one.
+/// Why a backup or its restoration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Something is there already, and is not replaced.
+    /// Something is there already and is not replaced.
     #[error("{0}")]
     Occupied(String),
-    /// The copy, or what was to be copied, is not what it was.
-    #[error("{0}: nothing was put in place of it")]
+    /// The backup, or a file to be backed up, is damaged.
+    #[error("{0}: nothing was written")]
     Damaged(String),
     /// A file could not be read or written.
     #[error("cannot use {path}", path = .path.display())]
@@ -56,20 +56,20 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
-    /// The database refused.
-    #[error("the database cannot be used")]
+    /// The database failed.
+    #[error("cannot use the database")]
     Database(#[from] sqlx::Error),
     /// The new server cannot be opened.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Something else failed, and the log has more about it.
+    /// Something else failed, and see the log.
     #[error(transparent)]
     Other(#[from] Error),
 }
 
 type Outcome<T> = Result<T, BackupError>;
 
-/// What is in a copy.
+/// The contents of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
@@ -96,7 +96,7 @@ struct Table {
     checksum: String,
 }
 
-/// Certificate and key, since clients have pinned the certificate.
+/// Copies certificate and key, since clients have pinned the certificate.
 fn copy_tls(from: &Path, to: &Path) -> Outcome<()> {
     let (from, to) = (from.join("tls"), to.join("tls"));
     if !from.exists() {

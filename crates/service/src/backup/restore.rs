@@ -1,4 +1,4 @@
-//! A server is made of a copy.
+//! Restoring a server from a backup.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,12 +11,13 @@ use super::tables::TABLES;
 use super::{
     BackupError, CHECKSUM, FORMAT, MANIFEST, Manifest, OPERATOR, Outcome, at, copy_tls, damaged,
 };
-use crate::audit::{self, Record};
 use crate::config::Config;
-use crate::db::Tx;
-use crate::folder::DataFolder;
 use crate::id::Kind;
-use crate::state::{App, Service, run_blocking};
+use crate::state::{App, Service};
+use crate::store::audit::{self, Record};
+use crate::store::blocking::run_blocking;
+use crate::store::db::Tx;
+use crate::store::folder::DataFolder;
 
 /// Bytes of a manifest, and of a row.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -37,7 +38,7 @@ pub async fn restore(config: Config, folder: &Path) -> Outcome<Manifest> {
     let mut place = DataFolder::open(&config.data)?;
     if !place.was_empty() {
         let message = format!(
-            "there is something in {} already: name an empty folder",
+            "{} is not empty: specify an empty folder",
             config.data.display()
         );
         return Err(BackupError::Occupied(message));
@@ -63,7 +64,7 @@ async fn prepare(app: &App, folder: &Path, manifest: &Manifest) -> Outcome<Tx> {
         .fetch_one(app.database.pool())
         .await?;
     if used > 0 {
-        let message = "there is a server in this database already: name an empty one";
+        let message = "the database already holds a server: specify an empty one";
         return Err(BackupError::Occupied(message.to_owned()));
     }
     let mut written = Vec::new();
@@ -98,12 +99,13 @@ fn read_manifest(folder: &Path) -> Outcome<Manifest> {
     let manifest: Option<Manifest> = serde_json::from_slice(&text).ok().filter(|_| is_whole);
     let manifest = manifest.ok_or_else(|| damaged(&folder.join(MANIFEST)))?;
     let names = manifest.tables.iter().map(|table| table.name.as_str());
-    match manifest.format == FORMAT && names.eq(TABLES.iter().map(|(name, _)| *name)) {
-        true => Ok(manifest),
-        false => Err(BackupError::Damaged(format!(
-            "the copy was made by version {}, which wrote it in another way",
+    if manifest.format == FORMAT && names.eq(TABLES.iter().map(|(name, _)| *name)) {
+        Ok(manifest)
+    } else {
+        Err(BackupError::Damaged(format!(
+            "the backup was made by version {} in another format",
             manifest.version
-        ))),
+        )))
     }
 }
 
@@ -174,7 +176,7 @@ async fn restore_tables(app: &App, folder: &Path, manifest: &Manifest) -> Outcom
     if head.transpose()? != Some((seq, hash)) {
         return Err(damaged(&folder.join("tables/audit_head.jsonl")));
     }
-    // Whoever worked on them works for the other server.
+    // Their workers belong to the other server.
     sqlx::query(
         "UPDATE jobs SET state = 'queued', lease = '', attempts = 0 WHERE state = 'running'",
     )

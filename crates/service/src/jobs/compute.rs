@@ -8,9 +8,9 @@ use tapetum_learn::{
 };
 
 use super::keys::Engine;
-use crate::blobs::Local;
-use crate::content::{self, Caps, PartFile};
 use crate::error::{Error, Result};
+use crate::store::blobs::Local;
+use crate::store::content::{self, Caps, PartFile};
 
 /// Units of progress of an iteration.
 const UNITS: usize = 1000;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget};
 
-use crate::blobs::Local;
 use crate::error::Result;
+use crate::store::blobs::Local;
 
 /// What computes with one set of keys.
 pub struct Engine {
@@ -25,7 +25,7 @@ pub struct KeyCache {
 }
 
 impl KeyCache {
-    /// For so many jobs at a time.
+    /// For this many jobs at a time.
     pub fn new(budget: u64, jobs: usize) -> Self {
         Self {
             budget,
@@ -70,9 +70,12 @@ impl KeyCache {
     fn make_room(&self, engines: &mut Vec<(String, Arc<Engine>)>) {
         let in_use = |engine: &Arc<Engine>| Arc::strong_count(engine) > 1;
         let reserved = |engines: &[(String, Arc<Engine>)]| {
-            let bytes = |(_, engine): &(String, Arc<Engine>)| match in_use(engine) {
-                true => self.share,
-                false => engine.evaluator.keys().memory_bytes(),
+            let bytes = |(_, engine): &(String, Arc<Engine>)| {
+                if in_use(engine) {
+                    self.share
+                } else {
+                    engine.evaluator.keys().memory_bytes()
+                }
             };
             engines.iter().map(bytes).sum::<u64>() + self.share
         };

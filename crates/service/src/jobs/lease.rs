@@ -1,23 +1,21 @@
-//! Claiming, keeping and finishing jobs. Whoever holds the lease of a job, and nobody else, writes for it.
+//! Claiming, keeping and finishing jobs. Only the holder of a job's lease writes for it.
 
 use serde_json::json;
 use sqlx::Row;
-use tapetum_client::{Problem, State, StoredFile};
+use tapetum_client::{Problem, State};
 
 use super::Job;
-use crate::api::objects::{remove_files, unlink};
-use crate::api::uploads::insert_blob;
-use crate::audit::{self, Actor};
-use crate::blobs::Written;
-use crate::db::{Tx, now, to_store};
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
-use crate::state::{App, run_blocking};
+use crate::state::App;
+use crate::store::audit::{self, Actor};
+use crate::store::blobs::Written;
+use crate::store::blocking::run_blocking;
+use crate::store::db::{Tx, now, to_store};
+use crate::store::rows::{FileRow, insert_file, insert_object, remove_files, role, unlink};
 
 /// Who works on a job without a token.
 const WORKER: &str = "worker";
-/// The role of the state from which a training goes on.
-pub const CHECKPOINT: &str = "checkpoint";
 
 /// A job that this worker holds.
 #[derive(Clone, Debug)]
@@ -28,18 +26,18 @@ pub struct Lease {
     pub holder: String,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Debug)]
 pub enum Claim {
     /// The job is this worker's.
     Granted(Box<Lease>),
-    /// It is another's, who renews the lease.
+    /// Another worker holds it and renews the lease.
     Held,
     /// There is nothing left to do.
     Finished,
 }
 
-/// Takes a job that waits, or whose worker is dead.
+/// Takes a job that is queued, or whose worker is dead.
 pub async fn claim(app: &App, id: &str) -> Result<Claim> {
     let work = &app.config.work;
     // Names this attempt: an earlier one of the same worker has no more right to the job than another's.
@@ -75,19 +73,25 @@ pub async fn claim(app: &App, id: &str) -> Result<Claim> {
     Ok(Claim::Finished)
 }
 
-/// What a worker learns when it tells that it is alive.
+/// What a worker learns when it renews its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
+pub enum LeaseStatus {
     /// Go on.
     GoOn,
-    /// Nobody wants the result any longer.
+    /// The job was cancelled.
     Cancelled,
-    /// Somebody else has the job.
+    /// Another worker has the job.
     Lost,
 }
 
-/// Renews a lease and tells how far the job is.
-pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) -> Result<Pulse> {
+/// Renews a lease and records progress.
+pub async fn renew(
+    app: &App,
+    lease: &Lease,
+    done: i64,
+    total: i64,
+    what: &str,
+) -> Result<LeaseStatus> {
     let row = sqlx::query(
         "UPDATE jobs SET lease_until = $1, done = $2, total = $3, what = $4 \
          WHERE id = $5 AND lease = $6 AND state = 'running' RETURNING cancel",
@@ -102,13 +106,13 @@ pub async fn renew(app: &App, lease: &Lease, done: i64, total: i64, what: &str) 
     .await?;
     app.changed.notify_waiters();
     Ok(match row {
-        None => Pulse::Lost,
-        Some(row) if row.try_get::<i64, _>("cancel")? != 0 => Pulse::Cancelled,
-        Some(_) => Pulse::GoOn,
+        None => LeaseStatus::Lost,
+        Some(row) if row.try_get::<i64, _>("cancel")? != 0 => LeaseStatus::Cancelled,
+        Some(_) => LeaseStatus::GoOn,
     })
 }
 
-/// Gives a job back that was not finished because the worker ends.
+/// Gives an unfinished job back because the worker stops.
 pub async fn give_back(app: &App, lease: &Lease) -> Result<()> {
     sqlx::query(
         "UPDATE jobs SET state = 'queued', lease = '', attempts = attempts - 1 \
@@ -122,8 +126,8 @@ pub async fn give_back(app: &App, lease: &Lease) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the state of a training in place of the one before. Since it got further, the attempts count anew.
-pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Result<Pulse> {
+/// Keeps the state of a training in place of the one before. Since there is progress, the count of attempts starts over.
+pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Result<LeaseStatus> {
     let mut tx = app.database.begin().await?;
     let held = sqlx::query(
         "UPDATE jobs SET attempts = 1 WHERE id = $1 AND lease = $2 AND state = 'running'",
@@ -133,27 +137,18 @@ pub async fn keep(app: &App, lease: &Lease, blob: &str, file: &Written) -> Resul
     .execute(&mut *tx)
     .await?;
     if held.rows_affected() == 0 {
-        return Ok(Pulse::Lost);
+        return Ok(LeaseStatus::Lost);
     }
     let job = &lease.job;
-    let old = remove_files(&mut tx, &job.id, Some(CHECKPOINT)).await?;
-    let (bytes, checksum) = (file.bytes, &file.checksum);
-    insert_blob(
-        &mut tx,
-        blob,
-        &job.tenant,
-        &job.id,
-        CHECKPOINT,
-        bytes,
-        checksum,
-    )
-    .await?;
+    let old = remove_files(&mut tx, &job.id, Some(role::CHECKPOINT)).await?;
+    let place = (job.id.as_str(), role::CHECKPOINT);
+    insert_file(&mut tx, (blob, file), &job.tenant, place).await?;
     tx.commit().await?;
-    unlink(app, old).await?;
-    Ok(Pulse::GoOn)
+    unlink(&app.blobs, old).await?;
+    Ok(LeaseStatus::GoOn)
 }
 
-/// What a job has made.
+/// The result of a job.
 #[derive(Debug)]
 pub struct Made {
     /// The id of the file, which has been written.
@@ -184,20 +179,13 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Result<bool> {
     if let Some((id, details)) = &made.object {
         let token = (job.tenant.as_str(), job.token.as_str());
         let kind = (Kind::Model, id.as_str());
-        crate::api::objects::insert(&mut tx, token, kind, &job.name, "", details).await?;
+        insert_object(&mut tx, token, kind, &job.name, "", details).await?;
     }
-    let (bytes, checksum) = (made.file.bytes, &made.file.checksum);
-    insert_blob(
-        &mut tx,
-        &made.blob,
-        &job.tenant,
-        owner,
-        made.role,
-        bytes,
-        checksum,
-    )
-    .await?;
-    let about = json!({"job": job.id, "role": made.role, "bytes": bytes, "checksum": checksum});
+    let file = &made.file;
+    insert_file(&mut tx, (&made.blob, file), &job.tenant, (owner, made.role)).await?;
+    let about = json!({
+        "job": job.id, "role": made.role, "bytes": file.bytes, "checksum": file.checksum,
+    });
     audit::record(&mut tx, actor(job), "result", owner, &about).await?;
     tx.commit().await?;
     cleaned(app, removed).await?;
@@ -234,9 +222,9 @@ pub async fn fail(app: &App, lease: &Lease, problem: &Error) -> Result<bool> {
 }
 
 /// What a job needed and nobody else does: samples to classify, checkpoints.
-async fn cleaned(app: &App, removed: Vec<(String, StoredFile)>) -> Result<()> {
+async fn cleaned(app: &App, removed: Vec<FileRow>) -> Result<()> {
     app.changed.notify_waiters();
-    unlink(app, removed).await
+    unlink(&app.blobs, removed).await
 }
 
 async fn finish(

@@ -2,18 +2,18 @@
 //!
 //! A job, the files that it needs and makes, the tenant's quota and the audit log change together in one
 //! transaction, so all that is true of a job is in its row. Which worker looks after it, and when, is the business of
-//! a job-queue library ([`Tasks`]), whose tables are not part of that transaction: the task is made after the job
+//! a job-queue library ([`Tasks`](crate::store::queue::Tasks)), whose tables are not part of that transaction: the task is made after the job
 //! ([`deliver`]), and made up for if the server dies in between ([`redeliver`]); a task is done only when the row says
 //! that the job is. A task may be handed over twice, therefore: a worker begins only if it gets the lease of the job,
 //! which it renews while it works, and only the holder of the lease can write a result.
 //!
-//! If a worker dies, its lease runs out and its tasks are handed to another, which begins anew, from the last
+//! If a worker dies, its lease runs out and its tasks are handed to another, which starts again from the last
 //! checkpoint if the training keeps any.
 
 mod compute;
 mod keys;
 mod lease;
-mod tasks;
+mod sweep;
 mod thread;
 mod worker;
 
@@ -23,11 +23,12 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use tapetum_client::{JobView, ProgressView, State};
 
-use crate::db::{now, stored};
 use crate::error::{Error, Result};
 use crate::state::App;
+use crate::store::db::{Tx, now, stored};
+use crate::store::rows::{FileRow, remove_files};
 
-pub use tasks::Tasks;
+pub use sweep::sweep;
 pub use worker::Workers;
 
 /// Hands a new job to the workers.
@@ -54,6 +55,20 @@ pub async fn redeliver(app: &App, age: Duration) -> Result<()> {
         app.tasks.push(kind, id, *created_at).await?;
     }
     Ok(())
+}
+
+/// Removes a job that is finished, with all that is kept of it. Nothing if there is none.
+pub async fn remove(tx: &mut Tx, id: &str) -> Result<Option<Vec<FileRow>>> {
+    let finished = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('queued', 'running')";
+    let removed = sqlx::query(finished).bind(id).execute(&mut **tx).await?;
+    if removed.rows_affected() == 0 {
+        return Ok(None);
+    }
+    sqlx::query("DELETE FROM job_inputs WHERE job = $1")
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    remove_files(tx, id, None).await.map(Some)
 }
 
 /// A job as the database has it.
@@ -121,7 +136,7 @@ impl Job {
         })
     }
 
-    /// As it is told.
+    /// Its document.
     pub fn view(&self) -> Result<JobView> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(JobView {

@@ -1,4 +1,4 @@
-//! The thread on which a job computes, and how it is watched from outside.
+//! The thread on which a job computes, and its progress as seen from outside.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,24 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 use tapetum_ckks::wire::Bundle;
-use tapetum_client::{ClassificationRequest, ModelDetails, StoredFile, TrainingRequest};
+use tapetum_client::{ClassificationRequest, ModelDetails, TrainingRequest};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
 use super::keys::KeyCache;
-use super::lease::{self, Lease, Made, Pulse};
-use crate::blobs::Local;
+use super::lease::{self, Lease, LeaseStatus, Made};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::blobs::Local;
+use crate::store::rows::{FileRow, role};
 
-/// The id of a file, and what its row says.
-pub type FileRow = (String, StoredFile);
-
-/// How far a computation is, for the task that watches it.
+/// The progress of a computation, for the task that watches it.
 #[derive(Debug, Default)]
-pub struct Gauge {
+pub struct JobProgress {
     done: AtomicUsize,
     total: AtomicUsize,
     what: Mutex<&'static str>,
@@ -31,38 +29,38 @@ pub struct Gauge {
     end: AtomicBool,
 }
 
-impl Gauge {
-    /// Units that are done, of how many, and what is being done.
+impl JobProgress {
+    /// Units that are done, units in all, and what is being done.
     pub fn read(&self) -> (usize, usize, &'static str) {
         let what = *self.what.lock().unwrap_or_else(PoisonError::into_inner);
         let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
         (load(&self.done), load(&self.total), what)
     }
 
-    /// Has the computation end, when it next says how far it is.
+    /// Ends the computation when it next reports progress.
     pub fn end(&self) {
         self.end.store(true, Ordering::Relaxed);
     }
 }
 
-/// Hears from a computation.
+/// Listens to a computation.
 struct Watcher {
     app: App,
     lease: Lease,
-    gauge: Arc<Gauge>,
+    progress: Arc<JobProgress>,
     handle: Handle,
 }
 
 impl Observer for Watcher {
     fn progress(&mut self, done: usize, total: usize, what: &'static str) {
-        self.gauge.done.store(done, Ordering::Relaxed);
-        self.gauge.total.store(total, Ordering::Relaxed);
+        self.progress.done.store(done, Ordering::Relaxed);
+        self.progress.total.store(total, Ordering::Relaxed);
         *self
-            .gauge
+            .progress
             .what
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = what;
-        if self.gauge.end.load(Ordering::Relaxed) {
+        if self.progress.end.load(Ordering::Relaxed) {
             // Without the message that a panic prints.
             resume_unwind(Box::new(Ended));
         }
@@ -73,7 +71,7 @@ impl Observer for Watcher {
         let written = write(&self.app, &blob, state)?;
         let kept = lease::keep(&self.app, &self.lease, &blob, &written);
         match self.handle.block_on(kept)? {
-            Pulse::GoOn => Ok(()),
+            LeaseStatus::GoOn => Ok(()),
             _ => {
                 let _ = self.app.blobs.remove(&blob);
                 resume_unwind(Box::new(Ended))
@@ -82,7 +80,7 @@ impl Observer for Watcher {
     }
 }
 
-fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<crate::blobs::Written> {
+fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<crate::store::blobs::Written> {
     let written = app.blobs.create(blob, |file| bundle.write(file));
     written.map_err(|e| Error::internal("writing a result", e))
 }
@@ -96,8 +94,13 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// For a job, whose progress `gauge` gets. To be called where the database can be reached from.
-    pub fn new(app: &App, keys: &Arc<KeyCache>, lease: &Lease, gauge: &Arc<Gauge>) -> Self {
+    /// For a job, whose progress `progress` gets. To be called where the database can be reached from.
+    pub fn new(
+        app: &App,
+        keys: &Arc<KeyCache>,
+        lease: &Lease,
+        progress: &Arc<JobProgress>,
+    ) -> Self {
         Self {
             app: app.clone(),
             keys: keys.clone(),
@@ -105,7 +108,7 @@ impl Thread {
             observer: Watcher {
                 app: app.clone(),
                 lease: lease.clone(),
-                gauge: gauge.clone(),
+                progress: progress.clone(),
                 handle: Handle::current(),
             },
         }
@@ -171,7 +174,7 @@ impl Thread {
         Ok(Made {
             blob,
             file,
-            role: crate::api::MODEL,
+            role: role::MODEL,
             object,
         })
     }
@@ -198,7 +201,7 @@ impl Thread {
         Ok(Made {
             blob,
             file,
-            role: crate::api::SCORES,
+            role: role::SCORES,
             object: None,
         })
     }

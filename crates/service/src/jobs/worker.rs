@@ -1,4 +1,4 @@
-//! Workers: they are handed jobs, compute, and tell that they are alive.
+//! Workers: they take jobs, compute and renew their leases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::keys::KeyCache;
-use super::lease::{self, CHECKPOINT, Claim, Lease, Made, Pulse};
-use super::tasks::Unfinished;
-use super::thread::{FileRow, Gauge, Thread};
-use crate::api::objects;
-use crate::db::stored;
+use super::lease::{self, Claim, Lease, LeaseStatus, Made};
+use super::thread::{JobProgress, Thread};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::metrics::JobEnd;
 use crate::state::App;
+use crate::store::db::stored;
+use crate::store::queue::Unfinished;
+use crate::store::rows::{self, FileRow, role};
 
-/// How often a job is looked at that another worker has, and how long is waited after a failure.
+/// How often a job of another worker is looked at, and the pause after a failure.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often progress is written down.
+/// How often progress is recorded.
 const BEAT: Duration = Duration::from_millis(250);
 
 /// The workers of a process.
@@ -55,7 +55,7 @@ impl Workers {
         }
     }
 
-    /// Ends them: jobs that run are given back, and go on from their last checkpoints elsewhere or later.
+    /// Stops them. Running jobs are given back, and resume from their last checkpoints elsewhere or later.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         for queue in self.queues {
@@ -74,7 +74,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Takes jobs of a kind, so many at a time, until it is stopped.
+    /// Takes jobs of a kind, up to `at_once` at a time, until it is stopped.
     async fn serve(self, (kind, at_once): (Kind, usize)) {
         while !self.is_stopped() {
             let mut stopped = self.stopped.clone();
@@ -82,9 +82,9 @@ impl Worker {
             let worker = self.clone();
             let handle = move |id: String| {
                 let worker = worker.clone();
-                // On its own, so that it goes on if the queue cannot be reached for a while.
-                let seen_to = tokio::spawn(async move { worker.see_to(&id).await });
-                async move { seen_to.await.map_err(|_| Unfinished)? }
+                // In a task of its own, so that it continues if the queue cannot be reached for a while.
+                let ran = tokio::spawn(async move { worker.run(&id).await });
+                async move { ran.await.map_err(|_| Unfinished)? }
             };
             let tasks = &self.app.tasks;
             let lease = self.app.config.work.lease;
@@ -99,13 +99,13 @@ impl Worker {
         let _ = self.slots.acquire_many(slots).await;
     }
 
-    /// Works on a job until it is finished, or waits until another worker has finished it or is dead.
-    async fn see_to(&self, id: &str) -> Result<(), Unfinished> {
+    /// Runs a job until it is finished, or waits until another worker has finished it or is dead.
+    async fn run(&self, id: &str) -> Result<(), Unfinished> {
         while !self.is_stopped() {
             match self.try_to_finish(id).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => (),
-                // The database is away, say. The lease runs out, and the job is begun anew.
+                // The database is away, say. The lease runs out, and the job is started again.
                 Err(problem) => tracing::error!(job = id, %problem, "a job could not be finished"),
             }
             self.pause().await;
@@ -113,7 +113,7 @@ impl Worker {
         Err(Unfinished)
     }
 
-    /// Also if whoever could say so is gone.
+    /// Also if the sender is gone.
     fn is_stopped(&self) -> bool {
         *self.stopped.borrow() || self.stopped.has_changed().is_err()
     }
@@ -131,18 +131,18 @@ impl Worker {
             return Ok(false);
         }
         match lease::claim(&self.app, id).await? {
-            Claim::Granted(lease) => self.carry_out(&lease).await,
+            Claim::Granted(lease) => self.compute(&lease).await,
             Claim::Held => Ok(false),
             Claim::Finished => Ok(true),
         }
     }
 
-    /// Computes, and tells meanwhile that it does. Returns whether the job is finished.
-    async fn carry_out(&self, lease: &Lease) -> Result<bool> {
+    /// Computes, and renews the lease meanwhile. Returns whether the job is finished.
+    async fn compute(&self, lease: &Lease) -> Result<bool> {
         let id = &lease.job.id;
         tracing::info!(job = id, attempt = lease.job.attempts, "job begins");
-        let gauge = Arc::new(Gauge::default());
-        let computed = self.begin(lease, &gauge).await;
+        let progress = Arc::new(JobProgress::default());
+        let computed = self.begin(lease, &progress).await;
         let mut running = match computed {
             Ok(running) => running,
             // What it needs is not there.
@@ -150,7 +150,7 @@ impl Worker {
         };
         let mut stopped = self.stopped.clone();
         let started = std::time::Instant::now();
-        let (mut pulse, mut stopping) = (Pulse::GoOn, false);
+        let (mut status, mut stopping) = (LeaseStatus::GoOn, false);
         let longest = self.app.config.work.longest;
         let ended = loop {
             let ended = tokio::select! {
@@ -161,13 +161,13 @@ impl Worker {
             if let Some(ended) = ended {
                 break ended;
             }
-            let (done, total, what) = gauge.read();
+            let (done, total, what) = progress.read();
             match lease::renew(&self.app, lease, done as i64, total as i64, what).await {
-                Ok(found) => pulse = found,
+                Ok(found) => status = found,
                 Err(problem) => tracing::error!(job = id, %problem, "a lease could not be renewed"),
             }
-            if pulse != Pulse::GoOn || stopping || started.elapsed() > longest {
-                gauge.end();
+            if status != LeaseStatus::GoOn || stopping || started.elapsed() > longest {
+                progress.end();
             }
         };
         let outcome =
@@ -176,7 +176,7 @@ impl Worker {
         let end = match &outcome {
             Some(Ok(_)) => JobEnd::Succeeded,
             Some(Err(_)) => JobEnd::Failed,
-            None if pulse == Pulse::Cancelled => JobEnd::Cancelled,
+            None if status == LeaseStatus::Cancelled => JobEnd::Cancelled,
             None => JobEnd::GivenBack,
         };
         let is_training = lease.job.kind == Kind::TrainingJob.prefix();
@@ -191,13 +191,10 @@ impl Worker {
                 lease::fail(&self.app, lease, &problem).await
             }
             None if started.elapsed() > longest => {
-                let message = format!(
-                    "it takes longer than the {} s that a job may",
-                    longest.as_secs()
-                );
+                let message = format!("the job exceeded the time limit of {} s", longest.as_secs());
                 lease::fail(&self.app, lease, &Error::unacceptable(message)).await
             }
-            None if pulse == Pulse::Cancelled => {
+            None if status == LeaseStatus::Cancelled => {
                 tracing::info!(job = id, "job cancelled");
                 lease::fail(&self.app, lease, &Error::cancelled()).await
             }
@@ -209,35 +206,35 @@ impl Worker {
         }
     }
 
-    /// Gathers what the job needs and starts a thread: nothing if it was ended from outside.
+    /// Gathers the inputs of the job and starts a thread, which returns nothing if it was ended from outside.
     async fn begin(
         &self,
         lease: &Lease,
-        gauge: &Arc<Gauge>,
+        progress: &Arc<JobProgress>,
     ) -> Result<JoinHandle<Option<Result<Made>>>> {
-        let thread = Thread::new(&self.app, &self.keys, lease, gauge);
+        let thread = Thread::new(&self.app, &self.keys, lease, progress);
         let app = &self.app;
         let job = &lease.job;
         Ok(if job.kind == Kind::TrainingJob.prefix() {
             let request: TrainingRequest = stored(&job.request)?;
-            let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
+            let keys = located(app, &request.key_set, role::EVALUATION_KEYS).await?;
             let mut parts = Vec::new();
             for part in &request.parts {
-                parts.push(located(app, part, crate::api::PART).await?);
+                parts.push(located(app, part, role::SAMPLES).await?);
             }
-            let checkpoint = objects::file(app, &job.id, CHECKPOINT).await?;
+            let checkpoint = rows::file(app.database.pool(), &job.id, role::CHECKPOINT).await?;
             thread.start(move |thread| thread.train(request, &keys, &parts, checkpoint))
         } else {
             let request: ClassificationRequest = stored(&job.request)?;
-            let keys = located(app, &request.key_set, crate::api::EVALUATION_KEYS).await?;
-            let model = located(app, &request.model, crate::api::MODEL).await?;
-            let samples = located(app, &job.id, crate::api::SAMPLES).await?;
+            let keys = located(app, &request.key_set, role::EVALUATION_KEYS).await?;
+            let model = located(app, &request.model, role::MODEL).await?;
+            let samples = located(app, &job.id, role::SAMPLES).await?;
             thread.start(move |thread| thread.classify(request, &keys, &model, &samples))
         })
     }
 }
 
 async fn located(app: &App, object: &str, role: &str) -> Result<FileRow> {
-    let file = objects::file(app, object, role).await?;
+    let file = rows::file(app.database.pool(), object, role).await?;
     file.ok_or_else(|| Error::conflict(format!("{object} has been deleted")))
 }

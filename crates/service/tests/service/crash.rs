@@ -35,16 +35,15 @@ fn child() {
     config.limits.open_uploads = 1000;
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let server = Server::start(config).await.unwrap();
-        let token = match server.operator().tenants().await.unwrap().is_empty() {
-            true => {
-                server
-                    .operator()
-                    .add_tenant("first", None)
-                    .await
-                    .unwrap()
-                    .token
-            }
-            false => String::new(),
+        let token = if server.operator().tenants().await.unwrap().is_empty() {
+            server
+                .operator()
+                .add_tenant("first", None)
+                .await
+                .unwrap()
+                .token
+        } else {
+            String::new()
         };
         println!(
             "\n{LISTENS} {} {} {token}",

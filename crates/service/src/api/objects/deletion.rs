@@ -1,17 +1,17 @@
-//! Objects are deleted, with a receipt.
+//! Deleting objects, with a receipt.
 
 use axum::response::Response;
 use serde_json::json;
-use tapetum_client::{Receipt, StoredFile};
+use tapetum_client::Receipt;
 
 use super::super::json::ok;
-use super::file_of;
-use crate::audit;
-use crate::auth::Caller;
-use crate::db::Tx;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::state::{App, run_blocking};
+use crate::state::App;
+use crate::store::audit;
+use crate::store::db::Tx;
+use crate::store::rows::{FileRow, remove_files, unlink};
 
 /// Deletes an object with its parts and files, unless a job that is not finished needs it.
 pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
@@ -43,7 +43,7 @@ pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<
     }
     let receipt = receipt(&mut tx, caller, id, &removed).await?;
     tx.commit().await?;
-    unlink(app, removed).await?;
+    unlink(&app.blobs, removed).await?;
     ok(&receipt)
 }
 
@@ -52,7 +52,7 @@ pub async fn receipt(
     tx: &mut Tx,
     caller: &Caller,
     id: &str,
-    removed: &[(String, StoredFile)],
+    removed: &[FileRow],
 ) -> Result<Receipt> {
     let files: Vec<_> = removed.iter().map(|(_, file)| file.clone()).collect();
     let record = audit::record(tx, caller.actor(), "delete", id, &json!({"files": files})).await?;
@@ -76,34 +76,7 @@ async fn check_unused(tx: &mut Tx, object: &str) -> Result<()> {
     match user {
         None => Ok(()),
         Some(job) => Err(Error::conflict(format!(
-            "{object} is needed by {job}, which is not finished: wait for it, or cancel it"
+            "{object} is used by {job}, which is not finished: wait for it, or cancel it"
         ))),
     }
-}
-
-/// Removes rows of files, all or those of one role. The files themselves are to be removed after the
-/// transaction, by [`unlink`].
-pub async fn remove_files(
-    tx: &mut Tx,
-    object: &str,
-    role: Option<&str>,
-) -> Result<Vec<(String, StoredFile)>> {
-    let rows = sqlx::query(
-        "DELETE FROM blobs WHERE object = $1 AND ($2 = '' OR role = $2) \
-         RETURNING id, role, bytes, checksum",
-    )
-    .bind(object)
-    .bind(role.unwrap_or(""))
-    .fetch_all(&mut **tx)
-    .await?;
-    rows.iter().map(file_of).collect()
-}
-
-/// Removes files that have no row any more.
-pub async fn unlink(app: &App, files: Vec<(String, StoredFile)>) -> Result<()> {
-    let app = app.clone();
-    let removed = move || files.iter().try_for_each(|(id, _)| app.blobs.remove(id));
-    run_blocking(removed)
-        .await?
-        .map_err(|e| Error::internal("removing a file", e))
 }

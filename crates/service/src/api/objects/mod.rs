@@ -1,24 +1,28 @@
-//! What tenants store, and how it is found, listed and deleted: the same for all kinds.
+//! Finding, listing, creating and deleting objects: the same for all kinds.
 
 mod deletion;
 mod make;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use tapetum_client::{List, Object, StoredFile};
+use tapetum_client::{List, Object};
 
+use super::create::CreateBody;
 use super::json::{ok, send_file};
-use crate::auth::Caller;
-use crate::db::stored;
+use super::openapi::Op;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::db::stored;
+use crate::store::rows::{file, files};
 
-pub use deletion::{delete, receipt, remove_files, unlink};
-pub use make::{Draft, check_room, insert, make};
+pub use deletion::{delete, receipt};
+pub use make::{Draft, check_room, make};
 
 /// Entries of a list, unless fewer are asked for.
 const PAGE: i64 = 100;
@@ -27,7 +31,7 @@ const PAGE: i64 = 100;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// At most so many.
+    /// The most entries.
     limit: Option<Limit>,
     /// After the one with this id.
     after: Option<String>,
@@ -42,9 +46,10 @@ impl TryFrom<i64> for Limit {
     type Error = String;
 
     fn try_from(limit: i64) -> Result<Self, String> {
-        match (1..=PAGE).contains(&limit) {
-            true => Ok(Self(limit)),
-            false => Err(format!("a list has 1 to {PAGE} entries, not {limit}")),
+        if (1..=PAGE).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(format!("limit must be 1 to {PAGE}, not {limit}"))
         }
     }
 }
@@ -76,9 +81,24 @@ fn object_of(row: &AnyRow) -> Result<Object> {
     })
 }
 
-/// The details of an object in their own form.
-pub fn details<T: serde::de::DeserializeOwned>(object: Object) -> Result<T> {
+/// The details of an object of a tenant, in their own form.
+pub async fn details<T: DeserializeOwned>(
+    app: &App,
+    tenant: &str,
+    kind: Kind,
+    id: &str,
+) -> Result<T> {
+    let object = find_of(app, tenant, kind, id).await?;
     serde_json::from_value(object.details).map_err(|e| Error::internal("details of an object", e))
+}
+
+/// What the document says of creating an object.
+pub fn creation<T: CreateBody>(kind: Kind, summary: &str) -> Op {
+    Op::of(kind, "create", summary)
+        .scopes(T::CREATORS)
+        .creates::<T>()
+        .answers::<Object>(StatusCode::CREATED, &["Location"])
+        .problems(&[404, 409, 423, 507])
 }
 
 /// One object of the caller's tenant.
@@ -87,7 +107,7 @@ pub async fn find(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Ob
 }
 
 /// One object of a tenant.
-pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Result<Object> {
+async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Result<Object> {
     kind.check(id)?;
     let row = sqlx::query(
         "SELECT id, name, created_at, token, details FROM objects \
@@ -100,7 +120,7 @@ pub async fn find_of(app: &App, tenant: &str, kind: Kind, id: &str) -> Result<Ob
     .await?
     .ok_or_else(|| Error::not_found(kind.name()))?;
     let mut object = object_of(&row)?;
-    object.files = files(app, id)
+    object.files = files(app.database.pool(), id)
         .await?
         .into_iter()
         .map(|(_, file)| file)
@@ -135,35 +155,9 @@ pub async fn list(
     ok(&List { items })
 }
 
-/// The files of an object or job, with their ids.
-async fn files(app: &App, object: &str) -> Result<Vec<(String, StoredFile)>> {
-    let rows = sqlx::query(
-        "SELECT id, role, bytes, checksum FROM blobs WHERE object = $1 ORDER BY created_at, id",
-    )
-    .bind(object)
-    .fetch_all(app.database.pool())
-    .await?;
-    rows.iter().map(file_of).collect()
-}
-
-fn file_of(row: &AnyRow) -> Result<(String, StoredFile)> {
-    let file = StoredFile {
-        role: row.try_get("role")?,
-        bytes: row.try_get("bytes")?,
-        checksum: row.try_get("checksum")?,
-    };
-    Ok((row.try_get("id")?, file))
-}
-
-/// The file of an object or job that has this role: its id and its checksum.
-pub async fn file(app: &App, object: &str, role: &str) -> Result<Option<(String, StoredFile)>> {
-    let files = files(app, object).await?;
-    Ok(files.into_iter().find(|(_, file)| file.role == role))
-}
-
 /// Sends the file of an object or job that has this role.
 pub async fn send(app: &App, object: &str, role: &str, headers: &HeaderMap) -> Result<Response> {
-    let file = file(app, object, role).await?;
+    let file = file(app.database.pool(), object, role).await?;
     let (id, file) = file.ok_or_else(|| Error::not_found("file"))?;
     send_file(&app.blobs, &id, &file, headers).await
 }

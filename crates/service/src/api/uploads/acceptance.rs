@@ -1,16 +1,19 @@
-//! Something is made of an upload that is complete.
+//! What becomes of a complete upload.
 
 use std::path::PathBuf;
 
 use axum::response::Response;
 
 use super::arrival::{find, finish};
-use crate::audit;
-use crate::auth::Caller;
-use crate::db::{Tx, now};
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::state::{App, run_blocking};
+use crate::state::App;
+use crate::store::audit;
+use crate::store::blobs::Written;
+use crate::store::blocking::run_blocking;
+use crate::store::db::Tx;
+use crate::store::rows::insert_file;
 
 /// An upload that is complete.
 #[derive(Clone, Debug)]
@@ -19,10 +22,8 @@ pub struct Complete {
     pub id: String,
     /// Where it is.
     pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// Its checksum.
-    pub checksum: String,
+    /// Its size and checksum.
+    pub file: Written,
 }
 
 /// An upload of this caller, all of which has arrived.
@@ -33,7 +34,7 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> Result<Complete> 
         let offset = upload.offset(app).await?;
         if offset < upload.length {
             let message = format!(
-                "the upload is at {offset} of {} bytes: finish it",
+                "only {offset} of {} bytes have been uploaded: finish the upload",
                 upload.length
             );
             return Err(Error::conflict(message));
@@ -44,8 +45,10 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> Result<Complete> 
     }
     Ok(Complete {
         path,
-        bytes: upload.length,
-        checksum: upload.checksum,
+        file: Written {
+            bytes: upload.length,
+            checksum: upload.checksum,
+        },
         id: upload.id,
     })
 }
@@ -58,17 +61,17 @@ pub struct Accepted {
 }
 
 /// Puts the content of an upload among the accepted files. This takes as long as the store does, so it comes
-/// before the transaction with the rows; [`settle`] comes after it.
+/// before the transaction with the rows; [`finalize`] comes after it.
 pub async fn accept(app: &App, upload: Complete) -> Result<Accepted> {
     let blob = Kind::Blob.new_id()?;
     let (files, from, to) = (app.clone(), upload.id.clone(), blob.clone());
-    let adopted = run_blocking(move || files.blobs.adopt(&from, &to)).await?;
-    adopted.map_err(|e| Error::internal("accepting an upload", e))?;
+    let accepted = run_blocking(move || files.blobs.accept(&from, &to)).await?;
+    accepted.map_err(|e| Error::internal("accepting an upload", e))?;
     Ok(Accepted { upload, blob })
 }
 
 /// A row for an accepted file, and none for its upload any more.
-pub async fn adopt(
+pub async fn attach(
     tx: &mut Tx,
     caller: &Caller,
     accepted: &Accepted,
@@ -83,16 +86,16 @@ pub async fn adopt(
     if row.rows_affected() != 1 {
         return Err(Error::not_found(Kind::Upload.name()));
     }
-    let (bytes, checksum) = (upload.bytes, &upload.checksum);
-    insert_blob(tx, blob, &caller.tenant, object, role, bytes, checksum).await?;
-    let details = serde_json::json!({"role": role, "bytes": bytes, "checksum": checksum});
+    let file = &upload.file;
+    insert_file(tx, (blob, file), &caller.tenant, (object, role)).await?;
+    let details = serde_json::json!({"role": role, "bytes": file.bytes, "checksum": file.checksum});
     audit::record(tx, caller.actor(), "store", object, &details).await?;
     Ok(())
 }
 
 /// After the transaction: of files that now have a row the uploads go, and of a refusal the files. After a failure
 /// nobody knows whether the rows are there; whatever has none is swept later.
-pub async fn settle(
+pub async fn finalize(
     app: &App,
     accepted: Vec<Accepted>,
     made: Result<Response>,
@@ -114,30 +117,4 @@ pub async fn settle(
         tracing::warn!(%error, "a file that is not needed could not be removed");
     }
     made
-}
-
-/// A row for an accepted file.
-pub async fn insert_blob(
-    tx: &mut Tx,
-    blob: &str,
-    tenant: &str,
-    object: &str,
-    role: &str,
-    bytes: u64,
-    checksum: &str,
-) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO blobs (id, tenant, object, role, bytes, checksum, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(blob)
-    .bind(tenant)
-    .bind(object)
-    .bind(role)
-    .bind(bytes as i64)
-    .bind(checksum)
-    .bind(now())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }

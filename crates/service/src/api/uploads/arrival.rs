@@ -1,4 +1,4 @@
-//! Bytes arrive, until all are there.
+//! Receiving the bytes of an upload.
 
 use std::io::SeekFrom;
 use std::path::PathBuf;
@@ -10,12 +10,13 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::auth::Caller;
-use crate::content;
-use crate::db::now;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::state::{App, run_blocking};
+use crate::state::App;
+use crate::store::blocking::run_blocking;
+use crate::store::content;
+use crate::store::db::now;
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -82,7 +83,7 @@ pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Res
     let mut writer = tokio::io::BufWriter::with_capacity(BUFFER, file);
     let mut at = offset;
     let ended = copy(app, upload, &mut at, body, &mut writer).await;
-    // A client is told that bytes have arrived only when they are on the disk.
+    // Bytes are acknowledged only when they are on the disk.
     writer.flush().await.map_err(failed)?;
     writer.get_ref().sync_data().await.map_err(failed)?;
     drop(writer);
@@ -110,16 +111,18 @@ async fn copy(
     loop {
         let frame = timeout(idle, body.frame())
             .await
-            .map_err(|_| Error::request("no byte has arrived for too long"))?;
+            .map_err(|_| Error::request("the upload timed out"))?;
         let Some(frame) = frame else {
             return Ok(());
         };
-        let frame = frame.map_err(|_| Error::request("the connection ended early"))?;
+        let frame = frame.map_err(|_| Error::request("the connection closed early"))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
         if data.len() as u64 > upload.length - *at {
-            return Err(Error::too_large("these are more bytes than the upload has"));
+            return Err(Error::too_large(
+                "more bytes than the upload was announced with",
+            ));
         }
         writer
             .write_all(&data)
@@ -146,7 +149,7 @@ pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Result<()> {
     if found != upload.checksum {
         discard(app, &upload.id).await?;
         let message = format!(
-            "the checksum is {found}, but {} was announced: the upload was removed, begin anew",
+            "the checksum is {found}, not the announced {}: the upload was removed, start over",
             upload.checksum
         );
         return Err(Error::unacceptable(message));

@@ -1,4 +1,4 @@
-//! What tus says in headers.
+//! The headers of tus.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ pub const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 /// Most characters of the metadata.
-const MAX_METADATA: usize = 4096;
+pub const MAX_METADATA: usize = 4096;
 
 /// An answer that says how far an upload is.
 pub fn state_of(status: StatusCode, upload: &Upload, offset: u64) -> Response {
@@ -44,9 +44,10 @@ pub fn check_version(headers: &HeaderMap) -> Result<()> {
     let version = headers
         .get(RESUMABLE)
         .and_then(|version| version.to_str().ok());
-    match version == Some(VERSION) {
-        true => Ok(()),
-        false => Err(Error::version(format!("send Tus-Resumable: {VERSION}"))),
+    if version == Some(VERSION) {
+        Ok(())
+    } else {
+        Err(Error::version(format!("send Tus-Resumable: {VERSION}")))
     }
 }
 
@@ -85,7 +86,7 @@ pub fn checksum(headers: &HeaderMap) -> Result<String> {
         .filter(|checksum| checksum.len() == 64 && checksum.bytes().all(is_lower_hex))
         .ok_or_else(|| {
             Error::request(
-                "send Upload-Metadata: blake3 CHECKSUM, the checksum in hexadecimal and that in base64",
+                "send Upload-Metadata: blake3 CHECKSUM, where CHECKSUM is the hexadecimal checksum in base64",
             )
         })
 }

@@ -1,5 +1,5 @@
 //! Files on their way here, by the tus protocol 1.0.0 (creation, creation-with-upload, expiration,
-//! termination): an upload that was interrupted goes on where it ended.
+//! termination): an interrupted upload resumes where it ended.
 //!
 //! The metadata carry the blake3 checksum of the whole file, under the key `blake3` and in hexadecimal. An upload
 //! is complete when all its bytes have arrived and the checksum is right. Then it can be used once, to make
@@ -7,41 +7,93 @@
 
 mod acceptance;
 mod arrival;
-mod headers;
+pub mod headers;
 mod usage;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{patch, post};
 use tokio::fs::File;
 
 use super::json::Path;
-use crate::auth::Caller;
-use crate::db::now;
+use super::openapi::{Op, Routes, pattern, text};
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
+use crate::store::db::now;
 
-pub use acceptance::{Complete, accept, adopt, complete, insert_blob, settle};
+pub use acceptance::{Complete, accept, attach, complete, finalize};
 pub use arrival::discard;
 use arrival::{Upload, find, receive};
 use headers::{
     CONTENT_TYPE, EXTENSIONS, LENGTH, OFFSET, RESUMABLE, VERSION, VERSIONS, check_version,
     checksum, content_type, number, state_of,
 };
-pub use usage::Usage;
+pub use usage::usage;
 
 /// The addresses of uploads.
-pub fn routes() -> Router<App> {
-    let one = patch(append).head(head).delete(delete).options(options);
-    Router::new()
-        .route("/v1/uploads", post(create).options(options))
-        .route("/v1/uploads/{id}", one)
-        .layer(map_response(name_version))
+pub fn routes() -> Routes {
+    const TAG: &str = "uploads";
+    const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
+    let (all, one) = ("/v1/uploads", "/v1/uploads/{id}");
+    let op = |id, summary| Op::new(TAG, id, summary).tus();
+    let of_one = |id, summary| op(id, summary).id("id", Kind::Upload);
+    let known = |id| {
+        let headers = [
+            "Tus-Resumable",
+            "Tus-Version",
+            "Tus-Extension",
+            "Tus-Max-Size",
+        ];
+        let op = Op::public(TAG, id, "What the server supports");
+        op.sends(NO_CONTENT, "Done.", "", &headers)
+    };
+    let state = ["Tus-Resumable", "Upload-Offset", "Upload-Expires"];
+    let created = op("createUpload", "Start an upload (tus 1.0.0)")
+        .needs("Upload-Length", "Bytes.", pattern("^[1-9][0-9]{0,17}$"))
+        .needs(
+            "Upload-Metadata",
+            "Pairs of key and base64, separated by commas: `blake3` is the checksum of the file, in hexadecimal.",
+            text().max_length(Some(headers::MAX_METADATA)),
+        )
+        .bytes()
+        .sends(StatusCode::CREATED, "Started.", "", &[&state[..], &["Location"]].concat())
+        .problems(&[400, 413, 422, 423, 507]);
+    let found = of_one("readUpload", "The progress of an upload");
+    let found = found.sends(
+        StatusCode::OK,
+        "So far.",
+        "",
+        &[&state[..], &["Upload-Length"]].concat(),
+    );
+    let appended = of_one("appendToUpload", "More bytes")
+        .needs(
+            "Upload-Offset",
+            "Where they start.",
+            pattern("^(0|[1-9][0-9]{0,17})$"),
+        )
+        .bytes()
+        .sends(NO_CONTENT, "They have arrived.", "", &state)
+        .problems(&[400, 409, 413, 415, 422, 423]);
+    let deleted = of_one("deleteUpload", "Abandon an upload");
+    let deleted = deleted
+        .sends(NO_CONTENT, "Done.", "", &state[..1])
+        .problems(&[423]);
+    Routes::default()
+        .post(all, create, created)
+        .options(all, options, known("uploadOptions"))
+        .head(one, head, found)
+        .patch(one, append, appended)
+        .delete(one, delete, deleted)
+        .options(
+            one,
+            options,
+            known("optionsOfUpload").id("id", Kind::Upload),
+        )
+        .map(|router| router.layer(map_response(name_version)))
 }
 
 /// Every answer has the version of the protocol, and one to those who speak another has all that are known.
@@ -76,10 +128,10 @@ async fn create(
     let limits = &app.config.limits;
     let length = number(&headers, &LENGTH)?;
     if length == 0 {
-        return Err(Error::request("there is nothing to upload"));
+        return Err(Error::request("Upload-Length is 0"));
     }
     if length > limits.upload_bytes {
-        let message = format!("an upload has at most {} bytes", limits.upload_bytes);
+        let message = format!("an upload may have at most {} bytes", limits.upload_bytes);
         return Err(Error::too_large(message));
     }
     let checksum = checksum(&headers)?;
@@ -93,14 +145,13 @@ async fn create(
         .fetch_one(&mut *tx)
         .await?;
     if open >= limits.open_uploads {
-        let message =
-            format!("this token has {open} uploads that are not used yet: use or delete them");
+        let message = format!("this token has {open} unused uploads: use or delete some");
         return Err(Error::too_many(message, 10));
     }
-    let usage = Usage::of(&mut tx, &caller.tenant).await?;
+    let usage = usage(&mut tx, &caller.tenant).await?;
     if usage.used.saturating_add(length) > usage.quota {
         return Err(Error::quota(format!(
-            "{} of {} bytes are used, and {length} more do not fit: delete something",
+            "{} of {} bytes are used, so {length} more do not fit: delete something",
             usage.used, usage.quota
         )));
     }
@@ -175,7 +226,7 @@ async fn append(
     let _claim = app.claim(&id)?;
     let offset = upload.offset(&app).await?;
     if from != offset {
-        let message = format!("the upload is at {offset}, not at {from}: go on from there");
+        let message = format!("the upload is at offset {offset}, not {from}: resume there");
         return Err(Error::conflict(message));
     }
     let offset = receive(&app, &upload, offset, body).await?;

@@ -1,5 +1,5 @@
-//! What is in files that clients send. Every byte is hostile: nothing is accepted before all of it has been
-//! read and checked, and nothing large is read before its front says that it may be.
+//! The content of files that clients send. Every byte is hostile: nothing is accepted before all of it has been read
+//! and checked, and nothing large is read before its header says that it may be.
 
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
@@ -75,12 +75,13 @@ fn front(path: &Path, expected: FileType) -> Result<Summary> {
 }
 
 fn check_degree(literal: &ParametersLiteral, caps: Caps) -> Result<()> {
-    match literal.log_n <= caps.log_n {
-        true => Ok(()),
-        false => Err(Error::unacceptable(format!(
-            "this server takes parameters up to log_n = {}, these have {}",
+    if literal.log_n <= caps.log_n {
+        Ok(())
+    } else {
+        Err(Error::unacceptable(format!(
+            "this server accepts parameters up to log_n = {}, these have {}",
             caps.log_n, literal.log_n
-        ))),
+        )))
     }
 }
 
@@ -107,7 +108,7 @@ pub fn parameters(path: &Path, caps: Caps) -> Result<Parameters> {
     Ok(parameters)
 }
 
-/// What is told of parameters.
+/// Details of a parameter set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ParametersDetails {
     /// The parameters as they were written down.
@@ -151,13 +152,14 @@ pub fn public_key(path: &Path, parameters: &Parameters) -> Result<()> {
 
 fn check_digest(summary: &Summary, parameters: &Parameters) -> Result<()> {
     let expected = parameters.digest();
-    match summary.digest == expected {
-        true => Ok(()),
-        false => Err(WireError::WrongParameters {
+    if summary.digest == expected {
+        Ok(())
+    } else {
+        Err(WireError::WrongParameters {
             expected,
             found: summary.digest,
         }
-        .into()),
+        .into())
     }
 }
 
@@ -192,7 +194,7 @@ impl PartFile {
             begins.push(at);
             for what in ["samples", "labels"] {
                 if at >= bytes {
-                    let message = format!("the file ends where {what} should come");
+                    let message = format!("the file ends before the {what} of a mini-batch");
                     return Err(Error::unacceptable(message));
                 }
                 file.seek(SeekFrom::Start(at)).map_err(failed)?;
@@ -249,8 +251,7 @@ fn next_bundle(
     check_digest(&summary, parameters)?;
     if summary.file_len > caps.bundle_bytes {
         return Err(Error::too_large(format!(
-            "a bundle of {} bytes is more than the {} that this server takes: send more and \
-             smaller ones",
+            "a bundle of {} bytes exceeds this server's limit of {}: send smaller bundles",
             summary.file_len, caps.bundle_bytes
         )));
     }
@@ -297,7 +298,7 @@ pub fn part(
     details.ok_or_else(|| Error::unacceptable("the file is empty"))
 }
 
-/// As it is told.
+/// The name of the kind in documents.
 pub fn label_kind(labels: &Labels) -> &'static str {
     match labels.kind() {
         LabelKind::Clear => "clear",

@@ -1,7 +1,9 @@
 //! Files of a bucket that are here for a while, within a budget.
 //!
 //! Each process has a folder of its own, so that none removes what another uses. It is locked as long as the process
-//! lives, and folders that nobody has locked are removed by whoever comes next.
+//! lives, and unlocked folders are removed by the next process.
+//!
+//! By hand: files in use stay and count against the budget, which `moka` cannot do.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,8 +11,8 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::create_private_dir;
 use crate::id::hex;
+use crate::store::files::create_private_dir;
 
 /// The file by which a folder is locked.
 const LOCK: &str = "lock";

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use crate::error::Error;
-use crate::state::StartError;
+use crate::error::StartError;
 
 /// What is shown first, and what a folder must have to be a page.
 const INDEX: &str = "index.html";
@@ -98,9 +98,10 @@ impl Page {
             };
             files.insert(name, file);
         }
-        match files.contains_key(INDEX) {
-            true => Ok(Self(files)),
-            false => Err(refused(format!("there is no {INDEX} in it"))),
+        if files.contains_key(INDEX) {
+            Ok(Self(files))
+        } else {
+            Err(refused(format!("it has no {INDEX}")))
         }
     }
 
@@ -129,9 +130,10 @@ impl Page {
         let is_known = request
             .get(header::IF_NONE_MATCH)
             .is_some_and(|tag| tag.as_bytes() == file.tag.as_bytes());
-        let mut response = match is_known {
-            true => StatusCode::NOT_MODIFIED.into_response(),
-            false => file.content.clone().into_response(),
+        let mut response = if is_known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            file.content.clone().into_response()
         };
         let policy = match file.media_type {
             "text/html; charset=utf-8" => DOCUMENT_POLICY,

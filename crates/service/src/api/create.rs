@@ -1,4 +1,4 @@
-//! Requests that make something: who may, under which name, and the same answer when they are repeated.
+//! Requests that create something: who may, under which name, and the same answer when they are repeated.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode};
@@ -6,41 +6,66 @@ use axum::response::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
-use tapetum_client::Scope;
+use tapetum_client::{
+    CreateClassification, CreateDataSet, CreateKeySet, CreateParameterSet, CreatePart,
+    CreateTraining, Scope,
+};
+use utoipa::ToSchema;
 
 use super::json::{Json, reply};
-use crate::auth::Caller;
-use crate::db::{Tx, now, to_store};
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::state::App;
+use crate::store::db::{Tx, now, to_store};
 
 /// Most characters of a name.
 const MAX_NAME: usize = 100;
 /// Most characters of an idempotency key.
 const MAX_KEY: usize = 100;
 
-/// A document that says what is to be made.
-pub trait Wanted: DeserializeOwned + Send {
-    /// Who may make it.
-    const MAKERS: &'static [Scope];
+/// A document that says what to create.
+pub trait CreateBody: DeserializeOwned + ToSchema + Send {
+    /// Who may create it.
+    const CREATORS: &'static [Scope];
 
-    /// Its name, in words of whoever makes it.
+    /// A name for people.
     fn name(&self) -> &str;
 }
 
-/// A request that makes something: by somebody who may, with a name that may be, and for the first time. Anything else
-/// has its answer before a handler sees it.
-pub struct Making<T> {
-    /// Who makes it.
-    pub caller: Caller,
-    /// Its answer, to be remembered.
-    pub once: Once,
-    /// What is to be made.
-    pub wanted: T,
+macro_rules! bodies {
+    ($($body:ident by $creators:expr;)*) => {$(
+        impl CreateBody for $body {
+            const CREATORS: &'static [Scope] = $creators;
+
+            fn name(&self) -> &str {
+                &self.name
+            }
+        }
+    )*};
 }
 
-impl<T: Wanted> FromRequest<App> for Making<T> {
-    // The answer to a request that was made before is one too.
+bodies! {
+    CreateParameterSet by &[Scope::Owner];
+    CreateKeySet by &[Scope::Owner];
+    CreateDataSet by &[Scope::Owner];
+    CreatePart by &[Scope::Contributor];
+    CreateTraining by &[Scope::Owner];
+    CreateClassification by &[Scope::Classify];
+}
+
+/// A request to create something: by someone who may, with an acceptable name, and for the first time. All others are
+/// answered before a handler sees them.
+pub struct CreateRequest<T> {
+    /// Who creates it.
+    pub caller: Caller,
+    /// What its answer is remembered by.
+    pub key: IdempotencyKey,
+    /// What to create.
+    pub body: T,
+}
+
+impl<T: CreateBody> FromRequest<App> for CreateRequest<T> {
+    // The remembered answer to a repeated request is a rejection too.
     type Rejection = Result<Response>;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
@@ -48,37 +73,38 @@ impl<T: Wanted> FromRequest<App> for Making<T> {
         let caller = Caller::from_request_parts(&mut parts, app)
             .await
             .map_err(Err)?;
-        caller.need(T::MAKERS).map_err(Err)?;
+        caller.need(T::CREATORS).map_err(Err)?;
         let (headers, path) = (parts.headers.clone(), parts.uri.path().to_owned());
         let request = Request::from_parts(parts, body);
         let body = Json::<T>::from_request(request, app).await.map_err(Err)?;
-        let once = Once::new(&headers, &caller, path, &body.text).map_err(Err)?;
-        if let Some(answer) = once.replay(app.database.pool()).await.map_err(Err)? {
+        let key = IdempotencyKey::new(&headers, &caller, path, &body.text).map_err(Err)?;
+        if let Some(answer) = key.replay(app.database.pool()).await.map_err(Err)? {
             return Err(Ok(answer));
         }
         check_name(body.value.name()).map_err(Err)?;
         Ok(Self {
             caller,
-            once,
-            wanted: body.value,
+            key,
+            body: body.value,
         })
     }
 }
 
-/// A name in words of the caller.
+/// Refuses names that are too long or cannot be shown.
 pub fn check_name(name: &str) -> Result<()> {
     let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
-    match fits {
-        true => Ok(()),
-        false => Err(Error::unacceptable(format!(
-            "a name has at most {MAX_NAME} characters, none of them a control character"
-        ))),
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::unacceptable(format!(
+            "a name may have at most {MAX_NAME} characters and no control characters"
+        )))
     }
 }
 
-/// The answer to a request that makes something, remembered by its idempotency key if it has one: a request that
-/// is repeated gets the same answer, and nothing is made twice.
-pub struct Once {
+/// What the answer to a request is remembered by, if the request has a key: when it is repeated, it gets the same
+/// answer, and nothing is created twice.
+pub struct IdempotencyKey {
     key: Option<String>,
     /// The address of the collection.
     path: String,
@@ -88,7 +114,7 @@ pub struct Once {
     token: String,
 }
 
-impl Once {
+impl IdempotencyKey {
     /// For a request to `path`.
     fn new(headers: &HeaderMap, caller: &Caller, path: String, body: &[u8]) -> Result<Self> {
         let key = match headers.get("idempotency-key") {
@@ -118,8 +144,8 @@ impl Once {
         })
     }
 
-    /// The answer that was given before. Asked before any work, and again in the transaction, in case
-    /// the request is being repeated while the first is under way.
+    /// The answer that was given before. Looked up before any work, and again in the transaction, in case the request
+    /// is repeated while the first one is in progress.
     pub async fn replay<'e>(
         &self,
         executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
@@ -152,7 +178,7 @@ impl Once {
         )))
     }
 
-    /// The answer that is given now: a document about what was made, whose id this is.
+    /// The answer that is given now: a document about what was created, whose id this is.
     pub async fn remember(
         &self,
         tx: &mut Tx,

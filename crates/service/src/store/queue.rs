@@ -1,8 +1,7 @@
 //! Delivery of jobs to workers, by apalis: a queue for each kind of job, in tables of its own.
 //!
 //! A task is the id of a job and nothing else: what is true of a job is in its row, and the queue only sees to it
-//! that some worker that is alive looks after it. So tasks can be made of the rows at any time
-//! ([`super::redeliver`]), nothing is lost with them, and they are written without waiting for the disk. With SQLite
+//! that some worker that is alive looks after it. So tasks can be made of the rows at any time, nothing is lost with them, and they are written without waiting for the disk. With SQLite
 //! they are in a file of their own, since apalis has a table of the same name as this server.
 
 use std::collections::HashSet;
@@ -27,9 +26,9 @@ use tokio::sync::watch;
 use tower::limit::ConcurrencyLimitLayer;
 
 use crate::config::Config;
-use crate::db::{Database, PATIENCE};
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
+use crate::store::db::{Database, PATIENCE};
 
 /// How often an idle worker looks for tasks of other processes, of which it may not have been told.
 const LOOK: Duration = Duration::from_millis(500);
@@ -111,8 +110,7 @@ impl Tasks {
         })
     }
 
-    /// Makes a task of a job, which was made so many milliseconds after 1970. A second one of the same job is
-    /// not made.
+    /// Adds a task for a job, unless there is one. `created_at` is in milliseconds since 1970.
     ///
     /// # Errors
     /// Those of the database.
@@ -188,11 +186,11 @@ impl Tasks {
         }
     }
 
-    /// Hands over the ids of jobs of a kind, so many at a time, until `stop`. What is not seen to is handed
-    /// over again, and so is what a worker had that gave no sign of life for the time of a lease.
+    /// Hands over the ids of jobs of a kind, up to `at_once` at a time, until `stop`. Jobs that were not finished are
+    /// handed over again, and so are those of a worker that has not reported for the time of a lease.
     ///
     /// # Errors
-    /// Those of the database, with which this ends: it can be begun anew.
+    /// Those of the database, with which this ends: it can be called again.
     pub async fn hand_over<H, F>(
         &self,
         (kind, at_once): (Kind, usize),
@@ -218,7 +216,7 @@ impl Tasks {
                     .batch_size(1)
                     .heartbeat_interval(lease / BEATS as u32)
                     .missed_heartbeats(BEATS)
-                    // Whoever is handed a task has it already.
+                    // A task that is handed over is locked already.
                     .lock_tasks(false);
                 let backend = <$storage>::new($pool).with_config(config);
                 WorkerBuilder::new(name)

@@ -1,4 +1,4 @@
-//! Who asks, and what they may do.
+//! Authentication and authorisation of callers.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use sqlx::Row;
 use tapetum_client::{NewToken, Scope};
 use zeroize::Zeroizing;
 
-use crate::audit::Actor;
-use crate::db::{Tx, now};
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
 use crate::limiter::Presence;
 use crate::state::App;
+use crate::store::audit::Actor;
+use crate::store::db::{Tx, now};
 
 /// How tokens begin, so that they are recognised where they should not be.
 const TOKEN_PREFIX: &str = "tpt_";
@@ -103,8 +103,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// What is kept of a token. It has 256 random bits, so that nobody can search for it, and a plain hash
-/// is enough.
+/// The stored form of a token. A token has 256 random bits, so nobody can search for it and a plain hash is enough.
 fn hash(token: &str) -> String {
     hex(&blake3::derive_key(
         "tapetum service token v1",

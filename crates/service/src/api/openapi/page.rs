@@ -1,14 +1,10 @@
-//! The description of the interface: for machines as OpenAPI 3.1, for people as a page that is made of it.
+//! The document as a page for people.
 
 use std::fmt::Write;
-use std::sync::OnceLock;
 
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, header};
 use serde_json::Value;
 
-/// The document.
-pub const DOCUMENT: &str = include_str!("openapi.json");
 /// The page has no script, and loads nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 const STYLE: &str = "\
@@ -19,26 +15,13 @@ code,pre{font:.9rem/1.4 ui-monospace,monospace}\
 pre{overflow:auto;padding:.6rem;background:#8882}\
 h2{margin-top:2.5rem}h3{margin:.6rem 0 .2rem}p,ul{margin:.2rem 0}";
 
-/// `GET /openapi.json`.
-pub async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
-}
+pub const HEADERS: [(HeaderName, &str); 2] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+];
 
-/// `GET /docs`.
-pub async fn page() -> Response {
-    static PAGE: OnceLock<String> = OnceLock::new();
-    let page = PAGE.get_or_init(|| {
-        let document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
-        write_page(&document)
-    });
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-    ];
-    (headers, page.as_str()).into_response()
-}
-
-fn write_page(document: &Value) -> String {
+/// The page of a document.
+pub fn of(document: &Value) -> String {
     let info = &document["info"];
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -128,7 +111,12 @@ fn resolve<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
 
 /// A link to a document that is described below.
 fn link(schema: &Value) -> String {
-    let name = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next());
+    // A list is of one kind of document.
+    let of = match &schema["properties"]["items"]["items"] {
+        Value::Null => schema,
+        items => items,
+    };
+    let name = of["$ref"].as_str().and_then(|r| r.rsplit('/').next());
     let name = name.map(escape);
     name.map_or_else(String::new, |name| {
         format!("<a href=\"#{name}\">{name}</a>")

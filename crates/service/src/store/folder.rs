@@ -5,13 +5,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::blobs::create_private_dir;
-use crate::state::StartError;
+use crate::error::StartError;
+use crate::store::files::create_private_dir;
 
 const LOCK: &str = "lock";
 
-/// A data folder that nobody else has opened, as long as this is there. Unless it is [kept](Self::keep), it is left as
-/// it was found if it was empty or missing: whoever could not make use of it leaves nothing half-made behind.
+/// A data folder that nobody else has open as long as this exists. Unless it is [kept](Self::keep), a folder that was
+/// empty or missing is so again afterwards: a failed start leaves nothing half-made behind.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -24,7 +24,7 @@ pub struct DataFolder {
 /// What there was before.
 #[derive(Debug)]
 enum Before {
-    /// No folder, and so many above it.
+    /// No folder; the missing ones.
     Nothing(Vec<PathBuf>),
     /// An empty folder, or one with nothing in it but an old lock.
     Empty,
@@ -77,9 +77,10 @@ impl DataFolder {
         };
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => fs::remove_dir_all(entry.path())?,
-                false => fs::remove_file(entry.path())?,
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?
+            } else {
+                fs::remove_file(entry.path())?
             }
         }
         missing.into_iter().flatten().try_for_each(fs::remove_dir)
@@ -127,7 +128,7 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         let folder = open().unwrap();
         write();
-        // Whoever comes in between does not clean up after others.
+        // A second one does not clean up after the first.
         assert!(matches!(open(), Err(StartError::InUse)));
         assert!(path.join("service.db").exists());
         drop(folder);

@@ -14,7 +14,6 @@
 
 mod bucket;
 mod cache;
-mod files;
 mod pieces;
 
 use std::collections::HashSet;
@@ -29,11 +28,10 @@ use bytes::Bytes;
 use tapetum_client::StoredFile;
 use tokio::io::AsyncSeekExt;
 
+use super::files::{Hashing, changed, create_private_dir, parent, remove, sync_dir, within};
 use crate::id::hex;
 use bucket::Bucket;
 pub use cache::Local;
-use files::{Hashing, changed, parent, remove, within};
-pub use files::{create_private_dir, sync_dir};
 use pieces::{Pieces, Source};
 
 /// Names the database to which the accepted files belong.
@@ -68,7 +66,7 @@ impl Blobs {
     /// `cache` bytes are kept here.
     ///
     /// # Errors
-    /// Those of making folders, and of a URL that makes no sense.
+    /// Those of making folders, and of a malformed URL.
     pub fn open(data: &Path, store: Option<&str>, cache: u64) -> io::Result<Self> {
         let staging = data.join("staging");
         create_private_dir(&staging)?;
@@ -106,11 +104,12 @@ impl Blobs {
             }
             Store::Bucket(bucket) => bucket.put_if_absent(IDENTITY, identity)?,
         };
-        match found.is_none_or(|found| found == identity.as_bytes()) {
-            true => Ok(()),
-            false => Err(io::Error::other(
-                "the files there belong to another database: name that one, or another place for files",
-            )),
+        if found.is_none_or(|found| found == identity.as_bytes()) {
+            Ok(())
+        } else {
+            Err(io::Error::other(
+                "these files belong to another database: specify that database, or another place for files",
+            ))
         }
     }
 
@@ -151,7 +150,7 @@ impl Blobs {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn adopt(&self, upload: &str, id: &str) -> io::Result<()> {
+    pub fn accept(&self, upload: &str, id: &str) -> io::Result<()> {
         let staged = self.staged(upload);
         match &self.store {
             Store::Bucket(bucket) => bucket.put(&staged, id),
@@ -252,7 +251,7 @@ impl Blobs {
                 let entry = entry?;
                 let name = entry.file_name();
                 let is_known = name.to_str().is_some_and(|name| known.contains(name));
-                // An adopted file has the age of its upload, so what counts is when it was touched last.
+                // An accepted file has the age of its upload, so what counts is when it was touched last.
                 let modified = entry.metadata().and_then(|metadata| changed(&metadata));
                 let is_old = modified.is_ok_and(|at| oldest.is_some_and(|oldest| at <= oldest));
                 if !is_known && is_old {
@@ -312,7 +311,7 @@ mod tests {
             assert_eq!(fs::read_dir(data.join("staging")).unwrap().count(), 0);
 
             fs::write(blobs.staged("upl_1"), b"uploaded").unwrap();
-            blobs.adopt("upl_1", "blb_5678").unwrap();
+            blobs.accept("upl_1", "blb_5678").unwrap();
             assert_eq!(
                 content(&blobs, "blb_5678", b"uploaded").unwrap(),
                 b"uploaded"

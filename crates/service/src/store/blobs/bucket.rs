@@ -23,13 +23,13 @@ use tapetum_client::StoredFile;
 use tokio::runtime::Handle;
 
 use super::cache::{Cache, Local};
-use super::remove;
+use crate::store::files::remove;
 
 /// Bytes that are sent in one piece.
 const PIECE: u64 = 16 << 20;
 /// Most parts of an object, less than S3's 10,000.
 const PARTS: u64 = 9_000;
-/// Parts that are under way at a time.
+/// Parts that are sent at a time.
 const PARTS_AT_A_TIME: usize = 4;
 /// Bytes that are fetched at once.
 const FETCH: u64 = 16 << 20;
@@ -228,7 +228,7 @@ impl Bucket {
         }
         if hasher.finalize().to_hex().as_str() != row.checksum {
             remove(&path)?;
-            let message = format!("{id} is not what was stored: its checksum is another");
+            let message = format!("{id} is corrupted: its checksum does not match");
             return Err(io::Error::other(message));
         }
         Ok(self.cache.add(id, path, bytes))
@@ -238,9 +238,10 @@ impl Bucket {
     pub async fn range(&self, id: &str, range: Range<u64>) -> io::Result<Bytes> {
         let length = range.end - range.start;
         let found = self.store.get_range(&self.at(id), range).await?;
-        match found.len() as u64 == length {
-            true => Ok(found),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        if found.len() as u64 == length {
+            Ok(found)
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
         }
     }
 

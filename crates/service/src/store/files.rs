@@ -52,9 +52,10 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 
 /// The names in a folder survive a loss of power only when the folder itself was written.
 pub fn sync_dir(folder: &Path) -> io::Result<()> {
-    match cfg!(unix) {
-        true => File::open(folder)?.sync_all(),
-        false => Ok(()),
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
     }
 }
 

@@ -12,56 +12,6 @@ use sqlx::{Any, AnyPool, Executor, Transaction};
 use crate::error::{Error, Result};
 use crate::id::{hex, random};
 
-/// Statements of the first version of the schema, and of each that came after it.
-const MIGRATIONS: [&[&str]; 2] = [
-    &[
-        "CREATE TABLE tenants (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL,
-        storage_quota BIGINT NOT NULL)",
-        "CREATE TABLE tokens (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-        scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
-        revoked_at BIGINT NOT NULL)",
-        "CREATE TABLE uploads (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, token TEXT NOT NULL, length BIGINT NOT NULL,
-        checksum TEXT NOT NULL, metadata TEXT NOT NULL, state TEXT NOT NULL,
-        created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
-        "CREATE TABLE objects (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-        parent TEXT NOT NULL, details TEXT NOT NULL, token TEXT NOT NULL,
-        created_at BIGINT NOT NULL)",
-        "CREATE INDEX objects_by_tenant ON objects (tenant, kind, created_at)",
-        "CREATE INDEX objects_by_parent ON objects (parent)",
-        "CREATE TABLE blobs (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, object TEXT NOT NULL, role TEXT NOT NULL,
-        bytes BIGINT NOT NULL, checksum TEXT NOT NULL, created_at BIGINT NOT NULL)",
-        "CREATE INDEX blobs_by_object ON blobs (object)",
-        "CREATE INDEX blobs_by_tenant ON blobs (tenant)",
-        "CREATE TABLE jobs (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-        token TEXT NOT NULL, request TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL,
-        problem TEXT NOT NULL, done BIGINT NOT NULL, total BIGINT NOT NULL, what TEXT NOT NULL,
-        attempts BIGINT NOT NULL, lease TEXT NOT NULL, lease_until BIGINT NOT NULL,
-        cancel BIGINT NOT NULL, created_at BIGINT NOT NULL, started_at BIGINT NOT NULL,
-        finished_at BIGINT NOT NULL)",
-        "CREATE INDEX jobs_by_state ON jobs (state, created_at)",
-        "CREATE INDEX jobs_by_tenant ON jobs (tenant, kind, created_at)",
-        "CREATE TABLE job_inputs (job TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (job, object))",
-        "CREATE INDEX job_inputs_by_object ON job_inputs (object)",
-        "CREATE TABLE idempotency (
-        tenant TEXT NOT NULL, token TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL,
-        status BIGINT NOT NULL, body TEXT NOT NULL, location TEXT NOT NULL,
-        created_at BIGINT NOT NULL, PRIMARY KEY (tenant, token, key))",
-        "CREATE TABLE audit (
-        seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, tenant TEXT NOT NULL, token TEXT NOT NULL,
-        action TEXT NOT NULL, object TEXT NOT NULL, details TEXT NOT NULL, hash TEXT NOT NULL)",
-        "CREATE TABLE audit_head (id BIGINT PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)",
-        "INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')",
-    ],
-    // Names the database, so that files are not taken for those of another.
-    &["CREATE TABLE identity (id TEXT PRIMARY KEY)"],
-];
-
 /// Connections of a server; more would only wait for each other.
 const CONNECTIONS: u32 = 8;
 /// How long a statement waits for others to be done, and a request for a connection.
@@ -162,41 +112,19 @@ impl Database {
     async fn migrate(&self) -> Result<(), sqlx::Error> {
         let identity = random::<16>().map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;
         let identity = hex(&identity);
-        let mut tx = match self.is_sqlite {
-            true => self.writer.begin_with("BEGIN IMMEDIATE").await?,
-            false => {
-                let mut tx = self.writer.begin().await?;
-                // Two servers that start at once would make the tables twice.
-                sqlx::query("SELECT CAST(pg_advisory_xact_lock(7491) AS TEXT)")
-                    .execute(&mut *tx)
-                    .await?;
-                tx
-            }
-        };
-        sqlx::query("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")
-            .execute(&mut *tx)
-            .await?;
-        let newest: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM schema_version ORDER BY version DESC LIMIT 1")
-                .fetch_optional(&mut *tx)
-                .await?;
-        let newest = newest.unwrap_or(0) as usize;
-        if newest > MIGRATIONS.len() {
-            let message = format!(
-                "the database has version {newest}, this program knows versions up to {}",
-                MIGRATIONS.len()
-            );
-            return Err(sqlx::Error::Configuration(message.into()));
-        }
-        for (index, statements) in MIGRATIONS.iter().enumerate().skip(newest) {
-            for &statement in *statements {
-                sqlx::query(statement).execute(&mut *tx).await?;
-            }
-            sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
-                .bind(index as i64 + 1)
+        let mut tx = if self.is_sqlite {
+            self.writer.begin_with("BEGIN IMMEDIATE").await?
+        } else {
+            let mut tx = self.writer.begin().await?;
+            // Two servers that start at once would make the tables twice.
+            sqlx::query("SELECT CAST(pg_advisory_xact_lock(7491) AS TEXT)")
                 .execute(&mut *tx)
                 .await?;
-        }
+            tx
+        };
+        // Nobody else migrates as long as this transaction is open.
+        let mut migrator = sqlx::migrate!();
+        migrator.set_locking(false).run(&mut *tx).await?;
         sqlx::query(
             "INSERT INTO identity (id) SELECT CAST($1 AS TEXT) \
              WHERE NOT EXISTS (SELECT 1 FROM identity)",
@@ -238,4 +166,41 @@ pub fn stored<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
 /// A document to be stored.
 pub fn to_store(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(document).map_err(|e| Error::internal("a document to store", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn databases_from_before_migrations_were_counted_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
+        install_drivers_once();
+        let old = AnyPool::connect(&url).await.unwrap();
+        let statements = include_str!("../../tests/database-2.sql");
+        old.execute(sqlx::raw_sql(statements)).await.unwrap();
+        old.close().await;
+
+        for _ in 0..2 {
+            let database = Database::open(&url).await.unwrap();
+            let found: (String, String, i64) =
+                sqlx::query_as("SELECT t.name, a.hash, a.seq FROM tenants t, audit_head a")
+                    .fetch_one(database.pool())
+                    .await
+                    .unwrap();
+            assert_eq!(found, ("first".to_owned(), "f00d".to_owned(), 7));
+            let identity = database.identity().await.unwrap();
+            assert_eq!(identity, "0123456789abcdef0123456789abcdef");
+            database.close().await;
+        }
+        // One of a newer version is not.
+        let newer = AnyPool::connect(&url).await.unwrap();
+        let migration = "INSERT INTO _sqlx_migrations \
+                         SELECT 99, description, installed_on, success, checksum, execution_time \
+                         FROM _sqlx_migrations WHERE version = 2";
+        newer.execute(migration).await.unwrap();
+        newer.close().await;
+        assert!(Database::open(&url).await.is_err());
+    }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::db::{Database, Tx, now, to_store};
 use crate::error::Result;
+use crate::store::db::{Database, Tx, now, to_store};
 
 /// A record of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ pub async fn verify(
                 return Ok(found);
             }
             if known.is_some_and(|(number, hash)| number == seq && hash != record.hash) {
-                found.broken = broken(seq, "the log is not the one of which the hash was kept");
+                found.broken = broken(seq, "the record does not have the hash that was kept");
                 return Ok(found);
             }
             found.records = seq;

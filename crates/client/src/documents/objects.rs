@@ -1,0 +1,109 @@
+//! What is stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tapetum_learn::TrainingSpec;
+
+/// Something stored: a parameter set, a key set, a data set, a part of one, a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Object {
+    /// Its id.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// When it was created, in milliseconds since 1970.
+    pub created_at: i64,
+    /// The id of the token that created it.
+    pub token: String,
+    /// What depends on the kind: [`KeysDetails`], [`DataSetDetails`], [`PartDetails`], [`ModelDetails`].
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
+    pub details: Value,
+    /// Its files.
+    #[serde(default)]
+    pub files: Vec<StoredFile>,
+}
+
+/// A file of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct StoredFile {
+    /// What it is to the object.
+    pub role: String,
+    /// Its size.
+    pub bytes: i64,
+    /// Its blake3 checksum, in hexadecimal.
+    pub checksum: String,
+}
+
+/// Details of a key set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KeysDetails {
+    /// The id of the parameter set.
+    pub parameter_set: String,
+    /// The number of Galois keys.
+    pub galois_keys: usize,
+    /// Whether there is a relinearisation key.
+    pub relinearization: bool,
+    /// Whether there are keys to bootstrap with.
+    pub bootstrapping: bool,
+}
+
+/// Details of a data set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DataSetDetails {
+    /// The id of the parameter set.
+    pub parameter_set: String,
+    /// What is trained on it.
+    pub recipe: TrainingSpec,
+}
+
+/// Details of a part of a data set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PartDetails {
+    /// Samples.
+    pub samples: usize,
+    /// Mini-batches.
+    pub batches: usize,
+    /// The lowest level of features.
+    pub level: usize,
+    /// `clear` or `encrypted`: whether the server sees the labels.
+    pub labels: String,
+}
+
+/// Details of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelDetails {
+    /// The id of the job that trained it.
+    pub training_job: String,
+    /// The id of the data set.
+    pub data_set: String,
+    /// The id of the key set.
+    pub key_set: String,
+    /// The id of the parameter set.
+    pub parameter_set: String,
+    /// How it was trained.
+    pub recipe: TrainingSpec,
+    /// The number of samples it was trained on.
+    pub samples: usize,
+    /// `clear` or `encrypted`: whether the server saw the labels.
+    pub labels: String,
+    /// The level that is left.
+    pub level: usize,
+}
+
+/// What was deleted, and where the audit log says so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Receipt {
+    /// The id of what was deleted.
+    pub id: String,
+    /// When, in milliseconds since 1970.
+    pub deleted_at: i64,
+    /// The files that were removed, those of its parts included.
+    pub files: Vec<StoredFile>,
+    /// The number of the record in the audit log.
+    pub audit_seq: i64,
+    /// The hash of that record.
+    pub audit_hash: String,
+}

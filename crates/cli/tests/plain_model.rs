@@ -91,7 +91,7 @@ fn small_keys_and_ciphertexts_give_the_predictions_of_the_plain_model() {
     )
     .unwrap();
     let line = "classify --server server --model other.json --data client.enc --out scores.enc";
-    fails(dir, line, 3, &["other.json is no model"]);
+    fails(dir, line, 3, &["other.json is not a model"]);
 }
 
 /// The pictures are there, and are SVG.

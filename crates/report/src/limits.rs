@@ -57,7 +57,7 @@ pub fn limits(report: &DemoReport) -> Markup {
                 }
                 li { "Small grey pictures and a linear classifier: deep networks in the clear reach far more on photographs." }
                 li { "Nothing proves to the owner that the server computed what it was asked to compute." }
-                li { "Whoever holds the secret key can decrypt everything encrypted under it, pictures included." }
+                li { "Anyone who holds the secret key can decrypt everything encrypted under it, pictures included." }
                 li { "Features are scaled before encryption by means and deviations of the training pictures; the owner gives these figures to the contributor, but not to the server." }
                 li { "A decrypted score must never go back to the server, and to others only after noise has been added: scores of CKKS carry traces of the secret key." }
                 li { "The security in bits is an estimate for known attacks, not a proof. The program has had no independent audit." }

@@ -153,7 +153,7 @@ pub fn three_roles(report: &DemoReport) -> Markup {
                 }
             }
             p {
-                "Whoever encrypts a picture first turns it into " (count(report.model.columns))
+                "The contributor first turns a picture into " (count(report.model.columns))
                 " numbers. What is encrypted with the secret key is half as large as with the public one."
             }
             p.aside { "The demo plays all three roles on one machine, each in a directory of its own. In earnest they would be different parties." }

@@ -185,7 +185,7 @@ fn wdbc(path: &Path, limits: &Limits) -> Result<DataSet, Error> {
             [_, _, "malignant", "benign"] if i == 0 => continue,
             [_, label @ ("M" | "B"), features @ ..] => (usize::from(*label == "M"), features),
             [features @ .., label @ ("0" | "1")] => (usize::from(*label == "0"), features),
-            _ => return Err(wrong(line_number, "there is no label, M or B, 0 or 1")),
+            _ => return Err(wrong(line_number, "the label is not M, B, 0 or 1")),
         };
         if *columns.get_or_insert(features.len()) != features.len() {
             return Err(wrong(
@@ -195,7 +195,7 @@ fn wdbc(path: &Path, limits: &Limits) -> Result<DataSet, Error> {
         }
         for cell in features {
             let value: f64 =
-                (cell.parse()).map_err(|_| wrong(line_number, "a feature is no number"))?;
+                (cell.parse()).map_err(|_| wrong(line_number, "a feature is not a number"))?;
             values.push(value);
         }
         labels.push(label);

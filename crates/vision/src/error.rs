@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// A public data set is in none of the places where it may be.
     #[error(
-        "the data set {name} is not here: none of {} is there; {origin}",
+        "the data set {name} is missing: none of {} exists; {origin}",
         paths(looked)
     )]
     NoCollection {

@@ -219,7 +219,7 @@ fn extract(spec: &FeatureSpec, side: usize, samples: &Samples) -> Result<(usize,
             found: "images".to_owned(),
         }),
         Samples::Table(_) => Err(Error::Mismatch {
-            expected: format!("images (it takes {spec})"),
+            expected: format!("images (for {spec})"),
             found: "rows of a feature table".to_owned(),
         }),
     }

@@ -197,7 +197,7 @@ impl FromStr for FeatureSpec {
                 "hog-blocks" => FeaturePart::HogBlocks(size),
                 _ => {
                     return fail(format!(
-                        "{kind:?} is none of pixels, dct, hog, hog-blocks, onnx, tflite, table"
+                        "{kind:?} is not one of pixels, dct, hog, hog-blocks, onnx, tflite, table"
                     ));
                 }
             });
@@ -337,11 +337,11 @@ mod tests {
             ("dct:0", "number"),
             ("dct:-1", "number"),
             ("dct:99999999999999999999", "number"),
-            ("sift:4", "none of"),
+            ("sift:4", "not one of"),
             ("dct:4+", "kind:size"),
             ("dct:4+dct:4", "twice"),
             ("table+dct:4", "combined"),
-            ("table:3", "none of"),
+            ("table:3", "not one of"),
             ("onnx:a:b:c", "onnx:FILE"),
             ("onnx:a?loud", "imagenet"),
         ] {

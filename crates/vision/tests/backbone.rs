@@ -191,7 +191,7 @@ fn what_is_no_backbone_is_refused() {
                 &value("image", &[1, 10]),
                 &out,
             ),
-            "no image",
+            "not an image",
         ),
         (
             model(

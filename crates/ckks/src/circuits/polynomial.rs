@@ -18,7 +18,7 @@ pub enum PolynomialError {
         index: usize,
     },
     /// The interval has no inside, or its ends are not finite.
-    #[error("[{low}, {high}] is no interval: it needs finite ends, the lower one first")]
+    #[error("[{low}, {high}] is not an interval: it needs finite ends, the lower one first")]
     Interval {
         /// The lower end.
         low: f64,

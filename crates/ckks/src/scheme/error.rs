@@ -57,7 +57,7 @@ pub enum SchemeError {
         bound: f64,
     },
     /// The ciphertext is not one that a vector travels in.
-    #[error("this ciphertext is no encrypted vector of these settings")]
+    #[error("this ciphertext is not an encrypted vector of these settings")]
     EncryptedVector,
     /// The values cannot be encoded.
     #[error(transparent)]
@@ -147,7 +147,7 @@ fn levels(needed: usize, left: usize, total: usize) -> String {
         ),
         None => format!("it would take {wanted} in all, more than any parameters have"),
     };
-    format!("it takes {needed} levels, but {left} of {total} are left: {advice}")
+    format!("it needs {needed} levels, but {left} of {total} are left: {advice}")
 }
 
 /// An operation, and where the program asks for it.

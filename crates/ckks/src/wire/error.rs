@@ -120,7 +120,7 @@ pub enum WireError {
     #[error(transparent)]
     Residue(#[from] PackingError),
     /// The file is no secret key. Where it fails to be one is not told.
-    #[error("a coefficient of the secret key is none of -1, 0 and 1")]
+    #[error("a coefficient of the secret key is not -1, 0 or 1")]
     SecretCoefficient,
     /// The bytes are not those that were written.
     #[error("the checksum does not match: this file is damaged")]

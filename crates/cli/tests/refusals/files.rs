@@ -135,7 +135,7 @@ fn damaged_foreign_and_missing_files() {
         dir,
         "decrypt --owner owner scores.enc --index cells.csv",
         INPUT,
-        &["is no index"],
+        &["is not an index"],
     );
     fs::write(
         dir.join("one.csv"),

@@ -25,7 +25,7 @@ fn places_that_cannot_be_written_to() {
             dir,
             &line,
             FILES,
-            &["there is no folder nowhere", "make it first"],
+            &["the folder nowhere does not exist", "create it first"],
         );
     }
     for line in to("server") {
@@ -38,7 +38,7 @@ fn places_that_cannot_be_written_to() {
         let made = Command::new("mkfifo").arg(dir.join("pipe")).status();
         if made.is_ok_and(|status| status.success()) {
             for line in to("pipe") {
-                fails(dir, &line, FILES, &["no regular file"]);
+                fails(dir, &line, FILES, &["not a regular file"]);
             }
             fs::remove_file(dir.join("pipe")).unwrap();
         }

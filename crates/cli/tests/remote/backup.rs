@@ -101,13 +101,13 @@ fn what_is_refused_leaves_nothing_half_made() {
         dir,
         "backup --data nothing copy",
         3,
-        &["nothing is no folder of a server"],
+        &["nothing is not a server's folder"],
     );
     fails(
         dir,
         "worker --data nothing",
         3,
-        &["nothing is no folder of a server"],
+        &["nothing is not a server's folder"],
     );
     fails(dir, "restore --data new missing", 5, &["missing"]);
     fs::create_dir(dir.join("pictures")).unwrap();

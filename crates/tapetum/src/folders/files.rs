@@ -105,13 +105,13 @@ pub fn check_target(path: &Path) -> Result<()> {
         // Neither a folder nor a device may be replaced by a file.
         match fs::metadata(path) {
             Ok(there) if there.is_dir() => return refuse("a folder has this name".to_owned()),
-            Ok(there) if !there.is_file() => return refuse("it is no regular file".to_owned()),
+            Ok(there) if !there.is_file() => return refuse("it is not a regular file".to_owned()),
             _ => {}
         }
         let parent = parent(path);
         if !parent.is_dir() {
             return refuse(format!(
-                "there is no folder {}: make it first",
+                "the folder {} does not exist: create it first",
                 parent.display()
             ));
         }
@@ -178,11 +178,15 @@ pub fn read_text(path: &Path) -> Result<String> {
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {}", path.display()))?;
     if bytes.len() as u64 > MAX_TEXT {
-        let message = format!("{} is too large to be right", path.display());
+        let message = format!(
+            "{} exceeds the {} MiB limit for text files",
+            path.display(),
+            MAX_TEXT >> 20
+        );
         return Err(Error::input(message));
     }
     String::from_utf8(bytes)
-        .map_err(|_| Error::input(format!("{} is no text file", path.display())))
+        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
 }
 
 /// Makes a directory and those above it.

@@ -71,7 +71,7 @@ impl Index {
     /// Reads an index.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong =
-            |reason: &str| Error::input(format!("{} is no index: {reason}", path.display()));
+            |reason: &str| Error::input(format!("{} is not an index: {reason}", path.display()));
         let text = files::read_text(path)?;
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header = reader.headers().map_err(|e| wrong(&e.to_string()))?;
@@ -102,7 +102,7 @@ impl Index {
                 "" => None,
                 label => {
                     let class = index.classes.iter().position(|class| class == label);
-                    Some(class.ok_or_else(|| wrong("a label is none of the classes"))?)
+                    Some(class.ok_or_else(|| wrong("a label is not one of the classes"))?)
                 }
             };
             index.entries.push(Entry {

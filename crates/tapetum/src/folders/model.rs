@@ -36,7 +36,8 @@ pub fn is_one(path: &Path) -> Result<bool> {
 
 /// Reads and checks a model.
 pub fn read(path: &Path) -> Result<PlainModel> {
-    let wrong = |reason: String| Error::input(format!("{} is no model: {reason}", path.display()));
+    let wrong =
+        |reason: String| Error::input(format!("{} is not a model: {reason}", path.display()));
     let written: Written =
         serde_json::from_str(&files::read_text(path)?).map_err(|e| wrong(e.to_string()))?;
     let Written {

@@ -6,7 +6,7 @@ mod keys;
 use std::path::Path;
 
 use tapetum_ckks::{Decryptor, EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
-use tapetum_learn::{EncryptedScores, classes_of};
+use tapetum_learn::{EncryptedScores, Metrics, classes_of};
 use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::contributor::Contributor;
@@ -15,6 +15,7 @@ use crate::error::{Context, Result};
 use crate::folders::{SECRET_KEY, files};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::samples::class_labels;
 
 pub use decryption::Answer;
 pub use keys::{Directories, Made, classify_only, make};
@@ -148,6 +149,15 @@ impl Owner {
     /// [`Error`](crate::Error) if they do not decrypt with this key.
     pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
         Ok(scores.decrypt(&Decryptor::new(&self.secret))?)
+    }
+
+    /// The share of samples that are classified correctly.
+    ///
+    /// # Errors
+    /// As [`decision_function`](Self::decision_function), and if there are not as many labels.
+    pub fn accuracy(&self, scores: &EncryptedScores, data: &DataSet) -> Result<f64> {
+        let labels = class_labels(data)?;
+        Ok(Metrics::new(&self.decision_function(scores)?, &labels)?.accuracy)
     }
 
     /// The classes of samples, as indices of the classes of the training data.

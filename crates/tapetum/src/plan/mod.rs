@@ -257,7 +257,7 @@ impl Plan {
         let advice = "ask the owner for this directory as `tapetum keygen` made it";
         let path = files::existing(dir, FILE, advice)?;
         let plan: Self = serde_json::from_str(&files::read_text(&path)?)
-            .map_err(|e| Error::input(format!("{} is no plan: {e}", path.display())))?;
+            .map_err(|e| Error::input(format!("{} is not a plan: {e}", path.display())))?;
         if plan.version != VERSION {
             return Err(Error::input(format!(
                 "{} has version {}, this program reads version {VERSION}",
@@ -277,7 +277,7 @@ impl Plan {
         let levels = self.requirements(&parameters)?.levels;
         if self.levels < levels || self.levels > parameters.max_level() {
             let message = format!(
-                "it plans with {} levels, but {} takes {levels} and its parameters have {}",
+                "{FILE} allots {} levels; {} needs {levels}, and its parameters have {}",
                 self.levels,
                 self.purpose.describe(),
                 parameters.max_level()

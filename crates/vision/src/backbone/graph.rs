@@ -98,7 +98,7 @@ pub(super) fn cut(
     let mut graph = model
         .graph
         .take()
-        .ok_or("it holds no graph: it is no ONNX file")?;
+        .ok_or("it holds no graph: it is not an ONNX file")?;
     if graph.node.is_empty() || graph.node.len() > MAX_NODES {
         return Err(format!(
             "its graph has {} nodes, not 1 to {MAX_NODES}",
@@ -304,7 +304,7 @@ fn input(graph: &GraphProto) -> Result<Input, String> {
     };
     let tensor = input.r#type.as_ref().and_then(|kind| kind.value.as_ref());
     let Some(type_proto::Value::TensorType(tensor)) = tensor else {
-        return Err("its input is no tensor".to_owned());
+        return Err("its input is not a tensor".to_owned());
     };
     let shape = tensor
         .shape
@@ -316,7 +316,7 @@ fn input(graph: &GraphProto) -> Result<Input, String> {
         _ => None,
     };
     let wrong =
-        "its input is no image: 1 x 3 x rows x columns, or 1 x rows x columns x 3, is expected";
+        "its input is not an image: 1 x 3 x rows x columns, or 1 x rows x columns x 3, is expected";
     if shape.len() != 4 || fixed(0).is_some_and(|batch| batch > 1) {
         return Err(wrong.to_owned());
     }

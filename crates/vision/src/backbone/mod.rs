@@ -154,7 +154,7 @@ pub(crate) fn parse(format: Format, text: &str) -> Result<Backbone, String> {
             let found = Scale::NAMES.iter().find(|(_, known)| *known == name);
             let (scale, _) = found.ok_or_else(|| {
                 let known = Scale::NAMES.map(|(_, known)| known).join(", ");
-                format!("the scale {name:?} is none of {known}")
+                format!("the scale {name:?} is not one of {known}")
             })?;
             (text, *scale)
         }

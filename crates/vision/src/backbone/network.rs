@@ -112,7 +112,7 @@ fn from_onnx(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input), S
     framework.ignore_value_info = true;
     let proto = framework
         .proto_model_for_read(&mut &bytes[..])
-        .map_err(|_| "it is no ONNX file".to_owned())?;
+        .map_err(|_| "it is not an ONNX file".to_owned())?;
     let (proto, input) = graph::cut(proto, layer)?;
     let shape = match input.channels_last {
         true => [1, input.height, input.width, input.channels],
@@ -134,7 +134,7 @@ fn from_tflite(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input),
     let framework = tract_tflite::tflite();
     let proto = framework
         .proto_model_for_read(&mut &bytes[..])
-        .map_err(|e| format!("it is no TensorFlow Lite file: {e:#}"))?;
+        .map_err(|e| format!("it is not a TensorFlow Lite file: {e:#}"))?;
     lite::check(&proto.root())?;
     let mut model = framework
         .model_for_proto_model(&proto)
@@ -153,7 +153,7 @@ fn from_tflite(bytes: &[u8], layer: Option<&str>) -> Result<(TypedModel, Input),
     let Some(node) = node else {
         return Err("it has no such layer, or no convolution before which to look".to_owned());
     };
-    let wrong = "its input is no image: 1 x rows x columns x 3 is expected";
+    let wrong = "its input is not an image: 1 x rows x columns x 3 is expected";
     let shape = model
         .input_fact(0)
         .ok()
@@ -200,7 +200,7 @@ fn prepare(model: TypedModel, input: Input, scale: Scale) -> TractResult<Network
         (&[1, width, _, _], false) | (&[1, _, _, width], true) | (&[1, _, width], _) => width,
         _ => {
             return Err(anyhow!(
-                "the layer has the shape {shape:?}, which is no feature vector"
+                "the layer has the shape {shape:?}, which is not a feature vector"
             ));
         }
     };

@@ -49,7 +49,7 @@ impl Array {
             return Err(bad("the NPY header is cut short"));
         }
         let (header, data) = rest.split_at(length);
-        let header = std::str::from_utf8(header).map_err(|_| bad("the NPY header is no text"))?;
+        let header = std::str::from_utf8(header).map_err(|_| bad("the NPY header is not text"))?;
         let (big_endian, element) = element(path, quoted(header, "descr"))?;
         let fortran = match value(header, "fortran_order") {
             Some(v) if v.starts_with("False") => false,

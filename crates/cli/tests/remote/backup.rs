@@ -34,7 +34,7 @@ fn a_copy_of_a_running_server_becomes_a_server() {
         &output(dir, again),
         again,
         3,
-        &["copy exists", "name a new folder"],
+        &["copy already exists", "specify a new folder"],
     );
     serving.end();
 
@@ -42,7 +42,7 @@ fn a_copy_of_a_running_server_becomes_a_server() {
         dir,
         "restore --data srv copy",
         3,
-        &["srv already", "name an empty folder"],
+        &["srv is not empty", "specify an empty folder"],
     );
     let restored = run(dir, "restore --data other/deep copy");
     assert_eq!(restored, copied);
@@ -148,7 +148,7 @@ fn what_is_refused_leaves_nothing_half_made() {
     serve(
         "--listen 127.0.0.1:0 --page pictures",
         1,
-        &["pictures is no folder of the browser's page"],
+        &["pictures is not a folder with the browser's page"],
     );
     serve(
         "--listen 127.0.0.1:0 --database sqlite:/nowhere/at/all",

@@ -52,25 +52,35 @@ impl<L: Lanes> Sum<L> {
     }
 }
 
-/// Calls `$add` for each of at most `TERMS` terms of `$terms` and each of the vectors of a stretch
-/// of columns, and stores the sums in `$out`, adding them to what is there unless `$first`.
+/// Stores a sum, or adds it to what is there unless it is the first.
+#[inline(always)]
+fn put<L: Lanes>(m: Modular<L>, sum: Sum<L>, out: &mut [f64; LANES], is_first: bool) {
+    let sum = sum.finish(m);
+    let sum = if is_first {
+        sum
+    } else {
+        m.reduce(sum.add(m.load(out)))
+    };
+    m.store(sum, out);
+}
+
+/// Adds up at most `TERMS` products in each of several sums, which go to the limbs of `$outs`:
+/// `$add` adds one of `$terms` to the vectors of a stretch of columns.
 macro_rules! accumulate {
-    ($m:expr, $out:expr, $terms:expr, $first:expr, |$sums:ident, $term:ident, $at:ident| $add:expr) => {{
-        let (out, _) = numbers_mut($out).as_chunks_mut::<LANES>();
-        for (block, out) in out.chunks_exact_mut(COLUMNS).enumerate() {
-            let mut $sums = [Sum::<L>::new(); COLUMNS];
+    ($m:expr, [$($out:ident),+]: $count:literal, $terms:expr, $first:expr,
+     |$sums:ident, $term:pat, $at:ident| $add:expr) => {{
+        $(let ($out, _) = numbers_mut($out).as_chunks_mut::<LANES>();)+
+        let blocks = ($($out.len(),)+).0 / COLUMNS;
+        for block in 0..blocks {
             let $at = block * COLUMNS * LANES;
+            let mut $sums = [[Sum::<L>::new(); COLUMNS]; $count];
             for $term in $terms {
                 $add
             }
-            for (sum, out) in $sums.into_iter().zip(out) {
-                let sum = sum.finish($m);
-                let sum = if $first {
-                    sum
-                } else {
-                    $m.reduce(sum.add($m.load(out)))
-                };
-                $m.store(sum, out);
+            let outs = [$(&mut $out[block * COLUMNS..][..COLUMNS]),+];
+            for (sums, out) in $sums.into_iter().zip(outs) {
+                put($m, sums[0], &mut out[0], $first);
+                put($m, sums[1], &mut out[1], $first);
             }
         }
     }};
@@ -91,10 +101,11 @@ pub(crate) fn inner_product<L: Lanes>(
     terms: &[(&[Residue], &[Residue])],
 ) {
     for (i, terms) in terms.chunks(TERMS).enumerate() {
-        accumulate!(m, out, terms, i == 0, |sums, term, at| {
-            let (a, b) = (vectors::<L>(term.0, at), vectors::<L>(term.1, at));
-            sums[0].add(a[0], b[0]);
-            sums[1].add(a[1], b[1]);
+        accumulate!(m, [out]: 1, terms, i == 0, |sums, &(a, b), at| {
+            let (a, b) = (vectors::<L>(a, at), vectors::<L>(b, at));
+            for c in 0..COLUMNS {
+                sums[0][c].add(a[c], b[c]);
+            }
         });
     }
 }
@@ -109,34 +120,14 @@ pub(crate) fn inner_product_pair<L: Lanes>(
     terms: &[(&[Residue], &[Residue], &[Residue])],
 ) {
     for (i, terms) in terms.chunks(TERMS).enumerate() {
-        let (first, _) = numbers_mut(first).as_chunks_mut::<LANES>();
-        let (second, _) = numbers_mut(second).as_chunks_mut::<LANES>();
-        let blocks = first
-            .chunks_exact_mut(COLUMNS)
-            .zip(second.chunks_exact_mut(COLUMNS));
-        for (block, (first, second)) in blocks.enumerate() {
-            let at = block * COLUMNS * LANES;
-            let mut sums = [[Sum::<L>::new(); COLUMNS]; 2];
-            for &(a, x, y) in terms {
-                let a = vectors::<L>(a, at);
-                let (x, y) = (vectors::<L>(x, at), vectors::<L>(y, at));
-                for c in 0..COLUMNS {
-                    sums[0][c].add(a[c], x[c]);
-                    sums[1][c].add(a[c], y[c]);
-                }
-            }
+        accumulate!(m, [first, second]: 2, terms, i == 0, |sums, &(a, x, y), at| {
+            let a = vectors::<L>(a, at);
+            let (x, y) = (vectors::<L>(x, at), vectors::<L>(y, at));
             for c in 0..COLUMNS {
-                for (sum, out) in [(sums[0][c], &mut first[c]), (sums[1][c], &mut second[c])] {
-                    let sum = sum.finish(m);
-                    let sum = if i == 0 {
-                        sum
-                    } else {
-                        m.reduce(sum.add(m.load(out)))
-                    };
-                    m.store(sum, out);
-                }
+                sums[0][c].add(a[c], x[c]);
+                sums[1][c].add(a[c], y[c]);
             }
-        }
+        });
     }
 }
 
@@ -151,39 +142,16 @@ pub(crate) fn tensor_product<L: Lanes>(
     let [first, second, third] = out;
     // The middle sum has two products a term.
     for (i, terms) in terms.chunks(TERMS / 2).enumerate() {
-        let (first, _) = numbers_mut(first).as_chunks_mut::<LANES>();
-        let (second, _) = numbers_mut(second).as_chunks_mut::<LANES>();
-        let (third, _) = numbers_mut(third).as_chunks_mut::<LANES>();
-        let blocks = first
-            .chunks_exact_mut(COLUMNS)
-            .zip(second.chunks_exact_mut(COLUMNS))
-            .zip(third.chunks_exact_mut(COLUMNS));
-        for (block, ((first, second), third)) in blocks.enumerate() {
-            let at = block * COLUMNS * LANES;
-            let mut sums = [[Sum::<L>::new(); COLUMNS]; 3];
-            for &[a0, a1, b0, b1] in terms {
-                let (a0, a1) = (vectors::<L>(a0, at), vectors::<L>(a1, at));
-                let (b0, b1) = (vectors::<L>(b0, at), vectors::<L>(b1, at));
-                for c in 0..COLUMNS {
-                    sums[0][c].add(a0[c], b0[c]);
-                    sums[1][c].add(a0[c], b1[c]);
-                    sums[1][c].add(a1[c], b0[c]);
-                    sums[2][c].add(a1[c], b1[c]);
-                }
-            }
+        accumulate!(m, [first, second, third]: 3, terms, i == 0, |sums, &[a0, a1, b0, b1], at| {
+            let (a0, a1) = (vectors::<L>(a0, at), vectors::<L>(a1, at));
+            let (b0, b1) = (vectors::<L>(b0, at), vectors::<L>(b1, at));
             for c in 0..COLUMNS {
-                let outs = [&mut first[c], &mut second[c], &mut third[c]];
-                for (sums, out) in sums.iter().zip(outs) {
-                    let sum = sums[c].finish(m);
-                    let sum = if i == 0 {
-                        sum
-                    } else {
-                        m.reduce(sum.add(m.load(out)))
-                    };
-                    m.store(sum, out);
-                }
+                sums[0][c].add(a0[c], b0[c]);
+                sums[1][c].add(a0[c], b1[c]);
+                sums[1][c].add(a1[c], b0[c]);
+                sums[2][c].add(a1[c], b1[c]);
             }
-        }
+        });
     }
 }
 
@@ -196,16 +164,12 @@ pub(crate) fn combine<L: Lanes>(
     weights: &[Residue],
 ) {
     for (i, (rows, weights)) in rows.chunks(TERMS).zip(weights.chunks(TERMS)).enumerate() {
-        accumulate!(
-            m,
-            out,
-            rows.iter().zip(weights),
-            i == 0,
-            |sums, term, at| {
-                let (a, b) = (vectors::<L>(term.0, at), L::splat(term.1.as_f64()));
-                sums[0].add(a[0], b);
-                sums[1].add(a[1], b);
+        let terms = rows.iter().zip(weights);
+        accumulate!(m, [out]: 1, terms.clone(), i == 0, |sums, (row, weight), at| {
+            let (a, b) = (vectors::<L>(row, at), L::splat(weight.as_f64()));
+            for c in 0..COLUMNS {
+                sums[0][c].add(a[c], b);
             }
-        );
+        });
     }
 }

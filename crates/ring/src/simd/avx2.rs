@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::elementwise;
 use super::lanes::{LANES, Lanes};
 
 /// Exists in code that runs on AVX2 and FMA only: nothing else is reached from the entry points
@@ -48,35 +49,18 @@ impl Lanes for Avx2 {
         }
     }
 
-    #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { _mm256_add_pd(a, b) })
-    }
-
-    #[inline(always)]
-    fn sub(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { _mm256_sub_pd(a, b) })
-    }
-
-    #[inline(always)]
-    fn mul(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { _mm256_mul_pd(a, b) })
-    }
-
-    #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { _mm256_fmadd_pd(a, b, c) })
-    }
-
-    #[inline(always)]
-    fn mul_sub(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { _mm256_fmsub_pd(a, b, c) })
-    }
-
-    #[inline(always)]
-    fn neg_mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { _mm256_fnmadd_pd(a, b, c) })
-    }
+    elementwise!(
+        zip:
+        add(b) = |a, b| unsafe { _mm256_add_pd(a, b) };
+        sub(b) = |a, b| unsafe { _mm256_sub_pd(a, b) };
+        mul(b) = |a, b| unsafe { _mm256_mul_pd(a, b) };
+    );
+    elementwise!(
+        zip3:
+        mul_add(b, c) = |a, b, c| unsafe { _mm256_fmadd_pd(a, b, c) };
+        mul_sub(b, c) = |a, b, c| unsafe { _mm256_fmsub_pd(a, b, c) };
+        neg_mul_add(b, c) = |a, b, c| unsafe { _mm256_fnmadd_pd(a, b, c) };
+    );
 
     #[inline(always)]
     fn round(self) -> Self {

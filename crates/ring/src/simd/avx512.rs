@@ -77,40 +77,29 @@ impl Lanes for Avx512 {
         // sequence here may not be inlined, and then not be compiled for this instruction set.
         const EVEN: i32 = 0b10_00_10_00;
         const ODD: i32 = 0b11_01_11_01;
+        macro_rules! unpacked {
+            ($x:ident, $y:ident) => {
+                (
+                    _mm512_unpacklo_pd($x.0, $y.0),
+                    _mm512_unpackhi_pd($x.0, $y.0),
+                )
+            };
+        }
+        macro_rules! quarters {
+            ($which:ident: $($x:ident $y:ident),*) => {
+                ($(_mm512_shuffle_f64x2::<$which>($x, $y)),*)
+            };
+        }
         let [r0, r1, r2, r3, r4, r5, r6, r7] = rows;
         unsafe {
-            let (a0, b0) = (
-                _mm512_unpacklo_pd(r0.0, r1.0),
-                _mm512_unpackhi_pd(r0.0, r1.0),
-            );
-            let (a1, b1) = (
-                _mm512_unpacklo_pd(r2.0, r3.0),
-                _mm512_unpackhi_pd(r2.0, r3.0),
-            );
-            let (a2, b2) = (
-                _mm512_unpacklo_pd(r4.0, r5.0),
-                _mm512_unpackhi_pd(r4.0, r5.0),
-            );
-            let (a3, b3) = (
-                _mm512_unpacklo_pd(r6.0, r7.0),
-                _mm512_unpackhi_pd(r6.0, r7.0),
-            );
-            let (c0, c1) = (
-                _mm512_shuffle_f64x2::<EVEN>(a0, a1),
-                _mm512_shuffle_f64x2::<EVEN>(a2, a3),
-            );
-            let (d0, d1) = (
-                _mm512_shuffle_f64x2::<ODD>(a0, a1),
-                _mm512_shuffle_f64x2::<ODD>(a2, a3),
-            );
-            let (e0, e1) = (
-                _mm512_shuffle_f64x2::<EVEN>(b0, b1),
-                _mm512_shuffle_f64x2::<EVEN>(b2, b3),
-            );
-            let (f0, f1) = (
-                _mm512_shuffle_f64x2::<ODD>(b0, b1),
-                _mm512_shuffle_f64x2::<ODD>(b2, b3),
-            );
+            let (a0, b0) = unpacked!(r0, r1);
+            let (a1, b1) = unpacked!(r2, r3);
+            let (a2, b2) = unpacked!(r4, r5);
+            let (a3, b3) = unpacked!(r6, r7);
+            let (c0, c1) = quarters!(EVEN: a0 a1, a2 a3);
+            let (d0, d1) = quarters!(ODD: a0 a1, a2 a3);
+            let (e0, e1) = quarters!(EVEN: b0 b1, b2 b3);
+            let (f0, f1) = quarters!(ODD: b0 b1, b2 b3);
             [
                 Self(_mm512_shuffle_f64x2::<EVEN>(c0, c1)),
                 Self(_mm512_shuffle_f64x2::<EVEN>(e0, e1)),

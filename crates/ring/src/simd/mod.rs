@@ -31,6 +31,18 @@ pub use kernel::{Kernel, KernelError};
 pub(crate) use portable::Tables as PortableTables;
 pub(crate) use transform::{SMALLEST as SMALLEST_VECTOR_TRANSFORM, Tables as VectorTables};
 
+/// Methods of [`lanes::Lanes`] that do the same in every register of a vector: `$zip` of the type
+/// puts two or three together.
+macro_rules! elementwise {
+    ($zip:ident: $($name:ident($($arg:ident),*) = $of_registers:expr;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($arg: Self),*) -> Self {
+            self.$zip($($arg,)* $of_registers)
+        }
+    )*};
+}
+use elementwise;
+
 /// Every kernel as a function of one instruction set.
 macro_rules! entry_points {
     ($lanes:ty, $features:literal) => {
@@ -62,26 +74,8 @@ macro_rules! entry_points {
                 terms: &[[&[Residue]; 4]]
             );
             accumulate::combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue]);
-        }
-
-        #[target_feature(enable = $features)]
-        pub(super) fn forward(
-            modulus: $crate::modulus::Modulus,
-            tables: &super::transform::Tables,
-            data: &mut [$crate::modulus::Residue],
-        ) {
-            let m = super::lanes::Modular::<$lanes>::new(modulus);
-            super::transform::forward(m, tables, super::lanes::numbers_mut(data));
-        }
-
-        #[target_feature(enable = $features)]
-        pub(super) fn inverse(
-            modulus: $crate::modulus::Modulus,
-            tables: &super::transform::Tables,
-            data: &mut [$crate::modulus::Residue],
-        ) {
-            let m = super::lanes::Modular::<$lanes>::new(modulus);
-            super::transform::inverse(m, tables, super::lanes::numbers_mut(data));
+            transform::forward_residues(tables: &super::VectorTables, data: &mut [Residue]);
+            transform::inverse_residues(tables: &super::VectorTables, data: &mut [Residue]);
         }
     };
     ($lanes:ty, $features:literal,
@@ -205,7 +199,7 @@ pub(crate) fn forward(
     tables: &VectorTables,
     data: &mut [Residue],
 ) {
-    on_vectors!(set, forward(modulus, tables, data));
+    on_vectors!(set, forward_residues(modulus, tables, data));
 }
 
 /// Values to coefficients, in place.
@@ -215,7 +209,7 @@ pub(crate) fn inverse(
     tables: &VectorTables,
     data: &mut [Residue],
 ) {
-    on_vectors!(set, inverse(modulus, tables, data));
+    on_vectors!(set, inverse_residues(modulus, tables, data));
 }
 
 #[cfg(test)]

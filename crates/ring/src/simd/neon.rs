@@ -2,6 +2,7 @@
 
 use std::arch::aarch64::*;
 
+use super::elementwise;
 use super::lanes::{LANES, Lanes};
 
 /// Eight lanes in four registers.
@@ -47,35 +48,18 @@ impl Lanes for Neon {
         }
     }
 
-    #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { vaddq_f64(a, b) })
-    }
-
-    #[inline(always)]
-    fn sub(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { vsubq_f64(a, b) })
-    }
-
-    #[inline(always)]
-    fn mul(self, b: Self) -> Self {
-        self.zip(b, |a, b| unsafe { vmulq_f64(a, b) })
-    }
-
-    #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { vfmaq_f64(c, a, b) })
-    }
-
-    #[inline(always)]
-    fn mul_sub(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { vfmaq_f64(vnegq_f64(c), a, b) })
-    }
-
-    #[inline(always)]
-    fn neg_mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| unsafe { vfmsq_f64(c, a, b) })
-    }
+    elementwise!(
+        zip:
+        add(b) = |a, b| unsafe { vaddq_f64(a, b) };
+        sub(b) = |a, b| unsafe { vsubq_f64(a, b) };
+        mul(b) = |a, b| unsafe { vmulq_f64(a, b) };
+    );
+    elementwise!(
+        zip3:
+        mul_add(b, c) = |a, b, c| unsafe { vfmaq_f64(c, a, b) };
+        mul_sub(b, c) = |a, b, c| unsafe { vfmaq_f64(vnegq_f64(c), a, b) };
+        neg_mul_add(b, c) = |a, b, c| unsafe { vfmsq_f64(c, a, b) };
+    );
 
     #[inline(always)]
     fn round(self) -> Self {

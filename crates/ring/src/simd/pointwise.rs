@@ -17,22 +17,37 @@ macro_rules! each_pair {
     }};
 }
 
-#[inline(always)]
-pub(crate) fn add_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue], b: &[Residue]) {
-    each_pair!(a, b, |x, y| m
-        .store(m.reduce(m.add(m.load(x), m.load(y))), x));
+/// Functions that replace each of the residues of `a` by what `$op` makes of it and of that of `b`.
+macro_rules! with_residues {
+    ($($name:ident: $op:ident;)*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<L: Lanes>(m: Modular<L>, a: &mut [Residue], b: &[Residue]) {
+            each_pair!(a, b, |x, y| m.store(m.reduce(m.$op(m.load(x), m.load(y))), x));
+        }
+    )*};
+}
+with_residues! {
+    add_assign: add;
+    sub_assign: sub;
+    mul_assign: mul;
 }
 
-#[inline(always)]
-pub(crate) fn sub_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue], b: &[Residue]) {
-    each_pair!(a, b, |x, y| m
-        .store(m.reduce(m.sub(m.load(x), m.load(y))), x));
+/// The same with one constant.
+macro_rules! with_constant {
+    ($($name:ident: $op:ident;)*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<L: Lanes>(m: Modular<L>, a: &mut [Residue], c: Residue) {
+            let c = m.splat(c.as_f64());
+            let (a, _) = numbers_mut(a).as_chunks_mut::<LANES>();
+            for x in a {
+                m.store(m.reduce(m.$op(m.load(x), c)), x);
+            }
+        }
+    )*};
 }
-
-#[inline(always)]
-pub(crate) fn mul_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue], b: &[Residue]) {
-    each_pair!(a, b, |x, y| m
-        .store(m.reduce(m.mul(m.load(x), m.load(y))), x));
+with_constant! {
+    add_constant: add;
+    scale_assign: mul;
 }
 
 #[inline(always)]
@@ -61,50 +76,30 @@ pub(crate) fn permute<L: Lanes>(
     }
 }
 
-#[inline(always)]
-pub(crate) fn add_constant<L: Lanes>(m: Modular<L>, a: &mut [Residue], c: Residue) {
-    let c = m.splat(c.as_f64());
-    let (a, _) = numbers_mut(a).as_chunks_mut::<LANES>();
-    for x in a {
-        m.store(m.reduce(m.add(m.load(x), c)), x);
-    }
+/// Functions of residues of `a` and `b` and one constant.
+macro_rules! with_residues_and_constant {
+    ($($(#[$doc:meta])* $name:ident: |$m:ident, $x:ident, $y:ident, $c:ident| $new:expr;)*) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub(crate) fn $name<L: Lanes>(
+            $m: Modular<L>,
+            a: &mut [Residue],
+            b: &[Residue],
+            c: Residue,
+        ) {
+            let $c = $m.splat(c.as_f64());
+            each_pair!(a, b, |x, y| {
+                let ($x, $y) = ($m.load(x), $m.load(y));
+                $m.store($m.reduce($new), x);
+            });
+        }
+    )*};
 }
-
-#[inline(always)]
-pub(crate) fn scale_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue], c: Residue) {
-    let c = m.splat(c.as_f64());
-    let (a, _) = numbers_mut(a).as_chunks_mut::<LANES>();
-    for x in a {
-        m.store(m.reduce(m.mul(m.load(x), c)), x);
-    }
-}
-
-/// `a += b c`.
-#[inline(always)]
-pub(crate) fn add_scaled_assign<L: Lanes>(
-    m: Modular<L>,
-    a: &mut [Residue],
-    b: &[Residue],
-    c: Residue,
-) {
-    let c = m.splat(c.as_f64());
-    each_pair!(a, b, |x, y| {
-        m.store(m.reduce(m.add(m.load(x), m.mul(m.load(y), c))), x);
-    });
-}
-
-/// `a = (a - b) c`.
-#[inline(always)]
-pub(crate) fn sub_scale_assign<L: Lanes>(
-    m: Modular<L>,
-    a: &mut [Residue],
-    b: &[Residue],
-    c: Residue,
-) {
-    let c = m.splat(c.as_f64());
-    each_pair!(a, b, |x, y| {
-        m.store(m.reduce(m.mul(m.sub(m.load(x), m.load(y)), c)), x);
-    });
+with_residues_and_constant! {
+    /// `a += b c`.
+    add_scaled_assign: |m, x, y, c| m.add(x, m.mul(y, c));
+    /// `a = (a - b) c`.
+    sub_scale_assign: |m, x, y, c| m.mul(m.sub(x, y), c);
 }
 
 /// `out[k] = rint(sum over i of rows[i][k] * inverses[i])`, products and sums rounded one by one.

@@ -1,6 +1,7 @@
 //! One lane after another, with the hardware's fused multiply-add: the model of the vector
 //! kernels, and what runs where there is FMA but no known vector unit.
 
+use super::elementwise;
 use super::lanes::{LANES, Lanes};
 
 /// Eight numbers in an array.
@@ -35,35 +36,18 @@ impl Lanes for Scalar {
         *to = self.0;
     }
 
-    #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        self.zip(b, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn sub(self, b: Self) -> Self {
-        self.zip(b, |a, b| a - b)
-    }
-
-    #[inline(always)]
-    fn mul(self, b: Self) -> Self {
-        self.zip(b, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, f64::mul_add)
-    }
-
-    #[inline(always)]
-    fn mul_sub(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| a.mul_add(b, -c))
-    }
-
-    #[inline(always)]
-    fn neg_mul_add(self, b: Self, c: Self) -> Self {
-        self.zip3(b, c, |a, b, c| (-a).mul_add(b, c))
-    }
+    elementwise!(
+        zip:
+        add(b) = |a, b| a + b;
+        sub(b) = |a, b| a - b;
+        mul(b) = |a, b| a * b;
+    );
+    elementwise!(
+        zip3:
+        mul_add(b, c) = f64::mul_add;
+        mul_sub(b, c) = |a, b, c| a.mul_add(b, -c);
+        neg_mul_add(b, c) = |a, b, c| (-a).mul_add(b, c);
+    );
 
     #[inline(always)]
     fn round(self) -> Self {

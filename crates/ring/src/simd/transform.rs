@@ -9,7 +9,7 @@
 //! The inverse reads the same tables: with psi^N = -1, the inverse of the twiddle factor g + i of a
 //! layer of g groups is minus the factor g + (g - 1 - i), and the sign goes into y - x.
 
-use super::lanes::{Arithmetic, LANES};
+use super::lanes::{Arithmetic, LANES, Lanes, Modular, numbers_mut};
 use crate::modulus::{Modulus, Residue};
 
 /// Coefficients that are transposed together.
@@ -77,9 +77,21 @@ impl Tables {
     }
 }
 
+/// [`forward`] on residues.
+#[inline(always)]
+pub(crate) fn forward_residues<L: Lanes>(m: Modular<L>, tables: &Tables, data: &mut [Residue]) {
+    forward(m, tables, numbers_mut(data));
+}
+
+/// [`inverse`] on residues.
+#[inline(always)]
+pub(crate) fn inverse_residues<L: Lanes>(m: Modular<L>, tables: &Tables, data: &mut [Residue]) {
+    inverse(m, tables, numbers_mut(data));
+}
+
 /// Coefficients to values, in place.
 #[inline(always)]
-pub(crate) fn forward<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
+fn forward<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
     let n = data.len();
     let mut groups = 1;
     if (n / LANES).trailing_zeros() % 2 == 1 {
@@ -168,37 +180,24 @@ macro_rules! layer {
     };
 }
 
+type Pair<A> = (<A as Arithmetic>::Vector, <A as Arithmetic>::Vector);
+
 /// x + w y and x - w y.
 #[inline(always)]
-fn butterfly<A: Arithmetic>(
-    m: A,
-    x: A::Vector,
-    y: A::Vector,
-    w: &[f64; LANES],
-) -> (A::Vector, A::Vector) {
+fn butterfly<A: Arithmetic>(m: A, x: A::Vector, y: A::Vector, w: &[f64; LANES]) -> Pair<A> {
     let t = m.mul(y, m.load(w));
     (m.add(x, t), m.sub(x, t))
 }
 
 /// The same with results within 2 p, which become canonical in one step.
 #[inline(always)]
-fn last_butterfly<A: Arithmetic>(
-    m: A,
-    x: A::Vector,
-    y: A::Vector,
-    w: &[f64; LANES],
-) -> (A::Vector, A::Vector) {
+fn last_butterfly<A: Arithmetic>(m: A, x: A::Vector, y: A::Vector, w: &[f64; LANES]) -> Pair<A> {
     butterfly(m, m.reduce(x), y, w)
 }
 
 /// x + y and (y - x) w.
 #[inline(always)]
-fn inverse_butterfly<A: Arithmetic>(
-    m: A,
-    x: A::Vector,
-    y: A::Vector,
-    w: &[f64; LANES],
-) -> (A::Vector, A::Vector) {
+fn inverse_butterfly<A: Arithmetic>(m: A, x: A::Vector, y: A::Vector, w: &[f64; LANES]) -> Pair<A> {
     (m.add(x, y), m.mul(m.sub(y, x), m.load(w)))
 }
 
@@ -238,7 +237,7 @@ fn load_rows<A: Arithmetic>(m: A, rows: &[[f64; LANES]]) -> [A::Vector; LANES] {
 
 /// Values to coefficients, in place.
 #[inline(always)]
-pub(crate) fn inverse<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
+fn inverse<A: Arithmetic>(m: A, tables: &Tables, data: &mut [f64]) {
     let n = data.len();
     let odd = (n / LANES).trailing_zeros() % 2 == 1;
     // The layers that the forward transform does over all the data.

@@ -60,7 +60,7 @@ impl EstimatorConfig {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub fn gradient_descent(&self) -> Result<Option<GradientDescent>, LearnError> {
+    pub(crate) fn gradient_descent(&self) -> Result<Option<GradientDescent>, LearnError> {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
                 Some(LogisticRegression::new(config.clone())?.gradient_descent())
@@ -76,16 +76,11 @@ impl EstimatorConfig {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub fn ridge(&self) -> Result<Option<Ridge>, LearnError> {
+    pub(crate) fn ridge(&self) -> Result<Option<Ridge>, LearnError> {
         Ok(match self {
             Self::Ridge(config) => Some(Ridge::new(*config)?),
             _ => None,
         })
-    }
-
-    /// Whether samples come part by part, so that no more than one part is in memory.
-    pub fn streams(&self) -> bool {
-        self.flow() != Flow::Whole
     }
 
     /// In which way samples are used.

@@ -81,7 +81,7 @@ impl TrainingSpec {
 
     /// Whether training reads its samples part by part, and needs no memory for all of them.
     pub fn streams(&self) -> bool {
-        self.learner.streams()
+        self.learner.flow() != Flow::Whole
     }
 
     /// The parts in which samples are encrypted and read: how many of each layout there are, the

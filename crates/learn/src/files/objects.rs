@@ -48,9 +48,14 @@ impl<'a> Objects<'a> {
         }
     }
 
+    /// Bytes after the objects that were found.
+    pub fn rest(&self) -> u64 {
+        self.len - self.at
+    }
+
     /// Whether there is another object.
     pub fn more(&self) -> bool {
-        self.at < self.len
+        self.rest() > 0
     }
 
     /// The next object, which must be a bundle of these parameters and within the limits.

@@ -11,7 +11,7 @@ use crate::bundle::Contribution;
 use crate::error::LearnError;
 use crate::matrix::EncryptedMatrix;
 
-/// Reads samples to be classified, and says whether something follows them: labels, say, which
+/// Reads samples to be classified, and says how many bytes follow them: labels, say, which
 /// classification has no use for.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn read_samples(
     file: &DataFile,
     parameters: &Parameters,
     limits: FileLimits,
-) -> Result<(EncryptedMatrix, bool), FileError> {
+) -> Result<(EncryptedMatrix, u64), FileError> {
     let mut objects = Objects::open(file, parameters, limits)?;
     let mut object = objects.next()?;
     if object.kind == Contribution::KIND {
@@ -30,7 +30,7 @@ pub fn read_samples(
         object = objects.next()?;
     }
     let matrix = EncryptedMatrix::from_bundle(objects.read(&object)?);
-    Ok((matrix.map_err(|e| file.unusable(e))?, objects.more()))
+    Ok((matrix.map_err(|e| file.unusable(e))?, objects.rest()))
 }
 
 /// Reads samples to be classified from the beginning of a file that its owner trusts to be of a

@@ -97,7 +97,7 @@ async fn parts(
     .bind(&caller.tenant)
     .fetch_all(&mut **tx)
     .await?;
-    let streams = set.recipe.learner.streams();
+    let streams = set.recipe.streams();
     let (mut ids, mut bytes, mut labels, mut samples) = (Vec::new(), 0, String::new(), 0);
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;

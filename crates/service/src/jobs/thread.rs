@@ -1,5 +1,6 @@
 //! The thread on which a job computes, and its progress as seen from outside.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,16 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tapetum_ckks::wire::Bundle;
 use tapetum_client::{ClassificationRequest, ModelDetails, TrainingRequest};
+use tapetum_learn::{Observer, Progress, Session};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::compute::{self, ClassificationInput, Ended, Observer, TrainingInput};
+use super::compute::{self, ClassificationInput, Ended, TrainingInput};
 use super::keys::KeyCache;
 use super::lease::{self, Lease, LeaseStatus, Made};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 use crate::store::blobs::Local;
+use crate::store::content;
 use crate::store::rows::{FileRow, role};
 
 /// The progress of a computation, for the task that watches it.
@@ -49,32 +52,39 @@ struct Watcher {
     lease: Lease,
     progress: Arc<JobProgress>,
     handle: Handle,
+    /// A hash of everything that a training depends on.
+    inputs: [u8; 32],
 }
 
 impl Observer for Watcher {
-    fn progress(&mut self, done: usize, total: usize, what: &'static str) {
-        self.progress.done.store(done, Ordering::Relaxed);
-        self.progress.total.store(total, Ordering::Relaxed);
+    type Error = Error;
+
+    fn progress(&mut self, _: Progress, overall: Progress) {
+        self.progress.done.store(overall.done, Ordering::Relaxed);
+        self.progress.total.store(overall.total, Ordering::Relaxed);
         *self
             .progress
             .what
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = what;
+            .unwrap_or_else(PoisonError::into_inner) = overall.what;
         if self.progress.end.load(Ordering::Relaxed) {
             // Without the message that a panic prints.
             resume_unwind(Box::new(Ended));
         }
     }
 
-    fn checkpoint(&mut self, state: &Bundle<'_>) -> Result<()> {
+    fn after_batch(&mut self, session: &dyn Session) -> Result<ControlFlow<()>> {
+        let Some(state) = session.checkpoint(self.inputs)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let blob = Kind::Blob.new_id()?;
-        let written = write(&self.app, &blob, state)?;
+        let written = write(&self.app, &blob, &state)?;
         let kept = lease::keep(&self.app, &self.lease, &blob, &written);
         match self.handle.block_on(kept)? {
-            LeaseStatus::GoOn => Ok(()),
+            LeaseStatus::GoOn => Ok(ControlFlow::Continue(())),
             _ => {
                 let _ = self.app.blobs.remove(&blob);
-                resume_unwind(Box::new(Ended))
+                Ok(ControlFlow::Break(()))
             }
         }
     }
@@ -110,6 +120,7 @@ impl Thread {
                 lease: lease.clone(),
                 progress: progress.clone(),
                 handle: Handle::current(),
+                inputs: [0; 32],
             },
         }
     }
@@ -157,7 +168,11 @@ impl Thread {
             caps: self.app.caps(),
         };
         let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
+        self.observer.inputs = input.inputs;
         let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
+        let Some(trained) = trained else {
+            resume_unwind(Box::new(Ended));
+        };
         let blob = Kind::Blob.new_id()?;
         let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
         let details = json!(ModelDetails {
@@ -167,7 +182,7 @@ impl Thread {
             parameter_set: request.parameter_set,
             recipe: request.recipe,
             samples: request.samples,
-            labels: trained.labels.to_owned(),
+            labels: content::label_kind(trained.labels).to_owned(),
             level: trained.model.level(),
         });
         let object = Some((Kind::Model.new_id()?, details));

@@ -2,21 +2,22 @@
 //! and checked, and nothing large is read before its header says that it may be.
 
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, Seek};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::{Bundle, FileType, Header, Summary, WireError, inspect};
 use tapetum_ckks::{EvaluationKeys, MemoryBudget, Parameters, ParametersLiteral, PublicKey};
 use tapetum_client::{KeysDetails, PartDetails};
-use tapetum_learn::{
-    Contribution, EncryptedMatrix, LabelKind, Labels, LearnError, LinearModel, TrainingSpec,
-};
+use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, read_samples};
+use tapetum_learn::{EncryptedMatrix, LabelKind, LearnError, LinearModel, TrainingSpec};
 
 use crate::error::{Error, Result};
 
 /// Most mini-batches of a part.
 const MAX_BATCHES: usize = 1 << 16;
+/// How messages call a file, whose path is nobody's business.
+const FILE: &str = "the file";
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 20;
 
@@ -42,6 +43,20 @@ impl From<LearnError> for Error {
     fn from(error: LearnError) -> Self {
         match error {
             LearnError::Wire(error) => error.into(),
+            LearnError::File(error) => (*error).into(),
+            error => Self::unacceptable(error),
+        }
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Unreadable { source, .. } => Self::internal("reading a file", source),
+            FileError::Unusable { source, .. } => source.into(),
+            FileError::TrailingData { source, .. } => source.into(),
+            FileError::Secret(_) => Self::secret_key(),
+            error @ FileError::TooLarge { .. } => Self::too_large(error),
             error => Self::unacceptable(error),
         }
     }
@@ -163,103 +178,19 @@ fn check_digest(summary: &Summary, parameters: &Parameters) -> Result<()> {
     }
 }
 
-/// A file of one or more mini-batches, each a matrix and its labels, with the name of a contributor
-/// before some of them.
-#[derive(Clone, Debug)]
-pub struct PartFile {
-    path: PathBuf,
-    parameters: Parameters,
-    begins: Vec<u64>,
-}
-
-impl PartFile {
-    /// Finds the mini-batches by their fronts.
-    pub fn open(path: &Path, parameters: &Parameters, caps: Caps) -> Result<Self> {
-        let mut file = open(path)?;
-        let failed = |e| Error::internal("reading a file", e);
-        let bytes = file.get_ref().metadata().map_err(failed)?.len();
-        let (mut begins, mut at) = (Vec::new(), 0);
-        while at < bytes {
-            if begins.len() == MAX_BATCHES {
-                let message = format!("a part has at most {MAX_BATCHES} mini-batches");
-                return Err(Error::unacceptable(message));
-            }
-            file.seek(SeekFrom::Start(at)).map_err(failed)?;
-            let (len, kind) = next_bundle(&mut file, parameters, caps)?;
-            if kind == Contribution::KIND {
-                file.seek(SeekFrom::Start(at)).map_err(failed)?;
-                Contribution::from_bundle(Bundle::read(parameters, &mut file)?)?;
-                at = at.saturating_add(len);
-            }
-            begins.push(at);
-            for what in ["samples", "labels"] {
-                if at >= bytes {
-                    let message = format!("the file ends before the {what} of a mini-batch");
-                    return Err(Error::unacceptable(message));
-                }
-                file.seek(SeekFrom::Start(at)).map_err(failed)?;
-                let (len, _) = next_bundle(&mut file, parameters, caps)?;
-                at = at.saturating_add(len);
-            }
-        }
-        match (begins.is_empty(), at == bytes) {
-            (true, _) => Err(Error::unacceptable("the file is empty")),
-            (_, false) => Err(WireError::Truncated("payload").into()),
-            _ => Ok(Self {
-                path: path.to_owned(),
-                parameters: parameters.clone(),
-                begins,
-            }),
-        }
-    }
-
-    /// The number of mini-batches.
-    pub fn batches(&self) -> usize {
-        self.begins.len()
-    }
-
-    /// Reads a mini-batch, all of which is checked.
-    pub fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels)> {
-        let begin = self.begins.get(batch).copied();
-        let begin = begin.ok_or_else(|| Error::not_found("mini-batch"))?;
-        let mut file = open(&self.path)?;
-        file.seek(SeekFrom::Start(begin))
-            .map_err(|e| Error::internal("reading a file", e))?;
-        let matrix = Bundle::read(&self.parameters, &mut file)?;
-        let labels = Bundle::read(&self.parameters, &mut file)?;
-        Ok((
-            EncryptedMatrix::from_bundle(matrix)?,
-            Labels::from_bundle(labels)?,
-        ))
-    }
-}
-
-/// Length and kind of the bundle that comes next, if it may be as long.
-fn next_bundle(
-    file: &mut BufReader<File>,
+/// Finds the samples of files by the fronts of what is in them, `batches` at most.
+pub fn training_files<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
     parameters: &Parameters,
-    caps: Caps,
-) -> Result<(u64, String)> {
-    let summary = inspect(file)?;
-    if summary.file_type.is_secret() {
-        return Err(Error::secret_key());
-    }
-    if summary.file_type != FileType::Bundle {
-        let (expected, found) = (FileType::Bundle, summary.file_type);
-        return Err(WireError::WrongType { expected, found }.into());
-    }
-    check_digest(&summary, parameters)?;
-    if summary.file_len > caps.bundle_bytes {
-        return Err(Error::too_large(format!(
-            "a bundle of {} bytes exceeds this server's limit of {}: send smaller bundles",
-            summary.file_len, caps.bundle_bytes
-        )));
-    }
-    let kind = match summary.header {
-        Header::Bundle(header) => header.kind,
-        _ => String::new(),
+    recipe: &TrainingSpec,
+    (caps, batches): (Caps, usize),
+) -> Result<TrainingFiles> {
+    let files = paths.into_iter().map(|path| DataFile::named(path, FILE));
+    let limits = FileLimits {
+        batches,
+        object_bytes: caps.bundle_bytes,
     };
-    Ok((summary.file_len, kind))
+    Ok(TrainingFiles::open(files, recipe, parameters, limits)?)
 }
 
 /// Checks a part of a data set.
@@ -269,38 +200,19 @@ pub fn part(
     recipe: &TrainingSpec,
     caps: Caps,
 ) -> Result<PartDetails> {
-    let file = PartFile::open(path, parameters, caps)?;
-    let mut details: Option<PartDetails> = None;
-    for batch in 0..file.batches() {
-        let (matrix, labels) = file.read(batch)?;
-        recipe.check_samples(&matrix, &labels)?;
-        let kind = label_kind(&labels);
-        let layout = matrix.layout();
-        details = Some(match details {
-            Some(last) if last.labels != kind => {
-                let message = "labels must be encrypted in all mini-batches or in none";
-                return Err(Error::unacceptable(message));
-            }
-            Some(last) => PartDetails {
-                samples: last.samples + layout.rows(),
-                batches: last.batches + 1,
-                level: last.level.min(matrix.level()),
-                labels: last.labels,
-            },
-            None => PartDetails {
-                samples: layout.rows(),
-                batches: 1,
-                level: matrix.level(),
-                labels: kind.to_owned(),
-            },
-        });
-    }
-    details.ok_or_else(|| Error::unacceptable("the file is empty"))
+    let limits = (caps, MAX_BATCHES);
+    let summary = training_files([path], parameters, recipe, limits)?.check()?;
+    Ok(PartDetails {
+        samples: summary.samples,
+        batches: summary.batches,
+        level: summary.level,
+        labels: label_kind(summary.labels).to_owned(),
+    })
 }
 
 /// The name of the kind in documents.
-pub fn label_kind(labels: &Labels) -> &'static str {
-    match labels.kind() {
+pub fn label_kind(labels: LabelKind) -> &'static str {
+    match labels {
         LabelKind::Clear => "clear",
         LabelKind::Encrypted => "encrypted",
     }
@@ -308,13 +220,15 @@ pub fn label_kind(labels: &Labels) -> &'static str {
 
 /// Samples that are to be classified: a file with one matrix.
 pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Result<EncryptedMatrix> {
-    let mut file = open(path)?;
-    next_bundle(&mut file, parameters, caps)?;
-    file.seek(SeekFrom::Start(0))
-        .map_err(|e| Error::internal("reading a file", e))?;
-    let bundle = Bundle::read(parameters, &mut file)?;
-    check_end(file)?;
-    Ok(EncryptedMatrix::from_bundle(bundle)?)
+    let limits = FileLimits {
+        object_bytes: caps.bundle_bytes,
+        ..FileLimits::default()
+    };
+    let file = DataFile::named(path, FILE);
+    match read_samples(&file, parameters, limits)? {
+        (matrix, 0) => Ok(matrix),
+        (_, more) => Err(WireError::TrailingBytes(more).into()),
+    }
 }
 
 /// A model that this server has trained.

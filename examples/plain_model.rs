@@ -18,7 +18,7 @@ fn main() -> Result<()> {
 
     // The provider trains in the clear, on images of its own.
     let training = Plan::for_images(
-        EstimatorConfig::Logistic(tapetum::plan::logistic()),
+        EstimatorConfig::default(),
         "hog:7+dct:10",
         split.train.len(),
     )?;

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     let split = cats.split_counts(1536, 448, 1)?;
 
     // What all agree on: the algorithm, the features of an image, how many images to expect.
-    let plan = Plan::for_images(EstimatorConfig::Logistic(tapetum::plan::logistic()), "hog:7+dct:10", 1536)?;
+    let plan = Plan::for_images(EstimatorConfig::default(), "hog:7+dct:10", 1536)?;
 
     // The owner keeps the secret key. The server gets keys that compute and cannot decrypt.
     let mut owner = Owner::generate(&plan)?;

@@ -75,10 +75,10 @@ pub enum LearnError {
         found: usize,
     },
     /// A setting of an estimator is out of range.
-    #[error("{what} is {found}, but must be {allowed}")]
+    #[error("{setting} is {found}, but must be {allowed}")]
     Config {
         /// Which setting.
-        what: &'static str,
+        setting: Setting,
         /// Its value.
         found: f64,
         /// Which values it may have.
@@ -267,6 +267,65 @@ pub enum FileError {
 impl From<FileError> for LearnError {
     fn from(error: FileError) -> Self {
         Self::File(Box::new(error))
+    }
+}
+
+/// What an algorithm can be set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Setting {
+    /// How many iterations there are.
+    Iterations,
+    /// How many learning rates are listed.
+    LearningRates,
+    /// A learning rate.
+    LearningRate,
+    /// Where the sigmoid's polynomial stands for it.
+    Interval,
+    /// Samples of a mini-batch.
+    BatchRows,
+    /// The largest magnitude of a weight that is bootstrapped.
+    WeightBound,
+    /// The bound on the eigenvalues of X^T X / m.
+    LargestEigenvalue,
+    /// The penalty of ridge regression.
+    Alpha,
+    /// The largest magnitude of a score.
+    ScoreBound,
+}
+
+impl Setting {
+    /// An error unless it is within its range.
+    pub(crate) fn check(
+        self,
+        within: bool,
+        found: f64,
+        allowed: &'static str,
+    ) -> Result<(), LearnError> {
+        match within {
+            true => Ok(()),
+            false => Err(LearnError::Config {
+                setting: self,
+                found,
+                allowed,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Iterations => "the number of iterations",
+            Self::LearningRates => "the number of learning rates",
+            Self::LearningRate => "the learning rate",
+            Self::Interval => "the interval of the sigmoid's polynomial",
+            Self::BatchRows => "the number of samples of a mini-batch",
+            Self::WeightBound => "the largest weight",
+            Self::LargestEigenvalue => "the bound on the largest eigenvalue",
+            Self::Alpha => "alpha",
+            Self::ScoreBound => "the bound of scores",
+        })
     }
 }
 

@@ -41,7 +41,22 @@ pub enum EstimatorConfig {
     OneVsRest(LogisticRegressionConfig),
 }
 
+impl Default for EstimatorConfig {
+    /// Logistic regression.
+    fn default() -> Self {
+        Self::Logistic(LogisticRegressionConfig::default())
+    }
+}
+
 impl EstimatorConfig {
+    /// Whether a constant feature is to be appended, last, for want of an intercept of its own.
+    pub fn wants_intercept(&self) -> bool {
+        matches!(
+            self,
+            Self::Logistic(_) | Self::Ridge(_) | Self::OneVsRest(_)
+        )
+    }
+
     /// The algorithm itself.
     ///
     /// # Errors
@@ -127,7 +142,7 @@ impl EstimatorConfig {
     /// ```
     /// use tapetum_learn::{LeastSquaresConfig, EstimatorConfig};
     ///
-    /// let ridge = EstimatorConfig::Ridge(LeastSquaresConfig { iterations: 6, largest_eigenvalue: 1.1 });
+    /// let ridge = EstimatorConfig::Ridge(LeastSquaresConfig::default());
     /// assert_eq!(ridge.after(2).iterations(), Some(("iterations of the solution", 2)));
     /// assert_eq!(ridge.after(9), ridge);
     /// ```

@@ -2,6 +2,7 @@
 
 mod clear;
 mod encrypted;
+mod task;
 
 use std::sync::Arc;
 
@@ -10,37 +11,8 @@ use crate::layout::Layout;
 
 pub use self::clear::ClassLabels;
 pub use self::encrypted::EncryptedLabels;
-
-/// Most classes of a set of labels.
-pub const MAX_CLASSES: usize = 256;
-
-/// How many scores a model of so many classes has: one for two classes, whose sign decides, and
-/// one a class for more, of which the largest decides.
-pub(crate) fn outputs(classes: usize) -> usize {
-    match classes {
-        2 => 1,
-        many => many,
-    }
-}
-
-pub(crate) fn check_classes(classes: usize) -> Result<(), LearnError> {
-    match (2..=MAX_CLASSES).contains(&classes) {
-        true => Ok(()),
-        false => Err(LearnError::Layout {
-            what: "the number of classes",
-            found: classes,
-            allowed: "2 to 256",
-        }),
-    }
-}
-
-/// For estimators that know two classes only.
-pub(crate) fn two_classes(what: &'static str, classes: usize) -> Result<(), LearnError> {
-    match classes {
-        2 => Ok(()),
-        found => Err(LearnError::Classes { what, found }),
-    }
-}
+pub use self::task::{LabelKind, MAX_CLASSES, Task};
+pub(crate) use self::task::{check_classes, outputs, two_classes};
 
 /// What the server gets to train with.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,30 +94,5 @@ impl Labels {
             classes: self.classes(),
             labels: self.kind(),
         }
-    }
-}
-
-/// Whether the server sees the labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LabelKind {
-    /// It sees them.
-    Clear,
-    /// It gets them encrypted.
-    Encrypted,
-}
-
-/// What is to be learned, as far as it decides which levels and keys that takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Task {
-    /// The number of classes, at least two.
-    pub classes: usize,
-    /// Whether the server sees the labels.
-    pub labels: LabelKind,
-}
-
-impl Task {
-    /// One class against the rest.
-    pub fn two_classes(labels: LabelKind) -> Self {
-        Self { classes: 2, labels }
     }
 }

@@ -86,7 +86,7 @@ mod vectors;
 pub use bootstrap::{Bootstrap, BootstrapLevels, SharedBootstrap};
 pub use bundle::Contribution;
 pub use computation::{Computation, PlainModelSpec};
-pub use error::{LearnError, MAX_FEATURE, MissingKeys};
+pub use error::{LearnError, MAX_FEATURE, MissingKeys, Setting};
 pub use estimator::Estimator;
 pub use estimator_config::EstimatorConfig;
 pub use features::Features;

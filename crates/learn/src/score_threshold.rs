@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Evaluator, Polynomial, Precision};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Setting, check_equal};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::progress::Listener;
@@ -50,15 +50,9 @@ impl ScoreThreshold {
     /// # Errors
     /// [`LearnError::Config`] if the bound is not positive and finite.
     pub fn new(bound: f64, precision: Precision) -> Result<Self, LearnError> {
-        if bound > 0.0 && bound <= 1e6 {
-            Ok(Self { bound, precision })
-        } else {
-            Err(LearnError::Config {
-                what: "the bound of scores",
-                found: bound,
-                allowed: "positive and at most 10^6",
-            })
-        }
+        let within = bound > 0.0 && bound <= 1e6;
+        Setting::ScoreBound.check(within, bound, "positive and at most 10^6")?;
+        Ok(Self { bound, precision })
     }
 
     /// The largest magnitude of a score.

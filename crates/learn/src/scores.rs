@@ -7,6 +7,7 @@ use crate::error::{LearnError, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
+use crate::plain_model::classes_of;
 
 /// Imaginary parts of scores are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;
@@ -118,6 +119,15 @@ impl EncryptedScores {
             .map(|ciphertext| Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?)))
             .collect::<Result<Vec<_>, LearnError>>()?;
         self.decode(&slots)
+    }
+
+    /// The classes that the scores decide for, in the order of the samples, as
+    /// [`PlainModel::predict`](crate::PlainModel::predict) gives them in the clear.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn predict(&self, decryptor: &Decryptor) -> Result<Vec<u8>, LearnError> {
+        Ok(classes_of(&self.decrypt(decryptor)?, self.outputs()))
     }
 
     /// The decrypted slots of each ciphertext, after a look at what cannot be: scores are real.

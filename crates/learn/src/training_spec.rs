@@ -352,13 +352,14 @@ mod tests {
     use super::*;
     use crate::gradient_descent::MiniBatches;
     use crate::least_squares::LeastSquaresConfig;
-    use crate::logistic::LogisticRegressionConfig;
+    use crate::logistic::{LearningRate, LogisticRegressionConfig};
 
     #[test]
     fn mini_batches_have_levels_for_all_iterations_or_bootstrap() {
         let planned = |iterations| {
             let config = LogisticRegressionConfig {
                 iterations,
+                learning_rate: LearningRate::Constant(1.0),
                 batches: Some(MiniBatches::default()),
                 ..LogisticRegressionConfig::default()
             };
@@ -377,6 +378,7 @@ mod tests {
     fn mini_batches_give_no_predictions() {
         let config = LogisticRegressionConfig {
             iterations: 1,
+            learning_rate: LearningRate::Constant(1.0),
             batches: Some(MiniBatches::default()),
             ..LogisticRegressionConfig::default()
         };
@@ -405,7 +407,7 @@ mod tests {
         };
         let config = LeastSquaresConfig {
             iterations: 2,
-            largest_eigenvalue: 1.1,
+            ..LeastSquaresConfig::default()
         };
         let ridge = |columns| spec(EstimatorConfig::Ridge(config), columns);
         assert!(ridge(5).check(&parameters).is_ok());
@@ -423,6 +425,7 @@ mod tests {
     fn many_classes_are_for_those_who_tell_them_apart() {
         let config = LogisticRegressionConfig {
             iterations: 1,
+            learning_rate: LearningRate::Constant(1.0),
             ..LogisticRegressionConfig::default()
         };
         let planned = |learner, classes| TrainingSpec::planned(learner, 10, classes, 500);

@@ -14,7 +14,16 @@ fn config(steps: usize) -> LeastSquaresConfig {
     LeastSquaresConfig {
         iterations: steps,
         largest_eigenvalue: 5.0,
+        ..LeastSquaresConfig::default()
     }
+}
+
+fn penalised(steps: usize, alpha: f64) -> Ridge {
+    let config = LeastSquaresConfig {
+        alpha,
+        ..config(steps)
+    };
+    Ridge::new(config).unwrap()
 }
 
 /// Trains on samples in this layout at N = 2^14, and compares with the reference.
@@ -80,6 +89,68 @@ fn regression_of_two_classes() {
     check(&ridge, &data, layout, LabelKind::Encrypted);
 }
 
+/// With a penalty of the size of the eigenvalues, times the number of samples.
+#[test]
+fn a_penalty_costs_no_level() {
+    let data = Data::clouds(700, 6, 3, 3);
+    let layout = Layout::for_least_squares(700, 6, 3, 8192).unwrap();
+    check(&penalised(3, 1400.0), &data, layout, LabelKind::Encrypted);
+    let task = Task {
+        classes: 3,
+        labels: LabelKind::Encrypted,
+    };
+    let levels = |alpha| penalised(3, alpha).requirements(&layout, task).levels;
+    assert_eq!(levels(1400.0), levels(0.0));
+}
+
+/// (X^T X + alpha I) w = X^T y, without alpha for the last feature, which is the constant one.
+#[test]
+fn the_penalty_is_that_of_the_closed_form() {
+    let data = Data::gaussians(400, 4, 2);
+    let mut values = data.values.clone();
+    values.chunks_exact_mut(4).for_each(|row| row[3] = 1.0);
+    let features = Features::new(&values, 4).unwrap();
+    let y: Vec<f64> = data
+        .labels
+        .as_slice()
+        .iter()
+        .map(|&y| f64::from(y) - 0.5)
+        .collect();
+    let mut norms = Vec::new();
+    for alpha in [0.0, 100.0, 2000.0, 50_000.0] {
+        let model = penalised(64, alpha).simulate(&features, &data.labels);
+        let found = model.unwrap().model.weights;
+        let mut system: Vec<Vec<f64>> = (0..4)
+            .map(|i| {
+                let column = |j: usize| values.iter().skip(j).step_by(4);
+                let dot = |j| column(i).zip(column(j)).map(|(a, b)| a * b).sum::<f64>();
+                let mut row: Vec<_> = (0..4).map(dot).collect();
+                row[i] += if i < 3 { alpha } else { 0.0 };
+                row.push(column(i).zip(&y).map(|(a, b)| a * b).sum());
+                row
+            })
+            .collect();
+        // Gauss and Jordan; the matrix is positive definite.
+        for pivot in 0..4 {
+            let scaled: Vec<_> = system[pivot]
+                .iter()
+                .map(|x| x / system[pivot][pivot])
+                .collect();
+            for (i, row) in system.iter_mut().enumerate() {
+                let factor = row[pivot];
+                for (x, p) in row.iter_mut().zip(&scaled) {
+                    *x = if i == pivot { *p } else { *x - factor * p };
+                }
+            }
+        }
+        let expected: Vec<_> = system.iter().map(|row| row[4]).collect();
+        let largest = expected.iter().fold(0.0, |m, x| f64::max(m, x.abs()));
+        assert_close("weights", &found, &expected, 0.05 * largest);
+        norms.push(found[..3].iter().map(|w| w * w).sum::<f64>());
+    }
+    assert!(norms.windows(2).all(|pair| pair[1] < pair[0]), "{norms:?}");
+}
+
 #[test]
 fn regression_of_many_classes() {
     let ridge = Ridge::new(config(2)).unwrap();
@@ -124,12 +195,12 @@ impl Bootstrap for Owner {
 #[test]
 fn refreshed_statistics_leave_the_samples_few_levels() {
     let steps = 4;
-    let ridge = Ridge::new(config(steps)).unwrap();
     let levels = BootstrapLevels {
         input: 0,
         output: 8,
     };
-    for (features, classes) in [(11, 2), (8, 3)] {
+    for (features, classes, alpha) in [(11, 2, 0.0), (8, 3, 3000.0)] {
+        let ridge = penalised(steps, alpha);
         let data = Data::clouds(1500, features, classes, 7);
         let layout = Layout::for_least_squares(1500, features, classes, 8192).unwrap();
         let task = Task {
@@ -278,7 +349,8 @@ fn contributors_add_up_and_can_be_removed() {
             SufficientStatistics::encrypt(&features, labels, 500, level, encryptor).unwrap()
         })
         .collect();
-    for chosen in [vec![0, 1, 2], vec![2, 0]] {
+    for (chosen, alpha) in [(vec![0, 1, 2], 0.0), (vec![2, 0], 800.0)] {
+        let regression = penalised(4, alpha);
         let those: Vec<_> = chosen.iter().map(|&i| &encrypted[i]).collect();
         let total = SufficientStatistics::total(&those, &world.evaluator).unwrap();
         assert_eq!(total.samples(), 200 * chosen.len());
@@ -351,6 +423,21 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(|c| c.iterations = 65));
     assert!(refused(|c| c.largest_eigenvalue = 0.0));
     assert!(refused(|c| c.largest_eigenvalue = f64::INFINITY));
+    assert!(refused(|c| c.alpha = -1.0));
+    assert!(refused(|c| c.alpha = f64::NAN));
+    assert!(refused(|c| c.alpha = f64::INFINITY));
+    let with_penalty = LeastSquaresConfig {
+        alpha: 1.0,
+        ..LeastSquaresConfig::default()
+    };
+    assert!(Ridge::new(with_penalty).is_ok());
+    assert!(matches!(
+        FisherDiscriminant::new(with_penalty),
+        Err(E::Config {
+            setting: Setting::Alpha,
+            ..
+        })
+    ));
 
     // The reference sees what the encrypted run cannot.
     let data = Data::gaussians(300, 6, 5);

@@ -39,6 +39,7 @@ fn trained() -> Trained {
 fn logistic(iterations: usize) -> LogisticRegression {
     LogisticRegression::new(LogisticRegressionConfig {
         iterations,
+        learning_rate: LearningRate::Constant(1.0),
         ..LogisticRegressionConfig::default()
     })
     .unwrap()

@@ -39,7 +39,7 @@ fn trial(learner: EstimatorConfig) -> Trial {
 fn ridge() -> EstimatorConfig {
     EstimatorConfig::Ridge(LeastSquaresConfig {
         iterations: 2,
-        largest_eigenvalue: 1.1,
+        ..LeastSquaresConfig::default()
     })
 }
 
@@ -91,6 +91,7 @@ fn what_does_not_add_up_is_refused() {
 
     let batches = trial(EstimatorConfig::Logistic(LogisticRegressionConfig {
         iterations: 2,
+        learning_rate: LearningRate::Constant(1.0),
         batches: Some(MiniBatches {
             rows: 20,
             ..MiniBatches::default()
@@ -184,6 +185,7 @@ fn a_training_is_driven_to_its_end_or_stopped() {
 fn mini_batches_end_where_they_are_told_to() {
     let t = trial(EstimatorConfig::Logistic(LogisticRegressionConfig {
         iterations: 2,
+        learning_rate: LearningRate::Constant(1.0),
         batches: Some(MiniBatches {
             rows: 20,
             ..MiniBatches::default()

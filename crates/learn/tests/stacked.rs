@@ -56,6 +56,7 @@ fn linear_means() {
 fn logistic_regression() {
     let estimator = LogisticRegression::new(LogisticRegressionConfig {
         iterations: 2,
+        learning_rate: LearningRate::Constant(1.0),
         ..LogisticRegressionConfig::default()
     });
     check(&estimator.unwrap(), |rows| {
@@ -68,6 +69,7 @@ fn fisher_and_ridge() {
     let config = LeastSquaresConfig {
         iterations: 2,
         largest_eigenvalue: 5.0,
+        ..LeastSquaresConfig::default()
     };
     let layout = |rows| Layout::for_least_squares(rows, 11, 2, 8192).unwrap();
     check(&FisherDiscriminant::new(config).unwrap(), layout);

@@ -366,6 +366,7 @@ fn a_training_goes_on_from_the_state() {
     let layout = Layout::new(1024, 3, 1024, 4).unwrap();
     let config = LogisticRegressionConfig {
         iterations: 1,
+        learning_rate: LearningRate::Constant(1.0),
         ..LogisticRegressionConfig::default()
     };
     let descent = LogisticRegression::new(config).unwrap().gradient_descent();

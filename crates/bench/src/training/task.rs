@@ -10,7 +10,7 @@ use tapetum_learn::{
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
-use tapetum::plan::{TABLE_FEATURES, mini_batches};
+use tapetum::plan::TABLE_FEATURES;
 
 /// Pixels along each side of an image.
 const SIDE: usize = 28;
@@ -97,7 +97,10 @@ impl TaskName {
             ],
             Self::Mnist3v8 => vec![
                 trial(Ridge(steps(3)), "dct:14"),
-                trial(Logistic(mini_batches(1024, 32)), "pixels:14"),
+                trial(
+                    Logistic(LogisticRegressionConfig::mini_batches(1024)),
+                    "pixels:14",
+                ),
             ],
             Self::Fashion10 => vec![
                 trial(Ridge(steps(7)), "dct:14"),
@@ -123,6 +126,7 @@ fn steps(steps: usize) -> LeastSquaresConfig {
     LeastSquaresConfig {
         iterations: steps,
         largest_eigenvalue: 1.01,
+        ..LeastSquaresConfig::default()
     }
 }
 

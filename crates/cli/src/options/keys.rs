@@ -1,12 +1,9 @@
 //! What is trained, and on which features.
 
 use clap::{Args, ValueEnum};
-use tapetum::learn::EstimatorConfig;
-use tapetum::plan::{self, DEFAULT_SIDE, PlanOptions};
+use tapetum::learn::{EstimatorConfig, LeastSquaresConfig, LogisticRegressionConfig};
+use tapetum::plan::{DEFAULT_SIDE, PlanOptions};
 use tapetum::{Error, Plan, Result};
-
-/// Iterations on mini-batches unless something else is said.
-const DEFAULT_ITERATIONS: usize = 32;
 
 /// What is trained, and on which features.
 #[derive(Debug, Args)]
@@ -32,6 +29,9 @@ pub struct Kind {
     /// gradient descent with --batch, where weights are bootstrapped if necessary [default: 32]
     #[arg(long, alias = "steps", value_name = "N")]
     pub iterations: Option<usize>,
+    /// Penalty on the squared weights of ridge, as in scikit-learn: the intercept is exempt [default: 0]
+    #[arg(long, value_name = "ALPHA")]
+    pub alpha: Option<f64>,
 }
 
 impl Kind {
@@ -60,8 +60,13 @@ impl Kind {
             (LearnerName::Logistic, 3..) => LearnerName::Ovr,
             (name, _) => name,
         };
-        let batches =
-            |rows| plan::mini_batches(rows, self.iterations.unwrap_or(DEFAULT_ITERATIONS));
+        let batches = |rows| {
+            let config = LogisticRegressionConfig::mini_batches(rows);
+            LogisticRegressionConfig {
+                iterations: self.iterations.unwrap_or(config.iterations),
+                ..config
+            }
+        };
         let mut estimator = match (name, self.batch) {
             (LearnerName::Logistic, Some(rows)) => EstimatorConfig::Logistic(batches(rows)),
             (LearnerName::Ovr, Some(rows)) => EstimatorConfig::OneVsRest(batches(rows)),
@@ -85,6 +90,11 @@ impl Kind {
                 ));
             }
             _ => (),
+        }
+        match (&mut estimator, self.alpha) {
+            (EstimatorConfig::Ridge(config), Some(alpha)) => config.alpha = alpha,
+            (_, Some(_)) => return Err(Error::input("--alpha is a setting of --learner ridge")),
+            (_, None) => (),
         }
         Ok(estimator)
     }
@@ -110,11 +120,11 @@ impl LearnerName {
     /// The algorithm with default settings.
     pub fn defaults(self) -> EstimatorConfig {
         match self {
-            Self::Logistic => EstimatorConfig::Logistic(plan::logistic()),
+            Self::Logistic => EstimatorConfig::Logistic(LogisticRegressionConfig::default()),
             Self::LinearMeans => EstimatorConfig::LinearMeans,
-            Self::Fisher => EstimatorConfig::Fisher(plan::least_squares()),
-            Self::Ridge => EstimatorConfig::Ridge(plan::least_squares()),
-            Self::Ovr => EstimatorConfig::OneVsRest(plan::logistic()),
+            Self::Fisher => EstimatorConfig::Fisher(LeastSquaresConfig::default()),
+            Self::Ridge => EstimatorConfig::Ridge(LeastSquaresConfig::default()),
+            Self::Ovr => EstimatorConfig::OneVsRest(LogisticRegressionConfig::default()),
         }
     }
 }

@@ -12,7 +12,7 @@ mod training;
 
 use std::collections::BTreeSet;
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -50,21 +50,10 @@ impl Default for MiniBatches {
 
 impl MiniBatches {
     pub(crate) fn check(&self) -> Result<(), LearnError> {
-        let refuse = |what, found, allowed| {
-            Err(LearnError::Config {
-                what,
-                found,
-                allowed,
-            })
-        };
-        let bound = self.weight_bound;
-        if self.rows == 0 {
-            return refuse("the number of samples of a mini-batch", 0.0, "at least 1");
-        }
-        if !(2f64.powi(-10)..=2f64.powi(10)).contains(&bound) {
-            return refuse("the largest weight", bound, "2^-10 to 2^10");
-        }
-        Ok(())
+        let (rows, bound) = (self.rows as f64, self.weight_bound);
+        Setting::BatchRows.check(rows > 0.0, rows, "at least 1")?;
+        let within = (2f64.powi(-10)..=2f64.powi(10)).contains(&bound);
+        Setting::WeightBound.check(within, bound, "2^-10 to 2^10")
     }
 }
 

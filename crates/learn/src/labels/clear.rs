@@ -1,6 +1,6 @@
 //! Labels in the clear.
 
-use super::{check_classes, outputs, two_classes};
+use super::task::{check_classes, outputs, two_classes};
 use crate::error::{LearnError, check_equal};
 
 /// The classes of samples: two, of which class 1 is the positive one, or many.

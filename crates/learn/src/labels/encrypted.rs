@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
-use super::{ClassLabels, check_classes, outputs, two_classes};
+use super::clear::ClassLabels;
+use super::task::{check_classes, outputs, two_classes};
 use crate::error::{LearnError, check_equal};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;

@@ -7,7 +7,7 @@ use super::gram::Sums;
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
 use crate::bootstrap::SharedBootstrap;
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
 use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
@@ -51,6 +51,12 @@ impl FisherDiscriminant {
     /// [`LearnError::Config`] names the setting that is out of range.
     pub fn new(config: LeastSquaresConfig) -> Result<Self, LearnError> {
         config.check()?;
+        let alpha = config.alpha;
+        Setting::Alpha.check(
+            alpha == 0.0,
+            alpha,
+            "0: Fisher's discriminant has no penalty",
+        )?;
         Ok(Self { config })
     }
 
@@ -118,6 +124,7 @@ impl Estimator for FisherDiscriminant {
         let counter = Counter::new(of_samples + of_labels, progress);
         let products = Products::new(evaluator, features, &counter);
         sums.add(&products, None, level)?;
+        let polynomial = self.config.polynomial(sums.samples());
         let (matrix, _) = solver.matrix(&products, sums)?;
         let (means, prior) = match labels {
             Labels::Clear(labels) => {
@@ -130,7 +137,7 @@ impl Estimator for FisherDiscriminant {
             }
         };
         let difference = evaluator.lower_to(&means.difference[0], level - 2)?;
-        let solutions = matrix.apply(&self.config.polynomial(), &[difference], || {
+        let solutions = matrix.apply(&polynomial, &[difference], || {
             counter.add(solver.step_cost(), "solving");
         })?;
         let solution = solutions.first().ok_or(LearnError::Empty("solutions"))?;

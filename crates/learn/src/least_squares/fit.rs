@@ -116,11 +116,13 @@ impl Solver<'_> {
         vectors: &Vectors<'_>,
         sums: Sums,
     ) -> Result<(Matrix<'_>, Vec<Ciphertext>), LearnError> {
-        let bound = self.config.largest_eigenvalue;
+        let samples = sums.samples();
+        let bound = self.config.spectrum(samples);
+        let penalty = 4.0 / bound * self.config.penalty(samples);
         let Some(bootstrap) = &self.bootstrap else {
             let Statistics { diagonals, moments } = sums.statistics(vectors, 4.0 / bound)?;
             return Ok((
-                Matrix::new(&self.evaluator, self.shape, diagonals)?,
+                Matrix::new(&self.evaluator, self.shape, diagonals, penalty)?,
                 moments,
             ));
         };
@@ -142,7 +144,7 @@ impl Solver<'_> {
         let mut diagonals = bootstrapped(vectors, &rows, &**bootstrap, target)?;
         let moments = diagonals.split_off(self.shape.count());
         Ok((
-            Matrix::new(&self.evaluator, self.shape, diagonals)?,
+            Matrix::new(&self.evaluator, self.shape, diagonals, penalty)?,
             moments,
         ))
     }

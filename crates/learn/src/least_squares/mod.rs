@@ -23,7 +23,7 @@ mod statistics;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 
 pub use fisher::FisherDiscriminant;
 pub use partial_fit::PartialFit;
@@ -32,7 +32,9 @@ pub(crate) use shape::Diagonals;
 pub use statistics::SufficientStatistics;
 
 /// Most steps of the solution.
-const MAX_STEPS: usize = 64;
+const MAX_STEPS: f64 = 64.0;
+/// The largest penalty.
+const MAX_ALPHA: f64 = 1e9;
 
 /// Settings of the least-squares family. They are public.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,48 +49,58 @@ pub struct LeastSquaresConfig {
     /// encrypted training fails without a sign; the reference checks it. Scale features by a public
     /// number so that it holds.
     pub largest_eigenvalue: f64,
+    /// The penalty of [`Ridge`] as scikit-learn has it, 0 to 10^9: alpha |w|^2 beside the sum of squared
+    /// errors |X w - y|^2 over all samples, for features in the units in which they are given. The last
+    /// feature is taken for the constant one, and its weight, the intercept, is not penalised. It costs
+    /// no level. The iterations regularise as well: the more of them, the closer to the solution.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub alpha: f64,
+}
+
+fn is_zero(alpha: &f64) -> bool {
+    *alpha == 0.0
 }
 
 impl Default for LeastSquaresConfig {
-    /// Ten steps for features whose largest eigenvalue is about 1.
+    /// Six iterations without a penalty, for features whose largest eigenvalue is 1 on the training data
+    /// of the first contributor, with room for others.
     fn default() -> Self {
         Self {
-            iterations: 10,
+            iterations: 6,
             largest_eigenvalue: 1.1,
+            alpha: 0.0,
         }
     }
 }
 
 impl LeastSquaresConfig {
     fn check(&self) -> Result<(), LearnError> {
-        let refuse = |what, found, allowed| {
-            Err(LearnError::Config {
-                what,
-                found,
-                allowed,
-            })
-        };
-        if !(1..=MAX_STEPS).contains(&self.iterations) {
-            return refuse(
-                "the number of iterations",
-                self.iterations as f64,
-                "1 to 64",
-            );
-        }
+        let iterations = self.iterations as f64;
+        Setting::Iterations.check(
+            (1.0..=MAX_STEPS).contains(&iterations),
+            iterations,
+            "1 to 64",
+        )?;
         let bound = self.largest_eigenvalue;
-        if !(1e-3..=1e6).contains(&bound) {
-            return refuse(
-                "the bound on the largest eigenvalue",
-                bound,
-                "0.001 to 1000000",
-            );
-        }
-        Ok(())
+        let allowed = "0.001 to 1000000";
+        Setting::LargestEigenvalue.check((1e-3..=1e6).contains(&bound), bound, allowed)?;
+        let alpha = self.alpha;
+        Setting::Alpha.check((0.0..=MAX_ALPHA).contains(&alpha), alpha, "0 to 10^9")
+    }
+
+    /// A bound on the eigenvalues of the system of this many samples, divided by their number.
+    fn spectrum(&self, samples: usize) -> f64 {
+        self.largest_eigenvalue + self.penalty(samples)
+    }
+
+    /// What the penalty adds to the main diagonal of X^T X / m.
+    fn penalty(&self, samples: usize) -> f64 {
+        self.alpha / samples as f64
     }
 
     /// Coefficients of the solution in the basis of Chebyshev; see [`chebyshev::inverse`].
-    fn polynomial(&self) -> Vec<f64> {
-        chebyshev::inverse(self.largest_eigenvalue, self.iterations)
+    fn polynomial(&self, samples: usize) -> Vec<f64> {
+        chebyshev::inverse(self.spectrum(samples), self.iterations)
     }
 
     /// Levels from the samples to the solution times its last factor: the products, their scaling,

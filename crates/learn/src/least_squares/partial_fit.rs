@@ -126,9 +126,10 @@ impl<'a> PartialFit<'a> {
         let counter = Counter::new(self.solution_cost(), progress);
         let Self { solver, summed } = self;
         let vectors = solver.vectors(&counter);
+        let polynomial = solver.config.polynomial(summed.sums.samples());
         let (matrix, moments) = solver.matrix(&vectors, summed.sums)?;
         let pairs = in_pairs(&vectors, moments)?;
-        let solutions = matrix.apply(&solver.config.polynomial(), &pairs, || {
+        let solutions = matrix.apply(&polynomial, &pairs, || {
             counter.add(solver.step_cost(), "solving");
         })?;
         let weights = in_rows(&vectors, &solutions, outputs(solver.task.classes))?;

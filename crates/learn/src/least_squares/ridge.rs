@@ -19,7 +19,8 @@ use crate::requirements::Requirements;
 use crate::session::{Session, fit_whole};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
-/// and one column of zeros and ones a class for more. The number of steps takes the place of a ridge.
+/// and one column of zeros and ones a class for more, with a penalty on the weights
+/// ([`LeastSquaresConfig::alpha`]) and few iterations, which damp the weights as well.
 ///
 /// Append a constant feature if an intercept is wanted. The samples must lie in one column of blocks
 /// ([`Layout::for_least_squares`]).

@@ -68,6 +68,14 @@ impl Diagonals {
             .collect()
     }
 
+    /// A vector with `value` where the main diagonal is, but for the last feature.
+    pub fn main_diagonal(&self, value: f64, slots: usize) -> Vec<f64> {
+        let penalised = |slot| slot % self.width + 1 < self.features;
+        (0..slots)
+            .map(|slot| if penalised(slot) { value } else { 0.0 })
+            .collect()
+    }
+
     /// The rotations of vectors and samples: by one and by B, in both directions.
     pub fn rotations(&self) -> BTreeSet<i64> {
         let giant = self.babies as i64;

@@ -70,7 +70,7 @@ struct Solution {
 
 impl Solution {
     fn new(config: &LeastSquaresConfig, features: &Features<'_>) -> Result<Self, LearnError> {
-        let gram = gram(features);
+        let mut gram = gram(features);
         let largest = largest_eigenvalue(&gram);
         if largest > config.largest_eigenvalue {
             return Err(LearnError::Eigenvalue {
@@ -78,10 +78,14 @@ impl Solution {
                 bound: config.largest_eigenvalue,
             });
         }
+        let samples = features.rows();
+        for (i, row) in gram.iter_mut().enumerate().take(features.cols() - 1) {
+            row[i] += config.penalty(samples);
+        }
         Ok(Self {
             gram,
-            largest_eigenvalue: config.largest_eigenvalue,
-            coefficients: config.polynomial(),
+            largest_eigenvalue: config.spectrum(samples),
+            coefficients: config.polynomial(samples),
         })
     }
 

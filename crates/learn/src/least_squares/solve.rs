@@ -21,12 +21,19 @@ pub(super) struct Scaled {
 }
 
 impl<'a> Matrix<'a> {
-    /// From the diagonals of 4 / L times G/m, L the bound on its eigenvalues.
+    /// From the diagonals of 4 / L times G/m, L the bound on the eigenvalues of the system, and what the
+    /// penalty adds to the main diagonal of 4 / L times the system.
     pub fn new(
         evaluator: &'a Evaluator,
         shape: Diagonals,
         mut diagonals: Vec<Ciphertext>,
+        penalty: f64,
     ) -> Result<Self, LearnError> {
+        if penalty != 0.0 {
+            let main = shape.main_diagonal(penalty, evaluator.parameters().slots());
+            let main = evaluator.encoder().encode(&main, diagonals[0].level())?;
+            diagonals[0] = evaluator.add_plain(&diagonals[0], &main)?;
+        }
         diagonals[0] = evaluator.add_scalar(&diagonals[0], -2.0)?;
         Ok(Self {
             evaluator,

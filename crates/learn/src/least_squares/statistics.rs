@@ -209,19 +209,21 @@ fn solve(
     };
 
     let share = *expected_samples as f64 / *samples as f64;
+    let bound = config.spectrum(*samples);
     let packed = sums
         .blocks()
         .iter()
         .map(|block| evaluator.lower_to(block, level))
         .collect::<Result<Vec<_>, _>>()?;
     let mut diagonals = unpacked(&vectors, &packed, rows, |i| match i < shape.count() {
-        true => share * 4.0 / config.largest_eigenvalue,
+        true => share * 4.0 / bound,
         false => share,
     })?;
     let moments = diagonals.split_off(shape.count());
-    let matrix = Matrix::new(evaluator, shape, diagonals)?;
+    let penalty = 4.0 / bound * config.penalty(*samples);
+    let matrix = Matrix::new(evaluator, shape, diagonals, penalty)?;
     let pairs = in_pairs(&vectors, moments)?;
-    let solutions = matrix.apply(&config.polynomial(), &pairs, || {
+    let solutions = matrix.apply(&config.polynomial(*samples), &pairs, || {
         counter.add(step_cost, "solving");
     })?;
     let weights = in_rows(&vectors, &solutions, outputs)?;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::Evaluator;
 
 use crate::bootstrap::SharedBootstrap;
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
 use crate::gradient_descent::{self, GradientDescent, MiniBatches, Training};
@@ -65,14 +65,38 @@ pub struct LogisticRegressionConfig {
 }
 
 impl Default for LogisticRegressionConfig {
-    /// Three iterations of degree 3 on [-8, 8] with a learning rate of 1.
+    /// Three iterations of degree 3 on [-8, 8], for features whose largest eigenvalue is 1: where the
+    /// gradient of the loss has the Lipschitz constant L = 1/4, learning rates of 3/L, 2/L and 8/L. On
+    /// the embedded images they reach what four equal ones with momentum do, at five levels less; the
+    /// long step is safe as the last.
     fn default() -> Self {
         Self {
             iterations: 3,
             degree: SigmoidDegree::Three,
             interval: 8.0,
-            learning_rate: LearningRate::Constant(1.0),
+            learning_rate: LearningRate::Listed(vec![12.0, 8.0, 32.0]),
             batches: None,
+        }
+    }
+}
+
+impl LogisticRegressionConfig {
+    /// Iterations on mini-batches unless something else is said.
+    pub const MINI_BATCH_ITERATIONS: usize = 32;
+
+    /// Mini-batches of `rows` samples, on features whose largest eigenvalue is 1: Nesterov's steps with
+    /// learning rates that begin at 6 and get smaller, and a wide interval, because scores grow with the
+    /// iterations.
+    pub fn mini_batches(rows: usize) -> Self {
+        Self {
+            iterations: Self::MINI_BATCH_ITERATIONS,
+            degree: SigmoidDegree::Five,
+            interval: 16.0,
+            learning_rate: LearningRate::InverseTime(12.0),
+            batches: Some(MiniBatches {
+                rows,
+                ..MiniBatches::default()
+            }),
         }
     }
 }
@@ -102,13 +126,9 @@ impl LogisticRegression {
     /// # Errors
     /// [`LearnError::Config`] names the setting that is out of range.
     pub fn new(config: LogisticRegressionConfig) -> Result<Self, LearnError> {
-        if !(1..=MAX_ITERATIONS).contains(&config.iterations) {
-            return Err(LearnError::Config {
-                what: "the number of iterations",
-                found: config.iterations as f64,
-                allowed: "1 to 65536",
-            });
-        }
+        let (iterations, allowed) = (config.iterations, "1 to 65536");
+        let within = (1..=MAX_ITERATIONS).contains(&iterations);
+        Setting::Iterations.check(within, iterations as f64, allowed)?;
         if let Some(batches) = &config.batches {
             batches.check()?;
         }
@@ -275,6 +295,7 @@ mod tests {
             let config = LogisticRegressionConfig {
                 iterations,
                 degree,
+                learning_rate: LearningRate::Constant(1.0),
                 ..LogisticRegressionConfig::default()
             };
             LogisticRegression::new(config)

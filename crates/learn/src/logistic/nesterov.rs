@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 
 /// Largest learning rate.
 const MAX_RATE: f64 = 1e3;
@@ -29,26 +29,14 @@ impl LearningRate {
             Self::Constant(rate) | Self::InverseTime(rate) => std::slice::from_ref(rate),
             Self::Listed(rates) => rates,
         };
-        if let Self::Listed(rates) = self
-            && rates.len() != iterations
-        {
-            return Err(LearnError::Config {
-                what: "the number of learning rates",
-                found: rates.len() as f64,
-                allowed: "that of the iterations",
-            });
+        if let Self::Listed(rates) = self {
+            let (count, allowed) = (rates.len(), "that of the iterations");
+            Setting::LearningRates.check(count == iterations, count as f64, allowed)?;
         }
-        match rates
-            .iter()
-            .find(|&&rate| !(rate > 0.0 && rate <= MAX_RATE))
-        {
-            None => Ok(()),
-            Some(&rate) => Err(LearnError::Config {
-                what: "the learning rate",
-                found: rate,
-                allowed: "positive and at most 1000",
-            }),
-        }
+        rates.iter().try_for_each(|&rate| {
+            let within = rate > 0.0 && rate <= MAX_RATE;
+            Setting::LearningRate.check(within, rate, "positive and at most 1000")
+        })
     }
 }
 

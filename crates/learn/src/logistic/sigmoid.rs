@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::Ciphertext;
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Setting};
 use crate::products::Products;
 
 /// The degree of the polynomial that stands for the sigmoid.
@@ -50,13 +50,8 @@ impl Sigmoid {
     /// # Errors
     /// [`LearnError::Config`] unless `interval` is 1 to 64.
     pub fn least_squares(degree: SigmoidDegree, interval: f64) -> Result<Self, LearnError> {
-        if !(1.0..=64.0).contains(&interval) {
-            return Err(LearnError::Config {
-                what: "the interval of the sigmoid's polynomial",
-                found: interval,
-                allowed: "1 to 64",
-            });
-        }
+        let within = (1.0..=64.0).contains(&interval);
+        Setting::Interval.check(within, interval, "1 to 64")?;
         // By projection on the odd Legendre polynomials, which are orthogonal on [-1, 1].
         let mut in_unit = [0.0; 3];
         for (n, legendre) in [

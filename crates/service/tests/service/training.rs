@@ -129,6 +129,7 @@ async fn many_classes_are_told_apart() {
     let squares = LeastSquaresConfig {
         iterations: 2,
         largest_eigenvalue: 4.0,
+        ..LeastSquaresConfig::default()
     };
     for learner in [
         EstimatorConfig::OneVsRest(in_batches),

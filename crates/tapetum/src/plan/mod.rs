@@ -16,8 +16,7 @@ use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
 use crate::error::{Context, Error, Result};
 use crate::folders::files;
 
-use self::purpose::wants_intercept;
-pub use self::purpose::{Purpose, least_squares, logistic, mini_batches};
+pub use self::purpose::Purpose;
 
 /// Under this name in each of the three directories.
 pub const FILE: &str = "plan.json";
@@ -177,7 +176,7 @@ impl Plan {
                 return Err(Error::input(message));
             }
         };
-        let columns = columns.saturating_add(usize::from(wants_intercept(&learner)));
+        let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
         let purpose = Purpose::Training(learner.clone());
         purpose.check_classes(classes)?;
         let planned = TrainingSpec::planned(learner, columns, classes, rows);
@@ -319,7 +318,7 @@ impl Plan {
         let spec = self.feature_spec()?;
         let options = PipelineOptions {
             side: self.side,
-            intercept: self.learner().is_some_and(wants_intercept),
+            intercept: self.learner().is_some_and(EstimatorConfig::wants_intercept),
             ..PipelineOptions::default()
         };
         let pipeline = Pipeline::fit(spec, data, options)?;

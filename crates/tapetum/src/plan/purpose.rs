@@ -1,10 +1,7 @@
-//! What keys are made for: the a training algorithm, or classification only.
+//! What keys are made for: a training algorithm, or classification only.
 
 use serde::{Deserialize, Serialize};
-use tapetum_learn::{
-    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MAX_CLASSES,
-    MiniBatches, SigmoidDegree,
-};
+use tapetum_learn::{EstimatorConfig, MAX_CLASSES};
 
 use crate::error::{Error, Result};
 
@@ -46,52 +43,37 @@ impl Purpose {
     }
 }
 
-/// Whether a constant feature is appended, for want of an intercept of its own.
-pub(super) fn wants_intercept(learner: &EstimatorConfig) -> bool {
-    matches!(
-        learner,
-        EstimatorConfig::Logistic(_) | EstimatorConfig::Ridge(_) | EstimatorConfig::OneVsRest(_)
-    )
-}
-
-/// For features whose largest eigenvalue is 1 on the training data of the first contributor, with room
-/// for others.
-pub fn least_squares() -> LeastSquaresConfig {
-    LeastSquaresConfig {
-        iterations: 6,
-        largest_eigenvalue: 1.1,
-    }
-}
-
-/// Three gradient steps on features whose largest eigenvalue is 1: where the gradient of the loss
-/// has the Lipschitz constant L = 1/4, steps of 3/L, 2/L and 8/L. On the embedded images they reach
-/// what four equal steps with momentum do, at five levels less; the long step is safe as the last.
-pub fn logistic() -> LogisticRegressionConfig {
-    LogisticRegressionConfig {
-        iterations: 3,
-        learning_rate: LearningRate::Listed(vec![12.0, 8.0, 32.0]),
-        ..LogisticRegressionConfig::default()
-    }
-}
-
-/// Mini-batches on features whose largest eigenvalue is 1: Nesterov's steps that begin at 6 and
-/// get shorter, and a wide interval, because scores grow with the iterations.
-pub fn mini_batches(rows: usize, iterations: usize) -> LogisticRegressionConfig {
-    LogisticRegressionConfig {
-        iterations,
-        degree: SigmoidDegree::Five,
-        interval: 16.0,
-        learning_rate: LearningRate::InverseTime(12.0),
-        batches: Some(MiniBatches {
-            rows,
-            ..MiniBatches::default()
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig};
+
+    /// Plans of before must be made again as they were.
+    #[test]
+    fn defaults_are_written_as_ever() {
+        let written = |config| serde_json::to_string(&Purpose::Training(config)).unwrap();
+        let squares = LeastSquaresConfig::default();
+        let (logistic, batches) = (
+            LogisticRegressionConfig::default(),
+            LogisticRegressionConfig::mini_batches(1024),
+        );
+        for (config, text) in [
+            (
+                EstimatorConfig::Ridge(squares),
+                r#"{"ridge":{"steps":6,"largest-eigenvalue":1.1}}"#,
+            ),
+            (
+                EstimatorConfig::Logistic(logistic),
+                r#"{"logistic":{"iterations":3,"degree":"three","interval":8.0,"steps":{"listed":[12.0,8.0,32.0]}}}"#,
+            ),
+            (
+                EstimatorConfig::OneVsRest(batches),
+                r#"{"softmax":{"iterations":32,"degree":"five","interval":16.0,"steps":{"inverse-time":12.0},"batches":{"rows":1024,"weight_bound":4.0}}}"#,
+            ),
+        ] {
+            assert_eq!(written(config), text);
+        }
+    }
 
     #[test]
     fn every_purpose_is_a_word_or_has_settings() {
@@ -99,6 +81,7 @@ mod tests {
             r#""classify-only""#,
             r#""linear-means""#,
             r#"{"ridge":{"steps":6,"largest-eigenvalue":1.1}}"#,
+            r#"{"ridge":{"steps":6,"largest-eigenvalue":1.1,"alpha":2.5}}"#,
         ] {
             let purpose: Purpose = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&purpose).unwrap(), text);

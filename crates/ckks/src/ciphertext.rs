@@ -73,7 +73,7 @@ impl Ciphertext {
         &self.parts
     }
 
-    /// For whoever changes the parts: the seed no longer describes them.
+    /// For code that changes the parts: the seed no longer describes them.
     pub(crate) fn parts_mut(&mut self) -> &mut Vec<Poly<Evaluation>> {
         self.seed = None;
         &mut self.parts

@@ -10,7 +10,7 @@ use crate::encoder::Encoder;
 use crate::keys::SecretKey;
 use crate::plaintext::Plaintext;
 
-/// Values up to 2^this are decrypted right, if the level of the ciphertext leaves room for them.
+/// Values up to 2^this are decrypted correctly, if the level of the ciphertext leaves room for them.
 const VALUE_BITS: f64 = 42.0;
 
 /// Why a ciphertext was not decrypted.
@@ -37,7 +37,7 @@ pub enum DecryptionError {
 
 /// How much noise hides what a decrypted value would tell about the secret key.
 ///
-/// The error in a CKKS result depends on the key. Whoever sees results with their full precision,
+/// The error in a CKKS result depends on the key. Anyone who sees results with their full precision,
 /// and knows or chose what was computed, can learn the key (Li, Micciancio, 2021). Noise with the
 /// standard deviation `error * 2^(bits/2) * sqrt(12 decryptions)` prevents that with `bits` of
 /// statistical security (Li, Micciancio, Schultz, Sorrell, 2022, theorem 4).
@@ -80,7 +80,7 @@ impl Decryptor {
         &self.encoder
     }
 
-    /// The plaintext, for the owner alone: whoever else sees it with its full precision may learn
+    /// The plaintext, for the owner alone: others who see it with its full precision may learn
     /// about the key (see [`NoiseFlooding`]).
     ///
     /// As few primes are used as hold values up to 2^42; larger ones come out wrong even if the

@@ -42,7 +42,7 @@ pub enum EncodeError {
         /// The highest level.
         max: usize,
     },
-    /// The scale is no usable factor.
+    /// The scale is not a usable factor.
     #[error("a scale of {0:e} is not a finite number of at least 1")]
     Scale(f64),
     /// The scaled values do not fit under the modulus.

@@ -129,7 +129,7 @@ fn with_secret_key(key: &SecretKey, plaintext: &Plaintext, rng: &mut SecretRng) 
 fn with_public_key(key: &PublicKey, plaintext: &Plaintext, rng: &mut SecretRng) -> Ciphertext {
     let basis = plaintext.poly().basis();
     let degree = basis.degree();
-    // u and the errors open the ciphertext to whoever finds them in memory, so they are wiped.
+    // u and the errors open the ciphertext to anyone who finds them in memory, so they are wiped.
     let hidden = |coefficients: &[i64]| {
         Zeroizing::new(Poly::from_coefficients(basis, coefficients).into_evaluation())
     };

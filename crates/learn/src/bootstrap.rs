@@ -52,11 +52,6 @@ impl<B: Bootstrap + ?Sized> Bootstrap for &B {
     }
 }
 
-/// What a session keeps of a bootstrap.
-pub(crate) fn shared<'a>(bootstrap: Option<&'a dyn Bootstrap>) -> Option<SharedBootstrap<'a>> {
-    bootstrap.map(|bootstrap| Arc::new(bootstrap) as SharedBootstrap<'a>)
-}
-
 impl Bootstrap for Bootstrapper {
     fn levels(&self) -> BootstrapLevels {
         BootstrapLevels {

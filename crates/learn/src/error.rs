@@ -147,7 +147,7 @@ pub enum LearnError {
     /// A checkpoint of another training.
     #[error(
         "the checkpoint is of a training with other settings, keys or data: resume with those, or \
-         begin anew without it"
+         start over without it"
     )]
     OtherInputs,
     /// Sessions whose batches act one after the other.

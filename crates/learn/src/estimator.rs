@@ -2,7 +2,6 @@
 
 use tapetum_ckks::Evaluator;
 
-use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, check_equal};
 use crate::features::Features;
 use crate::labels::{ClassLabels, Labels, Task};
@@ -13,7 +12,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::session::{Session, fit_whole};
+use crate::session::{Session, SessionStart, fit_whole};
 
 /// A training algorithm that runs on encrypted samples.
 pub trait Estimator {
@@ -35,25 +34,18 @@ pub trait Estimator {
         labels: &ClassLabels,
     ) -> Result<Simulation, LearnError>;
 
-    /// Begins to train under encryption, on batches in the blocks of `layout`, of which the number of
-    /// rows does not matter. An estimator that has no use for a bootstrap ignores it.
+    /// Begins to train under encryption.
     ///
     /// # Errors
     /// [`LearnError`] if the estimator does not know such a task or layout, levels do not suffice, or
     /// a key is missing.
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError>;
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError>;
 
     /// Trains under encryption, on all samples at once.
     ///
     /// The model comes out as many levels below the features (or encrypted labels, or keys, if those
     /// serve lower levels only) as [`requirements`](Self::requirements) says: encrypt no higher than
-    /// what is to be done with the model takes. Scores take [`LinearModel::LEVEL`].
+    /// what is to be done with the model needs. Scores take [`LinearModel::LEVEL`].
     ///
     /// # Errors
     /// [`LearnError`], before any work starts, if labels and features do not fit together, levels
@@ -66,7 +58,7 @@ pub trait Estimator {
         progress: &mut Listener<'_>,
     ) -> Result<LinearModel, LearnError> {
         let (layout, task) = (features.layout(), labels.task());
-        let session = self.begin(evaluator, layout, task, None)?;
+        let session = self.begin(SessionStart::new(evaluator, layout, task, None))?;
         let total = self.operation_counts(layout, task).key_switches;
         fit_whole(session, total, (features, labels), progress)
     }
@@ -84,6 +76,23 @@ pub(crate) fn check_fit(
         labels.check_trainable(features.layout().rows())?;
     }
     needs.start_level("training", available, available, evaluator)
+}
+
+/// Checks that a batch is of the blocks and classes that a training is made for, and that its samples
+/// and labels fit together, and says at which level both are.
+pub(crate) fn check_batch(
+    evaluator: &Evaluator,
+    layout: &Layout,
+    task: Task,
+    features: &EncryptedMatrix,
+    labels: &Labels,
+) -> Result<usize, LearnError> {
+    let found = features.layout();
+    let (width, found_width) = (layout.block_cols(), found.block_cols());
+    check_equal("features of a batch", layout.cols(), found.cols())?;
+    check_equal("columns of a block of a batch", width, found_width)?;
+    check_equal("classes of a batch", task.classes, labels.classes())?;
+    check_inputs(evaluator, features, labels)
 }
 
 /// Checks that samples and labels fit together, and says at which level both are.

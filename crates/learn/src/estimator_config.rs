@@ -137,7 +137,7 @@ impl EstimatorConfig {
         }
     }
 
-    /// The same with no more than so many of its iterations.
+    /// The same with at most this number of iterations.
     ///
     /// ```
     /// use tapetum_learn::{LeastSquaresConfig, EstimatorConfig};

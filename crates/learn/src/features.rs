@@ -1,4 +1,4 @@
-//! Features in the clear, on the machine of whoever has the images.
+//! Features in the clear, on the machine that has the images.
 
 use crate::error::{LearnError, MAX_FEATURE, check_equal};
 

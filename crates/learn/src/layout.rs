@@ -375,13 +375,13 @@ impl Layout {
     }
 }
 
-/// Whether two vectors that are to be rotated so many times should share their rotations, at the
+/// Whether two vectors that are to be rotated this number of times should share their rotations, at the
 /// price of a conjugation.
 pub(crate) fn pairing_pays(rotations: usize) -> bool {
     rotations > 1
 }
 
-/// Key switches that so many vectors take for so many rotations each.
+/// Key switches of `vectors` vectors with this number of rotations each.
 pub(crate) fn paired_key_switches(vectors: usize, rotations: usize) -> usize {
     match pairing_pays(rotations) {
         true => vectors.div_ceil(2) * rotations + vectors / 2,

@@ -1,9 +1,9 @@
 //! Encrypted matrices, and classifiers that train on them and classify them.
 //!
-//! Whoever has images makes [`Features`] of them and encrypts an [`EncryptedMatrix`]. A server
+//! A contributor makes [`Features`] of images and encrypts an [`EncryptedMatrix`]. A server
 //! that holds evaluation keys fits an [`Estimator`] ([`LogisticRegression`], [`LinearMeans`]) to
 //! the matrix and to clear or encrypted [`Labels`]. What comes out is an encrypted
-//! [`LinearModel`], which rotations another encrypted matrix into [`EncryptedScores`]. Only the owner
+//! [`LinearModel`], which turns another encrypted matrix into [`EncryptedScores`]. Only the owner
 //! of the secret key can read model or scores: of two classes a sample is positive if its score
 //! is, of more it has a score for each and the largest decides.
 //!
@@ -112,6 +112,6 @@ pub use requirements::{Requirements, smallest_parameters};
 pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
 pub use session::{
-    Additive, BatchSource, Observer, Phase, Session, Trained, TrainingOptions, train,
+    Additive, BatchSource, Observer, Phase, Session, SessionStart, Trained, TrainingOptions, train,
 };
 pub use training_spec::TrainingSpec;

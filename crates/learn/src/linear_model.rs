@@ -227,7 +227,7 @@ impl LinearModel {
         pack(evaluator, *layout, self.classes, &columns)
     }
 
-    /// Rows of a model after which the classes begin anew.
+    /// Rows of a model after which the classes repeat.
     fn period(&self) -> usize {
         outputs(self.classes).next_power_of_two()
     }

@@ -2,7 +2,6 @@
 
 use tapetum_ckks::Evaluator;
 
-use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
@@ -16,7 +15,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::session::{Collected, Session, fit_whole};
+use crate::session::{Collected, Session, SessionStart, fit_whole};
 
 const NAME: &str = "softmax regression";
 
@@ -80,19 +79,11 @@ impl Estimator for OneVsRestLogistic {
         gradient_descent::simulate(&self.gradient_descent(), features, labels, in_batches)
     }
 
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
         if self.config().batches.is_none() {
-            return Ok(Box::new(Collected::new(self.clone(), evaluator)));
+            return Ok(Box::new(Collected::new(self.clone(), start.evaluator)));
         }
-        let descent = self.gradient_descent();
-        let session = Training::begin(descent, evaluator, layout, task, bootstrap)?;
-        Ok(Box::new(session))
+        Ok(Box::new(Training::begin(self.gradient_descent(), start)?))
     }
 
     fn fit(
@@ -106,14 +97,8 @@ impl Estimator for OneVsRestLogistic {
         let (layout, task) = (features.layout(), labels.task());
         let needs = self.requirements(layout, task);
         let start = check_fit(&needs, evaluator, features, labels)?;
-        let training = Training::at_level(
-            self.gradient_descent(),
-            evaluator,
-            layout,
-            task,
-            None,
-            start,
-        )?;
+        let whole = SessionStart::new(evaluator, layout, task, None);
+        let training = Training::at_level(self.gradient_descent(), whole, start)?;
         let total = self.operation_counts(layout, task).key_switches;
         fit_whole(Box::new(training), total, (features, labels), progress)
     }

@@ -81,7 +81,7 @@ pub(crate) fn score_mask(
     slots
 }
 
-/// `value` in the rows that a model of so many outputs has for the weights of `class`.
+/// `value` in the rows that a model of this number of outputs has for the weights of `class`.
 pub(crate) fn class_mask(layout: &Layout, outputs: usize, class: usize, value: f64) -> Vec<f64> {
     let period = outputs.next_power_of_two();
     let mut slots = vec![0.0; layout.slots()];

@@ -50,7 +50,7 @@ impl PlainModel {
     /// blocks; for more than two classes as often as there are classes, rounded up to a power of
     /// two.
     ///
-    /// Whoever decrypts learns the scores, from enough of which the model follows. What noise is left
+    /// Anyone who decrypts learns the scores, and the model follows from enough of them. What noise is left
     /// in them depends on the weights as well, so this is no protection of the model.
     ///
     /// # Errors

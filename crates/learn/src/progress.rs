@@ -13,7 +13,7 @@ pub struct Progress {
     pub what: &'static str,
 }
 
-/// Whoever wants to hear of progress. It is called from several threads, one at a time.
+/// Hears of progress. It is called from several threads, one at a time.
 pub(crate) type Listener<'a> = dyn FnMut(Progress) + Send + 'a;
 
 /// Counts units from several threads.

@@ -26,7 +26,7 @@ const SMALL_LOG_SCALE: u32 = 36;
 /// The largest ring for training in mini-batches without bootstrapping.
 const MAX_LOG_N_OF_BATCHES: u32 = 16;
 
-/// The parameters of the smallest secure ring with so many levels, and as precise as they can be in it;
+/// The parameters of the smallest secure ring with this number of levels, and as precise as they can be in it;
 /// none if that is more than any has.
 pub fn smallest_parameters(levels: usize) -> Option<ParametersLiteral> {
     let scales = [LOG_SCALE, SMALL_LOG_SCALE];

@@ -77,7 +77,7 @@ impl ScoreThreshold {
         0.75 * e * e + 0.25 * e * e * e
     }
 
-    /// The levels that it takes, beside those of the scores.
+    /// The levels that it needs, beside those of the scores.
     pub fn levels(&self) -> usize {
         self.precision.levels() + CLEANING_LEVELS
     }

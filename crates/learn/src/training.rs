@@ -13,7 +13,7 @@ use crate::gradient_descent::BOOTSTRAP_COST;
 use crate::labels::{LabelKind, Task};
 use crate::layout::Layout;
 use crate::operation_counts::OperationCounts;
-use crate::session::Session;
+use crate::session::{Session, SessionStart};
 use crate::training_spec::TrainingSpec;
 
 /// Rows of blocks that training by sums reads at a time.
@@ -37,9 +37,12 @@ impl TrainingSpec {
         let bootstrap = bootstrapper.map(|b| Arc::new(b) as SharedBootstrap<'static>);
         let layout = self.batch_layout(parameters)?;
         let classes = self.classes;
-        let task = Task { classes, labels };
-        let estimator = self.learner.estimator()?;
-        estimator.begin(evaluator, &layout, task, bootstrap)
+        self.learner.estimator()?.begin(SessionStart {
+            evaluator: evaluator.clone(),
+            layout,
+            task: Task { classes, labels },
+            bootstrap,
+        })
     }
 
     /// Begins where a checkpoint of a training with the same `inputs` was made.

@@ -54,8 +54,8 @@ pub struct TrainingSpec {
 
 impl TrainingSpec {
     /// The spec to train on about `rows` samples of `columns` features with encrypted labels of `classes` classes, and
-    /// the smallest secure parameters with the levels that it takes. For training in mini-batches these are the levels
-    /// of all iterations if any parameters have so many, and otherwise parameters that bootstrap.
+    /// the smallest secure parameters with the levels that it needs. For training in mini-batches these are the levels
+    /// of all iterations if any parameters have that many, and otherwise parameters that bootstrap.
     ///
     /// ```
     /// use tapetum_learn::{EstimatorConfig, TrainingSpec};
@@ -213,7 +213,7 @@ impl TrainingSpec {
     /// The layout of `rows` samples for training, and the level to encrypt them at.
     ///
     /// # Errors
-    /// [`LearnError`] if so many cannot be packed.
+    /// [`LearnError`] if this number of samples cannot be packed.
     pub fn training_shape(
         &self,
         rows: usize,

@@ -210,7 +210,7 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         let scoring = LinearModel::requirements(&layout, layout.block_cols(), classes).unwrap();
         let parameters = Parameters::preset(Preset::N14);
         let plan = ridge
-            .refreshed_key_plan(&layout, task, levels, &parameters)
+            .bootstrapped_key_plan(&layout, task, levels, &parameters)
             .unwrap()
             .join(&scoring.key_plan(&parameters));
         let world = World::with_plan(&parameters, &plan);
@@ -225,7 +225,7 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         };
         let mut last = None;
         let model = ridge
-            .fit_refreshed(
+            .fit_bootstrapped(
                 &world.evaluator,
                 &matrix,
                 &labels,

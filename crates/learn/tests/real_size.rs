@@ -177,7 +177,7 @@ fn ten_classes_of_fashion() {
     };
     let scoring = LinearModel::requirements(&layout, layout.block_cols(), 10).unwrap();
     let keys = regression
-        .refreshed_key_plan(&layout, task, levels, &parameters)
+        .bootstrapped_key_plan(&layout, task, levels, &parameters)
         .unwrap()
         .join(&scoring.key_plan(&parameters))
         .join(&plan.keys());

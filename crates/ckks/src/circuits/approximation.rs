@@ -87,7 +87,7 @@ impl Polynomial {
     /// 0.114, 0.061 and 0.032 for the degrees 3, 5 and 7 (Kim, Song, Kim, Lee, Cheon, 2018).
     ///
     /// The map from the interval costs a level (unless 1 / radius is an integer).
-    /// Whoever computes the argument x can avoid that by computing x / radius instead, for which
+    /// To avoid that, compute x / radius in place of the argument x, for which
     /// [`on_unit_interval`](Self::on_unit_interval) gives the polynomial; for degree 3
     /// [`to_monomial`](Self::to_monomial) is another way.
     ///

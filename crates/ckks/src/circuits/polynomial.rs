@@ -71,7 +71,7 @@ pub struct Polynomial {
 }
 
 impl Polynomial {
-    /// The highest degree: it takes 12 levels.
+    /// The highest degree: it needs 12 levels.
     pub const MAX_DEGREE: usize = 4095;
 
     /// The sum of `coefficients[k]` x^k.

@@ -18,7 +18,7 @@ type PowerTable = BTreeMap<usize, Ciphertext>;
 impl Evaluator {
     /// The polynomial of every slot, by the method of Paterson and Stockmeyer (1973).
     ///
-    /// It takes [`depth`](Polynomial::depth) levels, the least there are for a general polynomial
+    /// It needs [`depth`](Polynomial::depth) levels, the least there are for a general polynomial
     /// of its degree. Degrees 3, 7, 15, 31 and 63 take 2, 4, 7, 10 and 15 relinearisations, which
     /// are nearly all of the work; an even polynomial takes fewer, and coefficients of zero nothing.
     /// The result has the canonical scale of its level exactly: every product on the way aims at
@@ -30,7 +30,7 @@ impl Evaluator {
     /// try them on.
     ///
     /// # Errors
-    /// [`EvaluationError::LevelExhausted`] with the level that it takes, if the argument is lower;
+    /// [`EvaluationError::LevelExhausted`] with the level that it needs, if the argument is lower;
     /// if the argument has degree 2, other parameters or a scale that is not about canonical; if
     /// the relinearisation key is missing (for degrees above 1) or serves lower levels only.
     pub fn evaluate_polynomial(

@@ -102,7 +102,7 @@ pub enum EvaluationError {
     /// A key that is kept in a file cannot be read any more.
     #[error(transparent)]
     KeyUnavailable(#[from] KeyUnavailable),
-    /// A scalar is no number, or too large for the scale.
+    /// A scalar is not a number, or too large for the scale.
     #[error("the scalar {0} is not finite or too large to be encoded")]
     Scalar(f64),
     /// A sum of no terms.

@@ -1,4 +1,4 @@
-//! Arithmetic on ciphertexts, by whoever has the evaluation keys.
+//! Arithmetic on ciphertexts, with evaluation keys.
 //!
 //! Every operation checks parameters, levels, scales and degrees before it computes; what does not
 //! fit is an [`EvaluationError`], never a wrong result. Things are normally kept at the *canonical

@@ -1,4 +1,4 @@
-//! The public key: whoever has it can encrypt.
+//! The public key: anyone who has it can encrypt.
 
 use std::fmt;
 

@@ -18,8 +18,8 @@ impl MemoryBudget {
     /// Every key stays in memory once it has been used.
     pub const UNLIMITED: Self = Self(u64::MAX);
 
-    /// At most so many bytes of residues. With less than the largest key has, each key is
-    /// expanded anew for each use.
+    /// At most this number of bytes of residues. With less than the largest key has, each key is
+    /// expanded again for each use.
     pub fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }

@@ -53,14 +53,14 @@ pub struct ParametersLiteral {
 }
 
 /// What bootstrapping adds to parameters: primes of Q above those of `q_bits`, which no message
-/// ever sees, and the place of the message in the modulus while it is refreshed.
+/// ever sees, and the place of the message in the modulus while it is bootstrapped.
 ///
 /// From the top down there are the levels of CoeffsToSlots, one for each factor of the transform,
 /// and the [`EVAL_MOD_LEVELS`](Self::EVAL_MOD_LEVELS) levels of EvalMod. SlotsToCoeffs comes first
 /// and uses the lowest levels of the messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootstrappingLiteral {
-    /// The levels of the messages that SlotsToCoeffs takes: a ciphertext is refreshed at this
+    /// The levels of the messages that SlotsToCoeffs takes: a ciphertext is bootstrapped at this
     /// level or above.
     pub slots_to_coeffs_levels: u32,
     /// The bits of the primes of CoeffsToSlots. They are the precision of the transform's matrix.

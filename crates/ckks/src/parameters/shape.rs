@@ -14,7 +14,7 @@ const MIN_PRIME_BITS: u32 = 24;
 /// Largest prime, in bits. Primes of this size are taken below the power of two.
 const MAX_PRIME_BITS: u32 = tapetum_ring::MAX_MODULUS_BITS;
 
-/// Why a literal is no parameter set.
+/// Why a literal is not a parameter set.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ParametersError {
     /// The keys would be too weak.

@@ -10,7 +10,7 @@ impl ServerVector {
     /// give something in between; others an error of at most half of
     /// [`Precision::error`](crate::Precision::error).
     ///
-    /// It takes [`Precision::levels`](crate::Precision::levels) levels: 11 for 8 bits.
+    /// It needs [`Precision::levels`](crate::Precision::levels) levels: 11 for 8 bits.
     #[track_caller]
     pub fn greater_than(&self, other: impl Operand) -> Self {
         let operation = Operation::here("a comparison");
@@ -29,7 +29,7 @@ impl ServerVector {
 
     /// The larger of two numbers, within
     /// [`Settings::smallest_difference`](super::Settings::smallest_difference) even where they are
-    /// nearly equal. It takes one level more than a comparison.
+    /// nearly equal. It needs one level more than a comparison.
     #[track_caller]
     pub fn max(&self, other: impl Operand) -> Self {
         let operation = Operation::here("a maximum");
@@ -66,7 +66,7 @@ impl ServerVector {
         products.unary(operation, |server, x| server.sum(x))
     }
 
-    /// The number `steps` places further on in place of each, cyclically. It takes a level unless
+    /// The number `steps` places further on in place of each, cyclically. It needs a level unless
     /// the length is a power of two.
     #[track_caller]
     pub fn rotate(&self, steps: i64) -> Self {

@@ -23,7 +23,7 @@ pub enum SchemeError {
     /// There is no such bound.
     #[error("a bound of {0}: it must be positive and at most 65536")]
     Bound(f64),
-    /// No parameters have so many levels.
+    /// No parameters have this number of levels.
     #[error("no secure parameters have {0} levels")]
     Levels(usize),
     /// The parameters were refused.
@@ -114,7 +114,7 @@ pub enum Cause {
     /// There are too few levels.
     #[error("{}", levels(*needed, *left, *total))]
     Levels {
-        /// The levels that it takes.
+        /// The levels that it needs.
         needed: usize,
         /// The levels that are left.
         left: usize,

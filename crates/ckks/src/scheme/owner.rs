@@ -101,7 +101,7 @@ impl Owner {
     /// about the secret key (see [`NoiseFlooding`](crate::NoiseFlooding)).
     ///
     /// # Errors
-    /// [`SchemeError::EncryptedVector`] if it is no encrypted vector of these settings.
+    /// [`SchemeError::EncryptedVector`] if it is not an encrypted vector of these settings.
     pub fn decrypt(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
         let (setup, decryptor) = (&self.contributor.setup, &self.decryptor);
         let decrypted = decryptor.decrypt(sealed.open(setup)?)?;

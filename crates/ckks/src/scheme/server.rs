@@ -46,7 +46,7 @@ impl Server {
         &self.0.evaluator
     }
 
-    /// What refreshes vectors, if they are to be.
+    /// What bootstraps vectors, if they are to be.
     pub(super) fn bootstrapper(&self) -> Option<&Bootstrapper> {
         self.0.bootstrapper.as_ref()
     }

@@ -12,12 +12,12 @@ const MAX_LEVELS: usize = 63;
 /// The largest ring.
 const MAX_LOG_N: u32 = 17;
 /// The shortest vectors that are bootstrapped: a shorter one repeats within them as well.
-const MIN_REFRESHED: usize = 64;
+const MIN_BOOTSTRAPPED: usize = 64;
 
 /// What happens when the levels of a vector run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bootstrapping {
-    /// The computation ends in an error that says how many levels it takes.
+    /// The computation ends in an error that says how many levels it needs.
     #[default]
     Never,
     /// The vector is bootstrapped by bootstrapping, as often as it must be. The parameters are those of
@@ -116,7 +116,7 @@ impl Settings {
         let bootstrapping = match self.bootstrapping {
             Bootstrapping::Never => None,
             Bootstrapping::Automatic => {
-                let period = period.max(MIN_REFRESHED);
+                let period = period.max(MIN_BOOTSTRAPPED);
                 Some(BootstrappingPlan::new(&parameters, period, SlotKind::Real)?)
             }
         };

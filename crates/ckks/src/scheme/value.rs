@@ -219,7 +219,7 @@ impl Server {
             .transpose()
     }
 
-    /// Both settled, at one level from which so many can be used up.
+    /// Both settled, at one level from which this number can be used up.
     fn pair(&self, a: &Value, b: &Value, needed: usize) -> Result<(Ciphertext, Ciphertext), Cause> {
         let (a, b) = (self.ready(a, needed)?, self.ready(b, needed)?);
         Ok(self.evaluator().align(a, b)?)
@@ -230,7 +230,7 @@ impl Server {
         value.level().saturating_sub(self.setup().lowest_level())
     }
 
-    /// Settled, and bootstrapped if need be, at a level from which so many can be used up.
+    /// Settled, and bootstrapped if need be, at a level from which this number can be used up.
     fn ready<'v>(&self, value: &'v Value, needed: usize) -> Result<&'v Ciphertext, Cause> {
         let left = self.levels_left(value);
         if left >= needed {

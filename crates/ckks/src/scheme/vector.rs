@@ -69,7 +69,7 @@ impl ServerVector {
 
     /// The result, to be sent to the owner. It holds the vector and nothing else.
     ///
-    /// After a comparison it takes one level more unless the length is a power of two.
+    /// After a comparison it needs one level more unless the length is a power of two.
     ///
     /// # Errors
     /// The first error on the way to this vector.

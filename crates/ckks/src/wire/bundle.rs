@@ -23,7 +23,7 @@ const MAX_KIND_LEN: usize = 64;
 ///
 /// The *kind* says what the application stored; [`into_contents`](Self::into_contents) asks for
 /// it by name. The metadata are bytes that this crate does not look into; they are not encrypted,
-/// and whoever parses them must treat them as hostile.
+/// and parsers must treat them as hostile.
 ///
 /// ```
 /// use tapetum_ckks::wire::Bundle;
@@ -55,7 +55,7 @@ pub struct BundleHeader {
     pub runs: Vec<CiphertextRun>,
 }
 
-/// So many ciphertexts with equal headers.
+/// Neighbouring ciphertexts with equal headers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CiphertextRun {
     /// How many.
@@ -70,7 +70,7 @@ impl BundleHeader {
         self.runs.iter().map(|run| u64::from(run.count)).sum()
     }
 
-    /// So that a kind can be shown, whoever wrote it.
+    /// So that a kind can be shown even if it is hostile.
     pub(super) fn check_kind(&self) -> Result<(), WireError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if (1..=MAX_KIND_LEN).contains(&self.kind.len()) && self.kind.bytes().all(allowed) {

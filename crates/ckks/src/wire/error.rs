@@ -119,7 +119,7 @@ pub enum WireError {
     /// A residue is not below its prime.
     #[error(transparent)]
     Residue(#[from] PackingError),
-    /// The file is no secret key. Where it fails to be one is not told.
+    /// The file is not a secret key. The message does not say where it fails to be one.
     #[error("a coefficient of the secret key is not -1, 0 or 1")]
     SecretCoefficient,
     /// The bytes are not those that were written.

@@ -31,7 +31,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// Whether it must stay with its owner: whoever serves others refuses it unread.
+    /// Whether it must stay with its owner: a server refuses it unread.
     pub fn is_secret(self) -> bool {
         matches!(self, Self::SecretKey)
     }

@@ -69,7 +69,7 @@ pub enum Header {
 /// ```
 ///
 /// # Errors
-/// [`WireError`] if this is no Tapetum file, or one of a newer version, or its header is malformed.
+/// [`WireError`] if this is not a Tapetum file, or one of a newer version, or its header is malformed.
 pub fn inspect(reader: impl Read) -> Result<Summary, WireError> {
     let (front, _) = Front::read(reader)?;
     Ok(Summary {

@@ -8,7 +8,7 @@
 //! Bytes to be read are hostile. Every read ends with an object whose parts all fit the
 //! parameters, or with a [`WireError`]; memory grows only with bytes that have arrived, except for
 //! the tables of parameters that a file brings along (at most about 600 MB, for N = 2^17).
-//! A checksum is no signature: it finds damage, not forgery.
+//! A checksum is not a signature: it finds damage, not forgery.
 //!
 //! `read` takes what it needs from the reader and leaves the rest, so that objects can follow each
 //! other; `from_bytes` refuses bytes that follow. [`inspect`] tells what a file holds without

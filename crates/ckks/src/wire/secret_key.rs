@@ -63,7 +63,7 @@ fn unpack(packed: &[u8]) -> Option<Zeroizing<Vec<i64>>> {
         threes |= byte & (byte >> 1) & 0b0101_0101;
         coefficients.extend([0, 2, 4, 6].map(|shift| ((byte >> shift) & 3) as i64 - 1));
     }
-    // Only a damaged file has one, and of that no more is told.
+    // Only a damaged file has one, and no more is said of it.
     (threes == 0).then_some(coefficients)
 }
 

@@ -31,8 +31,8 @@ impl<'a> Training<'a> {
     /// The kind of bundle that holds the state of a training.
     pub const KIND: &'static str = "training-state";
 
-    /// All that it takes to go on: the weights after the last bootstrap, packed, and the gradients
-    /// since then. `inputs` is a hash of whatever the result depends on besides: settings, keys,
+    /// Everything needed to go on: the weights after the last bootstrap, packed, and the gradients
+    /// since then. `inputs` is a hash of what the result depends on besides: settings, keys,
     /// data.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Gradient descent in mini-batches, with as many iterations as one likes.
+//! Gradient descent in mini-batches, with any number of iterations.
 //!
 //! An iteration reads one mini-batch, in the order of the batches and from the first again after
 //! the last. When the levels of the weights are used up they are bootstrapped, all together in one
@@ -24,7 +24,7 @@ use packed::Chunks;
 pub(crate) use simulate::simulate;
 pub use training::Training;
 
-/// A bootstrap takes about as long as so many key switches of an iteration.
+/// A bootstrap takes about as long as this number of key switches of an iteration.
 pub(crate) const BOOTSTRAP_COST: usize = 100;
 
 /// Mini-batches of a training.

@@ -7,8 +7,9 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 use super::packed::Chunks;
 use super::terms::Iterates;
 use super::{BOOTSTRAP_COST, GradientDescent};
-use crate::bootstrap::{self, Bootstrap, SharedBootstrap};
-use crate::error::{LearnError, check_equal};
+use crate::bootstrap::{Bootstrap, SharedBootstrap};
+use crate::error::LearnError;
+use crate::estimator::check_batch;
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -16,9 +17,9 @@ use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
-use crate::session::Session;
+use crate::session::{Session, SessionStart};
 
-/// A training that is going on. Whoever holds it gives it the mini-batches, one for each
+/// A training that is going on. Its owner gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
 /// stop.
 ///
@@ -66,53 +67,48 @@ impl<'a> Training<'a> {
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
     ) -> Result<Self, LearnError> {
-        Self::begin(
-            descent,
-            evaluator,
-            layout,
-            task,
-            bootstrap::shared(bootstrap),
-        )
+        let start = SessionStart::new(evaluator, layout, task, bootstrap);
+        Self::begin(descent, start)
     }
 
-    /// The same with a bootstrap that the training holds.
     pub(crate) fn begin(
         descent: GradientDescent,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
+        start: SessionStart<'a>,
     ) -> Result<Self, LearnError> {
-        let levels = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
-        let needs = descent.requirements(layout, task, levels)?;
+        let levels = start.bootstrap.as_ref().map(|b| b.levels());
+        let (evaluator, layout) = (&start.evaluator, &start.layout);
+        let needs = descent.requirements(layout, start.task, levels)?;
         let available = evaluator.parameters().max_level();
         needs.start_level("training", available, 0, evaluator)?;
-        let top = descent.batch_level(layout, task, levels)?;
-        Self::at_level(descent, evaluator, layout, task, bootstrap, top)
+        let top = descent.batch_level(layout, start.task, levels)?;
+        Self::at_level(descent, start, top)
     }
 
     /// A training that begins at this level.
     pub(crate) fn at_level(
         descent: GradientDescent,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
+        start: SessionStart<'a>,
         top: usize,
     ) -> Result<Self, LearnError> {
+        let SessionStart {
+            evaluator,
+            layout,
+            task,
+            bootstrap,
+        } = start;
         descent.check_classes(task.classes)?;
         let chunks = match &bootstrap {
-            Some(_) => Some(descent.chunks(layout, task.classes)?),
+            Some(_) => Some(descent.chunks(&layout, task.classes)?),
             None => None,
         };
         Ok(Self {
             top,
             chunks,
             descent,
-            evaluator: evaluator.clone(),
+            evaluator,
             bootstrap,
             task,
-            layout: *layout,
+            layout,
             iteration: 0,
             packed: None,
             iterates: Iterates::zero(),
@@ -129,13 +125,13 @@ impl<'a> Training<'a> {
         self.iteration
     }
 
-    /// The batch that the next iteration reads, if there are so many; none when all iterations are
+    /// The batch that the next iteration reads, of this number; none when all iterations are
     /// done.
     pub fn next_batch(&self, batches: usize) -> Option<usize> {
         self.upcoming(0, batches)
     }
 
-    /// Does one iteration, after a bootstrap if it takes one.
+    /// Does one iteration, after a bootstrap if it needs one.
     ///
     /// # Errors
     /// [`LearnError`], before any work starts, if all iterations are done or the batch does not
@@ -150,7 +146,7 @@ impl<'a> Training<'a> {
             return Err(LearnError::Empty("iterations left"));
         };
         self.check_batch(features, labels)?;
-        let bootstrapping = self.needs_refresh();
+        let bootstrapping = self.needs_bootstrap();
         let bootstrap_cost = match self.chunks {
             Some(chunks) if bootstrapping => BOOTSTRAP_COST + chunks.unpack_key_switches(),
             _ => 0,
@@ -256,7 +252,7 @@ impl<'a> Training<'a> {
     }
 
     /// Whether the levels do not suffice for the next iteration and what comes after it.
-    fn needs_refresh(&self) -> bool {
+    fn needs_bootstrap(&self) -> bool {
         let (Some(bootstrap), Some(level)) = (&self.bootstrap, self.iterates.level()) else {
             return false;
         };
@@ -326,46 +322,21 @@ impl<'a> Training<'a> {
     }
 
     fn check_batch(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<(), LearnError> {
-        let layout = features.layout();
-        if features.parameters() != self.evaluator.parameters() {
-            return Err(LearnError::Parameters("the encrypted matrix"));
+        let encrypted = labels.kind() == LabelKind::Encrypted;
+        if encrypted && self.task.labels != LabelKind::Encrypted {
+            return Err(LearnError::Malformed {
+                what: "the set of labels",
+                reason: "it is encrypted, but the training was begun for clear labels",
+            });
         }
-        check_equal("features of a batch", self.layout.cols(), layout.cols())?;
-        check_equal(
-            "columns of a block of a batch",
-            self.layout.block_cols(),
-            layout.block_cols(),
-        )?;
-        check_equal("classes of a batch", self.task.classes, labels.classes())?;
-        let exhausted = |what, needed, available| match available < needed {
+        let available = check_batch(&self.evaluator, &self.layout, self.task, features, labels)?;
+        match available < self.top {
             true => Err(LearnError::LevelExhausted {
-                what,
-                needed,
+                what: "training on a batch",
+                needed: self.top,
                 available,
             }),
             false => Ok(()),
-        };
-        exhausted("training on a batch", self.top, features.level())?;
-        match labels {
-            Labels::Clear(labels) => check_equal("labels of a batch", layout.rows(), labels.len()),
-            Labels::Encrypted(labels) => {
-                if labels.parameters() != self.evaluator.parameters() {
-                    return Err(LearnError::Parameters("the set of encrypted labels"));
-                }
-                if self.task.labels != LabelKind::Encrypted {
-                    return Err(LearnError::Malformed {
-                        what: "the set of labels",
-                        reason: "it is encrypted, but the training was begun for clear labels",
-                    });
-                }
-                if labels.layout() != layout {
-                    return Err(LearnError::Malformed {
-                        what: "the set of encrypted labels",
-                        reason: "it was made for features in another layout",
-                    });
-                }
-                exhausted("training with encrypted labels", self.top, labels.level())
-            }
         }
     }
 }

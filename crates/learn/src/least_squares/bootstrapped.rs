@@ -21,7 +21,7 @@ pub(super) struct Row {
     pub factor: f64,
 }
 
-/// Refreshes vectors that are equal in all rows: one row of each goes into a ciphertext, so that
+/// Bootstraps vectors that are equal in all rows: one row of each goes into a ciphertext, so that
 /// few are bootstrapped. They come back at `level` or below.
 pub(super) fn bootstrapped(
     vectors: &Vectors<'_>,
@@ -78,5 +78,5 @@ fn row_mask(layout: &Layout, row: usize, value: f64) -> Vec<f64> {
     slots
 }
 
-/// Units of progress of a bootstrap: about as long as so many key switches.
+/// Units of progress of a bootstrap: about as long as this number of key switches.
 pub(super) const BOOTSTRAP_COST: usize = 50;

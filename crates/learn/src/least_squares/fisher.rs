@@ -6,7 +6,6 @@ use super::fit::Solver;
 use super::gram::Sums;
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
-use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Setting};
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
@@ -20,7 +19,7 @@ use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
-use crate::session::{Collected, Session};
+use crate::session::{Collected, Session, SessionStart};
 
 /// What a score is multiplied by.
 enum Prior {
@@ -88,14 +87,8 @@ impl Estimator for FisherDiscriminant {
         simulate::fisher(&self.config, features, labels)
     }
 
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        _: &Layout,
-        _: Task,
-        _: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError> {
-        Ok(Box::new(Collected::new(*self, evaluator)))
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+        Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
     fn fit(

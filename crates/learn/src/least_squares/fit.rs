@@ -165,7 +165,7 @@ impl Solver<'_> {
         3 * (self.shape.babies + self.shape.giants)
     }
 
-    /// What comes after the products of samples, so many vectors of which are summed.
+    /// What comes after the products of samples, of which `summed` vectors are summed.
     pub fn cost(&self, summed: usize, outputs: usize) -> usize {
         let layout = &self.layout;
         let steps = outputs.div_ceil(2) * (self.config.iterations - 1);

@@ -73,7 +73,7 @@ impl Sums {
         self.gram.len() + self.labels.len()
     }
 
-    /// Units of progress of adding samples in so many rows of blocks.
+    /// Units of progress of adding samples in this number of rows of blocks.
     pub fn cost(&self, grid_rows: usize) -> usize {
         grid_rows * (self.shape.babies + self.shape.giants)
     }
@@ -223,7 +223,7 @@ fn add_to(
     Ok(())
 }
 
-/// Columns after which the labels of so many classes begin anew.
+/// Columns after which the labels of this number of classes repeat.
 fn period(classes: usize) -> usize {
     outputs(classes).next_power_of_two()
 }

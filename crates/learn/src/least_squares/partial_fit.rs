@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use tapetum_ckks::Evaluator;
-
 use super::LeastSquaresConfig;
 use super::fit::{self, Solver, in_pairs, in_rows};
 use super::gram::Sums;
 use super::shape::Diagonals;
-use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, check_equal};
-use crate::estimator::check_inputs;
-use crate::labels::{Labels, Task, outputs};
+use crate::estimator::check_batch;
+use crate::labels::{Labels, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
-use crate::session::{Additive, Session};
+use crate::session::{Additive, Session, SessionStart};
 
 /// A linear regression that is given its samples in parts, so that one part at a time is in memory,
 /// and beside it sums whose size does not depend on the number of samples.
@@ -57,19 +54,22 @@ struct Summed {
 impl<'a> PartialFit<'a> {
     pub(super) fn begin(
         config: LeastSquaresConfig,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
+        start: SessionStart<'a>,
     ) -> Result<Self, LearnError> {
-        let shape = Diagonals::new(layout, task.classes)?;
+        let SessionStart {
+            evaluator,
+            layout,
+            task,
+            bootstrap,
+        } = start;
+        let shape = Diagonals::new(&layout, task.classes)?;
         Ok(Self {
             solver: Solver {
                 config,
                 shape,
-                needs: fit::requirements(&config, layout, task, 0),
-                evaluator: evaluator.clone(),
-                layout: *layout,
+                needs: fit::requirements(&config, &layout, task, 0),
+                evaluator,
+                layout,
                 task,
                 bootstrap,
             },
@@ -149,22 +149,19 @@ impl<'a> PartialFit<'a> {
 
     /// Whether a part fits, and at which level to add it.
     fn check(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<usize, LearnError> {
-        let (ours, theirs) = (&self.solver.layout, features.layout());
-        check_equal("features of a part", ours.cols(), theirs.cols())?;
-        let (width, found) = (ours.block_cols(), theirs.block_cols());
-        check_equal("columns of a block of a part", width, found)?;
-        check_equal(
-            "classes of a part",
-            self.solver.task.classes,
-            labels.classes(),
-        )?;
-        if labels.kind() != self.solver.task.labels {
+        let Solver {
+            evaluator,
+            layout,
+            task,
+            ..
+        } = &self.solver;
+        let available = check_batch(evaluator, layout, *task, features, labels)?;
+        if labels.kind() != task.labels {
             return Err(LearnError::Malformed {
                 what: "the set of labels",
                 reason: "some parts have encrypted labels, and some have clear ones",
             });
         }
-        let available = check_inputs(&self.solver.evaluator, features, labels)?;
         match self.summed.level {
             None => self.solver.start_level(available),
             Some(level) if available < level => Err(LearnError::LevelExhausted {

@@ -4,7 +4,7 @@ use tapetum_ckks::{Evaluator, KeyPlan, Parameters};
 
 use super::shape::Diagonals;
 use super::{LeastSquaresConfig, PartialFit, fit, simulate};
-use crate::bootstrap::{self, Bootstrap, BootstrapLevels, SharedBootstrap};
+use crate::bootstrap::{Bootstrap, BootstrapLevels};
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -16,7 +16,7 @@ use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
 use crate::progress::Progress;
 use crate::requirements::Requirements;
-use crate::session::{Session, fit_whole};
+use crate::session::{Session, SessionStart, fit_whole};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more, with a penalty on the weights
@@ -66,17 +66,17 @@ impl Ridge {
         Ok(steps.filter(|&step| step != 0).collect())
     }
 
-    /// The level to encrypt samples at for [`fit_refreshed`](Self::fit_refreshed).
+    /// The level to encrypt samples at for [`fit_bootstrapped`](Self::fit_bootstrapped).
     pub fn sample_level(levels: BootstrapLevels) -> usize {
         fit::sample_level(levels)
     }
 
-    /// The keys of [`fit_refreshed`](Self::fit_refreshed), those of the bootstrap itself apart: many
+    /// The keys of [`fit_bootstrapped`](Self::fit_bootstrapped), those of the bootstrap itself apart: many
     /// rotations of samples, which are low, and a few of the matrix, which are high.
     ///
     /// # Errors
     /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
-    pub fn refreshed_key_plan(
+    pub fn bootstrapped_key_plan(
         &self,
         layout: &Layout,
         task: Task,
@@ -99,7 +99,7 @@ impl Ridge {
     ///
     /// # Errors
     /// As [`fit`](Estimator::fit).
-    pub fn fit_refreshed(
+    pub fn fit_bootstrapped(
         &self,
         evaluator: &Evaluator,
         features: &EncryptedMatrix,
@@ -116,7 +116,7 @@ impl Ridge {
 
 impl<'a> PartialFit<'a> {
     /// A training for samples in the blocks of `layout`, of which the number of rows does not
-    /// matter. With a bootstrap it is [`Ridge::fit_refreshed`], otherwise
+    /// matter. With a bootstrap it is [`Ridge::fit_bootstrapped`], otherwise
     /// [`Ridge::fit`](Estimator::fit).
     ///
     /// # Errors
@@ -128,8 +128,8 @@ impl<'a> PartialFit<'a> {
         task: Task,
         bootstrap: Option<&'a dyn Bootstrap>,
     ) -> Result<Self, LearnError> {
-        let bootstrap = bootstrap::shared(bootstrap);
-        Self::begin(regression.config, evaluator, layout, task, bootstrap)
+        let start = SessionStart::new(evaluator, layout, task, bootstrap);
+        Self::begin(regression.config, start)
     }
 }
 
@@ -152,14 +152,7 @@ impl Estimator for Ridge {
         simulate::ridge(&self.config, features, labels)
     }
 
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError> {
-        let session = PartialFit::begin(self.config, evaluator, layout, task, bootstrap)?;
-        Ok(Box::new(session))
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+        Ok(Box::new(PartialFit::begin(self.config, start)?))
     }
 }

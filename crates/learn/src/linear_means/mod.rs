@@ -26,7 +26,6 @@ pub(crate) use fit::{ClassMeans, negated_dot, prior};
 
 use tapetum_ckks::Evaluator;
 
-use crate::bootstrap::SharedBootstrap;
 use crate::error::LearnError;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -38,7 +37,7 @@ use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::session::{Collected, Session};
+use crate::session::{Collected, Session, SessionStart};
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
 /// level below the features and its intercept two, with encrypted labels three below both.
@@ -76,14 +75,8 @@ impl Estimator for LinearMeans {
         simulate::simulate(features, labels)
     }
 
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        _: &Layout,
-        _: Task,
-        _: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError> {
-        Ok(Box::new(Collected::new(*self, evaluator)))
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+        Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
     fn fit(

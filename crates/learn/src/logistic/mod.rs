@@ -18,7 +18,6 @@ mod sigmoid;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::Evaluator;
 
-use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Setting};
 use crate::estimator::{Estimator, check_fit};
 use crate::features::Features;
@@ -32,7 +31,7 @@ use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
-use crate::session::{Collected, Session};
+use crate::session::{Collected, Session, SessionStart};
 
 pub use nesterov::LearningRate;
 pub(crate) use nesterov::{Step, steps};
@@ -217,19 +216,11 @@ impl Estimator for LogisticRegression {
         )
     }
 
-    fn begin<'a>(
-        &self,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<SharedBootstrap<'a>>,
-    ) -> Result<Box<dyn Session + 'a>, LearnError> {
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
         if self.config().batches.is_none() {
-            return Ok(Box::new(Collected::new(self.clone(), evaluator)));
+            return Ok(Box::new(Collected::new(self.clone(), start.evaluator)));
         }
-        let descent = self.gradient_descent();
-        let session = Training::begin(descent, evaluator, layout, task, bootstrap)?;
-        Ok(Box::new(session))
+        Ok(Box::new(Training::begin(self.gradient_descent(), start)?))
     }
 
     fn fit(

@@ -47,7 +47,7 @@ pub(crate) struct Step {
     pub momentum: f64,
 }
 
-/// The steps of so many iterations. mu_k = (t_k - 1) / t_(k+1) with t_1 = 1 and
+/// The steps of this number of iterations. mu_k = (t_k - 1) / t_(k+1) with t_1 = 1 and
 /// t_(k+1) = (1 + sqrt(1 + 4 t_k^2)) / 2 (Nesterov, 1983). The last iteration ends in w and not in
 /// v, so it has no momentum.
 pub(crate) fn steps(schedule: &LearningRate, iterations: usize) -> Vec<Step> {

@@ -18,10 +18,10 @@ pub(crate) struct Collected<E> {
 }
 
 impl<E: Estimator + Send> Collected<E> {
-    pub(crate) fn new(estimator: E, evaluator: &Evaluator) -> Self {
+    pub(crate) fn new(estimator: E, evaluator: Evaluator) -> Self {
         Self {
             estimator,
-            evaluator: evaluator.clone(),
+            evaluator,
             batches: Vec::new(),
         }
     }

@@ -10,11 +10,15 @@ mod driver;
 mod source;
 
 use std::any::Any;
+use std::sync::Arc;
 
+use tapetum_ckks::Evaluator;
 use tapetum_ckks::wire::Bundle;
 
+use crate::bootstrap::{Bootstrap, SharedBootstrap};
 use crate::error::LearnError;
-use crate::labels::Labels;
+use crate::labels::{Labels, Task};
+use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::progress::{Listener, Progress};
@@ -23,13 +27,42 @@ pub(crate) use self::collected::Collected;
 pub use self::driver::{Observer, Phase, Trained, TrainingOptions, train};
 pub use self::source::BatchSource;
 
+/// What a session begins with.
+#[derive(Clone)]
+pub struct SessionStart<'a> {
+    /// What it computes with; its keys are shared.
+    pub evaluator: Evaluator,
+    /// The blocks of batches; the number of rows does not matter.
+    pub layout: Layout,
+    /// What it learns.
+    pub task: Task,
+    /// How weights or sums get fresh levels, if they do. An estimator that has no use for it ignores it.
+    pub bootstrap: Option<SharedBootstrap<'a>>,
+}
+
+impl<'a> SessionStart<'a> {
+    pub(crate) fn new(
+        evaluator: &Evaluator,
+        layout: &Layout,
+        task: Task,
+        bootstrap: Option<&'a dyn Bootstrap>,
+    ) -> Self {
+        Self {
+            evaluator: evaluator.clone(),
+            layout: *layout,
+            task,
+            bootstrap: bootstrap.map(|b| Arc::new(b) as SharedBootstrap<'a>),
+        }
+    }
+}
+
 /// A training that is going on. Its owner gives it batches, in the order in which it wants them, and
 /// decides what happens in between: keep a checkpoint, hand out a snapshot, stop.
 pub trait Session: Send {
-    /// Which of so many batches it wants after `ahead` others; none when it has what it needs.
+    /// Which batch, of this number, it wants after `ahead` others; none when it has what it needs.
     fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize>;
 
-    /// Which of so many batches it wants next; none when it has what it needs.
+    /// Which batch, of this number, it wants next; none when it has what it needs.
     fn next_batch(&self, batches: usize) -> Option<usize> {
         self.upcoming(0, batches)
     }

@@ -1,4 +1,4 @@
-//! The refreshing of a ciphertext.
+//! Bootstrapping a ciphertext.
 
 use tapetum_ring::{Basis, Evaluation, Poly};
 
@@ -61,12 +61,12 @@ impl Evaluator {
         }
     }
 
-    /// A ciphertext that can be computed on for `levels` levels and then be refreshed, or refreshed
+    /// A ciphertext that can be computed on for `levels` levels and then be bootstrapped, or bootstrapped
     /// further up: `a` itself if it has them, and [`bootstrap`](Self::bootstrap) of it if not.
     ///
     /// # Errors
     /// As [`bootstrap`](Self::bootstrap), and [`EvaluationError::LevelExhausted`] if even a
-    /// refreshed ciphertext has fewer levels.
+    /// bootstrapped ciphertext has fewer levels.
     pub fn with_levels(
         &self,
         a: &Ciphertext,

@@ -9,7 +9,7 @@
 //! 1. **SlotsToCoeffs** at the lowest levels of the messages: the slots become coefficients;
 //! 2. **ModRaise**, between two key switches to a sparse secret and back, which keep I below a
 //!    bound for certain ([`EncapsulationKey`](crate::EncapsulationKey));
-//! 3. the trace, if the vector repeats: it takes I away from all coefficients but the vector's;
+//! 3. the trace, if the vector repeats: it removes I from all coefficients but the vector's;
 //! 4. **CoeffsToSlots**: the coefficients become slots, times 1 / q_0;
 //! 5. **EvalMod**, of the real and of the imaginary parts: a cosine on the interval that I allows,
 //!    at an eighth of the angle and shifted by a quarter of a turn, which makes it even, and three

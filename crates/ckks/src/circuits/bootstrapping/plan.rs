@@ -90,12 +90,12 @@ impl BootstrappingPlan {
         self.kind
     }
 
-    /// The lowest level of a ciphertext that can be refreshed.
+    /// The lowest level of a ciphertext that can be bootstrapped.
     pub fn input_level(&self) -> usize {
         self.literal().slots_to_coeffs_levels as usize
     }
 
-    /// The level of a refreshed ciphertext.
+    /// The level of a bootstrapped ciphertext.
     pub fn output_level(&self) -> usize {
         self.parameters.message_level()
     }

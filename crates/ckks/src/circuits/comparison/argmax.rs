@@ -7,7 +7,7 @@
 //! * copies of the first row in all rows make v_i;
 //! * the diagonal of that, summed along rows, makes v_r. The upper K columns take what these sums
 //!   push beyond a row, so that nothing reaches another row;
-//! * what is no pair (the diagonal, rows that only fill up to K) gets the difference 1: it wins.
+//! * what is not a pair (the diagonal, rows that only fill up to K) gets the difference 1: it wins.
 
 use thiserror::Error;
 
@@ -17,7 +17,7 @@ use crate::encoder::{EncodeError, Encoder};
 use crate::evaluator::{EvaluationError, Evaluator, check_levels};
 use crate::plaintext::Plaintext;
 
-/// Why something is no argmax.
+/// Why something is not an argmax.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ArgmaxError {
@@ -39,7 +39,7 @@ pub enum ArgmaxError {
     Level {
         /// Where it is to start.
         level: usize,
-        /// The levels that it takes.
+        /// The levels that it needs.
         needed: usize,
     },
     /// The masks cannot be encoded.
@@ -95,7 +95,7 @@ impl ArgmaxPlan {
         2 * self.padded() * self.padded()
     }
 
-    /// The levels that it takes: those of the precision, log2 K for the products, and two for
+    /// The levels that it needs: those of the precision, log2 K for the products, and two for
     /// masks.
     pub fn levels(&self) -> usize {
         2 + self.precision.levels() + self.log_padded() as usize

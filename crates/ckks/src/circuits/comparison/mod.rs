@@ -17,7 +17,7 @@ impl Evaluator {
     /// the slot is at least [`Precision::threshold`], and between them where it is less. Slots
     /// must be in [-1, 1]; beyond, the result is nonsense without a sign.
     ///
-    /// It takes [`Precision::levels`] levels; the result has the canonical scale of its level.
+    /// It needs [`Precision::levels`] levels; the result has the canonical scale of its level.
     ///
     /// # Errors
     /// As [`evaluate_polynomial`](Self::evaluate_polynomial), before anything is computed if there
@@ -74,7 +74,7 @@ impl Evaluator {
     /// The larger of a and b, in every slot: b + relu(a - b). The differences must be in [-1, 1].
     /// The error is at most [`Precision::threshold`], undecided differences included.
     ///
-    /// It takes [`Precision::levels`] levels and one more.
+    /// It needs [`Precision::levels`] levels and one more.
     ///
     /// # Errors
     /// As [`greater_than`](Self::greater_than).
@@ -95,7 +95,7 @@ impl Evaluator {
     /// max(x, 0) of every slot: x (1 + sign(x)) / 2. Slots must be in [-1, 1]. The error is at
     /// most [`Precision::threshold`], undecided slots included.
     ///
-    /// It takes [`Precision::levels`] levels and one more.
+    /// It needs [`Precision::levels`] levels and one more.
     ///
     /// # Errors
     /// As [`sign`](Self::sign).

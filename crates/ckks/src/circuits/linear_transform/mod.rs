@@ -23,7 +23,7 @@ pub use encoded::LinearTransform;
 pub use matrix::SlotMatrix;
 pub use plan::{LinearTransformPlan, OperationCounts};
 
-/// Why something is no linear transform.
+/// Why something is not a linear transform.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum LinearTransformError {

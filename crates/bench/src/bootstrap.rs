@@ -7,17 +7,19 @@ use std::fmt;
 use std::process::Command;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 use cpu_time::ProcessTime;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 use tapetum::{Context, Error, Result};
-use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{BootstrappingPlan, Parameters, Preset, SlotKind};
 
 use self::parties::{Errors, Numbers, Parties};
 use super::meter::median;
-use super::report::{machine, peak_rss};
+use super::options::up_to;
+use super::report::{Report, peak_rss};
+use super::table::{self, Column};
 use tapetum::progress::Progress;
 use tapetum::units::bytes;
 
@@ -44,13 +46,13 @@ pub struct Bootstrap {
     #[arg(long, value_enum, default_value = "complex")]
     pub kind: Kind,
     /// How many threads compute. Several numbers take turns in each run.
-    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = up_to(1024))]
     pub threads: Vec<usize>,
     /// How many random vectors are refreshed.
-    #[arg(long, default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    #[arg(long, default_value_t = 5, value_parser = up_to(10_000))]
     pub runs: usize,
     /// Refresh one ciphertext this often in a row, and tell its error after each time.
-    #[arg(long, value_name = "TIMES", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    #[arg(long, value_name = "TIMES", value_parser = up_to(10_000))]
     pub chain: Option<usize>,
     /// Only count what it will cost: keys, memory, time.
     #[arg(long)]
@@ -76,10 +78,8 @@ impl Kind {
 }
 
 /// What was measured.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Report {
-    machine: String,
-    kernel: String,
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Measurements {
     rows: Vec<Row>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     chain: Vec<Link>,
@@ -114,29 +114,24 @@ struct Link {
 
 /// Measures, each number of slots in a process of its own: so that each has its own peak of
 /// memory.
-pub fn run(args: &Bootstrap, steps: &dyn Progress) -> Result<Report> {
-    let kernel = Kernel::from_environment()?;
-    let mut report = Report {
-        machine: machine(),
-        kernel: kernel.name().to_owned(),
-        rows: Vec::new(),
-        chain: Vec::new(),
-    };
-    if let &[slots] = &args.slots[..] {
-        (report.rows, report.chain) = measure(args, slots, steps)?;
-        return Ok(report);
-    }
-    for slots in &args.slots {
-        let step = steps.begin(&format!("{slots} slots"));
-        let part = in_own_process(args, *slots)?;
-        step.finish();
-        report.rows.extend(part.rows);
-        report.chain.extend(part.chain);
-    }
-    Ok(report)
+pub fn run(args: &Bootstrap, steps: &dyn Progress) -> Result<Report<Measurements>> {
+    Report::measure(|| {
+        if let &[slots] = &args.slots[..] {
+            return measure(args, slots, steps);
+        }
+        let mut all = Measurements::default();
+        for slots in &args.slots {
+            let step = steps.begin(&format!("{slots} slots"));
+            let part = in_own_process(args, *slots)?.found;
+            step.finish();
+            all.rows.extend(part.rows);
+            all.chain.extend(part.chain);
+        }
+        Ok(all)
+    })
 }
 
-fn in_own_process(args: &Bootstrap, slots: usize) -> Result<Report> {
+fn in_own_process(args: &Bootstrap, slots: usize) -> Result<Report<Measurements>> {
     let kind = args
         .kind
         .to_possible_value()
@@ -171,7 +166,7 @@ struct Turn {
     wall: Vec<f64>,
 }
 
-fn measure(args: &Bootstrap, slots: usize, steps: &dyn Progress) -> Result<(Vec<Row>, Vec<Link>)> {
+fn measure(args: &Bootstrap, slots: usize, steps: &dyn Progress) -> Result<Measurements> {
     let plan = plan(args, slots)?;
     let parameters = plan.parameters();
     let parties = Parties::new(&plan, steps)?;
@@ -243,7 +238,7 @@ fn measure(args: &Bootstrap, slots: usize, steps: &dyn Progress) -> Result<(Vec<
         })
     };
     let rows = turns.iter_mut().map(row).collect::<Result<_>>()?;
-    Ok((rows, chain))
+    Ok(Measurements { rows, chain })
 }
 
 fn plan(args: &Bootstrap, slots: usize) -> Result<BootstrappingPlan> {
@@ -260,38 +255,24 @@ fn plan(args: &Bootstrap, slots: usize) -> Result<BootstrappingPlan> {
     )?)
 }
 
-impl fmt::Display for Report {
+const COLUMNS: [Column<Row>; 10] = [
+    ("log N", 5, |row| row.log_n.to_string()),
+    ("slots", 6, |row| row.slots.to_string()),
+    ("threads", 7, |row| row.threads.to_string()),
+    ("CPU s", 7, |row| format!("{:.2}", row.cpu_s)),
+    ("wall s", 7, |row| format!("{:.2}", row.wall_s)),
+    ("levels", 6, |row| row.levels_left.to_string()),
+    ("mean bits", 9, |row| format!("{:.2}", row.bits_mean)),
+    ("worst bits", 10, |row| format!("{:.2}", row.bits_worst)),
+    ("keys", 9, |row| bytes(row.keys_bytes)),
+    ("peak", 9, |row| bytes(row.peak_rss_bytes)),
+];
+
+impl fmt::Display for Measurements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}\n", self.machine, self.kernel)?;
-        writeln!(
-            f,
-            "{:>5} {:>6} {:>7} {:>7} {:>7} {:>6} {:>9} {:>10} {:>9} {:>9}",
-            "log N",
-            "slots",
-            "threads",
-            "CPU s",
-            "wall s",
-            "levels",
-            "mean bits",
-            "worst bits",
-            "keys",
-            "peak"
-        )?;
+        writeln!(f, "\n{}", table::head(&COLUMNS))?;
         for row in &self.rows {
-            writeln!(
-                f,
-                "{:>5} {:>6} {:>7} {:>7.2} {:>7.2} {:>6} {:>9.2} {:>10.2} {:>9} {:>9}",
-                row.log_n,
-                row.slots,
-                row.threads,
-                row.cpu_s,
-                row.wall_s,
-                row.levels_left,
-                row.bits_mean,
-                row.bits_worst,
-                bytes(row.keys_bytes),
-                bytes(row.peak_rss_bytes)
-            )?;
+            writeln!(f, "{}", table::row(&COLUMNS, row))?;
         }
         for link in &self.chain {
             writeln!(

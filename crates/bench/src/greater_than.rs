@@ -5,17 +5,15 @@ use std::fmt;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use tapetum::Result;
-use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters,
     ParametersLiteral, Precision, SecretKey,
 };
 
-use super::meter::Meter;
-use super::report::machine;
+use super::options::{Runs, Threads};
+use super::report::{Report, Rows};
 use tapetum::progress::Progress;
 
 /// Bits of a level.
@@ -36,29 +34,16 @@ pub struct GreaterThan {
     /// Differences from 2^-BITS on are decided.
     #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = precision_bits())]
     pub precision: u32,
-    /// How many threads compute.
-    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    pub threads: usize,
-    /// How often it is measured; a warm-up comes on top.
-    #[arg(long, default_value_t = 9, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    pub runs: usize,
+    #[command(flatten)]
+    pub threads: Threads,
+    #[command(flatten)]
+    pub runs: Runs,
 }
 
 /// The precisions that there are.
 pub fn precision_bits() -> RangedU64ValueParser<u32> {
     let range = u64::from(Precision::MIN_BITS)..=u64::from(Precision::MAX_BITS);
     RangedU64ValueParser::new().range(range)
-}
-
-/// What was measured.
-#[derive(Debug, Serialize)]
-pub struct Comparisons {
-    /// Where.
-    pub machine: String,
-    /// The kernels that ran.
-    pub kernel: &'static str,
-    /// One row.
-    pub rows: Vec<Row>,
 }
 
 /// One comparison of all pairs.
@@ -99,14 +84,10 @@ pub struct Row {
 }
 
 /// Measures.
-pub fn measure(args: &GreaterThan, steps: &dyn Progress) -> Result<Comparisons> {
-    let kernel = Kernel::from_environment()?;
-    let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
-    let row = pool.install(|| row(args, LOG_N, steps))?;
-    Ok(Comparisons {
-        machine: machine(),
-        kernel: kernel.name(),
-        rows: vec![row],
+pub fn measure(args: &GreaterThan, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
+    Report::measure(|| {
+        let row = args.threads.run(|| row(args, LOG_N, steps))?;
+        Ok(Rows { rows: vec![row] })
     })
 }
 
@@ -130,7 +111,7 @@ fn row(args: &GreaterThan, log_n: u32, steps: &dyn Progress) -> Result<Row> {
     let step = steps.begin(&format!("comparing {} pairs", a.len()));
     let greater = evaluator.greater_than(&x, &y, precision)?;
     let compare = |()| Ok(evaluator.greater_than(&x, &y, precision)?);
-    let timing = Meter::new(args.runs).time(|| (), compare)?;
+    let timing = args.runs.meter().time(|| (), compare)?;
     step.finish();
 
     let found = encoder.decode(&Decryptor::new(&secret).decrypt(&greater)?);
@@ -152,7 +133,7 @@ fn row(args: &GreaterThan, log_n: u32, steps: &dyn Progress) -> Result<Row> {
         wrong_decided: errors.iter().filter(|&&e| e > stated_error).count(),
         largest_error: errors.iter().copied().fold(0.0, f64::max),
         stated_error,
-        threads: args.threads,
+        threads: args.threads.threads,
         runs: timing.runs,
         cpu_ms: timing.cpu_ms,
         wall_ms: timing.wall_ms,
@@ -179,9 +160,8 @@ fn pairs(count: usize, precision: Precision) -> (Vec<f64>, Vec<f64>) {
     (0..count).map(pair).unzip()
 }
 
-impl fmt::Display for Comparisons {
+impl fmt::Display for Rows<Row> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
         for row in &self.rows {
             writeln!(
                 f,
@@ -215,8 +195,8 @@ mod tests {
     fn all_decided_pairs_are_right() {
         let args = GreaterThan {
             precision: 4,
-            threads: 1,
-            runs: 1,
+            threads: Threads { threads: 1 },
+            runs: Runs { runs: 1 },
         };
         let row = row(&args, 12, &tapetum::Silent).unwrap();
         assert_eq!((row.wrong_decided, row.levels), (0, 5));

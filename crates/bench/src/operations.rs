@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use tapetum::Result;
 use tapetum_ckks::kernel::Coefficients;
 use tapetum_ckks::{
@@ -10,7 +11,6 @@ use tapetum_ckks::{
 };
 
 use super::meter::Meter;
-use super::report::Row;
 use super::sets::Set;
 use tapetum::progress::{Progress, Step};
 
@@ -19,6 +19,32 @@ const ROTATIONS: [i64; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 /// The diagonals of `linear_transform_64`.
 const DIAGONALS: i64 = 64;
+
+/// One operation with one parameter set.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The operation.
+    pub op: &'static str,
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// The primes that the operand has: those of Q, or 1 for transforms.
+    pub primes: usize,
+    /// log2 of Q P of the parameter set.
+    pub log_qp: f64,
+    /// The digits of its key switches.
+    pub dnum: usize,
+    /// Threads that computed.
+    pub threads: usize,
+    /// Median of the CPU time of all threads together, in milliseconds.
+    pub cpu_ms: f64,
+    /// Median of the time on the wall's clock, in milliseconds.
+    pub wall_ms: f64,
+    /// How many runs that is from.
+    pub runs: usize,
+    /// The least CPU time; for people only.
+    #[serde(skip)]
+    pub least_cpu_ms: f64,
+}
 
 /// Measures every operation with one parameter set, in the threads that it is called in.
 pub fn measure(set: Set, meter: Meter, threads: usize, steps: &dyn Progress) -> Result<Vec<Row>> {

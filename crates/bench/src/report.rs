@@ -1,95 +1,48 @@
-//! What was measured, as JSON and as a table.
+//! What every report says: on which machine, by which kernels, and how much memory it took.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::fs;
 use std::thread::available_parallelism;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tapetum::Result;
+use tapetum_ckks::kernel::Kernel;
 
-/// Everything that was measured.
-#[derive(Debug, Serialize)]
-pub struct Report {
+/// What was measured, on which machine and by which kernels.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report<T> {
     /// Where.
     pub machine: String,
     /// The kernels that ran.
-    pub kernel: &'static str,
-    /// One row for each operation and parameter set.
-    pub rows: Vec<Row>,
+    pub kernel: String,
+    /// What was measured.
+    #[serde(flatten)]
+    pub found: T,
 }
 
-/// One operation with one parameter set.
+/// One row for each thing that was measured.
 #[derive(Debug, Serialize)]
-pub struct Row {
-    /// The operation.
-    pub op: &'static str,
-    /// log2 of the ring degree.
-    pub log_n: u32,
-    /// The primes that the operand has: those of Q, or 1 for transforms.
-    pub primes: usize,
-    /// log2 of Q P of the parameter set.
-    pub log_qp: f64,
-    /// The digits of its key switches.
-    pub dnum: usize,
-    /// Threads that computed.
-    pub threads: usize,
-    /// Median of the CPU time of all threads together, in milliseconds.
-    pub cpu_ms: f64,
-    /// Median of the time on the wall's clock, in milliseconds.
-    pub wall_ms: f64,
-    /// How many runs that is from.
-    pub runs: usize,
-    /// The least CPU time; for people only.
-    #[serde(skip)]
-    pub least_cpu_ms: f64,
+pub struct Rows<R> {
+    /// In order.
+    pub rows: Vec<R>,
 }
 
-impl Report {
-    /// What was measured on this machine.
-    pub fn new(kernel: &'static str, rows: Vec<Row>) -> Self {
-        Self {
+impl<T> Report<T> {
+    /// Measures, if there is a kernel to measure.
+    pub fn measure(measure: impl FnOnce() -> Result<T>) -> Result<Self> {
+        let kernel = Kernel::from_environment()?;
+        Ok(Self {
+            found: measure()?,
             machine: machine(),
-            kernel,
-            rows,
-        }
+            kernel: kernel.name().to_owned(),
+        })
     }
 }
 
-impl fmt::Display for Report {
+impl<T: Display> Display for Report<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
-        let mut shape = None;
-        for row in &self.rows {
-            let new = Some((row.log_n, row.threads));
-            if shape != new {
-                shape = new;
-                let threads = if row.threads == 1 {
-                    "thread"
-                } else {
-                    "threads"
-                };
-                writeln!(
-                    f,
-                    "\nN = 2^{}, log QP = {:.0}, {} digits, {} {threads}, {} runs\n\
-                     {:<20} {:>6} {:>12} {:>12} {:>12}",
-                    row.log_n,
-                    row.log_qp,
-                    row.dnum,
-                    row.threads,
-                    row.runs,
-                    "operation",
-                    "primes",
-                    "CPU ms",
-                    "least CPU ms",
-                    "wall ms"
-                )?;
-            }
-            writeln!(
-                f,
-                "{:<20} {:>6} {:>12.3} {:>12.3} {:>12.3}",
-                row.op, row.primes, row.cpu_ms, row.least_cpu_ms, row.wall_ms
-            )?;
-        }
-        Ok(())
+        self.found.fmt(f)
     }
 }
 
@@ -112,61 +65,32 @@ fn processor() -> Option<String> {
     Some(name.trim().to_owned())
 }
 
-/// The most memory that this process has had at once, where the system tells it in a file.
-pub fn peak_rss() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
+/// Memory of a process, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessMemory {
+    /// Now.
+    pub resident: u64,
+    /// The most so far.
+    pub peak: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report() -> Report {
-        let row = |op, log_n| Row {
-            op,
-            log_n,
-            primes: 16,
-            log_qp: 844.0,
-            dnum: 4,
-            threads: 1,
-            cpu_ms: 1.25,
-            wall_ms: 1.5,
-            runs: 9,
-            least_cpu_ms: 1.0,
+impl ProcessMemory {
+    /// Of the process with this number, where the system tells it in a file.
+    pub fn of(process: u32) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let bytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            Some(kilobytes * 1024)
         };
-        Report::new(
-            "portable",
-            vec![row("add", 14), row("rotate", 14), row("add", 15)],
-        )
+        Some(Self {
+            resident: bytes("VmRSS:")?,
+            peak: bytes("VmHWM:")?,
+        })
     }
+}
 
-    #[test]
-    fn json_has_exactly_the_agreed_fields() {
-        let value = serde_json::to_value(report()).unwrap();
-        let keys = |value: &serde_json::Value| {
-            let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
-            keys.sort();
-            keys.join(" ")
-        };
-        assert_eq!(keys(&value), "kernel machine rows");
-        assert_eq!(
-            keys(&value["rows"][0]),
-            "cpu_ms dnum log_n log_qp op primes runs threads wall_ms"
-        );
-    }
-
-    #[test]
-    fn the_table_has_a_head_for_each_set() {
-        let text = report().to_string();
-        assert_eq!(text.matches("log QP").count(), 2);
-        assert_eq!(text.matches("\nadd ").count(), 2);
-        assert!(
-            text.contains("rotate                   16        1.250        1.000        1.500")
-        );
-    }
+/// The most memory that this process has had at once.
+pub fn peak_rss() -> Option<u64> {
+    ProcessMemory::of(std::process::id()).map(|memory| memory.peak)
 }

@@ -13,11 +13,11 @@ use clap::builder::RangedU64ValueParser;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Serialize;
 use tapetum::Result;
-use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{Ciphertext, KeyPlan, LinearTransform, SecretKey};
 
 use super::operations::{evaluator, matrix_of_64_diagonals, pair};
-use super::report::machine;
+use super::options::up_to;
+use super::report::{Report, Rows};
 use super::sets::Set;
 use tapetum::progress::Progress;
 
@@ -40,19 +40,8 @@ pub struct Scaling {
     #[arg(long, default_value_t = 2, value_parser = RangedU64ValueParser::<usize>::new().range(2..=256))]
     pub threads: usize,
     /// How often all is measured.
-    #[arg(long, default_value_t = 60, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    #[arg(long, default_value_t = 60, value_parser = up_to(10_000))]
     pub rounds: usize,
-}
-
-/// Everything that was measured.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// Where.
-    pub machine: String,
-    /// The kernels that ran.
-    pub kernel: &'static str,
-    /// One row for each operation.
-    pub rows: Vec<Row>,
 }
 
 /// One operation.
@@ -84,12 +73,11 @@ pub struct Gains {
 }
 
 /// Measures.
-pub fn measure(args: &Scaling, steps: &dyn Progress) -> Result<Report> {
-    let kernel = Kernel::from_environment()?;
-    Ok(Report {
-        machine: machine(),
-        kernel: kernel.name(),
-        rows: vec![mul_relin(args, steps)?, linear_transform(args, steps)?],
+pub fn measure(args: &Scaling, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
+    Report::measure(|| {
+        Ok(Rows {
+            rows: vec![mul_relin(args, steps)?, linear_transform(args, steps)?],
+        })
     })
 }
 
@@ -201,12 +189,11 @@ impl fmt::Display for Gains {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Rows<Row> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}\n", self.machine, self.kernel)?;
         writeln!(
             f,
-            "{:<20} {:>6} {:>7} {:>10}  {:>26}  {:>26}",
+            "\n{:<20} {:>6} {:>7} {:>10}  {:>26}  {:>26}",
             "operation", "log N", "threads", "one, ms", "all rounds", "quiet rounds"
         )?;
         let columns = "  rounds  threads  streams";
@@ -233,9 +220,14 @@ mod tests {
             rounds: 1,
         };
         let report = measure(&args, &tapetum::Silent).unwrap();
-        let ops: Vec<_> = report.rows.iter().map(|row| (row.op, row.log_n)).collect();
+        let ops: Vec<_> = report
+            .found
+            .rows
+            .iter()
+            .map(|row| (row.op, row.log_n))
+            .collect();
         assert_eq!(ops, [("mul_relin", 15), ("linear_transform_64", 14)]);
-        for row in &report.rows {
+        for row in &report.found.rows {
             assert!(row.one_thread_ms > 0.0 && row.all.threads.unwrap() > 0.0);
             assert!(row.quiet.rounds <= row.all.rounds);
         }

@@ -15,10 +15,8 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use cpu_time::ProcessTime;
-use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use tapetum::Result;
-use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{
     Ciphertext, Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters,
     ParametersLiteral, Precision, SecretKey,
@@ -26,8 +24,9 @@ use tapetum_ckks::{
 use tapetum_vision::{Features, Pipeline, PipelineOptions, Samples};
 
 use super::greater_than::precision_bits;
-use super::report::machine;
-use report::{Labels, Row, Seconds};
+use super::options::Threads;
+use super::report::{Report, Rows};
+use report::{Row, Seconds};
 use ridge::Model;
 use tapetum::Error;
 use tapetum::plan::{DEFAULT_FEATURES, TABLE_FEATURES};
@@ -63,20 +62,15 @@ pub struct Argmax {
     /// Classify only so many of the held-out images.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub count: Option<usize>,
-    /// How many threads compute.
-    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    pub threads: usize,
+    #[command(flatten)]
+    pub threads: Threads,
 }
 
 /// Measures.
-pub fn measure(args: &Argmax, steps: &dyn Progress) -> Result<Labels> {
-    let kernel = Kernel::from_environment()?;
-    let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
-    let row = pool.install(|| row(args, steps))?;
-    Ok(Labels {
-        machine: machine(),
-        kernel: kernel.name(),
-        rows: vec![row],
+pub fn measure(args: &Argmax, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
+    Report::measure(|| {
+        let row = args.threads.run(|| row(args, steps))?;
+        Ok(Rows { rows: vec![row] })
     })
 }
 
@@ -144,7 +138,7 @@ fn row(args: &Argmax, steps: &dyn Progress) -> Result<Row> {
         log_qp: (10.0 * parameters.log_qp()).round() / 10.0,
         security_bits: parameters.security().bits(),
         levels: parameters.max_level(),
-        threads: args.threads,
+        threads: args.threads.threads,
         precision_bits: args.precision,
         seconds: run.seconds,
         server_cpu_ms_per_image: 1e3 * run.cpu / count as f64,
@@ -324,7 +318,7 @@ mod tests {
             features: Some("dct:6".to_owned()),
             precision: 4,
             count: None,
-            threads: 2,
+            threads: Threads { threads: 2 },
         };
         let row = row(&args, &tapetum::Silent).unwrap();
         assert_eq!((row.classes, row.levels, row.columns), (10, 10, 36));

@@ -4,16 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What was measured.
-#[derive(Debug, Serialize)]
-pub struct Labels {
-    /// Where.
-    pub machine: String,
-    /// The kernels that ran.
-    pub kernel: &'static str,
-    /// One row.
-    pub rows: Vec<Row>,
-}
+use crate::report::Rows;
 
 /// One set of images.
 #[derive(Debug, Serialize)]
@@ -138,9 +129,8 @@ pub fn judge(
     judged
 }
 
-impl fmt::Display for Labels {
+impl fmt::Display for Rows<Row> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
         for row in &self.rows {
             let Row {
                 judged, seconds, ..

@@ -5,19 +5,16 @@ use std::fmt;
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use tapetum::Result;
-use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{Encoder, Encryptor, Evaluator, Parameters, SecretKey};
 
 use super::{Bootstrap, plan};
 use crate::meter::Meter;
-use crate::report::machine;
+use crate::report::Report;
 use tapetum::units::bytes;
 
 /// What bootstrapping will cost.
 #[derive(Debug, Serialize)]
 pub struct Plan {
-    machine: String,
-    kernel: String,
     plan: Vec<PlanRow>,
 }
 
@@ -40,8 +37,11 @@ struct PlanRow {
 }
 
 /// Counts, and times a transform, a product and memory on this machine.
-pub fn estimate(args: &Bootstrap) -> Result<Plan> {
-    let kernel = Kernel::from_environment()?;
+pub fn estimate(args: &Bootstrap) -> Result<Report<Plan>> {
+    Report::measure(|| rows(args).map(|plan| Plan { plan }))
+}
+
+fn rows(args: &Bootstrap) -> Result<Vec<PlanRow>> {
     let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
     let mut rows = Vec::new();
     for &slots in &args.slots {
@@ -66,11 +66,7 @@ pub fn estimate(args: &Bootstrap) -> Result<Plan> {
             cpu_s: cost.seconds(transform, product, byte),
         });
     }
-    Ok(Plan {
-        machine: machine(),
-        kernel: kernel.name().to_owned(),
-        plan: rows,
-    })
+    Ok(rows)
 }
 
 /// Numbers that no cache holds: 256 MB.
@@ -99,7 +95,6 @@ fn calibrate(parameters: &Parameters) -> Result<[f64; 3]> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; kernel: {}", self.machine, self.kernel)?;
         for row in &self.plan {
             writeln!(
                 f,

@@ -21,6 +21,7 @@ use tapetum::simulate::Reference;
 use tapetum::{Context, Owner, Progress, Result, Silent};
 use tapetum_vision::{Samples as Pixels, Unlabeled};
 
+use super::report::machine;
 use report::{Load, Memory, Milliseconds, Report, Single};
 use serving::Serving;
 
@@ -101,7 +102,11 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
     }
     let seconds = started.elapsed().as_secs_f64();
     step.finish();
-    let memory = [before, middle, serving.memory()].map(|memory| memory.map(|m| m.resident));
+    let after = serving.memory();
+    let memory = Memory {
+        resident: [before, middle, after].map(|memory| memory.map(|m| m.resident)),
+        peak: after.map(|memory| memory.peak),
+    };
     let load = Load {
         clients: args.clients,
         seconds,
@@ -114,8 +119,12 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
         waiting_ms: Milliseconds::of(visits.times.iter().map(|t| t.waiting).collect()),
         computing_ms: Milliseconds::of(visits.times.iter().map(|t| t.computing).collect()),
     };
-    let peak = serving.memory().map(|memory| memory.peak);
-    Ok(Report::new(single, load, Memory::new(memory, peak)))
+    Ok(Report {
+        machine: machine(),
+        single,
+        load,
+        memory,
+    })
 }
 
 /// Classifies single images: from the image to the prediction.

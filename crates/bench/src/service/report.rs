@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::super::report::machine;
-
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -80,27 +78,10 @@ pub struct Memory {
 }
 
 impl Report {
-    /// What was measured on this machine.
-    pub fn new(single: Single, load: Load, memory: Memory) -> Self {
-        Self {
-            machine: machine(),
-            single,
-            load,
-            memory,
-        }
-    }
-
     /// What went wrong, if anything.
     pub fn failure(&self) -> Option<String> {
         let (errors, wrong) = (self.load.errors, self.single.wrong + self.load.wrong);
         (errors + wrong > 0).then(|| format!("{errors} errors, {wrong} wrong answers"))
-    }
-}
-
-impl Memory {
-    /// As it was read.
-    pub fn new(resident: [Option<u64>; 3], peak: Option<u64>) -> Self {
-        Self { resident, peak }
     }
 }
 

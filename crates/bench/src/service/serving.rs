@@ -1,6 +1,5 @@
 //! `tapetum serve` in a process of its own.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,8 @@ use serde::Deserialize;
 use tapetum::remote::client::{Client, Trust};
 use tapetum::{Context, Result};
 use zeroize::Zeroizing;
+
+use crate::report::ProcessMemory;
 
 /// A server that ends with this value.
 pub struct Serving {
@@ -25,15 +26,6 @@ struct Announcement {
     url: String,
     fingerprint: String,
     token: String,
-}
-
-/// Memory of a process, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessMemory {
-    /// Now.
-    pub resident: u64,
-    /// The most so far.
-    pub peak: u64,
 }
 
 impl Serving {
@@ -76,16 +68,7 @@ impl Serving {
 
     /// How much memory it has, where the system tells it in a file.
     pub fn memory(&self) -> Option<ProcessMemory> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let bytes = |name| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            Some(kilobytes * 1024)
-        };
-        Some(ProcessMemory {
-            resident: bytes("VmRSS:")?,
-            peak: bytes("VmHWM:")?,
-        })
+        ProcessMemory::of(self.process.id())
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::report::machine;
+use super::super::table::{self, Column};
 use tapetum::units::bytes;
 
 /// All tasks that ran.
@@ -70,47 +71,39 @@ impl Report {
     }
 }
 
+const COLUMNS: [Column<Row>; 11] = [
+    ("task", -18, |row| row.task.clone()),
+    ("images", 7, |row| row.images.to_string()),
+    ("features", 8, |row| row.features.to_string()),
+    ("classes", 7, |row| row.classes.to_string()),
+    ("encrypt s", 10, |row| format!("{:.1}", row.seconds.encrypt)),
+    ("train s", 9, |row| format!("{:.1}", row.seconds.train)),
+    ("classify s", 10, |row| {
+        format!("{:.1}", row.seconds.classify)
+    }),
+    ("encrypted", 10, |row| percent(row.accuracy_encrypted)),
+    ("clear", 8, |row| percent(row.accuracy_clear)),
+    ("memory", 10, |row| {
+        row.peak_rss_bytes.map_or_else(|| "?".to_owned(), bytes)
+    }),
+    ("an image", 11, |row| bytes(row.bytes_per_image)),
+];
+
+fn percent(part: f64) -> String {
+    format!("{:.2} %", 100.0 * part)
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", self.machine)?;
-        writeln!(
-            f,
-            "{:<18} {:>7} {:>8} {:>7} {:>10} {:>9} {:>10} {:>10} {:>8} {:>10} {:>11}",
-            "task",
-            "images",
-            "features",
-            "classes",
-            "encrypt s",
-            "train s",
-            "classify s",
-            "encrypted",
-            "clear",
-            "memory",
-            "an image"
-        )?;
+        writeln!(f, "{}\n\n{}", self.machine, table::head(&COLUMNS))?;
         for row in &self.rows {
-            writeln!(
-                f,
-                "{:<18} {:>7} {:>8} {:>7} {:>10.1} {:>9.1} {:>10.1} {:>8.2} % {:>6.2} % {:>10} \
-                 {:>11}\n    {}, {} labels",
-                row.task,
-                row.images,
-                row.features,
-                row.classes,
-                row.seconds.encrypt,
-                row.seconds.train,
-                row.seconds.classify,
-                100.0 * row.accuracy_encrypted,
-                100.0 * row.accuracy_clear,
-                row.peak_rss_bytes.map_or_else(|| "?".to_owned(), bytes),
-                bytes(row.bytes_per_image),
-                row.estimator,
-                if row.labels_encrypted {
-                    "encrypted"
-                } else {
-                    "clear"
-                },
-            )?;
+            let labels = if row.labels_encrypted {
+                "encrypted"
+            } else {
+                "clear"
+            };
+            let line = table::row(&COLUMNS, row);
+            writeln!(f, "{line}\n    {}, {labels} labels", row.estimator)?;
         }
         Ok(())
     }

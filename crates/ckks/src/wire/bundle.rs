@@ -6,9 +6,9 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::WireError;
 use super::ciphertext::CiphertextHeader;
 use super::container::{self, MAX_HEADER_LEN, Object, PayloadReader, PayloadWriter};
-use super::{FileType, WireError};
 use crate::ciphertext::Ciphertext;
 use crate::parameters::Parameters;
 
@@ -160,13 +160,6 @@ fn check_size(part: &'static str, found: usize, allowed: usize) -> Result<(), Wi
 }
 
 impl Object for Bundle<'_> {
-    const TYPE: FileType = FileType::Bundle;
-    type Header = BundleHeader;
-
-    fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
     fn header(&self) -> BundleHeader {
         let mut runs: Vec<CiphertextRun> = Vec::new();
         for header in self.ciphertexts.iter().map(Object::header) {
@@ -244,4 +237,4 @@ impl fmt::Debug for Bundle<'_> {
     }
 }
 
-super::bound_methods!(Bundle<'_>, "bundle");
+super::bound_methods!(Bundle<'_>, BundleHeader, "bundle");

@@ -1,13 +1,13 @@
 //! Ciphertexts and plaintexts as files.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
-use tapetum_ring::packing::packed_len;
 use tapetum_ring::sampling::uniform;
 
-use super::container::{Object, PayloadReader, PayloadWriter};
-use super::{FileType, WireError};
+use super::WireError;
+use super::container::PayloadWriter;
+use super::residues::{self, OfResidues, Residues, Shape};
 use crate::ciphertext::Ciphertext;
 use crate::parameters::Parameters;
 use crate::plaintext::Plaintext;
@@ -52,14 +52,7 @@ fn check_level_and_scale(parameters: &Parameters, level: u32, scale: f64) -> Res
     }
 }
 
-impl Object for Ciphertext {
-    const TYPE: FileType = FileType::Ciphertext;
-    type Header = CiphertextHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
+impl OfResidues for Ciphertext {
     fn header(&self) -> CiphertextHeader {
         CiphertextHeader {
             level: self.level() as u32,
@@ -80,51 +73,31 @@ impl Object for Ciphertext {
         }
     }
 
-    fn payload_len(parameters: &Parameters, header: &CiphertextHeader) -> u64 {
-        let part = packed_len(parameters.q(header.level as usize)) as u64;
-        match header.seeded {
-            true => part + 32,
-            false => part * (1 + u64::from(header.degree)),
+    fn shape<'a>(parameters: &'a Parameters, header: &CiphertextHeader) -> Shape<'a> {
+        let parts = 1 + usize::from(header.degree);
+        Shape {
+            basis: parameters.q(header.level as usize),
+            count: parts - usize::from(header.seeded),
+            is_seeded: header.seeded,
         }
     }
 
-    fn write_payload<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
-        match self.seed() {
-            Some(seed) => {
-                out.poly(&self.parts()[0])?;
-                out.seed(seed)
-            }
-            None => self.parts().iter().try_for_each(|part| out.poly(part)),
-        }
+    fn write_residues<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
+        let unseeded = self.parts().len() - usize::from(self.is_seeded());
+        residues::write(&self.parts()[..unseeded], self.seed(), out)
     }
 
-    fn read_payload<R: Read>(
-        parameters: &Parameters,
-        header: CiphertextHeader,
-        payload: &mut PayloadReader<R>,
-    ) -> Result<Self, WireError> {
-        let basis = parameters.q(header.level as usize);
-        if header.seeded {
-            let c0 = payload.poly(basis)?;
-            let seed = payload.seed()?;
-            let parts = vec![c0, uniform(basis, seed)];
-            return Ok(Self::new(parameters, parts, header.scale).with_seed(seed));
-        }
-        let parts = (0..=header.degree)
-            .map(|_| payload.poly(basis))
-            .collect::<Result<_, _>>()?;
-        Ok(Self::new(parameters, parts, header.scale))
+    fn from_residues(parameters: &Parameters, header: CiphertextHeader, found: Residues) -> Self {
+        let mut parts = found.polys;
+        let Some(seed) = found.seed else {
+            return Self::new(parameters, parts, header.scale);
+        };
+        parts.push(uniform(parameters.q(header.level as usize), seed));
+        Self::new(parameters, parts, header.scale).with_seed(seed)
     }
 }
 
-impl Object for Plaintext {
-    const TYPE: FileType = FileType::Plaintext;
-    type Header = PlaintextHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
+impl OfResidues for Plaintext {
     fn header(&self) -> PlaintextHeader {
         PlaintextHeader {
             level: self.level() as u32,
@@ -136,23 +109,23 @@ impl Object for Plaintext {
         check_level_and_scale(parameters, header.level, header.scale)
     }
 
-    fn payload_len(parameters: &Parameters, header: &PlaintextHeader) -> u64 {
-        packed_len(parameters.q(header.level as usize)) as u64
+    fn shape<'a>(parameters: &'a Parameters, header: &PlaintextHeader) -> Shape<'a> {
+        Shape {
+            basis: parameters.q(header.level as usize),
+            count: 1,
+            is_seeded: false,
+        }
     }
 
-    fn write_payload<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
+    fn write_residues<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
         out.poly(self.poly())
     }
 
-    fn read_payload<R: Read>(
-        parameters: &Parameters,
-        header: PlaintextHeader,
-        payload: &mut PayloadReader<R>,
-    ) -> Result<Self, WireError> {
-        let poly = payload.poly(parameters.q(header.level as usize))?;
-        Ok(Self::new(parameters, poly, header.scale))
+    fn from_residues(parameters: &Parameters, header: PlaintextHeader, found: Residues) -> Self {
+        let mut polys = found.polys;
+        Self::new(parameters, polys.remove(0), header.scale)
     }
 }
 
-super::bound_methods!(Ciphertext, "ciphertext");
-super::bound_methods!(Plaintext, "plaintext");
+super::bound_methods!(Ciphertext, CiphertextHeader, "ciphertext");
+super::bound_methods!(Plaintext, PlaintextHeader, "plaintext");

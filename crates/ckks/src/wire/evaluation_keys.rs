@@ -4,13 +4,13 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ring::GaloisElement;
-use tapetum_ring::packing::packed_len;
+use tapetum_ring::{Basis, GaloisElement};
 
+use super::WireError;
 use super::ciphertext::check_level;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
+use super::residues::{self, OfResidues, Residues, Shape};
 use super::self_contained::SelfContained;
-use super::{FileType, WireError};
 use crate::keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyPlan, KeyUnavailable,
     RelinearizationKey, SwitchingKey, check_sparse_security, sparse_basis,
@@ -52,66 +52,56 @@ impl SelfContained for EvaluationKeysHeader {
     }
 }
 
-pub(super) fn switching_key_len(parameters: &Parameters, level: u32) -> u64 {
+/// A key with one polynomial for each digit, and a seed.
+pub(super) fn switching_key(parameters: &Parameters, level: u32) -> Shape<'_> {
     let level = level as usize;
-    let digits = parameters.decomposer(level).count() as u64;
-    digits * packed_len(parameters.qp(level)) as u64 + 32
+    Shape {
+        basis: parameters.qp(level),
+        count: parameters.decomposer(level).count(),
+        is_seeded: true,
+    }
 }
 
-fn write_switching_key<W: Write>(
+/// The key to the sparse secret: one digit over q_0 p_0, which is the `basis`.
+pub(super) fn key_to_sparse(basis: &Basis) -> Shape<'_> {
+    Shape {
+        basis,
+        count: 1,
+        is_seeded: true,
+    }
+}
+
+fn write_switching_key(
     key: Result<Arc<SwitchingKey>, KeyUnavailable>,
-    out: &mut PayloadWriter<W>,
+    out: &mut PayloadWriter<impl Write>,
 ) -> io::Result<()> {
     let key = key.map_err(io::Error::other)?;
-    for b in key.b() {
-        out.poly(b)?;
+    residues::write(key.b(), Some(key.seed()), out)
+}
+
+impl SwitchingKey {
+    /// From residues of its shape.
+    pub(super) fn from_residues(level: u32, found: Residues) -> Self {
+        let (seed, b) = found.seeded();
+        Self::new(level as usize, seed, b)
     }
-    out.seed(key.seed())
 }
 
-fn read_switching_key<R: Read>(
-    parameters: &Parameters,
-    level: u32,
-    payload: &mut PayloadReader<R>,
-) -> Result<SwitchingKey, WireError> {
-    let level = level as usize;
-    let b = (0..parameters.decomposer(level).count())
-        .map(|_| payload.poly(parameters.qp(level)))
-        .collect::<Result<_, _>>()?;
-    Ok(SwitchingKey::new(level, payload.seed()?, b))
-}
-
-pub(super) fn key_to_sparse_len(parameters: &Parameters) -> u64 {
-    packed_len(&sparse_basis(parameters)) as u64 + 32
-}
-
-/// Two switching keys: one digit over q_0 p_0 to the sparse secret, an ordinary one back.
+/// Two switching keys: one to the sparse secret, an ordinary one back.
 fn encapsulation_key_len(parameters: &Parameters) -> u64 {
-    key_to_sparse_len(parameters) + switching_key_len(parameters, parameters.max_level() as u32)
+    let to_dense = switching_key(parameters, parameters.max_level() as u32);
+    key_to_sparse(&sparse_basis(parameters)).bytes() + to_dense.bytes()
 }
 
-fn write_encapsulation_key<W: Write>(
-    key: &EncapsulationKey,
-    out: &mut PayloadWriter<W>,
-) -> io::Result<()> {
-    let mut sources = key.sources().into_iter();
-    sources.try_for_each(|source| write_switching_key(source.fetch(), out))
-}
-
-pub(super) fn read_key_to_sparse<R: Read>(
+fn read_encapsulation_key(
     parameters: &Parameters,
-    payload: &mut PayloadReader<R>,
-) -> Result<SwitchingKey, WireError> {
-    let b = vec![payload.poly(&sparse_basis(parameters))?];
-    Ok(SwitchingKey::new(0, payload.seed()?, b))
-}
-
-fn read_encapsulation_key<R: Read>(
-    parameters: &Parameters,
-    payload: &mut PayloadReader<R>,
+    payload: &mut PayloadReader<impl Read>,
 ) -> Result<EncapsulationKey, WireError> {
-    let to_sparse = read_key_to_sparse(parameters, payload)?;
-    let to_dense = read_switching_key(parameters, parameters.max_level() as u32, payload)?;
+    let to_sparse = key_to_sparse(&sparse_basis(parameters)).read(payload)?;
+    let to_sparse = SwitchingKey::from_residues(0, to_sparse);
+    let level = parameters.max_level() as u32;
+    let to_dense = switching_key(parameters, level).read(payload)?;
+    let to_dense = SwitchingKey::from_residues(level, to_dense);
     Ok(EncapsulationKey::new(parameters, to_sparse, to_dense))
 }
 
@@ -146,14 +136,7 @@ pub(super) fn element(parameters: &Parameters, exponent: u32) -> Result<GaloisEl
         .ok_or(WireError::GaloisElement(exponent))
 }
 
-impl Object for RelinearizationKey {
-    const TYPE: FileType = FileType::RelinearizationKey;
-    type Header = RelinearizationKeyHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
+impl OfResidues for RelinearizationKey {
     fn header(&self) -> RelinearizationKeyHeader {
         RelinearizationKeyHeader {
             level: self.level() as u32,
@@ -164,32 +147,25 @@ impl Object for RelinearizationKey {
         check_level(parameters, header.level).map(|_| ())
     }
 
-    fn payload_len(parameters: &Parameters, header: &RelinearizationKeyHeader) -> u64 {
-        switching_key_len(parameters, header.level)
+    fn shape<'a>(parameters: &'a Parameters, header: &RelinearizationKeyHeader) -> Shape<'a> {
+        switching_key(parameters, header.level)
     }
 
-    fn write_payload<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
+    fn write_residues<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
         write_switching_key(self.key(), out)
     }
 
-    fn read_payload<R: Read>(
+    fn from_residues(
         parameters: &Parameters,
         header: RelinearizationKeyHeader,
-        payload: &mut PayloadReader<R>,
-    ) -> Result<Self, WireError> {
-        let key = read_switching_key(parameters, header.level, payload)?;
-        Ok(Self::new(parameters, key))
+        found: Residues,
+    ) -> Self {
+        let key = SwitchingKey::from_residues(header.level, found);
+        Self::new(parameters, key)
     }
 }
 
-impl Object for GaloisKey {
-    const TYPE: FileType = FileType::GaloisKey;
-    type Header = GaloisKeyHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
+impl OfResidues for GaloisKey {
     fn header(&self) -> GaloisKeyHeader {
         GaloisKeyHeader {
             exponent: self.element().exponent(),
@@ -202,33 +178,22 @@ impl Object for GaloisKey {
         check_level(parameters, header.level).map(|_| ())
     }
 
-    fn payload_len(parameters: &Parameters, header: &GaloisKeyHeader) -> u64 {
-        switching_key_len(parameters, header.level)
+    fn shape<'a>(parameters: &'a Parameters, header: &GaloisKeyHeader) -> Shape<'a> {
+        switching_key(parameters, header.level)
     }
 
-    fn write_payload<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
+    fn write_residues<W: Write>(&self, out: &mut PayloadWriter<W>) -> io::Result<()> {
         write_switching_key(self.key(), out)
     }
 
-    fn read_payload<R: Read>(
-        parameters: &Parameters,
-        header: GaloisKeyHeader,
-        payload: &mut PayloadReader<R>,
-    ) -> Result<Self, WireError> {
-        let element = element(parameters, header.exponent)?;
-        let key = read_switching_key(parameters, header.level, payload)?;
-        Ok(Self::new(parameters, element, key))
+    fn from_residues(parameters: &Parameters, header: GaloisKeyHeader, found: Residues) -> Self {
+        let element = element(parameters, header.exponent).expect("the header has been checked");
+        let key = SwitchingKey::from_residues(header.level, found);
+        Self::new(parameters, element, key)
     }
 }
 
 impl Object for EvaluationKeys {
-    const TYPE: FileType = FileType::EvaluationKeys;
-    type Header = EvaluationKeysHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
     fn header(&self) -> EvaluationKeysHeader {
         EvaluationKeysHeader {
             literal: self.parameters().literal().clone(),
@@ -240,10 +205,10 @@ impl Object for EvaluationKeys {
 
     fn check(parameters: &Parameters, header: &EvaluationKeysHeader) -> Result<(), WireError> {
         if let Some(relinearization) = &header.relinearization {
-            RelinearizationKey::check(parameters, relinearization)?;
+            <RelinearizationKey as Object>::check(parameters, relinearization)?;
         }
         for galois in &header.galois {
-            GaloisKey::check(parameters, galois)?;
+            <GaloisKey as Object>::check(parameters, galois)?;
         }
         if header.encapsulation {
             check_sparse_security(parameters)
@@ -265,7 +230,7 @@ impl Object for EvaluationKeys {
         relinearization
             .into_iter()
             .chain(galois)
-            .map(|level| switching_key_len(parameters, level))
+            .map(|level| switching_key(parameters, level).bytes())
             .chain(
                 header
                     .encapsulation
@@ -281,7 +246,10 @@ impl Object for EvaluationKeys {
         self.galois_keys()
             .try_for_each(|key| key.write_payload(out))?;
         match self.encapsulation() {
-            Some(key) => write_encapsulation_key(key, out),
+            Some(key) => key
+                .sources()
+                .into_iter()
+                .try_for_each(|source| write_switching_key(source.fetch(), out)),
             None => Ok(()),
         }
     }
@@ -306,7 +274,11 @@ impl Object for EvaluationKeys {
     }
 }
 
-super::bound_methods!(RelinearizationKey, "relinearisation key");
-super::bound_methods!(GaloisKey, "Galois key");
-super::writing_methods!(EvaluationKeys, "set of keys");
+super::bound_methods!(
+    RelinearizationKey,
+    RelinearizationKeyHeader,
+    "relinearisation key"
+);
+super::bound_methods!(GaloisKey, GaloisKeyHeader, "Galois key");
+super::writing_methods!(EvaluationKeys, EvaluationKeysHeader, "set of keys");
 super::self_contained_methods!(EvaluationKeys, "set of keys");

@@ -1,8 +1,24 @@
 //! The methods of what is a file: to bytes, from bytes, to a writer, from a reader.
 
+/// Says which type of file and which header a type has.
+macro_rules! typed {
+    ($type:ident $(<$lifetime:lifetime>)?, $header:ty) => {
+        impl $crate::wire::container::Typed for $type $(<$lifetime>)? {
+            const TYPE: $crate::wire::FileType = $crate::wire::FileType::$type;
+            type Header = $header;
+
+            fn parameters(&self) -> &$crate::Parameters {
+                self.parameters()
+            }
+        }
+    };
+}
+
 macro_rules! writing_methods {
-    ($type:ty, $name:literal) => {
-        impl $type {
+    ($type:ident $(<$lifetime:lifetime>)?, $header:ty, $name:literal) => {
+        $crate::wire::typed!($type $(<$lifetime>)?, $header);
+
+        impl $type $(<$lifetime>)? {
             #[doc = concat!("The ", $name, " as the bytes of a file.")]
             pub fn to_bytes(&self) -> Vec<u8> {
                 $crate::wire::container::to_bytes(self)
@@ -21,10 +37,10 @@ macro_rules! writing_methods {
 
 /// The methods of a type whose files open with parameters from elsewhere.
 macro_rules! bound_methods {
-    ($type:ty, $name:literal) => {
-        $crate::wire::writing_methods!($type, $name);
+    ($type:ident $(<$lifetime:lifetime>)?, $header:ty, $name:literal) => {
+        $crate::wire::writing_methods!($type $(<$lifetime>)?, $header, $name);
 
-        impl $type {
+        impl $type $(<$lifetime>)? {
             #[doc = concat!("The ", $name, " in these bytes.")]
             ///
             /// # Errors
@@ -82,4 +98,4 @@ macro_rules! self_contained_methods {
     };
 }
 
-pub(super) use {bound_methods, self_contained_methods, writing_methods};
+pub(super) use {bound_methods, self_contained_methods, typed, writing_methods};

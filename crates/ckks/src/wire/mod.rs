@@ -42,6 +42,7 @@ mod methods;
 mod open;
 mod parameters;
 mod public_key;
+mod residues;
 mod secret_key;
 mod self_contained;
 
@@ -53,5 +54,5 @@ pub use evaluation_keys::{EvaluationKeysHeader, GaloisKeyHeader, Relinearization
 pub use file_type::FileType;
 pub use inspect::{Header, Summary, inspect};
 pub(crate) use key_file::KeyFile;
-use methods::{bound_methods, self_contained_methods, writing_methods};
+use methods::{bound_methods, self_contained_methods, typed, writing_methods};
 pub use parameters::ParametersHeader;

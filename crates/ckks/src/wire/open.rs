@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::container::{self, PayloadReader};
-use super::evaluation_keys::{element, key_to_sparse_len, read_key_to_sparse, switching_key_len};
+use super::evaluation_keys::{element, key_to_sparse, switching_key};
 use super::key_file::StoredKey;
 use super::self_contained::from_header;
 use super::{EvaluationKeysHeader, KeyFile, WireError};
 use crate::keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeySource, MemoryBudget, RelinearizationKey,
-    SwitchingKey,
+    SwitchingKey, sparse_basis,
 };
 use crate::parameters::Parameters;
 
@@ -83,7 +83,7 @@ impl Index {
         let mut keys = Vec::new();
         let mut skim = |name: String, level: u32, payload: &mut PayloadReader<R>| {
             let key = StoredKey::skim(parameters, name, level, start, payload)?;
-            start += switching_key_len(parameters, level);
+            start += switching_key(parameters, level).bytes();
             keys.push(key);
             Ok::<_, WireError>(())
         };
@@ -97,8 +97,11 @@ impl Index {
         let mut to_sparse = None;
         if header.encapsulation {
             let name = "encapsulation key";
-            to_sparse = Some(read_key_to_sparse(parameters, payload).map_err(|e| within(name, e))?);
-            start += key_to_sparse_len(parameters);
+            let basis = sparse_basis(parameters);
+            let shape = key_to_sparse(&basis);
+            let found = shape.read(payload).map_err(|e| within(name, e))?;
+            to_sparse = Some(SwitchingKey::from_residues(0, found));
+            start += shape.bytes();
             let level = parameters.max_level();
             let key = StoredKey::skim(parameters, name.into(), level as u32, start, payload)?;
             keys.push(key);

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::WireError;
 use super::container::{Object, PayloadReader, PayloadWriter};
 use super::self_contained::SelfContained;
-use super::{FileType, WireError};
 use crate::parameters::{Parameters, ParametersLiteral};
 
 /// The header of parameters, secret keys and public keys.
@@ -23,21 +23,10 @@ impl SelfContained for ParametersHeader {
 }
 
 impl Object for Parameters {
-    const TYPE: FileType = FileType::Parameters;
-    type Header = ParametersHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self
-    }
-
     fn header(&self) -> ParametersHeader {
         ParametersHeader {
             literal: self.literal().clone(),
         }
-    }
-
-    fn check(_: &Parameters, _: &ParametersHeader) -> Result<(), WireError> {
-        Ok(())
     }
 
     fn payload_len(_: &Parameters, _: &ParametersHeader) -> u64 {
@@ -57,5 +46,12 @@ impl Object for Parameters {
     }
 }
 
-super::writing_methods!(Parameters, "parameter set");
+impl Parameters {
+    /// As everything that has parameters.
+    fn parameters(&self) -> &Self {
+        self
+    }
+}
+
+super::writing_methods!(Parameters, ParametersHeader, "parameter set");
 super::self_contained_methods!(Parameters, "parameter set");

@@ -4,26 +4,15 @@ use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
 
+use super::WireError;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::parameters::ParametersHeader;
-use super::{FileType, WireError};
 use crate::keys::SecretKey;
 use crate::parameters::Parameters;
 
 impl Object for SecretKey {
-    const TYPE: FileType = FileType::SecretKey;
-    type Header = ParametersHeader;
-
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
     fn header(&self) -> ParametersHeader {
         self.parameters().header()
-    }
-
-    fn check(_: &Parameters, _: &ParametersHeader) -> Result<(), WireError> {
-        Ok(())
     }
 
     fn payload_len(parameters: &Parameters, _: &ParametersHeader) -> u64 {
@@ -82,6 +71,7 @@ impl SecretKey {
     }
 }
 
+super::typed!(SecretKey, ParametersHeader);
 super::self_contained_methods!(SecretKey, "secret key");
 
 #[cfg(test)]

@@ -193,23 +193,13 @@ dispatch!(
 );
 
 /// Coefficients to values, in place.
-pub(crate) fn forward(
-    set: VectorSet,
-    modulus: Modulus,
-    tables: &VectorTables,
-    data: &mut [Residue],
-) {
-    on_vectors!(set, forward_residues(modulus, tables, data));
+pub(crate) fn forward(set: VectorSet, m: Modulus, tables: &VectorTables, data: &mut [Residue]) {
+    on_vectors!(set, forward_residues(m, tables, data));
 }
 
 /// Values to coefficients, in place.
-pub(crate) fn inverse(
-    set: VectorSet,
-    modulus: Modulus,
-    tables: &VectorTables,
-    data: &mut [Residue],
-) {
-    on_vectors!(set, inverse_residues(modulus, tables, data));
+pub(crate) fn inverse(set: VectorSet, m: Modulus, tables: &VectorTables, data: &mut [Residue]) {
+    on_vectors!(set, inverse_residues(m, tables, data));
 }
 
 #[cfg(test)]

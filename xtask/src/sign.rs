@@ -66,8 +66,9 @@ pub fn write_table(root: &Path) -> anyhow::Result<()> {
         text += "    (&[\n";
         for polynomial in &composition.polynomials {
             text += "        &[\n";
-            for c in polynomial {
-                writeln!(text, "            {c:?},")?;
+            for row in polynomial.chunks(4) {
+                let row: Vec<_> = row.iter().map(|c| format!("{c:?}")).collect();
+                writeln!(text, "            {},", row.join(", "))?;
             }
             text += "        ],\n";
         }

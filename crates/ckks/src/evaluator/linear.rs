@@ -1,6 +1,6 @@
 //! Sums, differences, plaintext operands and scalars: what needs no key.
 
-use tapetum_ring::{Modulus, Poly, Residue, inner_product, linear_combination};
+use tapetum_ring::{Evaluation, Modulus, Poly, Residue, inner_product, linear_combination};
 
 use super::{Evaluator, check_degree, check_levels, check_scales};
 use crate::ciphertext::Ciphertext;
@@ -16,9 +16,7 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ. The degrees may.
     pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
-        let mut sum = a.clone();
-        self.add_assign(&mut sum, b)?;
-        Ok(sum)
+        changed(a, |sum| self.add_assign(sum, b))
     }
 
     /// `a += b`; see [`add`](Self::add).
@@ -26,15 +24,7 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ.
     pub fn add_assign(&self, a: &mut Ciphertext, b: &Ciphertext) -> Result<(), EvaluationError> {
-        self.check_pair(a, b)?;
-        check_scales(a.scale(), b.scale())?;
-        let common = a.degree().min(b.degree()) + 1;
-        let parts = a.parts_mut();
-        for (x, y) in parts.iter_mut().zip(b.parts()) {
-            x.add_assign(y);
-        }
-        parts.extend(b.parts().iter().skip(common).cloned());
-        Ok(())
+        self.combine(a, b, Poly::add_assign, |_| ())
     }
 
     /// `a - b`, slot by slot. The errors add up.
@@ -42,9 +32,7 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ. The degrees may.
     pub fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, EvaluationError> {
-        let mut difference = a.clone();
-        self.sub_assign(&mut difference, b)?;
-        Ok(difference)
+        changed(a, |difference| self.sub_assign(difference, b))
     }
 
     /// `a -= b`; see [`sub`](Self::sub).
@@ -52,17 +40,26 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ.
     pub fn sub_assign(&self, a: &mut Ciphertext, b: &Ciphertext) -> Result<(), EvaluationError> {
+        self.combine(a, b, Poly::sub_assign, Poly::neg_assign)
+    }
+
+    /// Combines the parts that both have; those that `b` alone has are changed and appended.
+    fn combine(
+        &self,
+        a: &mut Ciphertext,
+        b: &Ciphertext,
+        combine: impl Fn(&mut Poly<Evaluation>, &Poly<Evaluation>),
+        change: impl Fn(&mut Poly<Evaluation>),
+    ) -> Result<(), EvaluationError> {
         self.check_pair(a, b)?;
         check_scales(a.scale(), b.scale())?;
-        let common = a.degree().min(b.degree()) + 1;
         let parts = a.parts_mut();
+        let common = parts.len();
         for (x, y) in parts.iter_mut().zip(b.parts()) {
-            x.sub_assign(y);
+            combine(x, y);
         }
-        parts.extend(b.parts().iter().skip(common).cloned().map(|mut part| {
-            part.neg_assign();
-            part
-        }));
+        parts.extend(b.parts().iter().skip(common).cloned());
+        parts.iter_mut().skip(common).for_each(change);
         Ok(())
     }
 
@@ -84,11 +81,7 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ.
     pub fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, EvaluationError> {
-        self.check_plain(a, p)?;
-        check_scales(a.scale(), p.scale())?;
-        let mut sum = a.clone();
-        sum.parts_mut()[0].add_assign(p.poly());
-        Ok(sum)
+        self.combine_plain(a, p, Poly::add_assign)
     }
 
     /// `a - p`.
@@ -96,11 +89,20 @@ impl Evaluator {
     /// # Errors
     /// If parameters, levels or scales differ.
     pub fn sub_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, EvaluationError> {
+        self.combine_plain(a, p, Poly::sub_assign)
+    }
+
+    fn combine_plain(
+        &self,
+        a: &Ciphertext,
+        p: &Plaintext,
+        combine: impl Fn(&mut Poly<Evaluation>, &Poly<Evaluation>),
+    ) -> Result<Ciphertext, EvaluationError> {
         self.check_plain(a, p)?;
         check_scales(a.scale(), p.scale())?;
-        let mut difference = a.clone();
-        difference.parts_mut()[0].sub_assign(p.poly());
-        Ok(difference)
+        let mut combined = a.clone();
+        combine(&mut combined.parts_mut()[0], p.poly());
+        Ok(combined)
     }
 
     /// `a + x` in every slot, rounded to a multiple of 1 / scale.
@@ -108,9 +110,7 @@ impl Evaluator {
     /// # Errors
     /// If `x` is not finite or too large.
     pub fn add_scalar(&self, a: &Ciphertext, x: f64) -> Result<Ciphertext, EvaluationError> {
-        let mut sum = a.clone();
-        self.add_scalar_assign(&mut sum, x)?;
-        Ok(sum)
+        changed(a, |sum| self.add_scalar_assign(sum, x))
     }
 
     /// `a += x`; see [`add_scalar`](Self::add_scalar).
@@ -187,9 +187,7 @@ impl Evaluator {
     /// # Errors
     /// If the ciphertext belongs to other parameters.
     pub fn mul_integer(&self, a: &Ciphertext, k: i64) -> Result<Ciphertext, EvaluationError> {
-        let mut product = a.clone();
-        self.mul_integer_assign(&mut product, k)?;
-        Ok(product)
+        changed(a, |product| self.mul_integer_assign(product, k))
     }
 
     /// `a *= k`; see [`mul_integer`](Self::mul_integer).
@@ -295,6 +293,16 @@ impl Evaluator {
         self.check_own(p.parameters())?;
         check_levels(a.level(), p.level())
     }
+}
+
+/// A copy that something has been done to.
+fn changed(
+    a: &Ciphertext,
+    change: impl FnOnce(&mut Ciphertext) -> Result<(), EvaluationError>,
+) -> Result<Ciphertext, EvaluationError> {
+    let mut copy = a.clone();
+    change(&mut copy)?;
+    Ok(copy)
 }
 
 /// A scalar as the integer nearest to scale times its value.

@@ -5,28 +5,11 @@ mod common;
 use std::f64::consts::TAU;
 use std::sync::OnceLock;
 
-use common::Scheme;
+use common::{Scheme, small_bootstrapping};
 use tapetum_ckks::*;
 
 const SLOTS: usize = 256;
 const LOG_RATIO: u32 = 10;
-
-/// The smallest ring that has room for a bootstrapping: 4 levels, 2 of which it uses itself.
-fn literal() -> ParametersLiteral {
-    ParametersLiteral {
-        log_n: 15,
-        q_bits: vec![47, 38, 38, 38, 38],
-        p_bits: vec![49; 3],
-        log_scale: 38,
-        secret: SecretDistribution::UniformTernary,
-        bootstrapping: Some(BootstrappingLiteral {
-            slots_to_coeffs_levels: 2,
-            coeffs_to_slots_bits: vec![46; 2],
-            eval_mod_bits: 49,
-            log_message_ratio: LOG_RATIO,
-        }),
-    }
-}
 
 struct Server {
     scheme: Scheme,
@@ -38,7 +21,7 @@ struct Server {
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let parameters = Parameters::new(literal()).unwrap();
+        let parameters = Parameters::new(small_bootstrapping(LOG_RATIO)).unwrap();
         let plan = |kind| BootstrappingPlan::new(&parameters, SLOTS, kind).unwrap();
         let (complex, real) = (plan(SlotKind::Complex), plan(SlotKind::Real));
         assert_eq!(complex.keys(), real.keys());
@@ -198,7 +181,7 @@ fn a_public_key_encrypts_up_to_the_level_of_messages() {
 
 #[test]
 fn plans_that_make_no_sense_are_refused() {
-    let parameters = Parameters::new(literal()).unwrap();
+    let parameters = Parameters::new(small_bootstrapping(LOG_RATIO)).unwrap();
     for slots in [0, 1, 2, 3, 1 << 15] {
         let plan = BootstrappingPlan::new(&parameters, slots, SlotKind::Real);
         assert!(
@@ -216,7 +199,7 @@ fn plans_that_make_no_sense_are_refused() {
 #[test]
 fn literals_that_make_no_sense_are_refused() {
     let with = |change: &dyn Fn(&mut BootstrappingLiteral)| {
-        let mut literal = literal();
+        let mut literal = small_bootstrapping(LOG_RATIO);
         change(literal.bootstrapping.as_mut().unwrap());
         Parameters::new(literal).unwrap_err()
     };
@@ -241,12 +224,12 @@ fn literals_that_make_no_sense_are_refused() {
 
 #[test]
 fn the_parameters_are_stored_with_their_bootstrapping() {
-    let parameters = Parameters::new(literal()).unwrap();
+    let parameters = Parameters::new(small_bootstrapping(LOG_RATIO)).unwrap();
     let read = Parameters::from_bytes(&parameters.to_bytes()).unwrap();
-    assert_eq!(read.literal(), &literal());
+    assert_eq!(read.literal(), &small_bootstrapping(LOG_RATIO));
     assert_eq!(read, parameters);
     // What bootstraps in another way is not the same.
-    let mut other = literal();
+    let mut other = small_bootstrapping(LOG_RATIO);
     other.bootstrapping.as_mut().unwrap().log_message_ratio = 9;
     assert_ne!(Parameters::new(other).unwrap(), parameters);
 }

@@ -8,27 +8,18 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::Scheme;
+use common::{Scheme, uneven};
 use tapetum_ckks::{
     Complex64, EncodeError, Encoder, EvaluationError, KeyName, KeyPlan, LinearTransform,
-    LinearTransformError, LinearTransformPlan, Parameters, ParametersLiteral, Preset,
-    SecretDistribution, SlotMatrix,
+    LinearTransformError, LinearTransformPlan, Parameters, Preset, SlotMatrix,
 };
 
-/// Two presets, and parameters whose digits have two primes of which the last stands alone.
+/// Two presets, and parameters with uneven digits.
 fn parameter_sets() -> [Parameters; 3] {
-    let uneven = ParametersLiteral {
-        log_n: 13,
-        q_bits: vec![40, 30, 30],
-        p_bits: vec![40, 40],
-        log_scale: 30,
-        secret: SecretDistribution::UniformTernary,
-        bootstrapping: None,
-    };
     [
         Parameters::preset(Preset::N13),
         Parameters::preset(Preset::N14),
-        Parameters::new(uneven).unwrap(),
+        uneven(),
     ]
 }
 

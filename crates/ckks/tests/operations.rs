@@ -6,26 +6,18 @@
 
 mod common;
 
-use common::Scheme;
+use common::{Scheme, uneven};
 use tapetum_ckks::{
     Complex64, Decryptor, Encryptor, EvaluationError, Evaluator, KeyGenerator, KeyName, KeyPlan,
-    NoiseFlooding, Parameters, ParametersLiteral, Preset, SecretDistribution, SecretKey,
+    NoiseFlooding, Parameters, Preset, SecretKey,
 };
 
-/// Three presets, and one whose digits have two primes of which the last stands alone.
+/// Three presets, and parameters with uneven digits.
 fn parameter_sets() -> Vec<Parameters> {
-    let uneven = ParametersLiteral {
-        log_n: 13,
-        q_bits: vec![40, 30, 30],
-        p_bits: vec![40, 40],
-        log_scale: 30,
-        secret: SecretDistribution::UniformTernary,
-        bootstrapping: None,
-    };
     let mut sets: Vec<_> = [Preset::N12, Preset::N13, Preset::N14]
         .map(Parameters::preset)
         .into();
-    sets.push(Parameters::new(uneven).unwrap());
+    sets.push(uneven());
     sets
 }
 

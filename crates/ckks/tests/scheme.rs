@@ -1,12 +1,12 @@
 //! The scheme with operators: every operation against the clear, and every error where it was caused.
 
+mod common;
+
+use common::small_bootstrapping;
 use tapetum_ckks::scheme::{
     Bootstrapping, Cause, EncryptedVector, Owner, SchemeError, Server, ServerVector, Settings,
 };
-use tapetum_ckks::{
-    BootstrappingLiteral, Decryptor, Encoder, EvaluationKeys, Parameters, ParametersLiteral,
-    Precision, Preset, SecretDistribution,
-};
+use tapetum_ckks::{Decryptor, Encoder, EvaluationKeys, Parameters, Precision, Preset};
 
 /// An owner and a server with two vectors, in the clear and encrypted.
 struct Pair {
@@ -360,19 +360,7 @@ fn products_are_refreshed_by_themselves() {
     let settings = Settings::new(6)
         .bound(2.0)
         .bootstrapping(Bootstrapping::Automatic);
-    let small = settings.clone().parameters(ParametersLiteral {
-        log_n: 15,
-        q_bits: vec![47, 38, 38, 38, 38],
-        p_bits: vec![49; 3],
-        log_scale: 38,
-        secret: SecretDistribution::UniformTernary,
-        bootstrapping: Some(BootstrappingLiteral {
-            slots_to_coeffs_levels: 2,
-            coeffs_to_slots_bits: vec![46; 2],
-            eval_mod_bits: 49,
-            log_message_ratio: 10,
-        }),
-    });
+    let small = settings.clone().parameters(small_bootstrapping(10));
     let pair = Pair::new(&small, 6, 1.2);
     let (a, b) = (&pair.a, &pair.b);
     let (x, y) = &pair.encrypted();

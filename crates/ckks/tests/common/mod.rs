@@ -3,9 +3,39 @@
 #![allow(dead_code)]
 
 use tapetum_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, KeyPlan,
-    Parameters, PublicKey, SecretKey,
+    BootstrappingLiteral, Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator,
+    KeyGenerator, KeyPlan, Parameters, ParametersLiteral, PublicKey, SecretDistribution, SecretKey,
 };
+
+/// Parameters whose digits have two primes, of which the last stands alone.
+pub fn uneven() -> Parameters {
+    let literal = ParametersLiteral {
+        log_n: 13,
+        q_bits: vec![40, 30, 30],
+        p_bits: vec![40, 40],
+        log_scale: 30,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
+    };
+    Parameters::new(literal).unwrap()
+}
+
+/// The smallest ring that has room for bootstrapping, with two levels at a time.
+pub fn small_bootstrapping(log_message_ratio: u32) -> ParametersLiteral {
+    ParametersLiteral {
+        log_n: 15,
+        q_bits: vec![47, 38, 38, 38, 38],
+        p_bits: vec![49; 3],
+        log_scale: 38,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: Some(BootstrappingLiteral {
+            slots_to_coeffs_levels: 2,
+            coeffs_to_slots_bits: vec![46; 2],
+            eval_mod_bits: 49,
+            log_message_ratio,
+        }),
+    }
+}
 
 /// All that a test of the scheme needs.
 pub struct Scheme {

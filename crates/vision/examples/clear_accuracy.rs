@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tapetum_vision::cholesky::{factorize, solve, triangle};
 use tapetum_vision::{Collection, DataSet, Features, Limits, Pipeline, PipelineOptions, Split};
 
 /// What is added to the correlation matrix of the features.
@@ -74,11 +75,11 @@ fn table(set: Collection, split: &Split, dir: &Path) {
 /// Ridge regression by Cholesky factors of X^T X / m + lambda I, lambda in units of the mean diagonal entry.
 fn accuracy(x: &Features, train: &DataSet, test: &Features, held_out: &DataSet) -> f64 {
     let (d, classes) = (x.cols(), train.class_names().len());
-    let mut gram = vec![vec![0.0; d]; d];
+    let mut gram = vec![0.0; triangle(d)];
     let mut moments = vec![vec![-0.0; d]; classes];
     for (row, &label) in x.values().chunks_exact(d).zip(train.labels()) {
         for i in 0..d {
-            for (g, v) in gram[i][..=i].iter_mut().zip(row) {
+            for (g, v) in gram[triangle(i)..=triangle(i) + i].iter_mut().zip(row) {
                 *g += row[i] * v;
             }
         }
@@ -87,12 +88,11 @@ fn accuracy(x: &Features, train: &DataSet, test: &Features, held_out: &DataSet) 
             .zip(row)
             .for_each(|(m, v)| *m += v);
     }
-    let trace: f64 = (0..d).map(|i| gram[i][i]).sum();
-    for (i, row) in gram.iter_mut().enumerate() {
-        row[i] += SHRINKAGE * trace / d as f64;
-    }
-    cholesky(&mut gram);
-    let weights: Vec<_> = moments.into_iter().map(|m| solve(&gram, m)).collect();
+    let trace: f64 = (0..d).map(|i| gram[triangle(i) + i]).sum();
+    (0..d).for_each(|i| gram[triangle(i) + i] += SHRINKAGE * trace / d as f64);
+    factorize(&mut gram, d);
+    let mut weights = moments;
+    weights.iter_mut().for_each(|m| solve(&gram, m));
     let right = test.values().chunks_exact(d).zip(held_out.labels());
     let right = right.filter(|(row, label)| {
         let score = |w: &Vec<f64>| w.iter().zip(*row).map(|(a, b)| a * b).sum::<f64>();
@@ -100,26 +100,4 @@ fn accuracy(x: &Features, train: &DataSet, test: &Features, held_out: &DataSet) 
         (0..classes).all(|c| c == **label || scores[c] < scores[**label])
     });
     right.count() as f64 / test.rows() as f64
-}
-
-fn cholesky(a: &mut [Vec<f64>]) {
-    for i in 0..a.len() {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| a[i][k] * a[j][k]).sum();
-            let rest = a[i][j] - dot;
-            a[i][j] = if i == j { rest.sqrt() } else { rest / a[j][j] };
-        }
-    }
-}
-
-fn solve(l: &[Vec<f64>], mut b: Vec<f64>) -> Vec<f64> {
-    for i in 0..b.len() {
-        let dot: f64 = (0..i).map(|k| l[i][k] * b[k]).sum();
-        b[i] = (b[i] - dot) / l[i][i];
-    }
-    for i in (0..b.len()).rev() {
-        let dot: f64 = (i + 1..b.len()).map(|k| l[k][i] * b[k]).sum();
-        b[i] = (b[i] - dot) / l[i][i];
-    }
-    b
 }

@@ -23,6 +23,7 @@
 //! comes back as an [`Error`] that names the file and the place in it.
 
 mod backbone;
+pub mod cholesky;
 mod collection;
 mod dataset;
 pub mod embedded;

@@ -3,6 +3,7 @@
 //! Under encryption a value that leaves the interval of an approximating polynomial destroys the result without a
 //! sign, so every feature is bounded here, before encryption.
 
+use crate::cholesky::{factorize, solve_lower, triangle};
 use crate::matrix::check_finite;
 use crate::{Error, Features};
 use serde::{Deserialize, Serialize};
@@ -259,7 +260,7 @@ impl Standardizer {
         for i in 0..d {
             gram[triangle(i) + i] += shrinkage;
         }
-        cholesky(&mut gram, d);
+        factorize(&mut gram, d);
         Ok(Whitening {
             shrinkage,
             factor: gram,
@@ -333,11 +334,7 @@ impl TryFrom<Unchecked> for Standardizer {
 impl Whitening {
     /// Forward substitution: `z` becomes `L^-1 z`, clipped at the end.
     fn solve(&self, z: &mut [f64], clip: f64) {
-        for i in 0..z.len() {
-            let row = &self.factor[triangle(i)..=triangle(i) + i];
-            let known: f64 = row[..i].iter().zip(&z[..i]).map(|(l, u)| l * u).sum();
-            z[i] = (z[i] - known) / row[i];
-        }
+        solve_lower(&self.factor, z);
         z.iter_mut().for_each(|v| *v = v.clamp(-clip, clip));
     }
 
@@ -373,24 +370,4 @@ fn check_shrinkage(shrinkage: f64) -> Result<(), Error> {
         value: shrinkage.to_string(),
         expected: "the shrinkage must lie in 1e-6..=1e6",
     })
-}
-
-/// Where row `i` of a packed lower triangle starts.
-fn triangle(i: usize) -> usize {
-    i * (i + 1) / 2
-}
-
-/// In place, the packed lower triangle of a positive definite matrix becomes its Cholesky factor (Golub and Van
-/// Loan, Matrix Computations, section 4.2).
-fn cholesky(a: &mut [f64], d: usize) {
-    for i in 0..d {
-        let (above, row) = a.split_at_mut(triangle(i));
-        for j in 0..i {
-            let other = &above[triangle(j)..=triangle(j) + j];
-            let dot: f64 = other[..j].iter().zip(&row[..j]).map(|(x, y)| x * y).sum();
-            row[j] = (row[j] - dot) / other[j];
-        }
-        let squares: f64 = row[..i].iter().map(|x| x * x).sum();
-        row[i] = (row[i] - squares).sqrt();
-    }
 }

@@ -3,6 +3,7 @@
 
 use rayon::prelude::*;
 use tapetum_vision::Features;
+use tapetum_vision::cholesky::{factorize, solve, triangle};
 
 /// What is added to the diagonal of the normal equations, relative to features of unit variance.
 const RIDGE: f64 = 0.01;
@@ -49,15 +50,19 @@ impl Model {
                 },
             );
         let (gram, targets) = sums.split_at(width * width);
-        let mut gram: Vec<f64> = gram.iter().map(|s| s / rows as f64).collect();
+        let rows_of_gram = gram.chunks(width).enumerate();
+        let mut gram: Vec<f64> = rows_of_gram
+            .flat_map(|(i, row)| row[..=i].iter().map(|s| s / rows as f64))
+            .collect();
         // Features may have any scale; the intercept is not shrunk.
-        let trace: f64 = (0..cols).map(|j| gram[j * width + j]).sum();
-        (0..cols).for_each(|j| gram[j * width + j] += RIDGE * trace / cols as f64);
-        gram[width * width - 1] += f64::EPSILON;
-        cholesky(&mut gram, width);
+        let trace: f64 = (0..cols).map(|j| gram[triangle(j) + j]).sum();
+        (0..cols).for_each(|j| gram[triangle(j) + j] += RIDGE * trace / cols as f64);
+        gram[triangle(cols) + cols] += f64::EPSILON;
+        factorize(&mut gram, width);
         let solved = targets.chunks(width).map(|target| {
-            let target = target.iter().map(|t| t / rows as f64).collect();
-            solve(&gram, width, target)
+            let mut target: Vec<f64> = target.iter().map(|t| t / rows as f64).collect();
+            solve(&gram, &mut target);
+            target
         });
         let (mut weights, mut intercepts) = (Vec::new(), Vec::new());
         for mut solution in solved {
@@ -90,52 +95,9 @@ impl Model {
     }
 }
 
-/// The lower triangle of a positive definite matrix becomes L with A = L L^T.
-fn cholesky(a: &mut [f64], n: usize) {
-    for i in 0..n {
-        let (above, rest) = a.split_at_mut(i * n);
-        let row = &mut rest[..n];
-        for j in 0..=i {
-            let other = if j < i { &above[j * n..][..j] } else { &[] };
-            let dot: f64 = match j < i {
-                true => row[..j].iter().zip(other).map(|(x, y)| x * y).sum(),
-                false => row[..j].iter().map(|x| x * x).sum(),
-            };
-            row[j] = match j < i {
-                true => (row[j] - dot) / above[j * n + j],
-                false => (row[j] - dot).sqrt(),
-            };
-        }
-    }
-}
-
-/// The solution of L L^T x = b.
-fn solve(l: &[f64], n: usize, mut b: Vec<f64>) -> Vec<f64> {
-    for i in 0..n {
-        let dot: f64 = l[i * n..][..i].iter().zip(&b).map(|(l, x)| l * x).sum();
-        b[i] = (b[i] - dot) / l[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let dot: f64 = (i + 1..n).map(|j| l[j * n + i] * b[j]).sum();
-        b[i] = (b[i] - dot) / l[i * n + i];
-    }
-    b
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_system_is_solved() {
-        // A = L L^T with L = [[2, 0], [1, 3]].
-        let mut a = vec![4.0, 0.0, 2.0, 10.0];
-        cholesky(&mut a, 2);
-        assert_eq!((a[0], a[2], a[3]), (2.0, 1.0, 3.0));
-        // A (1, -1) = (2, -8).
-        let x = solve(&a, 2, vec![2.0, -8.0]);
-        assert!((x[0] - 1.0).abs() < 1e-12 && (x[1] + 1.0).abs() < 1e-12);
-    }
 
     #[test]
     fn classes_apart_are_told_apart() {

@@ -94,3 +94,11 @@ impl ProcessMemory {
 pub fn peak_rss() -> Option<u64> {
     ProcessMemory::of(std::process::id()).map(|memory| memory.peak)
 }
+
+/// The keys of a JSON object, sorted.
+#[cfg(test)]
+pub fn keys(value: &serde_json::Value) -> String {
+    let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    keys.join(" ")
+}

@@ -111,7 +111,7 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::report::peak_rss;
+    use super::super::super::report::{keys, peak_rss};
     use super::*;
 
     #[test]
@@ -137,11 +137,6 @@ mod tests {
             ..Report::default()
         };
         let value = serde_json::to_value(&report).unwrap();
-        let keys = |value: &serde_json::Value| {
-            let mut keys: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
-            keys.sort();
-            keys.join(" ")
-        };
         assert_eq!(keys(&value), "machine rows");
         assert_eq!(
             keys(&value["rows"][0]),

@@ -86,6 +86,22 @@ impl Axis {
     }
 }
 
+/// Lines and labels of the ticks of both axes.
+pub fn grid(across: &Axis, up: &Axis) -> Markup {
+    html! {
+        g.grid {
+            @for (value, label) in across.ticks() {
+                line x1=(px(across.across(value))) y1=(TOP) x2=(px(across.across(value))) y2=(BOTTOM) {}
+                text x=(px(across.across(value))) y=(BOTTOM + 18.0) text-anchor="middle" { (label) }
+            }
+            @for (value, label) in up.ticks() {
+                line x1=(LEFT) y1=(px(up.up(value))) x2=(RIGHT) y2=(px(up.up(value))) {}
+                text x=(LEFT - 7.0) y=(px(up.up(value) + 4.5)) text-anchor="end" { (label) }
+            }
+        }
+    }
+}
+
 /// What the axis beside a figure shows.
 pub fn upright_title(title: &str) -> Markup {
     let middle = (TOP + BOTTOM) / 2.0;

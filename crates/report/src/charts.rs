@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 use tapetum::simulate::{Curve, CurvePoint};
 
-use super::axis::{Axis, BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, px, upright_title};
+use super::axis::{Axis, BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, grid, px, upright_title};
 use super::format::{count, short};
 
 /// More classes than this have no room for numbers.
@@ -65,16 +65,7 @@ pub fn learning_curve(curve: &Curve) -> String {
         (WIDTH, HEIGHT),
         &title,
         html! {
-            g.grid {
-                @for (value, label) in across.ticks() {
-                    line x1=(px(across.across(value))) y1=(TOP) x2=(px(across.across(value))) y2=(BOTTOM) {}
-                    text x=(px(across.across(value))) y=(BOTTOM + 18.0) text-anchor="middle" { (label) }
-                }
-                @for (value, label) in up.ticks() {
-                    line x1=(LEFT) y1=(px(up.up(value))) x2=(RIGHT) y2=(px(up.up(value))) {}
-                    text x=(LEFT - 7.0) y=(px(up.up(value) + 4.5)) text-anchor="end" { (label) }
-                }
-            }
+            (grid(&across, &up))
             polyline.train points=(line(&|point| point.train)) {}
             polyline.test points=(line(&|point| point.test)) {}
             text x=((LEFT + RIGHT) / 2.0) y=(BOTTOM + 38.0) text-anchor="middle" { (curve.iterations_are) }
@@ -140,6 +131,7 @@ fn standalone((width, height): (f64, f64), title: &str, content: Markup) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use super::super::axis::TOP;
     use super::*;
 
     #[test]

@@ -56,8 +56,8 @@ pub fn sizes(report: &DemoReport) -> Markup {
                         (size("Secret key", "owner alone", sizes.secret_key))
                         (size("Public key", "owner and contributors", sizes.public_key))
                         (size("Evaluation keys", "server", sizes.evaluation_keys))
-                        (size("A picture to train on, encrypted by the owner", "server", sizes.train_image))
-                        (size("A picture to classify, encrypted by a contributor", "server", sizes.test_image))
+                        (size("A picture to train on, encrypted by the owner", "server", sizes.ciphertext_per_image))
+                        (size("A picture to classify, encrypted by a contributor", "server", sizes.ciphertext_per_test_image))
                         (size("The model, encrypted", "server", sizes.model))
                         (size(if report.predictions.is_some() { "All predictions, encrypted" } else { "All scores, encrypted" }, "server, then owner", sizes.scores))
                     }

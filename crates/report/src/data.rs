@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tapetum::vision::GreyImage;
 
 /// One run of the demo.
@@ -109,33 +110,35 @@ pub struct Step {
     pub server_learns: String,
 }
 
-/// Sizes in bytes of what was written.
-#[derive(Clone, Copy, Debug)]
+/// Sizes of files in bytes.
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sizes {
-    /// Secret key.
+    /// All keys together.
+    pub keys: u64,
+    /// The secret key.
     pub secret_key: u64,
-    /// Public key.
+    /// The public key.
     pub public_key: u64,
-    /// Evaluation keys.
+    /// The evaluation keys.
     pub evaluation_keys: u64,
     /// Ciphertext a training picture, its share where several pictures travel together.
-    pub train_image: u64,
+    pub ciphertext_per_image: u64,
     /// Ciphertext a picture to classify, its share where several pictures travel together.
-    pub test_image: u64,
-    /// Encrypted model.
+    pub ciphertext_per_test_image: u64,
+    /// The encrypted model.
     pub model: u64,
-    /// Encrypted scores of all classified pictures.
+    /// The encrypted scores of all classified pictures.
     pub scores: u64,
 }
 
 /// Encryption parameters.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct ParameterSummary {
     /// Binary logarithm of the ring degree.
     pub log_n: u32,
     /// Bits of the largest modulus, that of the evaluation keys.
     pub log_qp: f64,
-    /// Estimated security in bits.
+    /// By the security table.
     pub security_bits: u32,
     /// Multiplications in a row that a fresh ciphertext allows.
     pub levels: usize,

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::axis::{Axis, BOTTOM, DRAWABLE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, px, upright_title};
+use super::axis::{
+    Axis, BOTTOM, DRAWABLE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, grid, px, upright_title,
+};
 use super::data::{DemoReport, Outcome};
 use super::format::{count, scientific, short, superscript};
 
@@ -91,16 +93,7 @@ fn frame(across: &Axis, up: &Axis, report: &DemoReport) -> Markup {
     let [first, second] = &report.classes;
     let zero = across.across(0.0);
     html! {
-        g.grid {
-            @for (value, label) in across.ticks() {
-                line x1=(px(across.across(value))) y1=(TOP) x2=(px(across.across(value))) y2=(BOTTOM) {}
-                text x=(px(across.across(value))) y=(BOTTOM + 18.0) text-anchor="middle" { (label) }
-            }
-            @for (value, label) in up.ticks() {
-                line x1=(LEFT) y1=(px(up.up(value))) x2=(RIGHT) y2=(px(up.up(value))) {}
-                text x=(LEFT - 7.0) y=(px(up.up(value) + 4.5)) text-anchor="end" { (label) }
-            }
-        }
+        (grid(across, up))
         g.zero {
             line x1=(px(zero)) y1=(TOP) x2=(px(zero)) y2=(BOTTOM) {}
             line x1=(LEFT) y1=(px(up.up(0.0))) x2=(RIGHT) y2=(px(up.up(0.0))) {}

@@ -175,7 +175,7 @@ pub fn what_the_server_saw(report: &DemoReport) -> Markup {
             p {
                 "Left, a new picture as its contributor has it. Right, what reached the server in its place: "
                 (count(largest)) " bytes of the encrypted file, each drawn as one grey dot. "
-                "One picture’s share of that file is " strong { (bytes(report.sizes.test_image)) } ". "
+                "One picture’s share of that file is " strong { (bytes(report.sizes.ciphertext_per_test_image)) } ". "
                 "Two encryptions of the same picture look as different as two of different ones."
             }
             div.pairs {

@@ -9,6 +9,7 @@ use super::record::{Ran, Seconds};
 use tapetum::Result;
 use tapetum::folders::files;
 use tapetum::samples::truths;
+use tapetum_report::{ParameterSummary, Sizes};
 
 /// The outcome of the demo.
 #[derive(Debug, Serialize)]
@@ -36,47 +37,11 @@ pub struct Outcome {
     /// Seconds of each step, files and all.
     pub seconds: Seconds,
     /// Sizes of files.
-    pub bytes: Bytes,
+    pub bytes: Sizes,
     /// The parameters of the keys.
-    pub parameters: ParametersOut,
+    pub parameters: ParameterSummary,
     /// The report.
     pub report: PathBuf,
-}
-
-/// Sizes of files in bytes.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Bytes {
-    /// All keys together.
-    pub keys: u64,
-    /// The secret key.
-    pub secret_key: u64,
-    /// The public key.
-    pub public_key: u64,
-    /// The evaluation keys.
-    pub evaluation_keys: u64,
-    /// Encrypted training data, an image.
-    pub ciphertext_per_image: u64,
-    /// Encrypted held-out data, an image.
-    pub ciphertext_per_test_image: u64,
-    /// The encrypted model.
-    pub model: u64,
-    /// All encrypted scores.
-    pub scores: u64,
-}
-
-/// The parameters of the keys.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct ParametersOut {
-    /// log2 of the ring degree.
-    pub log_n: u32,
-    /// log2 of the largest modulus of a key.
-    pub log_qp: f64,
-    /// By the security table.
-    pub security_bits: u32,
-    /// Levels of a fresh ciphertext.
-    pub levels: usize,
-    /// log2 of the scale.
-    pub log_scale: u32,
 }
 
 impl Outcome {
@@ -101,7 +66,7 @@ impl Outcome {
             learner: ran.trained.learner.clone(),
             features: ran.plan.features.clone(),
             seconds: ran.seconds,
-            bytes: Bytes {
+            bytes: Sizes {
                 keys: ran.keys.secret_key + ran.keys.public_key + ran.keys.evaluation_keys,
                 secret_key: ran.keys.secret_key,
                 public_key: ran.keys.public_key,
@@ -111,7 +76,7 @@ impl Outcome {
                 model: ran.trained.bytes,
                 scores: files::size(&ran.places.scores)?,
             },
-            parameters: ParametersOut {
+            parameters: ParameterSummary {
                 log_n: ran.keys.log_n,
                 log_qp: ran.keys.log_qp,
                 security_bits: ran.keys.security_bits,

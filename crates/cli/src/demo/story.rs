@@ -11,8 +11,8 @@ use tapetum::{Context, Result};
 use super::outcome::Outcome;
 use super::record::{POSITIVE, Ran, Seconds};
 use tapetum_report::{
-    DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, ParameterSummary,
-    PredictionSummary, Role, Sizes, Step,
+    DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, PredictionSummary, Role,
+    Step,
 };
 
 /// Pictures shown in the report.
@@ -40,22 +40,8 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
         outcomes: judged,
         steps: steps(ran, outcome),
         total: Duration::from_secs_f64(ran.seconds.total),
-        sizes: Sizes {
-            secret_key: outcome.bytes.secret_key,
-            public_key: outcome.bytes.public_key,
-            evaluation_keys: outcome.bytes.evaluation_keys,
-            train_image: outcome.bytes.ciphertext_per_image,
-            test_image: outcome.bytes.ciphertext_per_test_image,
-            model: outcome.bytes.model,
-            scores: outcome.bytes.scores,
-        },
-        parameters: ParameterSummary {
-            log_n: outcome.parameters.log_n,
-            log_qp: outcome.parameters.log_qp,
-            security_bits: outcome.parameters.security_bits,
-            levels: outcome.parameters.levels,
-            log_scale: outcome.parameters.log_scale,
-        },
+        sizes: outcome.bytes,
+        parameters: outcome.parameters,
         model: ModelSummary {
             learner: outcome.learner.clone(),
             features: outcome.features.clone(),

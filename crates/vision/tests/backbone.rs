@@ -124,7 +124,7 @@ fn what_is_no_backbone_is_refused() {
         node("Add", &["x", "image"], "y"),
     ];
     for (bytes, word) in [
-        (b"not a model".to_vec(), "no "),
+        (b"not a model".to_vec(), "not an ONNX file"),
         (Vec::new(), "graph"),
         (model(&[], &[], &image, &out), "nodes"),
         (
@@ -168,7 +168,7 @@ fn what_is_no_backbone_is_refused() {
                 &image,
                 &out,
             ),
-            "before it is needed",
+            "before it is produced",
         ),
         // 4 MB in the file, and 1 TB of memory.
         (

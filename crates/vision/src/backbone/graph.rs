@@ -223,7 +223,7 @@ fn check(graph: &GraphProto) -> Result<(), String> {
         for input in node.input.iter().filter(|name| !name.is_empty()) {
             if !known.contains(input.as_str()) {
                 return Err(format!(
-                    "nothing makes {:?} before it is needed",
+                    "tensor {:?} is used before it is produced",
                     short(input)
                 ));
             }

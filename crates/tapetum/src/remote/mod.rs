@@ -27,6 +27,9 @@ const COLLECTIONS: [(&str, &str); 6] = [
     ("tok_", "tokens"),
 ];
 
+/// What to say of a secret key that was to be sent.
+const NEVER_LEAVES: &str = "which never leaves its owner: nothing was sent";
+
 /// Runs something asynchronous to its end.
 ///
 /// # Errors
@@ -76,6 +79,13 @@ impl Remote {
         let plan = Plan::read(keys)?;
         let advice = "name the directory that `tapetum keygen` made for the server";
         let evaluation_keys = files::existing(keys, EVALUATION_KEYS, advice)?;
+        // Before anything is sent, not when its turn comes.
+        for path in [Some(evaluation_keys.as_path()), public_key]
+            .into_iter()
+            .flatten()
+        {
+            folders::refuse_secret_key(path, NEVER_LEAVES)?;
+        }
         let client = &self.client;
         let upload = client.upload_bytes(plan.parameters()?.to_bytes()).await?;
         let parameter_set = client.create_parameter_set(name, &upload).await?.id;
@@ -169,7 +179,7 @@ impl Remote {
 
     /// Uploads a file, unless it holds a secret key. Returns the id of the upload.
     pub async fn send(&self, path: &Path, progress: &dyn Progress) -> Result<String> {
-        folders::refuse_secret_key(path, "which never leaves its owner: nothing was sent")?;
+        folders::refuse_secret_key(path, NEVER_LEAVES)?;
         let step = progress.begin(&format!("sending {}", name_of(path)));
         let mut advance = |done: u64, total: u64| step.advance_bytes(done, total);
         let upload = self.client.upload(path, &mut advance).await?;

@@ -19,6 +19,9 @@ use crate::plan::{Plan, Purpose};
 use crate::progress::{Progress, Step};
 use crate::samples::{Samples, class_labels};
 
+/// In which order samples in memory are trained on in mini-batches is the same every time.
+const SEED: u64 = 1;
+
 /// How labels are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelsAre {
@@ -142,6 +145,9 @@ impl Contributor {
         progress: &dyn Progress,
     ) -> Result<EncryptedDataSet> {
         let (pipeline, is_new) = self.fit(Some(data), false)?;
+        // Every mini-batch gets its share of each class.
+        let shuffled = self.plan.batch_rows()?.map(|_| data.shuffled(SEED));
+        let data = shuffled.as_ref().unwrap_or(data);
         let labels = Some((data, LabelsAre::Encrypted));
         let prepared = Prepared::new(self, &pipeline, data.samples(), labels, progress)?;
         let step = progress.begin(&format!("encrypting {} samples", prepared.rows()));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tapetum::ckks::SecretKey;
+use tapetum::owner::Digits;
 use tapetum::vision::{Features, Pipeline, Samples};
 use tapetum::{Plan, Silent};
 
@@ -109,7 +110,9 @@ impl Owner {
     /// [`PageError::Answer`] if it is not one, or is under another key.
     pub fn decrypt(&self, model: &Model, answer: &[u8]) -> Result<Vec<Prediction>, PageError> {
         let answer = self.of(model)?.read_answer(answer);
-        let found = answer.and_then(|answer| answer.predictions(self.pipeline.class_names(), None));
+        let found = answer.and_then(|answer| {
+            answer.predictions(self.pipeline.class_names(), None, Digits::Rounded)
+        });
         let found = found.map_err(PageError::Answer)?.predictions;
         Ok(found
             .into_iter()

@@ -175,7 +175,7 @@ fn checkpoints_of_other_trainings_are_refused() {
         &["other settings, keys or data"],
     );
     let wrong = format!("{TRAIN} --out x.enc --checkpoint through.enc --resume");
-    fails(&wrong, 4, &["through.enc", "training-state"]);
+    fails(&wrong, 4, &["through.enc", "not a checkpoint"]);
     fs::write(dir.join("cut.enc"), &train[..train.len() - 7]).unwrap();
     let cut = "train --server server --data cut.enc --out x.enc";
     fails(cut, 3, &["truncated"]);

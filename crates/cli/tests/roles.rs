@@ -101,7 +101,7 @@ fn a_table_with_encrypted_and_with_clear_labels() {
     // The owner reads the model, and it classifies as the encrypted one does.
     run(
         dir,
-        "decrypt --owner owner server/model.enc --out model.json",
+        "decrypt --owner owner server/model.enc --exact --out model.json",
     );
     run(
         dir,
@@ -131,6 +131,17 @@ fn a_table_with_encrypted_and_with_clear_labels() {
             .mode();
         assert_eq!(mode & 0o077, 0, "{private}");
     }
+
+    // The last digits of a score tell about the key: they are there on request alone.
+    let digits = |line: &str| {
+        run(dir, line);
+        let scores = column(&dir.join("digits.csv"), "score");
+        let decimals = |s: &String| s.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        scores.iter().map(decimals).max()
+    };
+    let decrypt = "decrypt --owner owner server/scores.enc --out digits.csv";
+    assert_eq!(digits(decrypt), Some(3));
+    assert!(digits(&format!("{decrypt} --exact")) > Some(10));
 
     // What is given to others has no scores in it.
     let others = run(

@@ -76,6 +76,7 @@ mod plain_scores;
 mod products;
 mod progress;
 mod requirements;
+mod rounding;
 mod score_threshold;
 mod scores;
 mod session;
@@ -109,6 +110,7 @@ pub use operation_counts::OperationCounts;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use requirements::{Requirements, smallest_parameters};
+pub use rounding::ScoreRounding;
 pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
 pub use session::{

@@ -363,11 +363,20 @@ impl LinearModel {
             .collect()
     }
 
-    /// The model in the clear, for the owner.
+    /// The model in the clear, [rounded](PlainModel::rounded).
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
     pub fn decrypt(&self, decryptor: &Decryptor) -> Result<PlainModel, LearnError> {
+        Ok(self.decrypt_exact(decryptor)?.rounded())
+    }
+
+    /// The model with all its digits, **for nobody but the owner**: they tell about the secret key
+    /// (Li, Micciancio 2021).
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<PlainModel, LearnError> {
         let slots = |ciphertext: &Ciphertext| -> Result<Vec<f64>, LearnError> {
             Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?))
         };

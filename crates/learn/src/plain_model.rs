@@ -2,6 +2,7 @@
 
 use crate::error::{LearnError, check_equal};
 use crate::features::{Features, dot};
+use crate::rounding::weight_step;
 
 /// Weights and intercepts in the clear: what a [`simulate`](crate::Estimator::simulate) finds, or
 /// what the owner decrypts from a [`LinearModel`](crate::LinearModel).
@@ -14,6 +15,20 @@ pub struct PlainModel {
 }
 
 impl PlainModel {
+    /// The model with weights and intercepts rounded to one step each, 2^-10 to 2^-9 of the largest of
+    /// their kind: far above the error of decrypted weights, whose last digits tell about the secret key.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        for numbers in [&mut self.weights, &mut self.intercepts] {
+            if let Some(step) = weight_step(numbers) {
+                for number in numbers {
+                    *number = (*number / step).round() * step + 0.0;
+                }
+            }
+        }
+        self
+    }
+
     /// How many scores a sample has: one for two classes, one a class for more.
     pub fn outputs(&self) -> usize {
         self.intercepts.len()

@@ -8,6 +8,7 @@ use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
 use crate::plain_model::classes_of;
+use crate::rounding::ScoreRounding;
 
 /// Imaginary parts of scores are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;
@@ -105,14 +106,25 @@ impl EncryptedScores {
         self.ciphertexts[0].parameters()
     }
 
-    /// The scores in the order of the samples, [`outputs`](Self::outputs) a sample, for the owner;
-    /// [`classes_of`](crate::classes_of) says what they decide for. They are for nobody else: to pass
-    /// scores on, decrypt the [`ciphertexts`](Self::ciphertexts) with noise flooding and
+    /// The scores in the order of the samples, [`outputs`](Self::outputs) a sample, rounded to the step of
+    /// [`ScoreRounding`]; [`classes_of`](crate::classes_of) says what they decide for. To publish
+    /// scores, decrypt the [`ciphertexts`](Self::ciphertexts) with noise flooding and
     /// [`decode`](Self::decode).
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
     pub fn decrypt(&self, decryptor: &Decryptor) -> Result<Vec<f64>, LearnError> {
+        let scores = self.decrypt_exact(decryptor)?;
+        let rounding = ScoreRounding::of(self.parameters());
+        Ok(scores.into_iter().map(|s| rounding.round(s)).collect())
+    }
+
+    /// The scores with all their digits, **for nobody but the owner**: whoever sees two sets of them, and
+    /// the ciphertexts, computes the secret key (Li, Micciancio 2021).
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<Vec<f64>, LearnError> {
         let slots = self
             .ciphertexts
             .iter()
@@ -127,7 +139,7 @@ impl EncryptedScores {
     /// # Errors
     /// As [`decrypt`](Self::decrypt).
     pub fn predict(&self, decryptor: &Decryptor) -> Result<Vec<u8>, LearnError> {
-        Ok(classes_of(&self.decrypt(decryptor)?, self.outputs()))
+        Ok(classes_of(&self.decrypt_exact(decryptor)?, self.outputs()))
     }
 
     /// The decrypted slots of each ciphertext, after a look at what cannot be: scores are real.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tapetum::folders::files;
+use tapetum::folders::{Output, files};
 use tapetum::simulate::Curve;
 use tapetum::{Error, Predictions, Result};
 
@@ -28,6 +28,7 @@ pub fn draw(dir: &Path, predictions: &Predictions, curve: Option<&Curve>) -> Res
         drawn.push((dir.join("learning-curve.svg"), svg));
     }
     for (path, svg) in &drawn {
+        Output::Plot.check(path, &[])?;
         files::write_text(path, svg)?;
     }
     Ok(drawn.into_iter().map(|(path, _)| path).collect())

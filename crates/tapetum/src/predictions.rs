@@ -3,10 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::{ClassLabels, Metrics, classes_of};
+use tapetum_learn::{ClassLabels, Metrics, ScoreRounding, classes_of};
 
 use crate::error::{Context, Result};
 use crate::folders::{Entry, files};
+
+const HEADER: [&str; 4] = ["source", "class", "score", "truth"];
+
+/// Whether a text holds predictions as [`Predictions::write`] writes them, by its beginning.
+pub(crate) fn are_in(text: &str) -> bool {
+    text.starts_with(&HEADER.join(","))
+}
 
 /// All predictions.
 #[derive(Debug, Serialize)]
@@ -119,6 +126,17 @@ impl Predictions {
         self.metrics.as_ref().map(|metrics| metrics.accuracy)
     }
 
+    /// With scores rounded to a step far above their error.
+    pub fn rounded(mut self, rounding: ScoreRounding) -> Self {
+        for prediction in &mut self.predictions {
+            let scores = prediction.scores.iter_mut().flatten();
+            for score in scores.chain(&mut prediction.score) {
+                *score = rounding.round(*score);
+            }
+        }
+        self
+    }
+
     /// Without the scores and what follows from their order, to be given to others.
     pub fn without_scores(mut self) -> Self {
         for prediction in &mut self.predictions {
@@ -137,8 +155,7 @@ impl Predictions {
         let names = self.classes.iter().map(|class| format!("score of {class}"));
         let names: Vec<_> = names.filter(|_| many).collect();
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let header = ["source", "class", "score", "truth"];
-        writer.write_record(header.into_iter().chain(names.iter().map(String::as_str)))?;
+        writer.write_record(HEADER.into_iter().chain(names.iter().map(String::as_str)))?;
         for v in &self.predictions {
             let score = v.score.map_or_else(String::new, |s| s.to_string());
             let truth = v.truth.clone().unwrap_or_default();

@@ -245,7 +245,7 @@ impl Stage {
 
     /// Whether the score in a file is the one in the clear, but for the noise.
     fn is_right(&self, image: usize, scores: &Path) -> Result<bool> {
-        let found = self.owner.answer(scores)?.scores()?[0];
+        let found = self.owner.answer(scores)?.exact_scores()?[0];
         let (wanted, tolerance) = (self.reference[image], TOLERANCE * self.largest);
         // Closer to zero than the noise, either prediction is right.
         let agrees = (found > 0.0) == (wanted > 0.0) || wanted.abs() < tolerance;

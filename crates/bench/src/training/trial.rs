@@ -66,7 +66,7 @@ pub fn run(trial: &Trial, data: &Path, progress: &dyn Progress) -> Result<Row> {
         let server = Server::open(&server, None, progress)?;
         server.classify_file(&model, &test_file, &scores, progress)
     })?;
-    let found = Owner::open(&owner)?.answer(&scores)?.scores()?;
+    let found = Owner::open(&owner)?.answer(&scores)?.exact_scores()?;
     let peak_rss_bytes = peak_rss();
 
     let truths = class_labels(&split.test)?;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use tapetum::folders::{Index, files, model};
+use tapetum::folders::{Index, Output, model};
+use tapetum::owner::Digits;
 use tapetum::{Error, Owner, Predictions, Progress, Result};
 use tapetum_report::draw;
 
@@ -18,8 +19,8 @@ Examples:
   tapetum decrypt --owner owner scores.enc --index contributor/new.index.csv --out predictions.csv
   tapetum decrypt --owner owner model.enc --out model.json
 
-Of an encrypted model the weights are written. Scores are for the owner's eyes: with their full precision they may tell about the secret key.
---labels-only leaves them out of what is printed and written.")]
+Of an encrypted model the weights are written. Scores and weights are rounded to a step far above the noise of encryption:
+with all their digits (--exact) they would tell the secret key. --labels-only leaves scores out.")]
 pub struct Decrypt {
     /// The owner's directory.
     #[arg(long, value_name = "DIR")]
@@ -36,9 +37,26 @@ pub struct Decrypt {
     /// Draw the confusion matrix, as an SVG file in this folder.
     #[arg(long, value_name = "DIR", requires = "index")]
     pub plots: Option<PathBuf>,
-    /// Tell the predictions but not the scores: to be given to others.
+    /// Print labels only, without scores (for sharing).
     #[arg(long)]
     pub labels_only: bool,
+    /// Keep all digits of scores or weights, which are rounded otherwise. Whoever sees them, and the
+    /// ciphertexts, can compute the secret key: for nobody's eyes but the owner's.
+    #[arg(long, conflicts_with = "labels_only")]
+    pub exact: bool,
+}
+
+/// What to know of all digits.
+const EXACT: &str = "With all these digits anyone who holds the ciphertexts can compute the secret key: show them to \
+                     nobody, least of all to the server.";
+
+impl Decrypt {
+    fn digits(&self) -> Digits {
+        match self.exact {
+            true => Digits::All,
+            false => Digits::Rounded,
+        }
+    }
 }
 
 /// A model that was written down.
@@ -54,24 +72,42 @@ struct Weights<'a> {
 
 /// Decrypts scores and says what they mean, or a model.
 pub fn run(args: &Decrypt, console: &Console) -> Result<()> {
+    let is_model = Owner::is_model(&args.scores)?;
     if let Some(out) = &args.out {
-        files::check_target(out)?;
+        let output = if is_model {
+            Output::Weights
+        } else {
+            Output::Predictions
+        };
+        let inputs = [Some(&args.scores), args.index.as_ref()];
+        let inputs: Vec<_> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+        output.check(out, &inputs)?;
     }
-    if Owner::is_model(&args.scores)? {
+    if is_model {
         let weights = weights(args, &console.steps)?;
         return console.print(&weights, || {
             format!(
                 "The weights of {} features for {} classes are in {}.\n\
-                 Do not give them to a server that holds anything encrypted with these keys: their last \
-                 digits tell about the secret key.\n",
+                 {}\n",
                 weights.features,
                 weights.classes.len(),
-                weights.out.display()
+                weights.out.display(),
+                match args.exact {
+                    true => EXACT,
+                    false => "They are rounded to a thousandth of the largest.",
+                }
             )
         });
     }
     let found = scores(args, &console.steps)?;
-    console.print(&found, || predictions(&found))
+    console.print(&found, || {
+        let warning = if args.exact {
+            EXACT.to_owned() + "\n"
+        } else {
+            String::new()
+        };
+        predictions(&found) + &warning
+    })
 }
 
 fn weights<'a>(args: &'a Decrypt, progress: &dyn Progress) -> Result<Weights<'a>> {
@@ -82,7 +118,7 @@ fn weights<'a>(args: &'a Decrypt, progress: &dyn Progress) -> Result<Weights<'a>
         )));
     };
     let step = progress.begin("decrypting a model");
-    let (plain, classes) = Owner::open(&args.owner)?.decrypt_model(&args.scores)?;
+    let (plain, classes) = Owner::open(&args.owner)?.decrypt_model(&args.scores, args.digits())?;
     model::write(out, &plain, &classes)?;
     step.finish();
     Ok(Weights {
@@ -95,7 +131,8 @@ fn weights<'a>(args: &'a Decrypt, progress: &dyn Progress) -> Result<Weights<'a>
 fn scores(args: &Decrypt, progress: &dyn Progress) -> Result<Predictions> {
     let index = args.index.as_deref().map(Index::read).transpose()?;
     let step = progress.begin("decrypting scores");
-    let mut found = Owner::open(&args.owner)?.predictions(&args.scores, index.as_ref())?;
+    let mut found =
+        Owner::open(&args.owner)?.predictions_with(&args.scores, index.as_ref(), args.digits())?;
     step.finish();
     if args.labels_only {
         found = found.without_scores();

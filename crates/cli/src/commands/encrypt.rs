@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tapetum::contributor::{self, Encrypted};
-use tapetum::folders::files;
+use tapetum::folders::Output;
 use tapetum::samples::{Classes, Samples};
 use tapetum::units::bytes;
 use tapetum::vision::Pipeline;
@@ -124,7 +124,7 @@ fn encrypt(args: &Encrypt, progress: &dyn Progress) -> Result<Encrypted> {
     if let Some(name) = &args.name {
         contributor.name.clone_from(name);
     }
-    files::check_target(&args.out)?;
+    Output::Samples.check(&args.out, &args.source.inputs())?;
     let step = progress.begin("reading samples");
     let samples = read(args, &contributor)?;
     step.finish();

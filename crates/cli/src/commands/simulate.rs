@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tapetum::folders::files;
+use tapetum::folders::Output;
 use tapetum::plan::{DEFAULT_FEATURES, TABLE_FEATURES};
 use tapetum::simulate::{Curve, Simulated};
 use tapetum::units::{bytes, seconds};
@@ -55,7 +55,10 @@ pub fn run(args: &Simulate, console: &Console) -> Result<()> {
 
 fn simulate(args: &Simulate, progress: &dyn Progress) -> Result<Simulated> {
     if let Some(out) = &args.out {
-        files::check_target(out)?;
+        Output::Predictions.check(out, &args.source.inputs())?;
+    }
+    if let Some(dir) = &args.export {
+        Simulated::check_export(dir)?;
     }
     let colour = match &args.kind.features {
         Some(features) => features.parse::<FeatureSpec>()?.wants_colour(),

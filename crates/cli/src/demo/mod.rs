@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use tapetum::ckks::Precision;
 use tapetum::contributor::LabelsAre;
-use tapetum::folders::files;
+use tapetum::folders::{Output, files};
 use tapetum::learn::EstimatorConfig;
 use tapetum::owner::{self, Directories};
 use tapetum::plan::PlanOptions;
@@ -44,7 +44,7 @@ pub struct Script<'a> {
 /// Runs everything and writes the report.
 pub fn run(script: &Script<'_>, progress: &dyn Progress) -> Result<Outcome> {
     let started = Instant::now();
-    files::check_target(script.report)?;
+    Output::Report.check(script.report, &[])?;
     let temporary;
     let dir = match script.dir {
         Some(dir) => {
@@ -99,7 +99,7 @@ pub fn run(script: &Script<'_>, progress: &dyn Progress) -> Result<Outcome> {
     let classify_seconds = clock.lap();
 
     let answer = Owner::open(&places.owner)?.answer(&places.scores)?;
-    let scores = answer.scores()?;
+    let scores = answer.exact_scores()?;
     let decrypt_seconds = clock.lap();
     let total = started.elapsed().as_secs_f64();
 

@@ -97,7 +97,9 @@ pub async fn run(args: &RemoteDemo, console: &Console) -> Result<()> {
         .await?;
 
     // The owner decrypts, and compares with the same in the clear.
-    let scores = Owner::open(owner_dir)?.answer(&scores_file)?.scores()?;
+    let scores = Owner::open(owner_dir)?
+        .answer(&scores_file)?
+        .exact_scores()?;
     let step = progress.begin("the same in the clear, to compare");
     let reference = Reference::run(plan, &rehearsal.pipeline, &split.train, &split.test)?;
     reference.ranges.check()?;

@@ -1,6 +1,6 @@
 //! Which samples.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use tapetum::samples;
@@ -33,6 +33,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// The files that are read.
+    pub fn inputs(&self) -> Vec<&Path> {
+        let files = [Some(&self.images), self.label_file.as_ref()];
+        files.into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+
     /// As the library reads them.
     pub fn to_source(&self) -> samples::Source {
         samples::Source {

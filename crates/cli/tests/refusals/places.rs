@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::process::Command;
 
-use crate::common::{check_failure, fails, files};
-use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, FILES, KEYGEN, TRAIN, world};
+use crate::common::{check_failure, fails, files, run};
+use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, FILES, KEYGEN, ROLE, TRAIN, world};
 
 #[test]
 fn places_that_cannot_be_written_to() {
@@ -93,4 +93,56 @@ fn a_disk_without_room() {
         .keys()
         .find(|path| path.to_string_lossy().contains("partial"));
     assert_eq!(partial, None);
+}
+
+#[test]
+fn outputs_replace_neither_inputs_nor_files_of_another_kind() {
+    let temporary = world();
+    let dir = temporary.path();
+    fs::write(dir.join("report.html"), "<!doctype html>").unwrap();
+    let simulate = "simulate --images cells.csv --positive M --learner linear-means";
+    run(dir, &format!("{simulate} --export provider"));
+    let encrypt = "encrypt --owner owner --images cells.csv --positive M";
+    let train = "train --server server --data train.enc";
+    let classify = "classify --server server --model model.enc --data new.enc";
+    let decrypt = "decrypt --owner owner scores.enc";
+    let input = "is an input of this command";
+    for (command, out, says) in [
+        (simulate, "cells.csv", input),
+        (simulate, "contributor/features.json", "not predictions"),
+        (encrypt, "cells.csv", input),
+        (encrypt, "model.enc", "is a bundle of kind linear-model"),
+        (encrypt, "contributor/public.key", "is a public key"),
+        (train, "train.enc", input),
+        (train, "new.enc", "not an encrypted model"),
+        (train, "server/evaluation.keys", "is evaluation keys"),
+        (classify, "model.enc", input),
+        (classify, "new.enc", input),
+        (classify, "cells.csv", "is another file"),
+        (decrypt, "scores.enc", input),
+        (decrypt, "contributor/new.index.csv", "is an index"),
+        (decrypt, "owner/secret.key", "is a secret key"),
+        (decrypt, "owner/plan.json", "not predictions"),
+        (decrypt, "provider/model.json", "not predictions"),
+        (
+            "decrypt --owner owner model.enc",
+            "verdicts.csv",
+            "not a model's weights",
+        ),
+    ] {
+        fails(dir, &format!("{command} --out {out}"), ROLE, &[out, says]);
+    }
+    // An index is an input, too.
+    let with_index = format!("{decrypt} --index contributor/new.index.csv");
+    let line = format!("{with_index} --out contributor/new.index.csv");
+    fails(dir, &line, ROLE, &[input]);
+    // An export never replaces how encrypted samples were standardised, a page no page of ours.
+    let line = format!("{simulate} --export contributor");
+    fails(dir, &line, ROLE, &["contributor", "features.json"]);
+    fails(dir, "demo --report cells.csv", ROLE, &["not a report"]);
+    // The same again is no surprise.
+    run(dir, &format!("{simulate} --export provider"));
+    for line in [TRAIN, CLASSIFY, DECRYPT] {
+        run(dir, line);
+    }
 }

@@ -74,7 +74,7 @@ impl World {
     }
 
     pub fn decrypt_model(&self, model: &LinearModel) -> PlainModel {
-        model.decrypt(&self.decryptor).unwrap()
+        model.decrypt_exact(&self.decryptor).unwrap()
     }
 
     pub fn score(&self, model: &LinearModel, samples: &EncryptedMatrix) -> EncryptedScores {
@@ -85,7 +85,7 @@ impl World {
     }
 
     pub fn decrypt(&self, scores: &EncryptedScores) -> Vec<f64> {
-        scores.decrypt(&self.decryptor).unwrap()
+        scores.decrypt_exact(&self.decryptor).unwrap()
     }
 }
 

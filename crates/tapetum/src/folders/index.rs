@@ -29,6 +29,11 @@ pub struct Entry {
 
 const HEADER: [&str; 5] = ["sample", "source", "label", "contributor", "classes"];
 
+/// Whether a text is one, by its beginning.
+pub(super) fn is_in(text: &str) -> bool {
+    text.starts_with(&HEADER.join(","))
+}
+
 impl Index {
     /// The index of samples; those without labels are to be told apart into the classes `trained`.
     pub fn new(samples: &Samples, trained: &[String], contributor: &str) -> Self {

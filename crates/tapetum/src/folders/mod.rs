@@ -11,12 +11,15 @@
 //!
 //! A server that classifies with a plain model may have that anywhere.
 //!
+//! No command writes over its inputs, nor over anything but an earlier result of the same kind: [`Output`].
+//!
 //! `keygen` writes the first four and never replaces a key; `encrypt` writes the others.
 
 pub mod files;
 mod index;
 pub mod inspect;
 pub mod model;
+mod output;
 
 use std::path::Path;
 
@@ -25,6 +28,7 @@ use tapetum_ckks::wire;
 use crate::error::{Error, Result};
 
 pub use index::{Entry, Index};
+pub use output::Output;
 
 /// All keys: none of them is ever replaced.
 pub const KEYS: [&str; 3] = [SECRET_KEY, PUBLIC_KEY, EVALUATION_KEYS];

@@ -34,6 +34,11 @@ pub fn is_one(path: &Path) -> Result<bool> {
     Ok(read == 1 && first == *b"{")
 }
 
+/// Whether a text is one that [`write`] wrote, by its beginning.
+pub(super) fn is_in(text: &str) -> bool {
+    text.starts_with("{\"version\":") && text.contains("\"features\":")
+}
+
 /// Reads and checks a model.
 pub fn read(path: &Path) -> Result<PlainModel> {
     let wrong =

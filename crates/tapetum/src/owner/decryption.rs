@@ -4,7 +4,9 @@ use std::path::Path;
 
 use tapetum_ckks::Decryptor;
 use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
-use tapetum_learn::{EncryptedPredictions, EncryptedScores, LearnError, LinearModel, PlainModel};
+use tapetum_learn::{
+    EncryptedPredictions, EncryptedScores, LearnError, LinearModel, PlainModel, ScoreRounding,
+};
 
 use super::Owner;
 use crate::error::{Context, Error, Result};
@@ -25,11 +27,16 @@ impl Owner {
     ///
     /// # Errors
     /// [`Error`] if the file is not a model, or of another key.
-    pub fn decrypt_model(&self, path: &Path) -> Result<(PlainModel, Vec<String>)> {
+    pub fn decrypt_model(&self, path: &Path, digits: Digits) -> Result<(PlainModel, Vec<String>)> {
         let unusable = || format!("cannot use {}", path.display());
         let model = LinearModel::from_bundle(self.bundle(path)?).with_context(unusable)?;
         let classes = self.class_names(model.classes());
-        Ok((model.decrypt(&Decryptor::new(&self.secret))?, classes))
+        let plain = model.decrypt_exact(&Decryptor::new(&self.secret))?;
+        let plain = match digits {
+            Digits::Rounded => plain.rounded(),
+            Digits::All => plain,
+        };
+        Ok((plain, classes))
     }
 
     /// Decrypts a file of scores, and says what they mean.
@@ -37,6 +44,19 @@ impl Owner {
     /// # Errors
     /// [`Error`] if the file does not hold scores, was made with other keys, or does not belong to the index.
     pub fn predictions(&self, path: &Path, index: Option<&Index>) -> Result<Predictions> {
+        self.predictions_with(path, index, Digits::Rounded)
+    }
+
+    /// The same with as many digits as are asked for.
+    ///
+    /// # Errors
+    /// As [`predictions`](Self::predictions).
+    pub fn predictions_with(
+        &self,
+        path: &Path,
+        index: Option<&Index>,
+        digits: Digits,
+    ) -> Result<Predictions> {
         let answer = self.answer(path)?;
         if let Some(index) = index
             && (index.entries.len(), index.classes.len()) != (answer.samples(), answer.classes())
@@ -54,7 +74,7 @@ impl Owner {
             Some(index) => index.classes.clone(),
             None => self.class_names(answer.classes()),
         };
-        answer.predictions(&classes, index.map(|index| &*index.entries))
+        answer.predictions(&classes, index.map(|index| &*index.entries), digits)
     }
 
     /// Decrypts a file of scores or, if that was agreed, of predictions.
@@ -98,6 +118,7 @@ impl Owner {
             encrypted: scores,
             slots,
             is_predictions,
+            rounding: ScoreRounding::of(self.secret.parameters()),
         })
     }
 
@@ -128,6 +149,17 @@ pub struct Answer {
     slots: Vec<Vec<f64>>,
     /// Whether it holds predictions, 1 or 0, in place of scores.
     pub is_predictions: bool,
+    rounding: ScoreRounding,
+}
+
+/// How many digits of a decrypted number are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digits {
+    /// Those that mean something: [`ScoreRounding`].
+    #[default]
+    Rounded,
+    /// All, which tell about the secret key: for nobody but the owner.
+    All,
 }
 
 impl Answer {
@@ -137,11 +169,12 @@ impl Answer {
     }
 
     /// One number for each sample, in their order: positive for the positive class. Of predictions, 1/2 or
-    /// -1/2 is left. Of more than two classes there is one for each.
+    /// -1/2 is left. Of more than two classes there is one for each. All digits are there: they are for the
+    /// owner alone.
     ///
     /// # Errors
     /// [`Error`] if the slots are not those of scores.
-    pub fn scores(&self) -> Result<Vec<f64>> {
+    pub fn exact_scores(&self) -> Result<Vec<f64>> {
         let middle = if self.is_predictions { 0.5 } else { 0.0 };
         let scores = self.encrypted.decode(&self.slots)?;
         Ok(scores.into_iter().map(|score| score - middle).collect())
@@ -152,7 +185,8 @@ impl Answer {
         self.encrypted.layout().rows()
     }
 
-    /// What the scores mean, without them if the agreement is that none leave the server.
+    /// What the scores mean, without them if the agreement is that none leave the server. Rounding concerns
+    /// what is told of a score, not which class it decides for.
     ///
     /// # Errors
     /// [`Error`] if there are not as many classes or entries.
@@ -160,11 +194,13 @@ impl Answer {
         &self,
         classes: &[String],
         entries: Option<&[Entry]>,
+        digits: Digits,
     ) -> Result<Predictions> {
-        let found = Predictions::new(&self.scores()?, classes, entries)?;
-        Ok(match self.is_predictions {
-            true => found.without_scores(),
-            false => found,
+        let found = Predictions::new(&self.exact_scores()?, classes, entries)?;
+        Ok(match (self.is_predictions, digits) {
+            (true, _) => found.without_scores(),
+            (false, Digits::Rounded) => found.rounded(self.rounding),
+            (false, Digits::All) => found,
         })
     }
 

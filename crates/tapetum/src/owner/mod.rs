@@ -6,7 +6,7 @@ mod keys;
 use std::path::Path;
 
 use tapetum_ckks::{Decryptor, EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
-use tapetum_learn::{EncryptedScores, Metrics, classes_of};
+use tapetum_learn::{EncryptedScores, Metrics, ScoreRounding};
 use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::contributor::Contributor;
@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::samples::class_labels;
 
-pub use decryption::Answer;
+pub use decryption::{Answer, Digits};
 pub use keys::{Directories, Made, classify_only, make};
 
 /// Who holds the secret key.
@@ -142,13 +142,15 @@ impl Owner {
         self.contributor.encrypt_samples(samples, progress)
     }
 
-    /// The scores of samples: of two classes one each, positive for the second class; of more, one for
-    /// each class.
+    /// The scores of samples, [rounded](ScoreRounding): of two classes one each, positive for the second
+    /// class; of more, one for each class.
     ///
     /// # Errors
     /// [`Error`](crate::Error) if they do not decrypt with this key.
     pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
-        Ok(scores.decrypt(&Decryptor::new(&self.secret))?)
+        let rounding = ScoreRounding::of(self.secret.parameters());
+        let exact = scores.decrypt_exact(&Decryptor::new(&self.secret))?;
+        Ok(exact.into_iter().map(|s| rounding.round(s)).collect())
     }
 
     /// The share of samples that are classified correctly.
@@ -157,7 +159,8 @@ impl Owner {
     /// As [`decision_function`](Self::decision_function), and if there are not as many labels.
     pub fn accuracy(&self, scores: &EncryptedScores, data: &DataSet) -> Result<f64> {
         let labels = class_labels(data)?;
-        Ok(Metrics::new(&self.decision_function(scores)?, &labels)?.accuracy)
+        let scores = scores.decrypt_exact(&Decryptor::new(&self.secret))?;
+        Ok(Metrics::new(&scores, &labels)?.accuracy)
     }
 
     /// The classes of samples, as indices of the classes of the training data.
@@ -165,11 +168,7 @@ impl Owner {
     /// # Errors
     /// As [`decision_function`](Self::decision_function).
     pub fn predict(&self, scores: &EncryptedScores) -> Result<Vec<usize>> {
-        let outputs = match scores.classes() {
-            2 => 1,
-            many => many,
-        };
-        let found = classes_of(&self.decision_function(scores)?, outputs);
+        let found = scores.predict(&Decryptor::new(&self.secret))?;
         Ok(found.into_iter().map(usize::from).collect())
     }
 }

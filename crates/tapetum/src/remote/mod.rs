@@ -10,7 +10,7 @@ use serde::Serialize;
 use tapetum_client::{Client, ClientError, JobKind, JobView, Object};
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::folders::{self, EVALUATION_KEYS, files};
+use crate::folders::{self, EVALUATION_KEYS, Output, files};
 use crate::plan::Plan;
 use crate::progress::{Progress, Step};
 
@@ -148,7 +148,7 @@ impl Remote {
         out: &Path,
         progress: &dyn Progress,
     ) -> Result<(JobView, u64)> {
-        files::check_target(out)?;
+        Output::Scores.check(out, &[file])?;
         let upload = self.send(file, progress).await?;
         let job = self.client.classify(&name_of(file), model, &upload).await?;
         let step = progress.begin("the server classifies");

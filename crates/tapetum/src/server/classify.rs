@@ -10,7 +10,7 @@ use tapetum_learn::{EncryptedMatrix, EncryptedScores, LinearModel, PlainModel, P
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedSamples;
 use crate::error::{Context, Error, Result};
-use crate::folders::{files, model as model_file};
+use crate::folders::{Output, files, model as model_file};
 use crate::progress::{self, Progress, Step};
 
 /// What was classified.
@@ -82,7 +82,7 @@ impl Server {
         for path in [model, data] {
             refuse_secret_key(path)?;
         }
-        files::check_target(out)?;
+        Output::Scores.check(out, &[model, data])?;
         let step = progress.begin("reading model and samples");
         let model = read_model(model, self, &*step)?;
         let matrix = samples_from(&mut progress::open(&*step, data)?, self.parameters())

@@ -1,7 +1,7 @@
 //! Training on ciphertexts.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, checksum_of};
@@ -15,7 +15,7 @@ use super::options::{TrainOptions, Trained, write};
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedDataSet;
 use crate::error::{Context, Error, Result};
-use crate::folders::{EVALUATION_KEYS, files};
+use crate::folders::{EVALUATION_KEYS, Output, files};
 use crate::progress::{Progress, Step};
 
 impl Server {
@@ -39,7 +39,8 @@ impl Server {
     /// # Errors
     /// [`Error`] if a file cannot be used, or does not fit the plan.
     pub fn train_files(&self, options: &TrainOptions, progress: &dyn Progress) -> Result<Trained> {
-        files::check_target(&options.out)?;
+        let inputs: Vec<_> = options.data.iter().map(PathBuf::as_path).collect();
+        Output::Model.check(&options.out, &inputs)?;
         let spec = self.plan.training_spec()?;
         let data = self.open_files(options, &spec)?;
         let TrainOptions {
@@ -55,8 +56,10 @@ impl Server {
                            keys with `tapetum keygen --batch`";
             return Err(Error::input(message));
         }
-        for target in checkpoint.iter().chain(snapshot) {
-            files::check_target(target)?;
+        for (output, path) in [(Output::Checkpoint, checkpoint), (Output::Model, snapshot)] {
+            if let Some(path) = path {
+                output.check(path, &inputs)?;
+            }
         }
         let mut watch = Watch::new(progress);
         if in_batches {

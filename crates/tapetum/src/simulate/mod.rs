@@ -12,8 +12,8 @@ use tapetum_learn::{LinearModel, PlainModel, RangeReport};
 use tapetum_vision::{Pipeline, Split};
 
 use crate::error::{Error, Result};
-use crate::folders::{FEATURES, Index, files, model};
-use crate::plan::Plan;
+use crate::folders::{FEATURES, Index, Output, files, model};
+use crate::plan::{self, Plan};
 use crate::predictions::Predictions;
 use crate::progress::Progress;
 use crate::samples::Samples;
@@ -116,6 +116,26 @@ impl Simulated {
             model: reference.model,
             pipeline,
         })
+    }
+
+    /// Fails if an export to a folder would replace something else than an earlier export: the
+    /// `features.json` of a role's directory says how encrypted samples were standardised.
+    ///
+    /// # Errors
+    /// [`Error`] that says what is there.
+    pub fn check_export(dir: &Path) -> Result<()> {
+        let (plan, model) = (dir.join(plan::FILE), dir.join(MODEL));
+        if plan.exists() || (dir.join(FEATURES).exists() && !model.exists()) {
+            return Err(Error::role(format!(
+                "{} is a directory of `tapetum keygen`, whose features.json an export would replace: \
+                 choose another directory",
+                dir.display()
+            )));
+        }
+        match dir.is_dir() {
+            true => Output::Weights.check(&model, &[]),
+            false => Ok(()),
+        }
     }
 
     /// Writes what was learned to a folder, which is made: `model.json` for a server that classifies with a

@@ -9,7 +9,7 @@ use tapetum_ckks::{
 };
 use tapetum_learn::{
     Bootstrap, BootstrapLevels, LabelKind, Layout, LearnError, LearningRate, LogisticRegression,
-    LogisticRegressionConfig, MiniBatches, Task, Training,
+    LogisticRegressionConfig, MiniBatches, Session, SessionStart, Task, Training,
 };
 
 use crate::draft::Draft;
@@ -113,15 +113,10 @@ impl Place {
         bootstrap: Option<&'a dyn Bootstrap>,
         bundle: Bundle<'_>,
     ) -> Result<Training<'a>, LearnError> {
-        Training::resume(
-            gradient_descent(),
-            &self.evaluator,
-            &self.layout,
-            TASK,
-            bootstrap,
-            INPUTS,
-            bundle,
-        )
+        let start = SessionStart::new(&self.evaluator, &self.layout, TASK, bootstrap);
+        let mut training = Training::begin(gradient_descent(), start)?;
+        training.restore(INPUTS, bundle)?;
+        Ok(training)
     }
 
     fn ciphertext(&self, level: usize) -> Ciphertext {

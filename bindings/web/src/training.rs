@@ -99,7 +99,7 @@ mod tests {
     use tapetum::ckks::wire::Bundle;
     use tapetum::ckks::{EvaluationKeys, Evaluator, Parameters};
     use tapetum::learn::{
-        ClassLabels, Contribution, EncryptedMatrix, Features, Labels, LinearModel,
+        ClassLabels, Contribution, EncryptedMatrix, Features, Labels, LinearModel, Samples,
     };
 
     use super::*;
@@ -128,7 +128,8 @@ mod tests {
             training.recipe().check_samples(&matrix, &labels).unwrap();
             let evaluator = Evaluator::with_keys(keys);
             let estimator = training.recipe().learner.estimator().unwrap();
-            let model = estimator.fit(&evaluator, &matrix, &labels, &mut |_| ());
+            let samples = Samples::new(&evaluator, &matrix, &labels);
+            let model = estimator.fit(&samples, &mut |_| ());
             Self {
                 parameters,
                 evaluator,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tapetum_ckks::{Bootstrapper, Ciphertext, Evaluator};
 
-use crate::error::LearnError;
+use crate::error::Result;
 
 /// Brings a ciphertext that has used up its levels back to a high one, with the same values.
 ///
@@ -18,12 +18,8 @@ pub trait Bootstrap: Send + Sync {
     /// above the input level, at canonical scale too.
     ///
     /// # Errors
-    /// [`LearnError`] if keys are missing or the ciphertext does not fit.
-    fn bootstrap(
-        &self,
-        evaluator: &Evaluator,
-        ciphertext: &Ciphertext,
-    ) -> Result<Ciphertext, LearnError>;
+    /// [`LearnError`](crate::LearnError) if keys are missing or the ciphertext does not fit.
+    fn bootstrap(&self, evaluator: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext>;
 }
 
 /// A bootstrap that a [`Session`](crate::Session) holds for as long as it lasts.
@@ -43,11 +39,7 @@ impl<B: Bootstrap + ?Sized> Bootstrap for &B {
         (**self).levels()
     }
 
-    fn bootstrap(
-        &self,
-        evaluator: &Evaluator,
-        ciphertext: &Ciphertext,
-    ) -> Result<Ciphertext, LearnError> {
+    fn bootstrap(&self, evaluator: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext> {
         (**self).bootstrap(evaluator, ciphertext)
     }
 }
@@ -60,11 +52,7 @@ impl Bootstrap for Bootstrapper {
         }
     }
 
-    fn bootstrap(
-        &self,
-        evaluator: &Evaluator,
-        ciphertext: &Ciphertext,
-    ) -> Result<Ciphertext, LearnError> {
+    fn bootstrap(&self, evaluator: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext> {
         Ok(evaluator.bootstrap(ciphertext, self)?)
     }
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Parameters};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -24,7 +24,7 @@ impl EncryptedMatrix {
     ///
     /// # Errors
     /// [`LearnError::Malformed`] for stacked matrices, [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         if self.samples() != self.layout().rows() {
             return Err(LearnError::Malformed {
                 what: Self::KIND,
@@ -38,7 +38,7 @@ impl EncryptedMatrix {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (layout, blocks) = read(bundle, Self::KIND)?;
         Self::from_blocks(layout, blocks)
     }
@@ -52,7 +52,7 @@ impl EncryptedLabels {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         let shape = ClassShape::new(*self.layout(), self.classes());
         write(self.parameters(), Self::KIND, &shape, self.vectors())
     }
@@ -61,7 +61,7 @@ impl EncryptedLabels {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (shape, vectors): (ClassShape, _) = read(bundle, Self::KIND)?;
         Self::from_vectors(shape.layout, shape.classes.into(), vectors)
     }
@@ -76,7 +76,7 @@ impl Labels {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if there are more than a bundle may hold.
-    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>> {
         match self {
             Self::Encrypted(labels) => labels.to_bundle(),
             Self::Clear(labels) => {
@@ -91,7 +91,7 @@ impl Labels {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         if bundle.kind() != Self::CLEAR_KIND {
             return Ok(Self::Encrypted(EncryptedLabels::from_bundle(bundle)?));
         }
@@ -132,7 +132,7 @@ impl Contribution {
     /// # Errors
     /// [`LearnError::Malformed`] if the name is longer than [`MAX_NAME`](Self::MAX_NAME) or has control
     /// characters.
-    pub fn new(name: impl Into<String>) -> Result<Self, LearnError> {
+    pub fn new(name: impl Into<String>) -> Result<Self> {
         let name = name.into();
         match name.len() <= Self::MAX_NAME && !name.chars().any(char::is_control) {
             true => Ok(Self(name)),
@@ -152,7 +152,7 @@ impl Contribution {
     ///
     /// # Errors
     /// [`LearnError::Wire`] never in practice: names are short.
-    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self, parameters: &Parameters) -> Result<Bundle<'_>> {
         let name = self.0.as_bytes();
         Ok(Bundle::new(parameters, Self::KIND, name, vec![])?)
     }
@@ -161,7 +161,7 @@ impl Contribution {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or no proper name.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (name, ciphertexts) = bundle.into_contents(Self::KIND)?;
         match String::from_utf8(name) {
             Ok(name) if ciphertexts.is_empty() => Self::new(name),
@@ -178,7 +178,7 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         let shape = ClassShape::new(*self.layout(), self.classes());
         write(self.parameters(), Self::KIND, &shape, self.ciphertexts())
     }
@@ -187,7 +187,7 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
         Self::from_ciphertexts(shape.layout, shape.classes.into(), ciphertexts)
     }
@@ -201,7 +201,7 @@ impl EncryptedPredictions {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         let slots = self.slots();
         let shape = ClassShape::new(*slots.layout(), slots.classes());
         write(slots.parameters(), Self::KIND, &shape, slots.ciphertexts())
@@ -211,7 +211,7 @@ impl EncryptedPredictions {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
         let (layout, classes) = (shape.layout, shape.classes.into());
         let slots = EncryptedScores::from_ciphertexts(layout, classes, ciphertexts)?;
@@ -227,7 +227,7 @@ impl LinearModel {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>, LearnError> {
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         let shape = ModelShape {
             features: self.features() as u32,
             block_cols: self.block_cols() as u32,
@@ -243,7 +243,7 @@ impl LinearModel {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (shape, mut ciphertexts): (ModelShape, _) = read(bundle, Self::KIND)?;
         let intercept = match shape.has_offset {
             true => ciphertexts.pop(),
@@ -286,19 +286,19 @@ fn write<'a>(
     kind: &'static str,
     shape: &impl Serialize,
     ciphertexts: &'a [Ciphertext],
-) -> Result<Bundle<'a>, LearnError> {
+) -> Result<Bundle<'a>> {
     let bytes = encode(kind, shape)?;
     Ok(Bundle::new(parameters, kind, bytes, ciphertexts)?)
 }
 
-fn encode(kind: &'static str, shape: &impl Serialize) -> Result<Vec<u8>, LearnError> {
+fn encode(kind: &'static str, shape: &impl Serialize) -> Result<Vec<u8>> {
     postcard::to_allocvec(shape).map_err(|_| malformed(kind))
 }
 
 fn read<Shape: DeserializeOwned>(
     bundle: Bundle<'_>,
     kind: &'static str,
-) -> Result<(Shape, Vec<Ciphertext>), LearnError> {
+) -> Result<(Shape, Vec<Ciphertext>)> {
     let (metadata, ciphertexts) = bundle.into_contents(kind)?;
     match postcard::take_from_bytes(&metadata) {
         Ok((shape, [])) => Ok((shape, ciphertexts)),

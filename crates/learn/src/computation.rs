@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::check_classes;
 use crate::layout::Layout;
 use crate::plain_model::PlainModel;
@@ -20,13 +20,13 @@ pub trait Computation {
     ///
     /// # Errors
     /// [`LearnError`] that says what does not fit.
-    fn check(&self, parameters: &Parameters) -> Result<(), LearnError>;
+    fn check(&self, parameters: &Parameters) -> Result<()>;
 
     /// All evaluation keys.
     ///
     /// # Errors
     /// [`LearnError`] if settings are out of range or shapes cannot be packed.
-    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError>;
+    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan>;
 
     /// The layout of `rows` samples to be classified, and the level to encrypt them at.
     ///
@@ -36,25 +36,21 @@ pub trait Computation {
         &self,
         rows: usize,
         parameters: &Parameters,
-    ) -> Result<(Self::SampleLayout, usize), LearnError>;
+    ) -> Result<(Self::SampleLayout, usize)>;
 }
 
 impl Computation for TrainingSpec {
     type SampleLayout = Layout;
 
-    fn check(&self, parameters: &Parameters) -> Result<(), LearnError> {
+    fn check(&self, parameters: &Parameters) -> Result<()> {
         Self::check(self, parameters)
     }
 
-    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError> {
+    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
         Self::keys(self, parameters)
     }
 
-    fn sample_shape(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<(Layout, usize), LearnError> {
+    fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         Self::sample_shape(self, rows, parameters)
     }
 }
@@ -87,7 +83,7 @@ impl PlainModelSpec {
     ///
     /// # Errors
     /// [`LearnError`] if there cannot be as many classes or columns.
-    pub fn planned(columns: usize, classes: usize) -> Result<(Self, Parameters), LearnError> {
+    pub fn planned(columns: usize, classes: usize) -> Result<(Self, Parameters)> {
         let levels = PlainModel::SAMPLE_LEVEL;
         let exhausted = || LearnError::LevelExhausted {
             what: "classification with a plain model",
@@ -105,7 +101,7 @@ impl PlainModelSpec {
     ///
     /// # Errors
     /// [`LearnError::Layout`] if there cannot be as many classes or columns.
-    pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements, LearnError> {
+    pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
         check_classes(self.classes)?;
         // Single samples have the widest blocks, which need the most.
         let (single, levels) = self.sample_shape(1, parameters)?;
@@ -119,7 +115,7 @@ impl PlainModelSpec {
 impl Computation for PlainModelSpec {
     type SampleLayout = Layout;
 
-    fn check(&self, parameters: &Parameters) -> Result<(), LearnError> {
+    fn check(&self, parameters: &Parameters) -> Result<()> {
         let needed = self.requirements(parameters)?.levels;
         match parameters.max_level() {
             available if available < needed => Err(LearnError::LevelExhausted {
@@ -131,7 +127,7 @@ impl Computation for PlainModelSpec {
         }
     }
 
-    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError> {
+    fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
         let needs = Requirements {
             levels: PlainModel::KEY_LEVEL,
             ..self.requirements(parameters)?
@@ -139,11 +135,7 @@ impl Computation for PlainModelSpec {
         Ok(needs.key_plan(parameters))
     }
 
-    fn sample_shape(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<(Layout, usize), LearnError> {
+    fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let (slots, width) = (parameters.slots(), Self::BLOCK_COLS);
         let layout = Layout::for_samples_of(self.classes, rows, self.columns, slots, width)?;
         Ok((layout, PlainModel::SAMPLE_LEVEL))

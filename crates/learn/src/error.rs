@@ -10,6 +10,9 @@ use thiserror::Error;
 /// Largest feature in magnitude. Standardised features stay far below.
 pub const MAX_FEATURE: f64 = 1024.0;
 
+/// What most of this crate returns.
+pub type Result<T, E = LearnError> = std::result::Result<T, E>;
+
 /// Why something cannot be learned, classified, or read as an object of this crate.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -296,12 +299,7 @@ pub enum Setting {
 
 impl Setting {
     /// An error unless it is within its range.
-    pub(crate) fn check(
-        self,
-        within: bool,
-        found: f64,
-        allowed: &'static str,
-    ) -> Result<(), LearnError> {
+    pub(crate) fn check(self, within: bool, found: f64, allowed: &'static str) -> Result<()> {
         match within {
             true => Ok(()),
             false => Err(LearnError::Config {
@@ -371,11 +369,7 @@ impl fmt::Display for MissingKeys {
 }
 
 /// An error unless two numbers agree.
-pub(crate) fn check_equal(
-    what: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), LearnError> {
+pub(crate) fn check_equal(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found {
         Ok(())
     } else {

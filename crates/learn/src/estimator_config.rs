@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::gradient_descent::GradientDescent;
 use crate::labels::{check_classes, two_classes};
@@ -60,8 +60,8 @@ impl EstimatorConfig {
     /// The algorithm itself.
     ///
     /// # Errors
-    /// [`LearnError::Config`] if a setting is out of range.
-    pub fn estimator(&self) -> Result<Box<dyn Estimator>, LearnError> {
+    /// [`LearnError::Config`](crate::LearnError::Config) if a setting is out of range.
+    pub fn estimator(&self) -> Result<Box<dyn Estimator>> {
         Ok(match self {
             Self::Logistic(config) => Box::new(LogisticRegression::new(config.clone())?),
             Self::LinearMeans => Box::new(LinearMeans),
@@ -75,7 +75,7 @@ impl EstimatorConfig {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub(crate) fn gradient_descent(&self) -> Result<Option<GradientDescent>, LearnError> {
+    pub(crate) fn gradient_descent(&self) -> Result<Option<GradientDescent>> {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
                 Some(LogisticRegression::new(config.clone())?.gradient_descent())
@@ -91,7 +91,7 @@ impl EstimatorConfig {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub(crate) fn ridge(&self) -> Result<Option<Ridge>, LearnError> {
+    pub(crate) fn ridge(&self) -> Result<Option<Ridge>> {
         Ok(match self {
             Self::Ridge(config) => Some(Ridge::new(*config)?),
             _ => None,
@@ -113,8 +113,8 @@ impl EstimatorConfig {
     /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
     ///
     /// # Errors
-    /// [`LearnError::Classes`], or [`LearnError::Layout`] for a number that nobody knows.
-    pub fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
+    /// [`LearnError::Classes`](crate::LearnError::Classes), or [`LearnError::Layout`](crate::LearnError::Layout) for a number that nobody knows.
+    pub fn check_classes(&self, classes: usize) -> Result<()> {
         check_classes(classes)?;
         match self {
             Self::Ridge(_) | Self::OneVsRest(_) => Ok(()),
@@ -170,7 +170,7 @@ impl EstimatorConfig {
         columns: usize,
         classes: usize,
         slots: usize,
-    ) -> Result<Layout, LearnError> {
+    ) -> Result<Layout> {
         match self {
             Self::Logistic(_) | Self::LinearMeans | Self::OneVsRest(_) => {
                 Layout::for_training(rows, columns, slots)

@@ -1,6 +1,6 @@
 //! Features in the clear, on the machine that has the images.
 
-use crate::error::{LearnError, MAX_FEATURE, check_equal};
+use crate::error::{LearnError, MAX_FEATURE, Result, check_equal};
 
 /// A borrowed matrix of samples by features, row after row, that is known to be finite and of
 /// magnitude at most [`MAX_FEATURE`].
@@ -27,7 +27,7 @@ impl<'a> Features<'a> {
     /// # Errors
     /// [`LearnError`] if there is no sample or feature, the last row is incomplete, or a feature
     /// is not finite or too large.
-    pub fn new(values: &'a [f64], cols: usize) -> Result<Self, LearnError> {
+    pub fn new(values: &'a [f64], cols: usize) -> Result<Self> {
         if cols == 0 {
             return Err(LearnError::Empty("features"));
         }
@@ -97,6 +97,13 @@ impl<'a> Features<'a> {
             }
         }
         sum
+    }
+
+    /// X^T v / m.
+    pub(crate) fn mean(&self, vector: &[f64]) -> Vec<f64> {
+        let mut mean = self.transposed_times(vector);
+        mean.iter_mut().for_each(|x| *x /= self.rows() as f64);
+        mean
     }
 }
 

@@ -6,7 +6,7 @@ mod task;
 
 use std::sync::Arc;
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::layout::Layout;
 
 pub use self::clear::ClassLabels;
@@ -30,7 +30,7 @@ impl Labels {
     /// # Errors
     /// [`LearnError`] if labels are not those of the layouts, some are in the clear and others are not,
     /// or they have different numbers of classes, parameters or levels.
-    pub fn stack(parts: Vec<Self>, layouts: &[Layout]) -> Result<Self, LearnError> {
+    pub fn stack(parts: Vec<Self>, layouts: &[Layout]) -> Result<Self> {
         check_equal("sets of labels", layouts.len(), parts.len())?;
         let layout = Layout::stacked(layouts)?;
         let classes = parts.first().ok_or(LearnError::Empty("labels"))?.classes();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 
 /// Most samples of a matrix.
@@ -51,12 +51,7 @@ impl Layout {
     /// [`LearnError::Layout`] unless there are 1 to [`MAX_ROWS`] rows and 1 to [`MAX_COLS`]
     /// columns, the sides of a block are powers of two with 2 to 2^16 slots in a block, and there
     /// are at most [`MAX_BLOCKS`] blocks.
-    pub fn new(
-        rows: usize,
-        cols: usize,
-        block_rows: usize,
-        block_cols: usize,
-    ) -> Result<Self, LearnError> {
+    pub fn new(rows: usize, cols: usize, block_rows: usize, block_cols: usize) -> Result<Self> {
         let check = |what, found, good, allowed| match good {
             true => Ok(()),
             false => Err(LearnError::Layout {
@@ -131,7 +126,7 @@ impl Layout {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn for_training(rows: usize, cols: usize, slots: usize) -> Result<Self, LearnError> {
+    pub fn for_training(rows: usize, cols: usize, slots: usize) -> Result<Self> {
         let cost = |layout: &Self| {
             KEY_SWITCH_COST * layout.iteration_key_switches() + PRODUCT_COST * 2 * layout.blocks()
         };
@@ -157,7 +152,7 @@ impl Layout {
         cols: usize,
         classes: usize,
         slots: usize,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         let width = cols.min(MAX_COLS).max(outputs(classes)).next_power_of_two();
         Self::new(rows, cols, slots / width, width)
     }
@@ -186,7 +181,7 @@ impl Layout {
         cols: usize,
         slots: usize,
         model_block_cols: usize,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         Self::cheapest(rows, cols, slots, model_block_cols, Self::blocks)
     }
 
@@ -208,7 +203,7 @@ impl Layout {
         cols: usize,
         slots: usize,
         model_block_cols: usize,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         check_classes(classes)?;
         let layout = Self::for_samples(rows, cols, slots, model_block_cols)?;
         let block_rows = outputs(classes).next_power_of_two().min(slots);
@@ -219,7 +214,7 @@ impl Layout {
     }
 
     /// The layout of matrices below each other, each of which begins with a row of blocks of its own.
-    pub(crate) fn stacked(parts: &[Self]) -> Result<Self, LearnError> {
+    pub(crate) fn stacked(parts: &[Self]) -> Result<Self> {
         let (last, others) = parts.split_last().ok_or(LearnError::Empty("matrices"))?;
         let mut rows = last.rows;
         for part in others {
@@ -239,7 +234,7 @@ impl Layout {
         slots: usize,
         narrowest: usize,
         cost: impl Fn(&Self) -> usize,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         if !slots.is_power_of_two() || slots > MAX_SLOTS {
             return Err(LearnError::Layout {
                 what: "the number of slots",
@@ -298,6 +293,17 @@ impl Layout {
     /// Blocks beside each other.
     pub fn grid_cols(&self) -> usize {
         self.cols.div_ceil(self.block_cols)
+    }
+
+    /// The places of one row of the grid among all blocks.
+    pub(crate) fn row(&self, grid_row: usize) -> std::ops::Range<usize> {
+        let first = grid_row * self.grid_cols();
+        first..first + self.grid_cols()
+    }
+
+    /// The places of one column of the grid among all blocks.
+    pub(crate) fn column(&self, grid_col: usize) -> impl Iterator<Item = usize> + use<> {
+        (grid_col..self.blocks()).step_by(self.grid_cols())
     }
 
     /// The number of ciphertexts.
@@ -406,7 +412,7 @@ struct Shape {
 impl TryFrom<Shape> for Layout {
     type Error = LearnError;
 
-    fn try_from(shape: Shape) -> Result<Self, LearnError> {
+    fn try_from(shape: Shape) -> Result<Self> {
         Self::new(
             shape.rows as usize,
             shape.cols as usize,

@@ -38,8 +38,8 @@
 //!
 //! // The server.
 //! let evaluator = Evaluator::with_keys(keys);
-//! let model = estimator.fit(
-//!     &evaluator, &matrix, &Labels::Clear(labels.clone()), &mut |_| ())?;
+//! let clear = Labels::Clear(labels.clone());
+//! let model = estimator.fit(&Samples::new(&evaluator, &matrix, &clear), &mut |_| ())?;
 //! let scores = model.decision_function(&evaluator, &matrix, &mut |_| ())?;
 //!
 //! // The owner.
@@ -77,6 +77,7 @@ mod products;
 mod progress;
 mod requirements;
 mod rounding;
+mod samples;
 mod score_threshold;
 mod scores;
 mod session;
@@ -87,16 +88,14 @@ mod vectors;
 pub use bootstrap::{Bootstrap, BootstrapLevels, SharedBootstrap};
 pub use bundle::Contribution;
 pub use computation::{Computation, PlainModelSpec};
-pub use error::{LearnError, MAX_FEATURE, MissingKeys, Setting};
+pub use error::{LearnError, MAX_FEATURE, MissingKeys, Result, Setting};
 pub use estimator::Estimator;
 pub use estimator_config::EstimatorConfig;
 pub use features::Features;
 pub use gradient_descent::{GradientDescent, MiniBatches, Training};
 pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
-pub use least_squares::{
-    FisherDiscriminant, LeastSquaresConfig, PartialFit, Ridge, SufficientStatistics,
-};
+pub use least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge, SufficientStatistics};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
 pub use logistic::{
@@ -111,6 +110,7 @@ pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};
 pub use progress::Progress;
 pub use requirements::{Requirements, smallest_parameters};
 pub use rounding::ScoreRounding;
+pub use samples::{Batch, Samples};
 pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
 pub use session::{

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
 use crate::matrix::{EncryptedMatrix, check_vectors};
@@ -55,7 +55,7 @@ impl LinearModel {
         classes: usize,
         weights: Vec<Ciphertext>,
         intercept: Option<Ciphertext>,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         if features > MAX_COLS {
             return Err(LearnError::Layout {
                 what: "the number of features",
@@ -140,7 +140,7 @@ impl LinearModel {
         samples: &Layout,
         model_block_cols: usize,
         classes: usize,
-    ) -> Result<Requirements, LearnError> {
+    ) -> Result<Requirements> {
         let wide = samples.block_cols();
         if model_block_cols == 0 || !wide.is_multiple_of(model_block_cols) {
             return Err(LearnError::Shape {
@@ -179,7 +179,7 @@ impl LinearModel {
         evaluator: &Evaluator,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
-    ) -> Result<EncryptedScores, LearnError> {
+    ) -> Result<EncryptedScores> {
         self.scaled_scores(0, 1.0, evaluator, samples, progress)
     }
 
@@ -191,7 +191,7 @@ impl LinearModel {
         evaluator: &Evaluator,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
-    ) -> Result<EncryptedScores, LearnError> {
+    ) -> Result<EncryptedScores> {
         self.check_samples(end, evaluator, samples)?;
         let layout = samples.layout();
         let weights = self.weights_in_blocks_of(layout.block_cols(), end, evaluator)?;
@@ -223,7 +223,7 @@ impl LinearModel {
                 counter.add(cost, "scoring");
                 Ok(scores)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         pack(evaluator, *layout, self.classes, &columns)
     }
 
@@ -237,7 +237,7 @@ impl LinearModel {
         end: usize,
         evaluator: &Evaluator,
         samples: &EncryptedMatrix,
-    ) -> Result<(), LearnError> {
+    ) -> Result<()> {
         let parameters = evaluator.parameters();
         if self.parameters() != parameters {
             return Err(LearnError::Parameters("the model"));
@@ -294,7 +294,7 @@ impl LinearModel {
         wide: usize,
         end: usize,
         evaluator: &Evaluator,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    ) -> Result<Vec<Ciphertext>> {
         let level = end + Self::SAMPLE_LEVEL + usize::from(wide > self.block_cols);
         let lower = |weights| evaluator.lower_to(weights, level);
         let weights = self.weights.iter().map(lower);
@@ -311,7 +311,7 @@ impl LinearModel {
         wide: usize,
         end: usize,
         evaluator: &Evaluator,
-    ) -> Result<Option<Ciphertext>, LearnError> {
+    ) -> Result<Option<Ciphertext>> {
         let Some(intercept) = &self.intercept else {
             return Ok(None);
         };
@@ -338,7 +338,7 @@ impl LinearModel {
         wide: usize,
         chunks: usize,
         evaluator: &Evaluator,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    ) -> Result<Vec<Ciphertext>> {
         let (level, period) = (narrow[0].level(), self.period());
         let turned = turned(evaluator, narrow, period, self.block_cols as i64)?;
         let slots = self.parameters().slots();
@@ -349,7 +349,7 @@ impl LinearModel {
                     packing::chunk_mask(slots, wide, self.block_cols, chunk, period, rotation);
                 Ok(evaluator.encoder().encode(&mask, level)?)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         (0..narrow.len())
             .step_by(chunks)
             .map(|first| {
@@ -367,7 +367,7 @@ impl LinearModel {
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
-    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<PlainModel, LearnError> {
+    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<PlainModel> {
         Ok(self.decrypt_exact(decryptor)?.rounded())
     }
 
@@ -376,8 +376,8 @@ impl LinearModel {
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt).
-    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<PlainModel, LearnError> {
-        let slots = |ciphertext: &Ciphertext| -> Result<Vec<f64>, LearnError> {
+    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<PlainModel> {
+        let slots = |ciphertext: &Ciphertext| -> Result<Vec<f64>> {
             Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?))
         };
         let blocks = self.weights.iter().map(slots);
@@ -415,7 +415,7 @@ fn turned(
     vectors: &[Ciphertext],
     rotations: usize,
     stride: i64,
-) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
+) -> Result<Vec<Vec<Ciphertext>>> {
     let mut all = vec![vectors.to_vec()];
     for rotation in 1..rotations {
         let next = all[rotation - 1]
@@ -427,7 +427,7 @@ fn turned(
 }
 
 /// Whether a block has a row for each class.
-fn check_room(classes: usize, layout: &Layout) -> Result<(), LearnError> {
+fn check_room(classes: usize, layout: &Layout) -> Result<()> {
     let outputs = outputs(classes);
     match outputs.next_power_of_two() <= layout.block_rows() {
         true => Ok(()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::features::Features;
 use crate::layout::Layout;
 use crate::packing;
@@ -36,7 +36,7 @@ impl EncryptedMatrix {
         level: usize,
         encryptor: &Encryptor,
         progress: &mut Listener<'_>,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         check_equal("samples of the layout", features.rows(), layout.rows())?;
         check_equal("features of the layout", features.cols(), layout.cols())?;
         check_equal(
@@ -54,7 +54,7 @@ impl EncryptedMatrix {
                 counter.add(1, "encrypting features");
                 Ok(block)
             })
-            .collect::<Result<_, LearnError>>()?;
+            .collect::<Result<_>>()?;
         Ok(Self::of(layout, blocks))
     }
 
@@ -63,7 +63,7 @@ impl EncryptedMatrix {
     /// # Errors
     /// [`LearnError`] if the number of blocks is not that of the layout, or they are not
     /// ciphertexts of degree 1 of the same parameters and level, at its canonical scale.
-    pub fn from_blocks(layout: Layout, blocks: Vec<Ciphertext>) -> Result<Self, LearnError> {
+    pub fn from_blocks(layout: Layout, blocks: Vec<Ciphertext>) -> Result<Self> {
         check_equal("blocks of the matrix", layout.blocks(), blocks.len())?;
         check_blocks("an encrypted matrix", &blocks, &layout)?;
         Ok(Self::of(layout, blocks))
@@ -84,7 +84,7 @@ impl EncryptedMatrix {
     /// # Errors
     /// [`LearnError`] without a matrix, or if they are of different parameters, levels, numbers of
     /// features or blocks.
-    pub fn stack(mut parts: Vec<Self>) -> Result<Self, LearnError> {
+    pub fn stack(mut parts: Vec<Self>) -> Result<Self> {
         if parts.len() == 1
             && let Some(whole) = parts.pop()
         {
@@ -128,50 +128,24 @@ impl EncryptedMatrix {
         self.blocks[0].parameters()
     }
 
-    /// One row of the grid, brought down to `level`.
-    pub(crate) fn row_at(
+    /// Blocks of these places, brought down to `level`; without a copy if they are there already.
+    pub(crate) fn blocks_at(
         &self,
         evaluator: &Evaluator,
-        grid_row: usize,
         level: usize,
-    ) -> Result<Vec<Cow<'_, Ciphertext>>, LearnError> {
-        (0..self.layout.grid_cols())
-            .map(|j| lowered(evaluator, self.block(grid_row, j), level))
-            .collect()
+        places: impl Iterator<Item = usize>,
+    ) -> Result<Vec<Cow<'_, Ciphertext>>> {
+        let lowered = |place: usize| match &self.blocks[place] {
+            block if block.level() == level => Ok(Cow::Borrowed(block)),
+            block => Ok(Cow::Owned(evaluator.lower_to(block, level)?)),
+        };
+        places.map(lowered).collect()
     }
-
-    /// One column of the grid, brought down to `level`.
-    pub(crate) fn column_at(
-        &self,
-        evaluator: &Evaluator,
-        grid_col: usize,
-        level: usize,
-    ) -> Result<Vec<Cow<'_, Ciphertext>>, LearnError> {
-        (0..self.layout.grid_rows())
-            .map(|i| lowered(evaluator, self.block(i, grid_col), level))
-            .collect()
-    }
-
-    fn block(&self, grid_row: usize, grid_col: usize) -> &Ciphertext {
-        &self.blocks[grid_row * self.layout.grid_cols() + grid_col]
-    }
-}
-
-/// Without a copy if it is there already.
-fn lowered<'a>(
-    evaluator: &Evaluator,
-    block: &'a Ciphertext,
-    level: usize,
-) -> Result<Cow<'a, Ciphertext>, LearnError> {
-    Ok(match block.level() == level {
-        true => Cow::Borrowed(block),
-        false => Cow::Owned(evaluator.lower_to(block, level)?),
-    })
 }
 
 /// Checks ciphertexts from outside: at least one, all of degree 1, of the same parameters and
 /// level, at its canonical scale.
-pub(crate) fn check_vectors(what: &'static str, vectors: &[Ciphertext]) -> Result<(), LearnError> {
+pub(crate) fn check_vectors(what: &'static str, vectors: &[Ciphertext]) -> Result<()> {
     let malformed = |reason| Err(LearnError::Malformed { what, reason });
     let Some(first) = vectors.first() else {
         return malformed("it has no ciphertext");
@@ -199,7 +173,7 @@ pub(crate) fn check_blocks(
     what: &'static str,
     blocks: &[Ciphertext],
     layout: &Layout,
-) -> Result<(), LearnError> {
+) -> Result<()> {
     check_vectors(what, blocks)?;
     let slots = blocks[0].parameters().slots();
     check_equal("slots of a block", slots, layout.slots())

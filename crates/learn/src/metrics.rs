@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{Result, check_equal};
 use crate::labels::ClassLabels;
 use crate::plain_model::classes_of;
 
@@ -38,8 +38,8 @@ impl Metrics {
     /// sample after sample, of which the largest wins.
     ///
     /// # Errors
-    /// [`LearnError::Shape`] unless there are as many scores for each sample.
-    pub fn new(scores: &[f64], labels: &ClassLabels) -> Result<Self, LearnError> {
+    /// [`LearnError::Shape`](crate::LearnError::Shape) unless there are as many scores for each sample.
+    pub fn new(scores: &[f64], labels: &ClassLabels) -> Result<Self> {
         let classes = labels.classes();
         let outputs = match scores.len() == labels.len() {
             true if classes == 2 => 1,
@@ -100,7 +100,7 @@ fn roc_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn metrics(scores: &[f64], labels: &[u8], classes: usize) -> Result<Metrics, LearnError> {
+    fn metrics(scores: &[f64], labels: &[u8], classes: usize) -> Result<Metrics> {
         Metrics::new(scores, &ClassLabels::of_classes(labels.to_vec(), classes)?)
     }
 

@@ -1,21 +1,19 @@
 //! Regression for many classes, trained by the sigmoid of each class's score.
 
-use tapetum_ckks::Evaluator;
-
-use crate::error::LearnError;
-use crate::estimator::{Estimator, check_fit};
+use crate::error::Result;
+use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::{self, GradientDescent, Training};
-use crate::labels::{ClassLabels, Labels, Task};
+use crate::labels::{ClassLabels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
-use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
-use crate::session::{Collected, Session, SessionStart, fit_whole};
+use crate::samples::Samples;
+use crate::session::{Session, SessionStart, fit_whole};
 
 const NAME: &str = "softmax regression";
 
@@ -38,8 +36,8 @@ impl OneVsRestLogistic {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`LearnError::Config`] names the setting that is out of range.
-    pub fn new(config: LogisticRegressionConfig) -> Result<Self, LearnError> {
+    /// [`LearnError::Config`](crate::LearnError::Config) names the setting that is out of range.
+    pub fn new(config: LogisticRegressionConfig) -> Result<Self> {
         let logistic = LogisticRegression::new(config)?;
         Ok(Self { logistic })
     }
@@ -70,36 +68,22 @@ impl Estimator for OneVsRestLogistic {
         OperationCounts::key_switches(self.gradient_descent().key_switches(layout, task))
     }
 
-    fn simulate(
-        &self,
-        features: &Features<'_>,
-        labels: &ClassLabels,
-    ) -> Result<Simulation, LearnError> {
+    fn simulate(&self, features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
         let in_batches = self.config().batches.is_some();
         gradient_descent::simulate(&self.gradient_descent(), features, labels, in_batches)
     }
 
-    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
-        if self.config().batches.is_none() {
-            return Ok(Box::new(Collected::new(self.clone(), start.evaluator)));
-        }
-        Ok(Box::new(Training::begin(self.gradient_descent(), start)?))
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
+        (self.logistic).begin_as(self.clone(), self.gradient_descent(), start)
     }
 
-    fn fit(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
-        self.logistic.check_whole(features.layout())?;
-        let (layout, task) = (features.layout(), labels.task());
-        let needs = self.requirements(layout, task);
-        let start = check_fit(&needs, evaluator, features, labels)?;
-        let whole = SessionStart::new(evaluator, layout, task, None);
-        let training = Training::at_level(self.gradient_descent(), whole, start)?;
+    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+        let (layout, task) = (samples.layout(), samples.task());
+        self.logistic.check_whole(layout)?;
+        let start = samples.start_level(&self.requirements(layout, task))?;
+        let descent = self.gradient_descent();
+        let training = Training::at_level(descent, SessionStart::of(samples), start)?;
         let total = self.operation_counts(layout, task).key_switches;
-        fit_whole(Box::new(training), total, (features, labels), progress)
+        fit_whole(Box::new(training), total, samples, progress)
     }
 }

@@ -1,6 +1,6 @@
 //! A linear model in the clear: what the reference of an estimator finds.
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::features::{Features, dot};
 use crate::rounding::weight_step;
 
@@ -38,7 +38,7 @@ impl PlainModel {
     ///
     /// # Errors
     /// [`LearnError::Shape`] if the samples have another number of features.
-    pub fn decision_function(&self, features: &Features<'_>) -> Result<Vec<f64>, LearnError> {
+    pub fn decision_function(&self, features: &Features<'_>) -> Result<Vec<f64>> {
         let cols = self.weights.len() / self.outputs().max(1);
         check_equal("features of the samples", cols, features.cols())?;
         let scores = |sample| {
@@ -52,7 +52,7 @@ impl PlainModel {
     ///
     /// # Errors
     /// [`LearnError::Shape`] if the samples have another number of features.
-    pub fn predict(&self, features: &Features<'_>) -> Result<Vec<u8>, LearnError> {
+    pub fn predict(&self, features: &Features<'_>) -> Result<Vec<u8>> {
         Ok(classes_of(
             &self.decision_function(features)?,
             self.outputs(),
@@ -127,7 +127,7 @@ impl RangeReport {
     /// # Errors
     /// [`LearnError::OutOfRange`] names the first iteration that leaves it,
     /// [`LearnError::WeightOutOfRange`] tells of weights that become too large.
-    pub fn check(&self) -> Result<(), LearnError> {
+    pub fn check(&self) -> Result<()> {
         // A NaN, from an overflow, is outside as well.
         let leaves = |&largest: &f64| largest.is_nan() || largest > self.interval;
         match self.largest.iter().position(leaves) {

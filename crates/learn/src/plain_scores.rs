@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use tapetum_ckks::Evaluator;
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -61,7 +61,7 @@ impl PlainModel {
         evaluator: &Evaluator,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
-    ) -> Result<EncryptedScores, LearnError> {
+    ) -> Result<EncryptedScores> {
         self.check(evaluator, samples)?;
         let layout = samples.layout();
         let outputs = outputs(self.classes());
@@ -74,7 +74,7 @@ impl PlainModel {
                 let slots = self.weights_in_slots(layout, rotation, col);
                 Ok(evaluator.encoder().encode(&slots, Self::SAMPLE_LEVEL)?)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
 
         let cost = 1 + layout.feature_rotations().count();
         let counter = Counter::new(layout.grid_rows() * rotations * cost, progress);
@@ -82,7 +82,7 @@ impl PlainModel {
             .into_par_iter()
             .map(|index| {
                 let (i, rotation) = (index / rotations, index % rotations);
-                let blocks = samples.row_at(evaluator, i, Self::SAMPLE_LEVEL)?;
+                let blocks = samples.blocks_at(evaluator, Self::SAMPLE_LEVEL, layout.row(i))?;
                 let weights = &weights[rotation * layout.grid_cols()..][..layout.grid_cols()];
                 let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
                 let product = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
@@ -103,7 +103,7 @@ impl PlainModel {
                 counter.add(cost, "scoring");
                 Ok(evaluator.add_plain(&scores, &intercepts)?)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         pack(evaluator, *layout, self.classes(), &columns)
     }
 
@@ -124,7 +124,7 @@ impl PlainModel {
         slots
     }
 
-    fn check(&self, evaluator: &Evaluator, samples: &EncryptedMatrix) -> Result<(), LearnError> {
+    fn check(&self, evaluator: &Evaluator, samples: &EncryptedMatrix) -> Result<()> {
         let parameters = evaluator.parameters();
         if samples.parameters() != parameters {
             return Err(LearnError::Parameters("the encrypted matrix"));

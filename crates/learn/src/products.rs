@@ -5,7 +5,7 @@ use std::ops::Deref;
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator, Plaintext};
 
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
@@ -46,20 +46,12 @@ impl<'a> Products<'a> {
 
     /// X w for the samples of one row of blocks, in the first column; the other columns hold
     /// partial sums, which must not be used. One level below the weights.
-    pub fn row_times(
-        &self,
-        grid_row: usize,
-        weights: &[Ciphertext],
-    ) -> Result<Ciphertext, LearnError> {
+    pub fn row_times(&self, grid_row: usize, weights: &[Ciphertext]) -> Result<Ciphertext> {
         self.sum_over_features(&self.row_products(grid_row, weights)?)
     }
 
     /// Twice `factor` X w, a column vector: two levels below the weights.
-    pub fn twice_times(
-        &self,
-        weights: &[Ciphertext],
-        factor: f64,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn twice_times(&self, weights: &[Ciphertext], factor: f64) -> Result<Vec<Ciphertext>> {
         self.twice_in_pairs(
             self.layout.grid_rows(),
             self.layout.row_rotations(),
@@ -70,10 +62,7 @@ impl<'a> Products<'a> {
     }
 
     /// Twice X^T v for an encrypted column vector: a weight vector, one level lower.
-    pub fn twice_transposed_times(
-        &self,
-        vector: &[Ciphertext],
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn twice_transposed_times(&self, vector: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
         self.for_each_column(vector[0].level(), |blocks| {
             let pairs: Vec<_> = blocks.iter().copied().zip(vector).collect();
             self.relinearized(&self.evaluator.inner_product(&pairs)?)
@@ -86,7 +75,7 @@ impl<'a> Products<'a> {
         &self,
         vector: &[f64],
         level: usize,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    ) -> Result<Vec<Ciphertext>> {
         let vector: Vec<Plaintext> = (0..self.layout.grid_rows())
             .into_par_iter()
             .map(|i| {
@@ -102,11 +91,7 @@ impl<'a> Products<'a> {
     }
 
     /// 2 X^T (y - 1/2), one level below `level`: all that training needs to know of the labels.
-    pub fn twice_label_moment(
-        &self,
-        labels: &Labels,
-        level: usize,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn twice_label_moment(&self, labels: &Labels, level: usize) -> Result<Vec<Ciphertext>> {
         match labels {
             Labels::Clear(labels) => {
                 let column = labels.centred("a label moment")?;
@@ -119,11 +104,7 @@ impl<'a> Products<'a> {
     }
 
     /// Twice `factor` times the sum of all samples, a weight vector: one level below `level`.
-    pub fn twice_sample_sum(
-        &self,
-        level: usize,
-        factor: f64,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn twice_sample_sum(&self, level: usize, factor: f64) -> Result<Vec<Ciphertext>> {
         self.for_each_column(level, |blocks| {
             let sum = self.sum(blocks.iter().copied())?;
             Ok(self.evaluator.lower_scaled(&sum, level - 1, factor)?)
@@ -131,13 +112,9 @@ impl<'a> Products<'a> {
     }
 
     /// The products of blocks and weights in one row of blocks, not yet summed over features.
-    fn row_products(
-        &self,
-        grid_row: usize,
-        weights: &[Ciphertext],
-    ) -> Result<Ciphertext, LearnError> {
+    fn row_products(&self, grid_row: usize, weights: &[Ciphertext]) -> Result<Ciphertext> {
         let level = weights[0].level();
-        let blocks = self.matrix.row_at(self.evaluator, grid_row, level)?;
+        let blocks = (self.matrix).blocks_at(self.evaluator, level, self.layout.row(grid_row))?;
         let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
         self.relinearized(&self.evaluator.inner_product(&pairs)?)
     }
@@ -146,13 +123,14 @@ impl<'a> Products<'a> {
     fn for_each_column(
         &self,
         level: usize,
-        summand: impl Fn(&[&Ciphertext]) -> Result<Ciphertext, LearnError> + Sync,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+        summand: impl Fn(&[&Ciphertext]) -> Result<Ciphertext> + Sync,
+    ) -> Result<Vec<Ciphertext>> {
         self.twice_in_pairs(
             self.layout.grid_cols(),
             self.layout.column_rotations(),
             |j| {
-                let blocks = self.matrix.column_at(self.evaluator, j, level)?;
+                let blocks =
+                    (self.matrix).blocks_at(self.evaluator, level, self.layout.column(j))?;
                 let blocks: Vec<_> = blocks.iter().map(AsRef::as_ref).collect();
                 summand(&blocks)
             },

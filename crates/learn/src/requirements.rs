@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tapetum_ckks::{Evaluator, GaloisElement, KeyPlan, Parameters, ParametersLiteral};
 
-use crate::error::{LearnError, MissingKeys};
+use crate::error::{LearnError, MissingKeys, Result};
 
 /// Levels and evaluation keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Requirements {
         available: usize,
         spare: usize,
         evaluator: &Evaluator,
-    ) -> Result<usize, LearnError> {
+    ) -> Result<usize> {
         if available < self.levels {
             return Err(LearnError::LevelExhausted {
                 what,

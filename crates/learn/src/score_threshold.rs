@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{Evaluator, Polynomial, Precision};
 
-use crate::error::{LearnError, Setting, check_equal};
+use crate::error::{Result, Setting, check_equal};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::progress::Listener;
@@ -48,8 +48,8 @@ impl ScoreThreshold {
     /// For scores in [-`bound`, `bound`].
     ///
     /// # Errors
-    /// [`LearnError::Config`] if the bound is not positive and finite.
-    pub fn new(bound: f64, precision: Precision) -> Result<Self, LearnError> {
+    /// [`LearnError::Config`](crate::LearnError::Config) if the bound is not positive and finite.
+    pub fn new(bound: f64, precision: Precision) -> Result<Self> {
         let within = bound > 0.0 && bound <= 1e6;
         Setting::ScoreBound.check(within, bound, "positive and at most 10^6")?;
         Ok(Self { bound, precision })
@@ -98,11 +98,7 @@ impl ScoreThreshold {
 
     /// From scores, already divided by the bound, to predictions. A slot without a score gets -1 before the
     /// sign, hence 0 after it.
-    fn judge(
-        &self,
-        scores: &EncryptedScores,
-        evaluator: &Evaluator,
-    ) -> Result<EncryptedScores, LearnError> {
+    fn judge(&self, scores: &EncryptedScores, evaluator: &Evaluator) -> Result<EncryptedScores> {
         let predictions = scores
             .ciphertexts()
             .iter()
@@ -116,7 +112,7 @@ impl ScoreThreshold {
                 let sign = evaluator.sign(&evaluator.add_plain(scores, &minus)?, self.precision)?;
                 Ok(evaluator.evaluate_polynomial(&sign, &cleaning())?)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), predictions)
     }
 }
@@ -147,7 +143,7 @@ impl LinearModel {
     /// [`ScoreThreshold::levels`] higher than for scores.
     ///
     /// # Errors
-    /// As [`decision_function`](Self::decision_function), and [`LearnError::Shape`] for a model of more than
+    /// As [`decision_function`](Self::decision_function), and [`LearnError::Shape`](crate::LearnError::Shape) for a model of more than
     /// two classes.
     pub fn predictions(
         &self,
@@ -155,7 +151,7 @@ impl LinearModel {
         evaluator: &Evaluator,
         samples: &EncryptedMatrix,
         progress: &mut Listener<'_>,
-    ) -> Result<EncryptedPredictions, LearnError> {
+    ) -> Result<EncryptedPredictions> {
         check_equal(
             "classes of a model that gives predictions",
             2,

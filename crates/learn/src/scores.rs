@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
@@ -37,7 +37,7 @@ pub(crate) fn pack(
     layout: Layout,
     classes: usize,
     columns: &[Ciphertext],
-) -> Result<EncryptedScores, LearnError> {
+) -> Result<EncryptedScores> {
     let ciphertexts = columns
         .par_chunks(layout.block_cols())
         .map(|columns| {
@@ -50,7 +50,7 @@ pub(crate) fn pack(
             }
             Ok(packed)
         })
-        .collect::<Result<_, LearnError>>()?;
+        .collect::<Result<_>>()?;
     Ok(EncryptedScores {
         layout,
         classes,
@@ -68,7 +68,7 @@ impl EncryptedScores {
         layout: Layout,
         classes: usize,
         ciphertexts: Vec<Ciphertext>,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         check_classes(classes)?;
         let columns = layout.grid_rows() * period(classes);
         let expected = columns.div_ceil(layout.block_cols());
@@ -113,7 +113,7 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
-    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<Vec<f64>, LearnError> {
+    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<Vec<f64>> {
         let scores = self.decrypt_exact(decryptor)?;
         let rounding = ScoreRounding::of(self.parameters());
         Ok(scores.into_iter().map(|s| rounding.round(s)).collect())
@@ -124,12 +124,12 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt).
-    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<Vec<f64>, LearnError> {
+    pub fn decrypt_exact(&self, decryptor: &Decryptor) -> Result<Vec<f64>> {
         let slots = self
             .ciphertexts
             .iter()
             .map(|ciphertext| Ok(decryptor.encoder().decode(&decryptor.decrypt(ciphertext)?)))
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         self.decode(&slots)
     }
 
@@ -138,7 +138,7 @@ impl EncryptedScores {
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt).
-    pub fn predict(&self, decryptor: &Decryptor) -> Result<Vec<u8>, LearnError> {
+    pub fn predict(&self, decryptor: &Decryptor) -> Result<Vec<u8>> {
         Ok(classes_of(&self.decrypt_exact(decryptor)?, self.outputs()))
     }
 
@@ -147,7 +147,7 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters, [`LearnError::OtherKey`] if
     /// imaginary parts are as large as only those of random numbers are.
-    pub fn open(&self, decryptor: &Decryptor) -> Result<Vec<Vec<f64>>, LearnError> {
+    pub fn open(&self, decryptor: &Decryptor) -> Result<Vec<Vec<f64>>> {
         let (mut largest, mut imaginary) = (0.0, 0.0);
         let mut slots = Vec::with_capacity(self.ciphertexts.len());
         for ciphertext in &self.ciphertexts {
@@ -172,7 +172,7 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError::Shape`] unless there are as many vectors of slots as ciphertexts, of the
     /// right length.
-    pub fn decode(&self, slots: &[Vec<f64>]) -> Result<Vec<f64>, LearnError> {
+    pub fn decode(&self, slots: &[Vec<f64>]) -> Result<Vec<f64>> {
         check_equal("ciphertexts of scores", self.ciphertexts.len(), slots.len())?;
         for slots in slots {
             check_equal("slots of a ciphertext", self.layout.slots(), slots.len())?;

@@ -7,7 +7,7 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Bootstrapper, Evaluator, Parameters};
 
 use crate::bootstrap::SharedBootstrap;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
 use crate::gradient_descent::BOOTSTRAP_COST;
 use crate::labels::{LabelKind, Task};
@@ -24,11 +24,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] if levels do not suffice, or a key is missing.
-    pub fn begin(
-        &self,
-        evaluator: &Evaluator,
-        labels: LabelKind,
-    ) -> Result<Box<dyn Session>, LearnError> {
+    pub fn begin(&self, evaluator: &Evaluator, labels: LabelKind) -> Result<Box<dyn Session>> {
         let parameters = evaluator.parameters();
         let plan = self.bootstrapping(parameters)?;
         let bootstrapper = plan.as_ref().map(Bootstrapper::new).transpose();
@@ -55,7 +51,7 @@ impl TrainingSpec {
         labels: LabelKind,
         inputs: [u8; 32],
         state: Bundle<'_>,
-    ) -> Result<Box<dyn Session>, LearnError> {
+    ) -> Result<Box<dyn Session>> {
         let mut session = self.begin(evaluator, labels)?;
         session.restore(inputs, state)?;
         Ok(session)
@@ -65,7 +61,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError::Config`] if a setting is out of range.
-    pub fn batch_rows(&self) -> Result<Option<usize>, LearnError> {
+    pub fn batch_rows(&self) -> Result<Option<usize>> {
         let descent = self.learner.gradient_descent()?;
         Ok(descent.map(|descent| descent.batch_rows()))
     }
@@ -75,7 +71,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// As [`batch_rows`](Self::batch_rows).
-    pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>, LearnError> {
+    pub fn part_rows(&self, parameters: &Parameters) -> Result<Option<usize>> {
         Ok(match self.learner.flow() {
             Flow::Sums => Some(BLOCKS_OF_A_PART * parameters.slots() / self.block_cols.max(1)),
             _ => self.batch_rows()?,
@@ -96,7 +92,7 @@ impl TrainingSpec {
         &self,
         rows: usize,
         parameters: &Parameters,
-    ) -> Result<(Vec<(usize, Layout)>, usize), LearnError> {
+    ) -> Result<(Vec<(usize, Layout)>, usize)> {
         let of_part = self.part_rows(parameters)?.unwrap_or(rows);
         let of_part = of_part.clamp(1, rows.max(1));
         let (layout, level) = self.training_shape(of_part, parameters)?;
@@ -115,7 +111,7 @@ impl TrainingSpec {
         &self,
         rows: usize,
         parameters: &Parameters,
-    ) -> Result<OperationCounts, LearnError> {
+    ) -> Result<OperationCounts> {
         let Some(descent) = self.learner.gradient_descent()? else {
             let (layout, _) = self.training_shape(rows, parameters)?;
             let estimator = self.learner.estimator()?;

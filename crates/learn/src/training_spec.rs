@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 
 use crate::bootstrap::BootstrapLevels;
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::estimator_config::EstimatorConfig;
 use crate::gradient_descent::GradientDescent;
 use crate::labels::{LabelKind, Labels, Task, two_classes};
@@ -75,7 +75,7 @@ impl TrainingSpec {
         columns: usize,
         classes: usize,
         rows: usize,
-    ) -> Result<(Self, Parameters), LearnError> {
+    ) -> Result<(Self, Parameters)> {
         let spec = Self {
             learner,
             columns,
@@ -95,7 +95,7 @@ impl TrainingSpec {
         self,
         rows: usize,
         threshold: ScoreThreshold,
-    ) -> Result<(Self, Parameters), LearnError> {
+    ) -> Result<(Self, Parameters)> {
         let spec = Self {
             threshold: Some(threshold),
             ..self
@@ -104,7 +104,7 @@ impl TrainingSpec {
     }
 
     /// With blocks and levels for `rows` samples, and parameters that have them.
-    fn fitted(mut self, rows: usize) -> Result<(Self, Parameters), LearnError> {
+    fn fitted(mut self, rows: usize) -> Result<(Self, Parameters)> {
         self.learner.check_classes(self.classes)?;
         let descent = self.learner.gradient_descent()?;
         let rows = descent.as_ref().map_or(rows, GradientDescent::batch_rows);
@@ -156,7 +156,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] that says what does not fit.
-    pub fn check(&self, parameters: &Parameters) -> Result<(), LearnError> {
+    pub fn check(&self, parameters: &Parameters) -> Result<()> {
         let needed = self.requirements(parameters)?.levels;
         let exhausted = |what, needed, available| LearnError::LevelExhausted {
             what,
@@ -179,11 +179,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] that says what does not fit.
-    pub fn check_samples(
-        &self,
-        matrix: &EncryptedMatrix,
-        labels: &Labels,
-    ) -> Result<(), LearnError> {
+    pub fn check_samples(&self, matrix: &EncryptedMatrix, labels: &Labels) -> Result<()> {
         let layout = matrix.layout();
         check_equal("features of a sample", self.columns, layout.cols())?;
         check_equal("columns of a block", self.block_cols, layout.block_cols())?;
@@ -205,7 +201,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError::Layout`] if there can be no such blocks.
-    pub fn batch_layout(&self, parameters: &Parameters) -> Result<Layout, LearnError> {
+    pub fn batch_layout(&self, parameters: &Parameters) -> Result<Layout> {
         let block_rows = parameters.slots() / self.block_cols.max(1);
         Layout::new(1, self.columns, block_rows, self.block_cols)
     }
@@ -214,11 +210,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] if this number of samples cannot be packed.
-    pub fn training_shape(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<(Layout, usize), LearnError> {
+    pub fn training_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         self.learner.check_classes(self.classes)?;
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
@@ -235,11 +227,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// As [`training_shape`](Self::training_shape).
-    pub fn sample_shape(
-        &self,
-        rows: usize,
-        parameters: &Parameters,
-    ) -> Result<(Layout, usize), LearnError> {
+    pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let (slots, classes) = (parameters.slots(), self.classes);
         let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
         let predictions = self.threshold.map_or(0, |threshold| threshold.levels());
@@ -250,10 +238,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] if the weights do not fit.
-    pub fn bootstrapping(
-        &self,
-        parameters: &Parameters,
-    ) -> Result<Option<BootstrappingPlan>, LearnError> {
+    pub fn bootstrapping(&self, parameters: &Parameters) -> Result<Option<BootstrappingPlan>> {
         self.learner.check_classes(self.classes)?;
         match self.learner.gradient_descent()? {
             Some(descent) if parameters.literal().bootstrapping.is_some() => {
@@ -272,10 +257,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// As [`bootstrapping`](Self::bootstrapping).
-    pub fn bootstrap_levels(
-        &self,
-        parameters: &Parameters,
-    ) -> Result<Option<BootstrapLevels>, LearnError> {
+    pub fn bootstrap_levels(&self, parameters: &Parameters) -> Result<Option<BootstrapLevels>> {
         let plan = self.bootstrapping(parameters)?;
         Ok(plan.map(|plan| BootstrapLevels {
             input: plan.input_level(),
@@ -287,7 +269,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// As [`requirements`](Self::requirements).
-    pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan, LearnError> {
+    pub fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
         let mut needs = self.requirements(parameters)?;
         if let Some(regression) = self.learner.ridge()? {
             // It would do without, but slower.
@@ -307,7 +289,7 @@ impl TrainingSpec {
     ///
     /// # Errors
     /// [`LearnError`] if settings are out of range or shapes cannot be packed.
-    pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements, LearnError> {
+    pub fn requirements(&self, parameters: &Parameters) -> Result<Requirements> {
         self.learner.check_classes(self.classes)?;
         if self.threshold.is_some() {
             two_classes("a prediction under encryption", self.classes)?;

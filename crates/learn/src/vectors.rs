@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Complex64, Evaluator};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::EncryptedLabels;
 use crate::layout::{self, Layout};
 use crate::packing;
@@ -32,7 +32,7 @@ impl Vectors<'_> {
         labels: &EncryptedLabels,
         factor: f64,
         level: usize,
-    ) -> Result<Vec<Vec<Ciphertext>>, LearnError> {
+    ) -> Result<Vec<Vec<Ciphertext>>> {
         let layout = self.layout;
         let (rows, classes) = (layout.grid_rows(), labels.classes());
         let chunks = EncryptedLabels::ciphertexts_per_row(layout, classes);
@@ -49,7 +49,7 @@ impl Vectors<'_> {
                 }
                 Ok(moved)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         let columns = self.twice_in_pairs(
             rows * classes,
             layout.replication_rotations().count(),
@@ -74,10 +74,10 @@ impl Vectors<'_> {
         &self,
         count: usize,
         rotations: usize,
-        summand: impl Fn(usize) -> Result<Ciphertext, LearnError> + Sync,
-        sum: impl Fn(&Ciphertext) -> Result<Ciphertext, LearnError> + Sync,
+        summand: impl Fn(usize) -> Result<Ciphertext> + Sync,
+        sum: impl Fn(&Ciphertext) -> Result<Ciphertext> + Sync,
         what: &'static str,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    ) -> Result<Vec<Ciphertext>> {
         let evaluator = self.evaluator;
         let together = if layout::pairing_pays(rotations) {
             2
@@ -106,19 +106,16 @@ impl Vectors<'_> {
                 self.counter.add(sums.len() + cost, what);
                 Ok(sums)
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         Ok(sums.into_iter().flatten().collect())
     }
 
-    pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext> {
         times_i(self.evaluator, vector)
     }
 
     /// Adds up ciphertexts of one shape; there is at least one.
-    pub fn sum<'c>(
-        &self,
-        terms: impl IntoIterator<Item = &'c Ciphertext>,
-    ) -> Result<Ciphertext, LearnError> {
+    pub fn sum<'c>(&self, terms: impl IntoIterator<Item = &'c Ciphertext>) -> Result<Ciphertext> {
         let mut terms = terms.into_iter();
         let mut sum = terms
             .next()
@@ -131,12 +128,12 @@ impl Vectors<'_> {
     }
 
     /// The product of two vectors or sum of products, one level lower.
-    pub fn relinearized(&self, product: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    pub fn relinearized(&self, product: &Ciphertext) -> Result<Ciphertext> {
         Ok(self.evaluator.relinearize_rescale(product)?)
     }
 
     /// Over the rows of a block. Cyclic over all slots, so every row gets the sum.
-    pub fn sum_over_samples(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    pub fn sum_over_samples(&self, vector: &Ciphertext) -> Result<Ciphertext> {
         let layout = self.layout;
         let stride = layout.block_cols() as i64;
         Ok(self
@@ -146,7 +143,7 @@ impl Vectors<'_> {
 
     /// Over the columns of a block. The first column gets the sum; what the others get reaches
     /// into the next row.
-    pub fn sum_over_features(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    pub fn sum_over_features(&self, vector: &Ciphertext) -> Result<Ciphertext> {
         Ok(self
             .evaluator
             .sum_slots(vector, self.layout.block_cols(), 1)?)
@@ -159,11 +156,7 @@ impl Vectors<'_> {
     /// itself. A rotation by `block_cols` - 1 to the right puts that straight. So this takes one
     /// key beyond those of [`sum_over_features`](Self::sum_over_features), where rotations to the
     /// right would take as many again.
-    pub fn replicate_first_column(
-        &self,
-        vector: &Ciphertext,
-        factor: f64,
-    ) -> Result<Ciphertext, LearnError> {
+    pub fn replicate_first_column(&self, vector: &Ciphertext, factor: f64) -> Result<Ciphertext> {
         let layout = self.layout;
         let evaluator = self.evaluator;
         if layout.block_cols() == 1 {
@@ -179,10 +172,7 @@ impl Vectors<'_> {
 
 /// The imaginary unit is the monomial X^(N/2), an exact plaintext of scale 1: multiplying by it
 /// costs neither level nor precision.
-pub(crate) fn times_i(
-    evaluator: &Evaluator,
-    vector: &Ciphertext,
-) -> Result<Ciphertext, LearnError> {
+pub(crate) fn times_i(evaluator: &Evaluator, vector: &Ciphertext) -> Result<Ciphertext> {
     let i = vec![Complex64::I; vector.parameters().slots()];
     let i = evaluator
         .encoder()

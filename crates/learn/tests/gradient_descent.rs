@@ -74,7 +74,7 @@ fn config(iterations: usize, rows: usize) -> LogisticRegressionConfig {
 /// Batches of a matrix, encrypted.
 struct Batches {
     layout: Layout,
-    batches: Vec<(EncryptedMatrix, Labels)>,
+    batches: Vec<Batch>,
 }
 
 impl Batches {
@@ -85,10 +85,7 @@ impl Batches {
                 let part = data.part(i * rows, rows);
                 let rows = part.labels.len();
                 let layout = Layout::new(rows, data.cols, slots / width, width).unwrap();
-                let labels = match kind {
-                    LabelKind::Clear => Labels::Clear(part.labels.clone()),
-                    LabelKind::Encrypted => world.encrypt_labels(&part, layout, level),
-                };
+                let labels = world.labels(&part, kind, layout, level);
                 (world.encrypt(&part, layout, level), labels)
             })
             .collect();
@@ -100,13 +97,10 @@ impl Batches {
 
     fn step(&self, training: &mut Training<'_>) {
         let batch = training.next_batch(self.batches.len()).unwrap();
-        let (features, labels) = &self.batches[batch];
         let mut last = None;
-        training
-            .step(features, labels, &mut |p| last = Some((p.done, p.total)))
-            .unwrap();
-        let (done, total) = last.unwrap();
-        assert_eq!(done, total);
+        let mut progress = |p: Progress| last = Some(p);
+        training.add(&self.batches[batch], &mut progress).unwrap();
+        assert!(last.is_some_and(|p| p.done == p.total));
     }
 }
 
@@ -157,14 +151,9 @@ fn mini_batches_with_refreshes() {
         let batches = Batches::encrypt(&world, &data, 512, 8, kind);
         assert_eq!(batches.batches.len(), 3);
         let task = Task::two_classes(kind);
-        let mut training = Training::new(
-            descent.clone(),
-            &world.evaluator,
-            &batches.layout,
-            task,
-            Some(&bootstrap),
-        )
-        .unwrap();
+        let evaluator = &world.evaluator;
+        let start = SessionStart::new(evaluator, &batches.layout, task, Some(&bootstrap));
+        let mut training = Training::begin(descent.clone(), start).unwrap();
         assert!(training.model().is_err());
         while training.iteration() < 4 {
             batches.step(&mut training);
@@ -178,8 +167,7 @@ fn mini_batches_with_refreshes() {
         assert_eq!(model.level(), LinearModel::LEVEL);
         let found = world.decrypt_model(&model);
         assert_close("weights", &found.weights, &reference.model.weights, BOUND);
-        let (features, labels) = &batches.batches[0];
-        assert!(training.step(features, labels, &mut |_| ()).is_err());
+        assert!(training.add(&batches.batches[0], &mut |_| ()).is_err());
     }
 }
 
@@ -222,15 +210,13 @@ fn a_checkpoint_leads_to_the_same_bits() {
         Default::default(),
     );
     let start = || {
-        let evaluator = &world.evaluator;
-        Training::new(descent.clone(), evaluator, &layout, task, Some(&bootstrap)).unwrap()
+        let start = SessionStart::new(&world.evaluator, &layout, task, Some(&bootstrap));
+        Training::begin(descent.clone(), start).unwrap()
     };
     let resume = |inputs, bytes: &[u8]| {
-        let bundle = Bundle::from_bytes(&world.parameters, bytes)?;
-        let evaluator = &world.evaluator;
-        let descent = descent.clone();
-        let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
-        Training::resume(descent, evaluator, &layout, task, bootstrap, inputs, bundle)
+        let mut training = start();
+        training.restore(inputs, Bundle::from_bytes(&world.parameters, bytes)?)?;
+        Ok(training)
     };
     let mut through = start();
     let mut checkpoints = Vec::new();
@@ -319,9 +305,8 @@ fn softmax_regression_of_five_classes() {
         let batches = Batches::encrypt(&world, &data, 256, 8, labels);
         let evaluator = &world.evaluator;
         let task = Task { classes: 5, labels };
-        let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrap);
-        let mut training =
-            Training::new(descent.clone(), evaluator, &layout, task, bootstrap).unwrap();
+        let start = SessionStart::new(evaluator, &layout, task, Some(&bootstrap));
+        let mut training = Training::begin(descent.clone(), start).unwrap();
         while training.next_batch(2).is_some() {
             batches.step(&mut training);
         }

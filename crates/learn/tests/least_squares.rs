@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World, assert_close, assert_same_predictions};
+use common::{Data, World, assert_close};
 use tapetum_ckks::{Ciphertext, Decryptor, Encryptor, Evaluator, Parameters, Preset};
 use tapetum_learn::*;
 
@@ -34,30 +34,14 @@ fn check(estimator: &dyn Estimator, data: &Data, layout: Layout, labels: LabelKi
         .then(LinearModel::requirements(&layout, layout.block_cols(), classes).unwrap());
     let world = World::new(Preset::N14, &needs);
     let matrix = world.encrypt(data, layout, needs.levels);
-    let labels = match labels {
-        LabelKind::Clear => Labels::Clear(data.labels.clone()),
-        LabelKind::Encrypted => world.encrypt_labels(data, layout, needs.levels),
-    };
+    let labels = world.labels(data, labels, layout, needs.levels);
     let model = world.fit(estimator, &matrix, &labels);
 
     let reference = estimator
         .simulate(&data.features(), &data.labels)
         .unwrap()
         .model;
-    let found = world.decrypt_model(&model);
-    assert_close("weights", &found.weights, &reference.weights, BOUND);
-    assert_close(
-        "intercepts",
-        &found.intercepts,
-        &reference.intercepts,
-        BOUND,
-    );
-    let expected = reference.decision_function(&data.features()).unwrap();
-    let found = world.decrypt(&world.score(&model, &matrix));
-    assert_close("scores", &found, &expected, BOUND);
-    if classes == 2 {
-        assert_same_predictions(&found, &expected, BOUND);
-    }
+    let found = world.assert_like(&model, &reference, (&matrix, data), BOUND);
     // The bounds say something: the model is better than none.
     let right = classes_of(&found, reference.outputs());
     let right = right
@@ -195,6 +179,21 @@ impl Bootstrap for Owner {
     }
 }
 
+/// Adds a part, and checks that progress arrives where it should.
+fn add(training: &mut dyn Session, part: Batch) {
+    let mut last = None;
+    training.add(&part, &mut |p| last = Some(p)).unwrap();
+    assert!(last.is_some_and(|p: Progress| p.done == p.total));
+}
+
+/// Solves, and checks that progress arrives where it should.
+fn finish(training: Box<dyn Session + '_>) -> LinearModel {
+    let mut last = None;
+    let model = training.finish(&mut |p| last = Some(p)).unwrap();
+    assert!(last.is_some_and(|p: Progress| p.done == p.total));
+    model
+}
+
 #[test]
 fn refreshed_statistics_leave_the_samples_few_levels() {
     let steps = 4;
@@ -226,28 +225,16 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
             decryptor: Decryptor::new(&world.secret),
             levels,
         };
-        let mut last = None;
-        let model = ridge
-            .fit_bootstrapped(
-                &world.evaluator,
-                &matrix,
-                &labels,
-                &owner,
-                &mut |progress| last = Some(progress),
-            )
-            .unwrap();
-        let last = last.unwrap();
-        assert_eq!(last.done, last.total);
+        let start = SessionStart::new(&world.evaluator, &layout, task, Some(&owner));
+        let mut training = ridge.begin(start).unwrap();
+        add(&mut *training, (matrix.clone(), labels));
+        let model = finish(training);
 
         let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
             .model;
-        let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.weights, BOUND);
-        let expected = reference.decision_function(&data.features()).unwrap();
-        let found = world.decrypt(&world.score(&model, &matrix));
-        assert_close("scores", &found, &expected, BOUND);
+        world.assert_like(&model, &reference, (&matrix, &data), BOUND);
     }
 }
 
@@ -273,27 +260,17 @@ fn samples_can_come_in_parts() {
             let (height, width) = (layout.block_rows(), layout.block_cols());
             let layout = Layout::new(rows, 6, height, width).unwrap();
             let matrix = world.encrypt(&data, layout, needs.levels);
-            let labels = match kind {
-                LabelKind::Clear => Labels::Clear(data.labels.clone()),
-                LabelKind::Encrypted => world.encrypt_labels(&data, layout, needs.levels),
-            };
+            let labels = world.labels(&data, kind, layout, needs.levels);
             (matrix, labels)
         };
-        let new = || PartialFit::new(&ridge, evaluator, &layout, task, None).unwrap();
+        let start = || SessionStart::new(evaluator, &layout, task, None);
+        let new = || ridge.begin(start()).unwrap();
         let mut training = new();
         // One of them is a single sample, so of a single class.
         for (first, rows) in [(900, 600), (0, 899), (899, 1)] {
-            let (matrix, labels) = part(first, rows, kind);
-            let mut last = None;
-            training
-                .add(&matrix, &labels, &mut |p| last = Some(p))
-                .unwrap();
-            assert!(last.is_some_and(|p: Progress| p.done == p.total));
+            add(&mut *training, part(first, rows, kind));
         }
-        assert_eq!(training.samples(), 1500);
-        let mut last = None;
-        let model = training.finish(&mut |p| last = Some(p)).unwrap();
-        assert!(last.is_some_and(|p: Progress| p.done == p.total));
+        let model = finish(training);
         let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
@@ -309,13 +286,11 @@ fn samples_can_come_in_parts() {
             LabelKind::Clear => LabelKind::Encrypted,
             LabelKind::Encrypted => LabelKind::Clear,
         };
-        let (matrix, labels) = part(0, 1, other);
-        let error = new().add(&matrix, &labels, &mut |_| ()).unwrap_err();
+        let error = new().add(&part(0, 1, other), &mut |_| ()).unwrap_err();
         assert!(matches!(error, LearnError::Malformed { .. }));
         if kind == LabelKind::Clear {
-            let (matrix, labels) = part(0, 1, kind);
             let mut training = new();
-            training.add(&matrix, &labels, &mut |_| ()).unwrap();
+            add(&mut *training, part(0, 1, kind));
             assert!(matches!(
                 training.finish(&mut |_| ()),
                 Err(LearnError::OneClass(0))
@@ -465,7 +440,7 @@ fn what_does_not_fit_is_refused() {
     let world = World::new(Preset::N13, &Requirements::default());
     let matrix = world.encrypt(&data, layout, 3);
     let labels = Labels::Clear(data.labels.clone());
-    let evaluator = &world.evaluator;
-    let error = wide.fit(evaluator, &matrix, &labels, &mut |_| ());
+    let samples = Samples::new(&world.evaluator, &matrix, &labels);
+    let error = wide.fit(&samples, &mut |_| ());
     assert!(matches!(error, Err(E::Layout { .. })));
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World, assert_close, assert_same_predictions};
+use common::{Data, World, assert_close};
 use tapetum_ckks::Preset;
 use tapetum_learn::*;
 
@@ -32,19 +32,7 @@ fn clear_labels_fit_the_smallest_preset_with_products() {
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));
 
-    let expected = reference(&data);
-    let found = world.decrypt_model(&model);
-    assert_close("weights", &found.weights, &expected.weights, BOUND_36);
-    assert_close(
-        "intercept",
-        &found.intercepts,
-        &expected.intercepts,
-        BOUND_36,
-    );
-    let found = world.decrypt(&world.score(&model, &matrix));
-    let expected = expected.decision_function(&data.features()).unwrap();
-    assert_close("scores", &found, &expected, BOUND_36);
-    assert_same_predictions(&found, &expected, BOUND_36);
+    world.assert_like(&model, &reference(&data), (&matrix, &data), BOUND_36);
 }
 
 #[test]
@@ -64,18 +52,8 @@ fn encrypted_labels_and_single_samples() {
     let model = world.fit(&LinearMeans, &matrix, &labels);
 
     let expected = reference(&data);
-    let found = world.decrypt_model(&model);
-    assert_close("weights", &found.weights, &expected.weights, BOUND_40);
-    assert_close(
-        "intercept",
-        &found.intercepts,
-        &expected.intercepts,
-        BOUND_40,
-    );
+    world.assert_like(&model, &expected, (&matrix, &data), BOUND_40);
     let expected = expected.decision_function(&data.features()).unwrap();
-    let found = world.decrypt(&world.score(&model, &matrix));
-    assert_close("scores", &found, &expected, BOUND_40);
-    assert_same_predictions(&found, &expected, BOUND_40);
     let samples = world.encrypt(&data.head(2), single, LinearModel::SAMPLE_LEVEL);
     let found = world.decrypt(&world.score(&model, &samples));
     assert_close("single", &found, &expected[..2], BOUND_40);

@@ -128,11 +128,10 @@ fn three_against_eight() {
 
     let start = Instant::now();
     let evaluator = &world.evaluator;
-    let bootstrap: Option<&dyn Bootstrap> = Some(&bootstrapper);
-    let mut training = Training::new(descent, evaluator, &layout, task, bootstrap).unwrap();
+    let begin = SessionStart::new(evaluator, &layout, task, Some(&bootstrapper));
+    let mut training = Training::begin(descent, begin).unwrap();
     while let Some(batch) = training.next_batch(batches.len()) {
-        let (features, labels) = &batches[batch];
-        training.step(features, labels, &mut |_| ()).unwrap();
+        training.add(&batches[batch], &mut |_| ()).unwrap();
         println!(
             "{:3}: {:.1} s",
             training.iteration(),

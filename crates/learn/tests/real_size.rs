@@ -87,7 +87,8 @@ fn trial(
         labels: LabelKind::Encrypted,
     };
     let evaluator = &world.evaluator;
-    let mut training = PartialFit::new(regression, evaluator, &layout, task, bootstrap).unwrap();
+    let start = SessionStart::new(evaluator, &layout, task, bootstrap);
+    let mut training = regression.begin(start).unwrap();
     // One part at a time is in memory.
     timed("encrypt and add up", || {
         let rows = PART_BLOCKS * height;
@@ -96,7 +97,7 @@ fn trial(
             let layout = Layout::new(part.labels.len(), part.cols, height, width).unwrap();
             let matrix = world.encrypt(&part, layout, level);
             let labels = world.encrypt_labels(&part, layout, level);
-            training.add(&matrix, &labels, &mut |_| ()).unwrap();
+            training.add(&(matrix, labels), &mut |_| ()).unwrap();
         }
     });
     let mut last = "";

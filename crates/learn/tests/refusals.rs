@@ -52,7 +52,7 @@ fn training_checks_everything_before_it_starts() {
     let fit = |estimator: &dyn Estimator, evaluator: &Evaluator, labels| {
         let mut started = false;
         let mut listener = |_| started = true;
-        let result = estimator.fit(evaluator, &t.matrix, labels, &mut listener);
+        let result = estimator.fit(&Samples::new(evaluator, &t.matrix, labels), &mut listener);
         assert!(!started);
         result.unwrap_err()
     };
@@ -127,7 +127,7 @@ fn low_keys_are_enough_if_the_levels_are() {
         let keys: EvaluationKeys = generator.evaluation_keys(&plan(level)).unwrap();
         let labels = &Labels::Clear(t.data.labels.clone());
         let evaluator = Evaluator::with_keys(keys);
-        LinearMeans.fit(&evaluator, &matrix, labels, &mut |_| ())
+        LinearMeans.fit(&Samples::new(&evaluator, &matrix, labels), &mut |_| ())
     };
     assert_eq!(fit(2).unwrap().level(), 1);
     assert!(matches!(fit(0), Err(LearnError::MissingKeys(_))));
@@ -144,48 +144,24 @@ fn classification_checks_samples_and_model() {
     assert!(score(&t.model, &t.matrix).is_ok());
 
     let other = Data::gaussians(30, 4, 1);
-    let other_layout = Layout::new(30, 4, 1024, 4).unwrap();
-    let samples = t.world.encrypt(&other, other_layout, 2);
-    assert!(matches!(
-        score(&t.model, &samples),
-        Err(E::Shape {
-            expected: 5,
-            found: 4,
-            ..
-        })
-    ));
-    let narrow = t
-        .world
-        .encrypt(&t.data, Layout::new(30, 5, 2048, 2).unwrap(), 2);
-    assert!(matches!(
-        score(&t.model, &narrow),
-        Err(E::Shape {
-            expected: 4,
-            found: 2,
-            ..
-        })
-    ));
+    let shape = |rows, cols| Layout::new(30, 5, rows, cols).unwrap();
+    let samples = (t.world).encrypt(&other, Layout::new(30, 4, 1024, 4).unwrap(), 2);
+    let narrow = t.world.encrypt(&t.data, shape(2048, 2), 2);
+    for (samples, numbers) in [(samples, (5, 4)), (narrow, (4, 2))] {
+        assert!(matches!(
+            score(&t.model, &samples),
+            Err(E::Shape { expected, found, .. }) if (expected, found) == numbers
+        ));
+    }
     let low = t.world.encrypt(&t.data, t.layout, 1);
-    assert!(matches!(
-        score(&t.model, &low),
-        Err(E::LevelExhausted {
-            needed: 2,
-            available: 1,
-            ..
-        })
-    ));
     // The model is at level 2, and wider blocks need one at level 3.
-    let wide = t
-        .world
-        .encrypt(&t.data, Layout::new(30, 5, 512, 8).unwrap(), 2);
-    assert!(matches!(
-        score(&t.model, &wide),
-        Err(E::LevelExhausted {
-            needed: 3,
-            available: 2,
-            ..
-        })
-    ));
+    let wide = t.world.encrypt(&t.data, shape(512, 8), 2);
+    for (samples, numbers) in [(low, (2, 1)), (wide, (3, 2))] {
+        assert!(matches!(
+            score(&t.model, &samples),
+            Err(E::LevelExhausted { needed, available, .. }) if (needed, available) == numbers
+        ));
+    }
     let keyless =
         t.model
             .decision_function(&Evaluator::new(&t.world.parameters), &t.matrix, &mut |_| ());

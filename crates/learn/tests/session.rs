@@ -10,7 +10,7 @@ use tapetum_learn::*;
 struct Trial {
     world: World,
     spec: TrainingSpec,
-    batches: Vec<(EncryptedMatrix, Labels)>,
+    batches: Vec<Batch>,
 }
 
 /// A specification with keys, and 60 samples in three batches.
@@ -43,13 +43,24 @@ fn ridge() -> EstimatorConfig {
     })
 }
 
+fn in_batches() -> EstimatorConfig {
+    EstimatorConfig::Logistic(LogisticRegressionConfig {
+        iterations: 2,
+        learning_rate: LearningRate::Constant(1.0),
+        batches: Some(MiniBatches {
+            rows: 20,
+            ..MiniBatches::default()
+        }),
+        ..LogisticRegressionConfig::default()
+    })
+}
+
 fn begin(t: &Trial) -> Box<dyn Session> {
     t.spec.begin(&t.world.evaluator, LabelKind::Clear).unwrap()
 }
 
 fn add(t: &Trial, session: &mut dyn Session, batch: usize) {
-    let (features, labels) = &t.batches[batch];
-    session.add(features, labels, &mut |_| ()).unwrap();
+    session.add(&t.batches[batch], &mut |_| ()).unwrap();
 }
 
 fn finish(session: Box<dyn Session>) -> Vec<u8> {
@@ -89,15 +100,7 @@ fn what_does_not_add_up_is_refused() {
     let refused = begin(&sums).restore([0; 32], state()).unwrap_err();
     assert!(matches!(refused, LearnError::NotResumable), "{refused}");
 
-    let batches = trial(EstimatorConfig::Logistic(LogisticRegressionConfig {
-        iterations: 2,
-        learning_rate: LearningRate::Constant(1.0),
-        batches: Some(MiniBatches {
-            rows: 20,
-            ..MiniBatches::default()
-        }),
-        ..LogisticRegressionConfig::default()
-    }));
+    let batches = trial(in_batches());
     let refused = begin(&batches).into_additive().err().unwrap();
     assert!(matches!(refused, LearnError::NotAdditive), "{refused}");
     let additive = begin(&sums).into_additive().unwrap();
@@ -176,22 +179,14 @@ fn a_training_is_driven_to_its_end_or_stopped() {
         assert_eq!((watch.batches, watch.phases.len()), (2, 1));
     }
     let t = trial(ridge());
-    let none: Vec<(EncryptedMatrix, Labels)> = Vec::new();
+    let none: Vec<Batch> = Vec::new();
     let options = TrainingOptions::default();
     assert!(train(&t.spec, &t.world.evaluator, &none, options, &mut ()).is_err());
 }
 
 #[test]
 fn mini_batches_end_where_they_are_told_to() {
-    let t = trial(EstimatorConfig::Logistic(LogisticRegressionConfig {
-        iterations: 2,
-        learning_rate: LearningRate::Constant(1.0),
-        batches: Some(MiniBatches {
-            rows: 20,
-            ..MiniBatches::default()
-        }),
-        ..LogisticRegressionConfig::default()
-    }));
+    let t = trial(in_batches());
     let run = |until, resume| {
         let options = TrainingOptions { until, resume };
         let trained = train(&t.spec, &t.world.evaluator, &t.batches, options, &mut ());

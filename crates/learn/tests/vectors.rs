@@ -379,8 +379,9 @@ fn a_training_goes_on_from_the_state() {
     let evaluator = Evaluator::with_keys(keys);
     let resume = |inputs| {
         let bundle = bundle(&owner, "training-state");
-        let (descent, evaluator) = (descent.clone(), &evaluator);
-        Training::resume(descent, evaluator, &layout, task, None, inputs, bundle)
+        let start = SessionStart::new(&evaluator, &layout, task, None);
+        let mut training = Training::begin(descent.clone(), start)?;
+        training.restore(inputs, bundle).map(|()| training)
     };
     assert!(matches!(resume([8; 32]), Err(LearnError::OtherInputs)));
     let training = resume(INPUTS).unwrap();

@@ -20,7 +20,7 @@ use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::{Bundle, WireError};
 
 use crate::bundle::Contribution;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 
@@ -118,11 +118,7 @@ pub fn checksum_of(file: &DataFile) -> Result<[u8; 32], FileError> {
 ///
 /// # Errors
 /// [`LearnError`] if this is not the name of a contributor, or writing fails.
-pub fn write_contributor(
-    file: &mut impl Write,
-    parameters: &Parameters,
-    name: &str,
-) -> Result<(), LearnError> {
+pub fn write_contributor(file: &mut impl Write, parameters: &Parameters, name: &str) -> Result<()> {
     write(file, Contribution::new(name)?.to_bundle(parameters)?)
 }
 
@@ -134,7 +130,7 @@ pub fn write_batch(
     file: &mut impl Write,
     matrix: &EncryptedMatrix,
     labels: Option<&Labels>,
-) -> Result<(), LearnError> {
+) -> Result<()> {
     write(file, matrix.to_bundle()?)?;
     match labels {
         Some(labels) => write(file, labels.to_bundle(matrix.parameters())?),
@@ -142,6 +138,6 @@ pub fn write_batch(
     }
 }
 
-fn write(file: &mut impl Write, bundle: Bundle<'_>) -> Result<(), LearnError> {
+fn write(file: &mut impl Write, bundle: Bundle<'_>) -> Result<()> {
     Ok(bundle.write(file).map_err(WireError::Io)?)
 }

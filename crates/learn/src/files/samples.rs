@@ -8,7 +8,7 @@ use tapetum_ckks::wire::Bundle;
 use super::objects::Objects;
 use super::{DataFile, FileError, FileLimits};
 use crate::bundle::Contribution;
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::matrix::EncryptedMatrix;
 
 /// Reads samples to be classified, and says how many bytes follow them: labels, say, which
@@ -37,11 +37,8 @@ pub fn read_samples(
 /// reasonable size; what follows them is left alone.
 ///
 /// # Errors
-/// [`LearnError`] if they are not samples, or reading fails.
-pub fn samples_from(
-    file: &mut impl Read,
-    parameters: &Parameters,
-) -> Result<EncryptedMatrix, LearnError> {
+/// [`LearnError`](crate::LearnError) if they are not samples, or reading fails.
+pub fn samples_from(file: &mut impl Read, parameters: &Parameters) -> Result<EncryptedMatrix> {
     let mut bundle = Bundle::read(parameters, &mut *file)?;
     if bundle.kind() == Contribution::KIND {
         bundle = Bundle::read(parameters, file)?;

@@ -8,7 +8,7 @@ use tapetum_ckks::wire::Bundle;
 use super::objects::Objects;
 use super::{DataFile, FileError, FileLimits};
 use crate::bundle::Contribution;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::{EncryptedLabels, LabelKind, Labels};
 use crate::matrix::EncryptedMatrix;
 use crate::session::BatchSource;
@@ -116,7 +116,7 @@ impl TrainingFiles {
     ///
     /// # Errors
     /// [`LearnError`] if one cannot be used, or some labels are encrypted and some are not.
-    pub fn check(&self) -> Result<DataSummary, LearnError> {
+    pub fn check(&self) -> Result<DataSummary> {
         let labels = self.label_kind()?;
         let mut summary = DataSummary {
             samples: 0,
@@ -157,7 +157,7 @@ impl BatchSource for TrainingFiles {
         self.batches.len()
     }
 
-    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels), LearnError> {
+    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels)> {
         let Some(batch) = self.batches.get(batch) else {
             return Err(LearnError::Empty("batches left"));
         };
@@ -166,7 +166,7 @@ impl BatchSource for TrainingFiles {
         let found = reader.seek(SeekFrom::Start(batch.begin));
         found.map_err(|error| file.unreadable(error))?;
         let mut next = || Bundle::read(&self.parameters, &mut reader);
-        let mut read = || -> Result<_, LearnError> {
+        let mut read = || -> Result<_> {
             let matrix = EncryptedMatrix::from_bundle(next()?)?;
             let labels = Labels::from_bundle(next()?)?;
             self.spec.check_samples(&matrix, &labels)?;
@@ -175,7 +175,7 @@ impl BatchSource for TrainingFiles {
         Ok(read().map_err(|error| file.unusable(error))?)
     }
 
-    fn label_kind(&self) -> Result<LabelKind, LearnError> {
+    fn label_kind(&self) -> Result<LabelKind> {
         let first = self.batches.first();
         Ok(first.ok_or(LearnError::Empty("batches"))?.labels)
     }

@@ -2,15 +2,13 @@
 //! bit: no step is random, and the encrypted state is stored as it is.
 
 use serde::{Deserialize, Serialize};
+use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Evaluator};
 
+use super::Training;
 use super::terms::Iterates;
-use super::{GradientDescent, Training};
-use crate::bootstrap::Bootstrap;
-use crate::error::{LearnError, check_equal};
-use crate::labels::{Task, outputs};
-use crate::layout::Layout;
+use crate::error::{LearnError, Result, check_equal};
+use crate::labels::outputs;
 use crate::linear_model::LinearModel;
 use crate::matrix::check_vectors;
 
@@ -37,7 +35,7 @@ impl<'a> Training<'a> {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
-    pub fn checkpoint(&self, inputs: [u8; 32]) -> Result<Bundle<'static>, LearnError> {
+    pub fn checkpoint(&self, inputs: [u8; 32]) -> Result<Bundle<'static>> {
         let terms: Vec<_> = self.iterates.terms().collect();
         let state = State {
             inputs,
@@ -54,32 +52,13 @@ impl<'a> Training<'a> {
         Ok(Bundle::new(parameters, Self::KIND, bytes, ciphertexts)?)
     }
 
-    /// Goes on from a checkpoint of a training with the same `inputs` and the same arguments.
+    /// Puts a training that has not begun where the checkpoint of one with the same `inputs` and the same
+    /// arguments was made.
     ///
     /// # Errors
-    /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is no
-    /// checkpoint, or as [`new`](Self::new).
-    #[allow(clippy::too_many_arguments)] // Those of `new`, and two.
-    pub fn resume(
-        descent: GradientDescent,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<&'a dyn Bootstrap>,
-        inputs: [u8; 32],
-        bundle: Bundle<'_>,
-    ) -> Result<Self, LearnError> {
-        let mut training = Self::new(descent, evaluator, layout, task, bootstrap)?;
-        training.restore(inputs, bundle)?;
-        Ok(training)
-    }
-
-    /// Puts a training that has not begun where the checkpoint was made.
-    pub(crate) fn restore(
-        &mut self,
-        inputs: [u8; 32],
-        bundle: Bundle<'_>,
-    ) -> Result<(), LearnError> {
+    /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is not such a
+    /// checkpoint.
+    pub fn restore(&mut self, inputs: [u8; 32], bundle: Bundle<'_>) -> Result<()> {
         let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
         let state: State = match postcard::take_from_bytes(&metadata) {
             Ok((state, [])) => state,
@@ -159,7 +138,7 @@ impl<'a> Training<'a> {
 }
 
 /// A gradient lies below everything before it.
-fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<(), LearnError> {
+fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<()> {
     check_vectors("a training state", gradient)?;
     if gradient[0].parameters() != training.evaluator.parameters() {
         return Err(LearnError::Parameters("the training state"));

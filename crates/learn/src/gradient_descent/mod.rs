@@ -12,7 +12,7 @@ mod training;
 
 use std::collections::BTreeSet;
 
-use crate::error::{LearnError, Setting};
+use crate::error::{LearnError, Result, Setting};
 use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -49,7 +49,7 @@ impl Default for MiniBatches {
 }
 
 impl MiniBatches {
-    pub(crate) fn check(&self) -> Result<(), LearnError> {
+    pub(crate) fn check(&self) -> Result<()> {
         let (rows, bound) = (self.rows as f64, self.weight_bound);
         Setting::BatchRows.check(rows > 0.0, rows, "at least 1")?;
         let within = (2f64.powi(-10)..=2f64.powi(10)).contains(&bound);
@@ -120,7 +120,7 @@ impl GradientDescent {
         layout: &Layout,
         task: Task,
         bootstrap: Option<BootstrapLevels>,
-    ) -> Result<Requirements, LearnError> {
+    ) -> Result<Requirements> {
         let mut needs = self.levelled(layout, task);
         needs.levels += LinearModel::LEVEL;
         if let Some(levels) = bootstrap {
@@ -149,7 +149,7 @@ impl GradientDescent {
         layout: &Layout,
         task: Task,
         bootstrap: Option<BootstrapLevels>,
-    ) -> Result<usize, LearnError> {
+    ) -> Result<usize> {
         let levels = self.requirements(layout, task, bootstrap)?.levels;
         Ok(levels - usize::from(bootstrap.is_some()))
     }
@@ -178,7 +178,7 @@ impl GradientDescent {
     ///
     /// # Errors
     /// [`LearnError::Layout`] if the weights do not fit into a ciphertext.
-    pub fn packed_slots(&self, layout: &Layout, classes: usize) -> Result<usize, LearnError> {
+    pub fn packed_slots(&self, layout: &Layout, classes: usize) -> Result<usize> {
         Ok(self.chunks(layout, classes)?.period().max(64))
     }
 
@@ -228,12 +228,12 @@ impl GradientDescent {
         (levels.input + 1).max(LinearModel::LEVEL + scaling)
     }
 
-    fn chunks(&self, layout: &Layout, classes: usize) -> Result<Chunks, LearnError> {
+    fn chunks(&self, layout: &Layout, classes: usize) -> Result<Chunks> {
         let count = outputs(classes) * layout.grid_cols();
         Chunks::new(count, layout.block_cols(), layout.slots())
     }
 
-    pub(crate) fn check_classes(&self, classes: usize) -> Result<(), LearnError> {
+    pub(crate) fn check_classes(&self, classes: usize) -> Result<()> {
         match self.many_classes {
             true => crate::labels::check_classes(classes),
             false => crate::labels::two_classes(self.what, classes),

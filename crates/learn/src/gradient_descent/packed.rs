@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::terms::Iterates;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::layout::log2;
 use crate::vectors::times_i;
 
@@ -24,7 +24,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub fn new(count: usize, width: usize, slots: usize) -> Result<Self, LearnError> {
+    pub fn new(count: usize, width: usize, slots: usize) -> Result<Self> {
         let chunks = Self {
             count,
             width,
@@ -68,7 +68,7 @@ impl Chunks {
         evaluator: &Evaluator,
         iterates: &Iterates,
         factor: f64,
-    ) -> Result<Ciphertext, LearnError> {
+    ) -> Result<Ciphertext> {
         let level = iterates
             .level()
             .ok_or(LearnError::Empty("weights to bootstrap"))?;
@@ -86,7 +86,7 @@ impl Chunks {
                     evaluator.encoder().encode(&mask, level)?,
                 ))
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         let pairs: Vec<_> = parts.iter().map(|(term, mask)| (term, mask)).collect();
         Ok(evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?)
     }
@@ -101,7 +101,7 @@ impl Chunks {
         evaluator: &Evaluator,
         packed: &Ciphertext,
         factor: f64,
-    ) -> Result<Iterates, LearnError> {
+    ) -> Result<Iterates> {
         let beside = evaluator.rotate(packed, (self.half() * self.width) as i64)?;
         let both = evaluator.add(packed, &times_i(evaluator, &beside)?)?;
         let halves = (0..self.count)
@@ -118,7 +118,7 @@ impl Chunks {
                 let w = times_i(evaluator, &evaluator.sub(&conjugate, &chunk)?)?;
                 Ok((v, w))
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         let (v, w) = halves.into_iter().unzip();
         Ok(Iterates::of(v, w))
     }

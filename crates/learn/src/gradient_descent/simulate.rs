@@ -1,7 +1,7 @@
 //! The plaintext reference.
 
 use super::GradientDescent;
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::features::Features;
 use crate::labels::{ClassLabels, outputs};
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
@@ -12,7 +12,7 @@ pub(crate) fn simulate(
     features: &Features<'_>,
     labels: &ClassLabels,
     in_batches: bool,
-) -> Result<Simulation, LearnError> {
+) -> Result<Simulation> {
     labels.check_trainable(features.rows())?;
     descent.check_classes(labels.classes())?;
     let (cols, outputs) = (features.cols(), outputs(labels.classes()));

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::logistic::Step;
 
 /// Weights and look-ahead point, v and w, as linear combinations of weight vectors that are
@@ -88,7 +88,7 @@ impl Iterates {
     }
 
     /// v, at its own level.
-    pub fn v(&self, evaluator: &Evaluator) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn v(&self, evaluator: &Evaluator) -> Result<Vec<Ciphertext>> {
         let level = self
             .level()
             .ok_or(LearnError::Empty("terms of an iterate"))?;
@@ -96,7 +96,7 @@ impl Iterates {
     }
 
     /// w at a level that is below that of v, or the same if its newest term enters as it is.
-    pub fn w(&self, evaluator: &Evaluator, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
+    pub fn w(&self, evaluator: &Evaluator, level: usize) -> Result<Vec<Ciphertext>> {
         combine(evaluator, self.terms().map(|(term, _, w)| (term, w)), level)
     }
 
@@ -111,7 +111,7 @@ fn combine<'t>(
     evaluator: &Evaluator,
     terms: impl Iterator<Item = (&'t [Ciphertext], f64)>,
     level: usize,
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let terms: Vec<_> = terms.filter(|&(_, factor)| factor != 0.0).collect();
     let &(first, _) = terms
         .first()

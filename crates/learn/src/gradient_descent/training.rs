@@ -7,16 +7,15 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 use super::packed::Chunks;
 use super::terms::Iterates;
 use super::{BOOTSTRAP_COST, GradientDescent};
-use crate::bootstrap::{Bootstrap, SharedBootstrap};
-use crate::error::LearnError;
-use crate::estimator::check_batch;
+use crate::bootstrap::SharedBootstrap;
+use crate::error::{LearnError, Result};
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
+use crate::samples::{Batch, Samples};
 use crate::session::{Session, SessionStart};
 
 /// A training that is going on. Its owner gives it the mini-batches, one for each
@@ -25,15 +24,15 @@ use crate::session::{Session, SessionStart};
 ///
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
-/// # fn read_batch(index: usize) -> (EncryptedMatrix, Labels) { unimplemented!() }
+/// # fn read_batch(index: usize) -> Batch { unimplemented!() }
 /// # fn run(descent: GradientDescent, evaluator: &Evaluator, layout: Layout,
-/// #     bootstrap: &dyn Bootstrap) -> Result<LinearModel, LearnError> {
+/// #     bootstrap: &dyn Bootstrap) -> Result<LinearModel> {
 /// let task = Task::two_classes(LabelKind::Clear);
 /// let batches = 12;
-/// let mut training = Training::new(descent, evaluator, &layout, task, Some(bootstrap))?;
+/// let start = SessionStart::new(evaluator, &layout, task, Some(bootstrap));
+/// let mut training = Training::begin(descent, start)?;
 /// while let Some(batch) = training.next_batch(batches) {
-///     let (features, labels) = read_batch(batch);
-///     training.step(&features, &labels, &mut |_| ())?;
+///     training.add(&read_batch(batch), &mut |_| ())?;
 /// }
 /// training.model()
 /// # }
@@ -55,26 +54,12 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// A training from zero for batches in the shape of `layout`, of which the number of rows does
+    /// A training from zero for batches in the shape of the layout, of which the number of rows does
     /// not matter.
     ///
     /// # Errors
     /// [`LearnError`] if keys are missing, or levels do not suffice.
-    pub fn new(
-        descent: GradientDescent,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<&'a dyn Bootstrap>,
-    ) -> Result<Self, LearnError> {
-        let start = SessionStart::new(evaluator, layout, task, bootstrap);
-        Self::begin(descent, start)
-    }
-
-    pub(crate) fn begin(
-        descent: GradientDescent,
-        start: SessionStart<'a>,
-    ) -> Result<Self, LearnError> {
+    pub fn begin(descent: GradientDescent, start: SessionStart<'a>) -> Result<Self> {
         let levels = start.bootstrap.as_ref().map(|b| b.levels());
         let (evaluator, layout) = (&start.evaluator, &start.layout);
         let needs = descent.requirements(layout, start.task, levels)?;
@@ -89,7 +74,7 @@ impl<'a> Training<'a> {
         descent: GradientDescent,
         start: SessionStart<'a>,
         top: usize,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         let SessionStart {
             evaluator,
             layout,
@@ -125,27 +110,188 @@ impl<'a> Training<'a> {
         self.iteration
     }
 
-    /// The batch that the next iteration reads, of this number; none when all iterations are
-    /// done.
-    pub fn next_batch(&self, batches: usize) -> Option<usize> {
-        self.upcoming(0, batches)
+    /// The weights as they are now, as a model: a snapshot, or the result. It is encrypted like
+    /// all else, so the owner can look at it and say whether to stop.
+    ///
+    /// # Errors
+    /// [`LearnError`] before the first iteration, or if there is no level left to scale by.
+    pub fn model(&self) -> Result<LinearModel> {
+        let (evaluator, classes) = (&self.evaluator, self.task.classes);
+        let level = self
+            .iterates
+            .level()
+            .ok_or(LearnError::Empty("iterations that are done"))?;
+        let spend = |spent: usize| {
+            level.checked_sub(spent).ok_or(LearnError::LevelExhausted {
+                what: "a snapshot",
+                needed: spent,
+                available: level,
+            })
+        };
+        let weights = if outputs(classes) == 1 {
+            let spent = usize::from(!self.iterates.w_is_v());
+            let target = spend(spent)?.min(LinearModel::LEVEL);
+            self.iterates.w(evaluator, target)?
+        } else {
+            self.in_rows(spend(1)?.min(LinearModel::LEVEL))?
+        };
+        let (features, width) = (self.layout.cols(), self.layout.block_cols());
+        LinearModel::from_ciphertexts(features, width, classes, weights, None)
+    }
+
+    /// The weights of all classes, row by row as a model has them: one sum of products with masks
+    /// for each column of blocks, which hold the coefficients too.
+    fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>> {
+        let evaluator = &self.evaluator;
+        let outputs = outputs(self.task.classes);
+        (0..self.layout.grid_cols())
+            .into_par_iter()
+            .map(|j| {
+                let mut parts = Vec::new();
+                for (term, _, w) in self.iterates.terms().filter(|&(_, _, w)| w != 0.0) {
+                    for head in 0..outputs {
+                        let mask = packing::class_mask(&self.layout, outputs, head, w);
+                        let index = head * self.layout.grid_cols() + j;
+                        parts.push((
+                            evaluator.lower_to(&term[index], level + 1)?,
+                            evaluator.encoder().encode(&mask, level + 1)?,
+                        ));
+                    }
+                }
+                let pairs: Vec<_> = parts.iter().map(|(term, mask)| (term, mask)).collect();
+                Ok(evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?)
+            })
+            .collect()
+    }
+
+    /// Whether the levels do not suffice for the next iteration and what comes after it.
+    fn needs_bootstrap(&self) -> bool {
+        let (Some(bootstrap), Some(level)) = (&self.bootstrap, self.iterates.level()) else {
+            return false;
+        };
+        let floor = self.descent.floor(bootstrap.levels(), self.task.classes);
+        level < floor + self.descent.iteration_levels()
+    }
+
+    fn bootstrap(&mut self) -> Result<()> {
+        let (Some(bootstrap), Some(chunks)) = (&self.bootstrap, self.chunks) else {
+            return Ok(());
+        };
+        let bound = self.descent.batches.weight_bound;
+        let packed = chunks.pack(&self.evaluator, &self.iterates, 1.0 / bound)?;
+        // Their memory is better used.
+        self.iterates = Iterates::zero();
+        let packed = bootstrap.bootstrap(&self.evaluator, &packed)?;
+        self.iterates = chunks.unpack(&self.evaluator, &packed, bound)?;
+        self.packed = Some(packed);
+        Ok(())
+    }
+
+    fn for_each_output(
+        &self,
+        gradient: impl Fn(usize) -> Result<Vec<Ciphertext>>,
+    ) -> Result<Vec<Ciphertext>> {
+        let outputs = (0..outputs(self.task.classes)).map(gradient);
+        Ok(outputs.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// `factor` times what the sigmoid less 1/2 is compared with: y - 1/2 for each class.
+    fn label_columns(
+        &self,
+        products: &Products<'_>,
+        labels: &Labels,
+        factor: f64,
+        level: usize,
+    ) -> Result<Columns> {
+        let outputs = outputs(self.task.classes);
+        let centre = if outputs > 1 { 0.5 } else { 0.0 };
+        Ok(match labels {
+            Labels::Clear(labels) => {
+                let mut targets = labels.targets();
+                for y in targets.iter_mut().flatten() {
+                    *y = factor * (*y - centre);
+                }
+                Columns::Clear(targets)
+            }
+            Labels::Encrypted(labels) => {
+                let columns = match outputs {
+                    1 => vec![
+                        labels
+                            .vectors()
+                            .iter()
+                            .map(|vector| self.evaluator.lower_scaled(vector, level, factor))
+                            .collect::<Result<_, _>>()?,
+                    ],
+                    _ => products.label_columns(labels, factor, level)?,
+                };
+                let shift = -factor * centre;
+                let shifted = |column: &Ciphertext| self.evaluator.add_scalar(column, shift);
+                let columns = columns
+                    .iter()
+                    .map(|column: &Vec<Ciphertext>| column.iter().map(shifted).collect());
+                Columns::Encrypted(columns.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    fn check(&self, samples: &Samples<'_>) -> Result<()> {
+        let encrypted = samples.labels.kind() == LabelKind::Encrypted;
+        if encrypted && self.task.labels != LabelKind::Encrypted {
+            return Err(LearnError::Malformed {
+                what: "the set of labels",
+                reason: "it is encrypted, but the training was begun for clear labels",
+            });
+        }
+        let available = samples.level_of_batch(&self.layout, self.task)?;
+        match available < self.top {
+            true => Err(LearnError::LevelExhausted {
+                what: "training on a batch",
+                needed: self.top,
+                available,
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Columns of labels, for each class one ciphertext a row of blocks, or all in the clear.
+enum Columns {
+    Clear(Vec<Vec<f64>>),
+    Encrypted(Vec<Vec<Ciphertext>>),
+}
+
+impl Columns {
+    /// Adds the part of class `head` that belongs to row `i` of the grid.
+    fn add_to(
+        &self,
+        products: &Products<'_>,
+        value: &Ciphertext,
+        head: usize,
+        i: usize,
+    ) -> Result<Ciphertext> {
+        Ok(match self {
+            Self::Clear(columns) => {
+                let slots = packing::replicated_column(&columns[head], products.layout, i);
+                let column = products.evaluator.encoder().encode(&slots, value.level())?;
+                products.evaluator.add_plain(value, &column)?
+            }
+            Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,
+        })
+    }
+}
+
+impl Session for Training<'_> {
+    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
+        let iteration = self.iteration + ahead;
+        (iteration < self.descent.iterations()).then(|| self.descent.batch_of(iteration, batches))
     }
 
     /// Does one iteration, after a bootstrap if it needs one.
-    ///
-    /// # Errors
-    /// [`LearnError`], before any work starts, if all iterations are done or the batch does not
-    /// fit.
-    pub fn step(
-        &mut self,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<(), LearnError> {
+    fn add(&mut self, (features, labels): &Batch, progress: &mut Listener<'_>) -> Result<()> {
         let Some(&step) = self.descent.steps.get(self.iteration) else {
             return Err(LearnError::Empty("iterations left"));
         };
-        self.check_batch(features, labels)?;
+        self.check(&Samples::new(&self.evaluator, features, labels))?;
         let bootstrapping = self.needs_bootstrap();
         let bootstrap_cost = match self.chunks {
             Some(chunks) if bootstrapping => BOOTSTRAP_COST + chunks.unpack_key_switches(),
@@ -188,7 +334,7 @@ impl<'a> Training<'a> {
                         let value = polynomial.evaluate(&products, t)?;
                         columns.add_to(&products, &value, head, i)
                     })
-                    .collect::<Result<Vec<_>, LearnError>>()?;
+                    .collect::<Result<Vec<_>>>()?;
                 products.twice_transposed_times(&residual)
             })?
         };
@@ -197,208 +343,23 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// The weights as they are now, as a model: a snapshot, or the result. It is encrypted like
-    /// all else, so the owner can look at it and say whether to stop.
-    ///
-    /// # Errors
-    /// [`LearnError`] before the first iteration, or if there is no level left to scale by.
-    pub fn model(&self) -> Result<LinearModel, LearnError> {
-        let (evaluator, classes) = (&self.evaluator, self.task.classes);
-        let level = self
-            .iterates
-            .level()
-            .ok_or(LearnError::Empty("iterations that are done"))?;
-        let spend = |spent: usize| {
-            level.checked_sub(spent).ok_or(LearnError::LevelExhausted {
-                what: "a snapshot",
-                needed: spent,
-                available: level,
-            })
-        };
-        let weights = if outputs(classes) == 1 {
-            let spent = usize::from(!self.iterates.w_is_v());
-            let target = spend(spent)?.min(LinearModel::LEVEL);
-            self.iterates.w(evaluator, target)?
-        } else {
-            self.in_rows(spend(1)?.min(LinearModel::LEVEL))?
-        };
-        let (features, width) = (self.layout.cols(), self.layout.block_cols());
-        LinearModel::from_ciphertexts(features, width, classes, weights, None)
-    }
-
-    /// The weights of all classes, row by row as a model has them: one sum of products with masks
-    /// for each column of blocks, which hold the coefficients too.
-    fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>, LearnError> {
-        let evaluator = &self.evaluator;
-        let outputs = outputs(self.task.classes);
-        (0..self.layout.grid_cols())
-            .into_par_iter()
-            .map(|j| {
-                let mut parts = Vec::new();
-                for (term, _, w) in self.iterates.terms().filter(|&(_, _, w)| w != 0.0) {
-                    for head in 0..outputs {
-                        let mask = packing::class_mask(&self.layout, outputs, head, w);
-                        let index = head * self.layout.grid_cols() + j;
-                        parts.push((
-                            evaluator.lower_to(&term[index], level + 1)?,
-                            evaluator.encoder().encode(&mask, level + 1)?,
-                        ));
-                    }
-                }
-                let pairs: Vec<_> = parts.iter().map(|(term, mask)| (term, mask)).collect();
-                Ok(evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?)
-            })
-            .collect()
-    }
-
-    /// Whether the levels do not suffice for the next iteration and what comes after it.
-    fn needs_bootstrap(&self) -> bool {
-        let (Some(bootstrap), Some(level)) = (&self.bootstrap, self.iterates.level()) else {
-            return false;
-        };
-        let floor = self.descent.floor(bootstrap.levels(), self.task.classes);
-        level < floor + self.descent.iteration_levels()
-    }
-
-    fn bootstrap(&mut self) -> Result<(), LearnError> {
-        let (Some(bootstrap), Some(chunks)) = (&self.bootstrap, self.chunks) else {
-            return Ok(());
-        };
-        let bound = self.descent.batches.weight_bound;
-        let packed = chunks.pack(&self.evaluator, &self.iterates, 1.0 / bound)?;
-        // Their memory is better used.
-        self.iterates = Iterates::zero();
-        let packed = bootstrap.bootstrap(&self.evaluator, &packed)?;
-        self.iterates = chunks.unpack(&self.evaluator, &packed, bound)?;
-        self.packed = Some(packed);
-        Ok(())
-    }
-
-    fn for_each_output(
-        &self,
-        gradient: impl Fn(usize) -> Result<Vec<Ciphertext>, LearnError>,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
-        let outputs = (0..outputs(self.task.classes)).map(gradient);
-        Ok(outputs.collect::<Result<Vec<_>, _>>()?.concat())
-    }
-
-    /// `factor` times what the sigmoid less 1/2 is compared with: y - 1/2 for each class.
-    fn label_columns(
-        &self,
-        products: &Products<'_>,
-        labels: &Labels,
-        factor: f64,
-        level: usize,
-    ) -> Result<Columns, LearnError> {
-        let outputs = outputs(self.task.classes);
-        let centre = if outputs > 1 { 0.5 } else { 0.0 };
-        Ok(match labels {
-            Labels::Clear(labels) => {
-                let mut targets = labels.targets();
-                for y in targets.iter_mut().flatten() {
-                    *y = factor * (*y - centre);
-                }
-                Columns::Clear(targets)
-            }
-            Labels::Encrypted(labels) => {
-                let columns = match outputs {
-                    1 => vec![
-                        labels
-                            .vectors()
-                            .iter()
-                            .map(|vector| self.evaluator.lower_scaled(vector, level, factor))
-                            .collect::<Result<_, _>>()?,
-                    ],
-                    _ => products.label_columns(labels, factor, level)?,
-                };
-                let shift = -factor * centre;
-                let shifted = |column: &Ciphertext| self.evaluator.add_scalar(column, shift);
-                let columns = columns
-                    .iter()
-                    .map(|column: &Vec<Ciphertext>| column.iter().map(shifted).collect());
-                Columns::Encrypted(columns.collect::<Result<_, _>>()?)
-            }
-        })
-    }
-
-    fn check_batch(&self, features: &EncryptedMatrix, labels: &Labels) -> Result<(), LearnError> {
-        let encrypted = labels.kind() == LabelKind::Encrypted;
-        if encrypted && self.task.labels != LabelKind::Encrypted {
-            return Err(LearnError::Malformed {
-                what: "the set of labels",
-                reason: "it is encrypted, but the training was begun for clear labels",
-            });
-        }
-        let available = check_batch(&self.evaluator, &self.layout, self.task, features, labels)?;
-        match available < self.top {
-            true => Err(LearnError::LevelExhausted {
-                what: "training on a batch",
-                needed: self.top,
-                available,
-            }),
-            false => Ok(()),
-        }
-    }
-}
-
-/// Columns of labels, for each class one ciphertext a row of blocks, or all in the clear.
-enum Columns {
-    Clear(Vec<Vec<f64>>),
-    Encrypted(Vec<Vec<Ciphertext>>),
-}
-
-impl Columns {
-    /// Adds the part of class `head` that belongs to row `i` of the grid.
-    fn add_to(
-        &self,
-        products: &Products<'_>,
-        value: &Ciphertext,
-        head: usize,
-        i: usize,
-    ) -> Result<Ciphertext, LearnError> {
-        Ok(match self {
-            Self::Clear(columns) => {
-                let slots = packing::replicated_column(&columns[head], products.layout, i);
-                let column = products.evaluator.encoder().encode(&slots, value.level())?;
-                products.evaluator.add_plain(value, &column)?
-            }
-            Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,
-        })
-    }
-}
-
-impl Session for Training<'_> {
-    fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
-        let iteration = self.iteration + ahead;
-        (iteration < self.descent.iterations()).then(|| self.descent.batch_of(iteration, batches))
-    }
-
-    fn add(
-        &mut self,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<(), LearnError> {
-        self.step(features, labels, progress)
-    }
-
     fn iteration(&self) -> Option<usize> {
         Some(self.iteration)
     }
 
-    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>, LearnError> {
+    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>> {
         Self::checkpoint(self, inputs).map(Some)
     }
 
-    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<(), LearnError> {
+    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<()> {
         Self::restore(self, inputs, state)
     }
 
-    fn model(&self) -> Result<Option<LinearModel>, LearnError> {
+    fn model(&self) -> Result<Option<LinearModel>> {
         Self::model(self).map(Some)
     }
 
-    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel> {
         Self::model(&self)
     }
 }

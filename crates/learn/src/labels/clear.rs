@@ -1,7 +1,7 @@
 //! Labels in the clear.
 
 use super::task::{check_classes, outputs, two_classes};
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 
 /// The classes of samples: two, of which class 1 is the positive one, or many.
 ///
@@ -29,7 +29,7 @@ impl ClassLabels {
     ///
     /// # Errors
     /// [`LearnError::Empty`] without labels.
-    pub fn new(labels: Vec<bool>) -> Result<Self, LearnError> {
+    pub fn new(labels: Vec<bool>) -> Result<Self> {
         Self::of_classes(labels.into_iter().map(u8::from).collect(), 2)
     }
 
@@ -39,7 +39,7 @@ impl ClassLabels {
     /// # Errors
     /// [`LearnError`] without labels, for fewer than two or more than [`MAX_CLASSES`](crate::MAX_CLASSES) classes, or
     /// if there is no such class.
-    pub fn of_classes(labels: Vec<u8>, classes: usize) -> Result<Self, LearnError> {
+    pub fn of_classes(labels: Vec<u8>, classes: usize) -> Result<Self> {
         let &largest = labels.iter().max().ok_or(LearnError::Empty("labels"))?;
         check_classes(classes)?;
         if usize::from(largest) >= classes {
@@ -60,7 +60,7 @@ impl ClassLabels {
     ///
     /// # Errors
     /// [`LearnError::Empty`] if there is no such sample.
-    pub fn part(&self, rows: std::ops::Range<usize>) -> Result<Self, LearnError> {
+    pub fn part(&self, rows: std::ops::Range<usize>) -> Result<Self> {
         let labels = self.labels.get(rows).unwrap_or_default();
         Self::of_classes(labels.to_vec(), self.classes)
     }
@@ -111,13 +111,13 @@ impl ClassLabels {
     }
 
     /// The target of two classes.
-    pub(crate) fn centred(&self, what: &'static str) -> Result<Vec<f64>, LearnError> {
+    pub(crate) fn centred(&self, what: &'static str) -> Result<Vec<f64>> {
         two_classes(what, self.classes)?;
         Ok(self.targets().remove(0))
     }
 
     /// Whether there is something to learn.
-    pub(crate) fn check_trainable(&self, samples: usize) -> Result<(), LearnError> {
+    pub(crate) fn check_trainable(&self, samples: usize) -> Result<()> {
         check_equal("labels", samples, self.len())?;
         // The first label is that of a sample.
         let first = self.labels[0].into();

@@ -7,7 +7,7 @@ use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 
 use super::clear::ClassLabels;
 use super::task::{check_classes, outputs, two_classes};
-use crate::error::{LearnError, check_equal};
+use crate::error::{Result, check_equal};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
 use crate::packing;
@@ -32,7 +32,7 @@ impl EncryptedLabels {
     /// Encrypts labels for features in this layout. The level should be that of the features.
     ///
     /// # Errors
-    /// [`LearnError`] if the number of labels or slots is not the layout's, there is no such
+    /// [`LearnError`](crate::LearnError) if the number of labels or slots is not the layout's, there is no such
     /// level, or encryption fails.
     pub fn encrypt(
         labels: &ClassLabels,
@@ -40,7 +40,7 @@ impl EncryptedLabels {
         level: usize,
         encryptor: &Encryptor,
         progress: &mut Listener<'_>,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         check_equal("labels", layout.rows(), labels.len())?;
         check_equal(
             "slots of a block",
@@ -60,7 +60,7 @@ impl EncryptedLabels {
                 counter.add(1, "encrypting labels");
                 Ok(vector)
             })
-            .collect::<Result<_, LearnError>>()?;
+            .collect::<Result<_>>()?;
         Ok(Self {
             layout,
             classes: labels.classes(),
@@ -71,14 +71,10 @@ impl EncryptedLabels {
     /// Labels from their ciphertexts, in the order of the rows of blocks.
     ///
     /// # Errors
-    /// [`LearnError`] if their number is not what the layout and the number of classes call for,
+    /// [`LearnError`](crate::LearnError) if their number is not what the layout and the number of classes call for,
     /// or they are not ciphertexts of degree 1 of the same parameters and level, at its canonical
     /// scale.
-    pub fn from_vectors(
-        layout: Layout,
-        classes: usize,
-        vectors: Vec<Ciphertext>,
-    ) -> Result<Self, LearnError> {
+    pub fn from_vectors(layout: Layout, classes: usize, vectors: Vec<Ciphertext>) -> Result<Self> {
         check_classes(classes)?;
         check_equal(
             "ciphertexts of the labels",
@@ -124,11 +120,7 @@ impl EncryptedLabels {
     }
 
     /// The column of two classes, one ciphertext for each row of blocks, brought down to `level`.
-    pub(crate) fn column_at(
-        &self,
-        evaluator: &Evaluator,
-        level: usize,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    pub(crate) fn column_at(&self, evaluator: &Evaluator, level: usize) -> Result<Vec<Ciphertext>> {
         two_classes("a column of labels", self.classes)?;
         self.vectors_at(evaluator, level)
     }
@@ -138,7 +130,7 @@ impl EncryptedLabels {
         &self,
         evaluator: &Evaluator,
         level: usize,
-    ) -> Result<Vec<Ciphertext>, LearnError> {
+    ) -> Result<Vec<Ciphertext>> {
         check_equal(
             "ciphertexts of labels for a row of blocks",
             1,

@@ -1,6 +1,6 @@
 //! What there is to learn from labels, whatever form they have.
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 
 /// Most classes of a set of labels.
 pub const MAX_CLASSES: usize = 256;
@@ -14,7 +14,7 @@ pub(crate) fn outputs(classes: usize) -> usize {
     }
 }
 
-pub(crate) fn check_classes(classes: usize) -> Result<(), LearnError> {
+pub(crate) fn check_classes(classes: usize) -> Result<()> {
     match (2..=MAX_CLASSES).contains(&classes) {
         true => Ok(()),
         false => Err(LearnError::Layout {
@@ -26,7 +26,7 @@ pub(crate) fn check_classes(classes: usize) -> Result<(), LearnError> {
 }
 
 /// For estimators that know two classes only.
-pub(crate) fn two_classes(what: &'static str, classes: usize) -> Result<(), LearnError> {
+pub(crate) fn two_classes(what: &'static str, classes: usize) -> Result<()> {
     match classes {
         2 => Ok(()),
         found => Err(LearnError::Classes { what, found }),

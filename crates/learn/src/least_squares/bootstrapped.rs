@@ -8,7 +8,7 @@ use tapetum_ckks::Ciphertext;
 
 use super::gram::masked;
 use crate::bootstrap::Bootstrap;
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::vectors::Vectors;
 
@@ -28,7 +28,7 @@ pub(super) fn bootstrapped(
     rows: &[Row],
     bootstrap: &dyn Bootstrap,
     level: usize,
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let evaluator = vectors.evaluator;
     let layout = vectors.layout;
     let fresh = rows
@@ -45,7 +45,7 @@ pub(super) fn bootstrapped(
             let target = fresh.level().min(level + 1);
             Ok(evaluator.lower_to(&fresh, target)?)
         })
-        .collect::<Result<Vec<_>, LearnError>>()?;
+        .collect::<Result<Vec<_>>>()?;
     unpacked(vectors, &fresh, rows.len(), |i| {
         rows[i].factor * rows[i].magnitude
     })
@@ -57,7 +57,7 @@ pub(super) fn unpacked(
     packed: &[Ciphertext],
     count: usize,
     factor: impl Fn(usize) -> f64 + Sync,
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let layout = vectors.layout;
     vectors.twice_in_pairs(
         count,

@@ -1,24 +1,23 @@
 //! Fisher's discriminant.
 
-use tapetum_ckks::{Ciphertext, Evaluator};
+use tapetum_ckks::Ciphertext;
 
 use super::fit::Solver;
 use super::gram::Sums;
-use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
-use crate::error::{LearnError, Setting};
-use crate::estimator::{Estimator, check_fit};
+use crate::error::{LearnError, Result, Setting};
+use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
 use crate::linear_means::{ClassMeans, negated_dot, prior};
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
 
 /// What a score is multiplied by.
@@ -48,7 +47,7 @@ impl FisherDiscriminant {
     ///
     /// # Errors
     /// [`LearnError::Config`] names the setting that is out of range.
-    pub fn new(config: LeastSquaresConfig) -> Result<Self, LearnError> {
+    pub fn new(config: LeastSquaresConfig) -> Result<Self> {
         config.check()?;
         let alpha = config.alpha;
         Setting::Alpha.check(
@@ -79,47 +78,29 @@ impl Estimator for FisherDiscriminant {
         OperationCounts::least_squares(layout, task, Moments::ClassMeans, self.config.iterations)
     }
 
-    fn simulate(
-        &self,
-        features: &Features<'_>,
-        labels: &ClassLabels,
-    ) -> Result<Simulation, LearnError> {
+    fn simulate(&self, features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
         simulate::fisher(&self.config, features, labels)
     }
 
-    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
         Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
-    fn fit(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
-        two_classes("Fisher's discriminant", labels.classes())?;
-        let (layout, task) = (features.layout(), labels.task());
-        let shape = Diagonals::new(layout, task.classes)?;
-        let solver = Solver {
-            config: self.config,
-            shape,
-            needs: self.requirements(layout, task),
-            evaluator: evaluator.clone(),
-            layout: *layout,
-            task,
-            bootstrap: None,
-        };
-        let level = check_fit(&solver.needs, evaluator, features, labels)?;
-        let mut sums = Sums::new(shape, None);
+    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+        let (evaluator, layout, task) = (samples.evaluator, samples.layout(), samples.task());
+        two_classes("Fisher's discriminant", task.classes)?;
+        let needs = self.requirements(layout, task);
+        let solver = Solver::new(self.config, needs, SessionStart::of(samples))?;
+        let level = samples.start_level(&solver.needs)?;
+        let mut sums = Sums::new(solver.shape, None);
         let of_samples = sums.cost(layout.grid_rows()) + solver.cost(sums.count(), 1);
         let of_labels = 2 * layout.transposed_times_key_switches();
         let counter = Counter::new(of_samples + of_labels, progress);
-        let products = Products::new(evaluator, features, &counter);
+        let products = Products::new(evaluator, samples.features, &counter);
         sums.add(&products, None, level)?;
         let polynomial = self.config.polynomial(sums.samples());
         let (matrix, _) = solver.matrix(&products, sums)?;
-        let (means, prior) = match labels {
+        let (means, prior) = match samples.labels {
             Labels::Clear(labels) => {
                 let means = ClassMeans::in_clear(&products, labels, level, 1.0)?;
                 (means, Prior::Clear(prior(labels)))

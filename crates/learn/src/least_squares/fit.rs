@@ -9,13 +9,14 @@ use super::gram::{Statistics, Sums, masked};
 use super::shape::Diagonals;
 use super::solve::{Matrix, Scaled};
 use crate::bootstrap::{BootstrapLevels, SharedBootstrap};
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::labels::Task;
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::packing;
 use crate::progress::Counter;
 use crate::requirements::Requirements;
+use crate::session::SessionStart;
 use crate::vectors::Vectors;
 
 /// For `more` levels than the solution takes.
@@ -52,7 +53,7 @@ pub(super) fn sample_requirements(
     layout: &Layout,
     task: Task,
     levels: BootstrapLevels,
-) -> Result<Requirements, LearnError> {
+) -> Result<Requirements> {
     let shape = Diagonals::new(layout, task.classes)?;
     let (babies, giants) = shape.sample_steps();
     let steps = babies.into_iter().chain(giants).filter(|&step| step != 0);
@@ -76,9 +77,25 @@ pub(super) struct Solver<'a> {
     pub bootstrap: Option<SharedBootstrap<'a>>,
 }
 
-impl Solver<'_> {
+impl<'a> Solver<'a> {
+    pub fn new(
+        config: LeastSquaresConfig,
+        needs: Requirements,
+        start: SessionStart<'a>,
+    ) -> Result<Self> {
+        Ok(Self {
+            config,
+            shape: Diagonals::new(&start.layout, start.task.classes)?,
+            needs,
+            evaluator: start.evaluator,
+            layout: start.layout,
+            task: start.task,
+            bootstrap: start.bootstrap,
+        })
+    }
+
     /// The level to start at with samples and labels at level `available`.
-    pub fn start_level(&self, available: usize) -> Result<usize, LearnError> {
+    pub fn start_level(&self, available: usize) -> Result<usize> {
         let Some(bootstrap) = &self.bootstrap else {
             return self
                 .needs
@@ -115,7 +132,7 @@ impl Solver<'_> {
         &self,
         vectors: &Vectors<'_>,
         sums: Sums,
-    ) -> Result<(Matrix<'_>, Vec<Ciphertext>), LearnError> {
+    ) -> Result<(Matrix<'_>, Vec<Ciphertext>)> {
         let samples = sums.samples();
         let bound = self.config.spectrum(samples);
         let penalty = 4.0 / bound * self.config.penalty(samples);
@@ -149,11 +166,7 @@ impl Solver<'_> {
         ))
     }
 
-    pub fn model(
-        &self,
-        weights: Ciphertext,
-        intercept: Option<Ciphertext>,
-    ) -> Result<LinearModel, LearnError> {
+    pub fn model(&self, weights: Ciphertext, intercept: Option<Ciphertext>) -> Result<LinearModel> {
         let (features, width) = (self.layout.cols(), self.layout.block_cols());
         LinearModel::from_ciphertexts(features, width, self.task.classes, vec![weights], intercept)
     }
@@ -183,10 +196,7 @@ impl Solver<'_> {
 }
 
 /// Two real vectors as one complex one, since the matrix is real: half the work.
-pub(super) fn in_pairs(
-    with: &Vectors<'_>,
-    vectors: Vec<Ciphertext>,
-) -> Result<Vec<Ciphertext>, LearnError> {
+pub(super) fn in_pairs(with: &Vectors<'_>, vectors: Vec<Ciphertext>) -> Result<Vec<Ciphertext>> {
     vectors
         .chunks(2)
         .map(|pair| match pair {
@@ -202,7 +212,7 @@ pub(super) fn in_rows(
     with: &Vectors<'_>,
     solutions: &[Scaled],
     outputs: usize,
-) -> Result<Ciphertext, LearnError> {
+) -> Result<Ciphertext> {
     let evaluator = with.evaluator;
     let factor = solutions.first().map_or(1.0, |solution| solution.factor);
     if outputs == 1 {
@@ -216,7 +226,7 @@ pub(super) fn in_rows(
             let imaginary = with.times_i(&evaluator.sub(&conjugate, vector)?)?;
             Ok([evaluator.add(vector, &conjugate)?, imaginary])
         })
-        .collect::<Result<Vec<_>, LearnError>>()?;
+        .collect::<Result<Vec<_>>>()?;
     let layout = with.layout;
     let twice: Vec<_> = parts
         .iter()

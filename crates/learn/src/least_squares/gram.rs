@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::shape::Diagonals;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::{LabelKind, Labels, Task, outputs};
 use crate::packing;
 use crate::products::Products;
@@ -84,7 +84,7 @@ impl Sums {
         products: &Products<'_>,
         labels: Option<&Labels>,
         level: usize,
-    ) -> Result<(), LearnError> {
+    ) -> Result<()> {
         let evaluator = products.evaluator;
         let encrypted = match labels {
             Some(Labels::Encrypted(labels)) => Some(labels.vectors_at(evaluator, level)?),
@@ -104,7 +104,7 @@ impl Sums {
             }
         }
         let grid_rows = products.layout.grid_rows();
-        let blocks = products.matrix.column_at(evaluator, 0, level)?;
+        let blocks = (products.matrix).blocks_at(evaluator, level, products.layout.column(0))?;
         for first in (0..grid_rows).step_by(GRID_ROWS_AT_ONCE) {
             let rotated = (first..grid_rows.min(first + GRID_ROWS_AT_ONCE))
                 .into_par_iter()
@@ -119,7 +119,7 @@ impl Sums {
                     }
                     Ok((left, right))
                 })
-                .collect::<Result<Vec<_>, LearnError>>()?;
+                .collect::<Result<Vec<_>>>()?;
             let sums = self.gram.iter_mut().chain(&mut self.labels);
             let sums: Vec<_> = sums.zip(&pairs).collect();
             sums.into_par_iter().try_for_each(|(sum, &(left, right))| {
@@ -138,7 +138,7 @@ impl Sums {
                         let slots = packing::replicated_column(&column, products.layout, i);
                         Ok(products.evaluator.encoder().encode(&slots, level)?)
                     })
-                    .collect::<Result<Vec<_>, LearnError>>()?;
+                    .collect::<Result<Vec<_>>>()?;
                 let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(&column).collect();
                 add_to(evaluator, sum, evaluator.mul_plain_sum(&pairs)?)?;
             }
@@ -148,7 +148,7 @@ impl Sums {
     }
 
     /// Adds the sums of other samples.
-    pub fn merge(&mut self, other: Self, evaluator: &Evaluator) -> Result<(), LearnError> {
+    pub fn merge(&mut self, other: Self, evaluator: &Evaluator) -> Result<()> {
         if (other.shape, other.task) != (self.shape, self.task) {
             return Err(LearnError::Malformed {
                 what: "a set of sums",
@@ -166,7 +166,7 @@ impl Sums {
     }
 
     /// What the sums say of all samples, two levels below them.
-    pub fn statistics(self, vectors: &Vectors<'_>, factor: f64) -> Result<Statistics, LearnError> {
+    pub fn statistics(self, vectors: &Vectors<'_>, factor: f64) -> Result<Statistics> {
         let Self { shape, task, .. } = self;
         let half = 0.5 / self.samples as f64;
         let both: Vec<_> = self.gram.into_iter().chain(self.labels).collect();
@@ -205,17 +205,13 @@ impl Sums {
                     let below = twice.level() - 1;
                     Ok(vectors.evaluator.lower_scaled(twice, below, half)?)
                 })
-                .collect::<Result<_, LearnError>>()?,
+                .collect::<Result<_>>()?,
         };
         Ok(Statistics { diagonals, moments })
     }
 }
 
-fn add_to(
-    evaluator: &Evaluator,
-    sum: &mut Option<Ciphertext>,
-    term: Ciphertext,
-) -> Result<(), LearnError> {
+fn add_to(evaluator: &Evaluator, sum: &mut Option<Ciphertext>, term: Ciphertext) -> Result<()> {
     match sum {
         None => *sum = Some(term),
         Some(sum) => evaluator.add_assign(sum, &term)?,
@@ -237,7 +233,7 @@ fn of_classes(
     classes: usize,
     turned: &[Ciphertext],
     factor: f64,
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let period = period(classes);
     let slots = vectors.layout.slots();
     let mask = |class: usize, columns: std::ops::Range<usize>| -> Vec<f64> {
@@ -276,7 +272,7 @@ fn of_classes(
 pub(super) fn masked(
     vectors: &Vectors<'_>,
     terms: &[(&Ciphertext, Vec<f64>)],
-) -> Result<Ciphertext, LearnError> {
+) -> Result<Ciphertext> {
     let masks = terms
         .iter()
         .map(|(vector, mask)| vectors.evaluator.encoder().encode(mask, vector.level()))
@@ -296,7 +292,7 @@ pub(super) fn rotations(
     evaluator: &Evaluator,
     vector: &Ciphertext,
     steps: &[i64],
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let log_n = evaluator.parameters().log_n();
     let at_once = steps.iter().filter(|&&step| step != 0).all(|&step| {
         let element = tapetum_ckks::GaloisElement::rotation(step, log_n);

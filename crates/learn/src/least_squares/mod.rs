@@ -23,10 +23,9 @@ mod statistics;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{LearnError, Setting};
+use crate::error::{Result, Setting};
 
 pub use fisher::FisherDiscriminant;
-pub use partial_fit::PartialFit;
 pub use ridge::Ridge;
 pub(crate) use shape::Diagonals;
 pub use statistics::SufficientStatistics;
@@ -74,7 +73,7 @@ impl Default for LeastSquaresConfig {
 }
 
 impl LeastSquaresConfig {
-    fn check(&self) -> Result<(), LearnError> {
+    fn check(&self) -> Result<()> {
         let iterations = self.iterations as f64;
         Setting::Iterations.check(
             (1.0..=MAX_STEPS).contains(&iterations),

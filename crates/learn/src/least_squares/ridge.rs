@@ -1,22 +1,21 @@
 //! Linear regression on the labels.
 
-use tapetum_ckks::{Evaluator, KeyPlan, Parameters};
+use tapetum_ckks::{KeyPlan, Parameters};
 
+use super::partial_fit::PartialFit;
 use super::shape::Diagonals;
-use super::{LeastSquaresConfig, PartialFit, fit, simulate};
-use crate::bootstrap::{Bootstrap, BootstrapLevels};
-use crate::error::LearnError;
+use super::{LeastSquaresConfig, fit, simulate};
+use crate::bootstrap::BootstrapLevels;
+use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, Labels, Task};
+use crate::labels::{ClassLabels, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
-use crate::progress::Progress;
 use crate::requirements::Requirements;
-use crate::session::{Session, SessionStart, fit_whole};
+use crate::session::{Session, SessionStart};
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more, with a penalty on the weights
@@ -24,6 +23,11 @@ use crate::session::{Session, SessionStart, fit_whole};
 ///
 /// Append a constant feature if an intercept is wanted. The samples must lie in one column of blocks
 /// ([`Layout::for_least_squares`]).
+///
+/// A [`Session`] of it is given samples in parts, so that one part at a time is in memory, and beside it
+/// sums whose size does not depend on the number of samples. Parts may have any number of samples each
+/// and come in any order, from one contributor or from several. The model is that of all samples
+/// together.
 ///
 /// ```
 /// use tapetum_learn::{ClassLabels, Estimator, Features, LeastSquaresConfig, Ridge};
@@ -35,6 +39,18 @@ use crate::session::{Session, SessionStart, fit_whole};
 /// assert_eq!(model.predict(&features)?, labels.as_slice());
 /// # Ok::<(), tapetum_learn::LearnError>(())
 /// ```
+///
+/// ```no_run
+/// # use tapetum_ckks::*; use tapetum_learn::*;
+/// # fn read_part(index: usize) -> Batch { unimplemented!() }
+/// # fn run(ridge: Ridge, evaluator: &Evaluator, layout: Layout, task: Task) -> Result<LinearModel> {
+/// let mut training = ridge.begin(SessionStart::new(evaluator, &layout, task, None))?;
+/// for part in 0..10 {
+///     training.add(&read_part(part), &mut |_| ())?;
+/// }
+/// training.finish(&mut |_| ())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ridge {
     config: LeastSquaresConfig,
@@ -44,8 +60,8 @@ impl Ridge {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`LearnError::Config`] names the setting that is out of range.
-    pub fn new(config: LeastSquaresConfig) -> Result<Self, LearnError> {
+    /// [`LearnError::Config`](crate::LearnError::Config) names the setting that is out of range.
+    pub fn new(config: LeastSquaresConfig) -> Result<Self> {
         config.check()?;
         Ok(Self { config })
     }
@@ -59,30 +75,32 @@ impl Ridge {
     /// them, but is faster with them where there are many samples.
     ///
     /// # Errors
-    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
-    pub fn sample_rotations(&self, layout: &Layout, task: Task) -> Result<Vec<i64>, LearnError> {
+    /// [`LearnError::Layout`](crate::LearnError::Layout) if a sample does not lie in one row of a block.
+    pub fn sample_rotations(&self, layout: &Layout, task: Task) -> Result<Vec<i64>> {
         let (babies, giants) = Diagonals::new(layout, task.classes)?.sample_steps();
         let steps = babies.into_iter().chain(giants);
         Ok(steps.filter(|&step| step != 0).collect())
     }
 
-    /// The level to encrypt samples at for [`fit_bootstrapped`](Self::fit_bootstrapped).
+    /// The level to encrypt samples at for a training [with a bootstrap](SessionStart::bootstrap), which
+    /// refreshes the sums: samples need levels for one product and its packing only, whatever the number
+    /// of iterations, which have the levels of the bootstrap.
     pub fn sample_level(levels: BootstrapLevels) -> usize {
         fit::sample_level(levels)
     }
 
-    /// The keys of [`fit_bootstrapped`](Self::fit_bootstrapped), those of the bootstrap itself apart: many
+    /// The keys of a training with a bootstrap, those of the bootstrap itself apart: many
     /// rotations of samples, which are low, and a few of the matrix, which are high.
     ///
     /// # Errors
-    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
+    /// [`LearnError::Layout`](crate::LearnError::Layout) if a sample does not lie in one row of a block.
     pub fn bootstrapped_key_plan(
         &self,
         layout: &Layout,
         task: Task,
         levels: BootstrapLevels,
         parameters: &Parameters,
-    ) -> Result<KeyPlan, LearnError> {
+    ) -> Result<KeyPlan> {
         let samples = fit::sample_requirements(layout, task, levels)?;
         let solution = Requirements {
             levels: self.config.iterations + 1 + LinearModel::LEVEL,
@@ -91,45 +109,6 @@ impl Ridge {
         Ok(samples
             .key_plan(parameters)
             .join(&solution.key_plan(parameters)))
-    }
-
-    /// [`fit`](Estimator::fit) with bootstrapped statistics: the samples need levels for one product
-    /// and its packing only ([`sample_level`](Self::sample_level)), whatever the number of steps,
-    /// which have the levels of the bootstrap.
-    ///
-    /// # Errors
-    /// As [`fit`](Estimator::fit).
-    pub fn fit_bootstrapped(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        bootstrap: &dyn Bootstrap,
-        progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<LinearModel, LearnError> {
-        let (layout, task) = (features.layout(), labels.task());
-        let session = PartialFit::new(self, evaluator, layout, task, Some(bootstrap))?;
-        let total = session.part_cost(layout) + session.solution_cost();
-        fit_whole(Box::new(session), total, (features, labels), progress)
-    }
-}
-
-impl<'a> PartialFit<'a> {
-    /// A training for samples in the blocks of `layout`, of which the number of rows does not
-    /// matter. With a bootstrap it is [`Ridge::fit_bootstrapped`], otherwise
-    /// [`Ridge::fit`](Estimator::fit).
-    ///
-    /// # Errors
-    /// [`LearnError::Layout`] if a sample does not lie in one row of a block.
-    pub fn new(
-        regression: &Ridge,
-        evaluator: &Evaluator,
-        layout: &Layout,
-        task: Task,
-        bootstrap: Option<&'a dyn Bootstrap>,
-    ) -> Result<Self, LearnError> {
-        let start = SessionStart::new(evaluator, layout, task, bootstrap);
-        Self::begin(regression.config, start)
     }
 }
 
@@ -144,15 +123,11 @@ impl Estimator for Ridge {
         OperationCounts::least_squares(layout, task, Moments::Outputs, self.config.iterations)
     }
 
-    fn simulate(
-        &self,
-        features: &Features<'_>,
-        labels: &ClassLabels,
-    ) -> Result<Simulation, LearnError> {
+    fn simulate(&self, features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
         simulate::ridge(&self.config, features, labels)
     }
 
-    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
         Ok(Box::new(PartialFit::begin(self.config, start)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::outputs;
 use crate::layout::Layout;
 
@@ -21,7 +21,7 @@ pub(crate) struct Diagonals {
 
 impl Diagonals {
     /// For samples in this layout, with a baby step for each output at least.
-    pub fn new(layout: &Layout, classes: usize) -> Result<Self, LearnError> {
+    pub fn new(layout: &Layout, classes: usize) -> Result<Self> {
         if layout.grid_cols() != 1 {
             return Err(LearnError::Layout {
                 what: "the number of columns of a block",

@@ -1,23 +1,21 @@
 //! The plaintext reference.
 
 use super::LeastSquaresConfig;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
+use crate::linear_means::PlainMeans;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
 
 pub(super) fn ridge(
     config: &LeastSquaresConfig,
     features: &Features<'_>,
     labels: &ClassLabels,
-) -> Result<Simulation, LearnError> {
+) -> Result<Simulation> {
     labels.check_trainable(features.rows())?;
     let solution = Solution::new(config, features)?;
     let targets = labels.targets();
-    let weights = targets.iter().flat_map(|column| {
-        let moment = mean(features, column);
-        solution.apply(&moment)
-    });
+    let weights = (targets.iter()).flat_map(|column| solution.apply(&features.mean(column)));
     Ok(Simulation {
         model: PlainModel {
             weights: weights.collect(),
@@ -31,34 +29,10 @@ pub(super) fn fisher(
     config: &LeastSquaresConfig,
     features: &Features<'_>,
     labels: &ClassLabels,
-) -> Result<Simulation, LearnError> {
-    labels.check_trainable(features.rows())?;
-    let labels = labels.centred("Fisher's discriminant")?;
-    let samples = features.rows() as f64;
-    let a = mean(features, &vec![1.0; features.rows()]);
-    let h = mean(features, &labels);
-    let t = labels.iter().sum::<f64>() / samples;
-    let combine = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
-        a.iter().zip(&h).map(|(&a, &h)| f(a, h)).collect()
-    };
-    let difference = combine(&|a, h| h - t * a);
-    let sum = combine(&|a, h| a / 2.0 - 2.0 * t * h);
-    let w = Solution::new(config, features)?.apply(&difference);
-    let prior = 2.0 * (0.25 - t * t);
-    Ok(Simulation {
-        model: PlainModel {
-            weights: w.iter().map(|w| prior * w).collect(),
-            intercepts: vec![-dot(&w, &sum)],
-        },
-        ranges: RangeReport::none(),
-    })
-}
-
-/// X^T v / m.
-pub(super) fn mean(features: &Features<'_>, column: &[f64]) -> Vec<f64> {
-    let samples = features.rows() as f64;
-    let sum = features.transposed_times(column);
-    sum.into_iter().map(|x| x / samples).collect()
+) -> Result<Simulation> {
+    let means = PlainMeans::new("Fisher's discriminant", features, labels)?;
+    let direction = Solution::new(config, features)?.apply(&means.difference);
+    Ok(means.model(&direction))
 }
 
 /// p(G/m).
@@ -69,7 +43,7 @@ struct Solution {
 }
 
 impl Solution {
-    fn new(config: &LeastSquaresConfig, features: &Features<'_>) -> Result<Self, LearnError> {
+    fn new(config: &LeastSquaresConfig, features: &Features<'_>) -> Result<Self> {
         let mut gram = gram(features);
         let largest = largest_eigenvalue(&gram);
         if largest > config.largest_eigenvalue {

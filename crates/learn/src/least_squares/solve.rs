@@ -5,7 +5,7 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::gram::rotations;
 use super::shape::Diagonals;
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 
 /// Twice the matrix, moved and scaled such that its eigenvalues lie in [-1, 1].
 pub(super) struct Matrix<'a> {
@@ -28,7 +28,7 @@ impl<'a> Matrix<'a> {
         shape: Diagonals,
         mut diagonals: Vec<Ciphertext>,
         penalty: f64,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         if penalty != 0.0 {
             let main = shape.main_diagonal(penalty, evaluator.parameters().slots());
             let main = evaluator.encoder().encode(&main, diagonals[0].level())?;
@@ -49,14 +49,11 @@ impl<'a> Matrix<'a> {
         coefficients: &[f64],
         vectors: &[Ciphertext],
         mut step_done: impl FnMut(),
-    ) -> Result<Vec<Scaled>, LearnError> {
+    ) -> Result<Vec<Scaled>> {
         let evaluator = self.evaluator;
         // Twice T_k(A) v. The first of them is needed in the recurrence only.
         let twice = |vector| Ok(vec![evaluator.mul_integer(vector, 2)?]);
-        let mut terms = vectors
-            .iter()
-            .map(twice)
-            .collect::<Result<Vec<_>, LearnError>>()?;
+        let mut terms = vectors.iter().map(twice).collect::<Result<Vec<_>>>()?;
         for k in 1..coefficients.len() {
             let level = vectors[0].level() + 1 - k;
             self.lower_to(level)?;
@@ -80,11 +77,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The sum of the terms times their coefficients, halved, at the level of the newest.
-    fn combination(
-        &self,
-        terms: &[Ciphertext],
-        coefficients: &[f64],
-    ) -> Result<Scaled, LearnError> {
+    fn combination(&self, terms: &[Ciphertext], coefficients: &[f64]) -> Result<Scaled> {
         let evaluator = self.evaluator;
         let (newest, older) = terms.split_last().ok_or(LearnError::Empty("steps"))?;
         let (&leading, others) = coefficients
@@ -102,7 +95,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Brings all diagonals down to where the vectors are.
-    fn lower_to(&mut self, level: usize) -> Result<(), LearnError> {
+    fn lower_to(&mut self, level: usize) -> Result<()> {
         let evaluator = self.evaluator;
         self.diagonals.par_iter_mut().try_for_each(|band| {
             *band = evaluator.lower_to(band, level)?;
@@ -115,7 +108,7 @@ impl<'a> Matrix<'a> {
     ///
     /// Two products a band, and a relinearisation and two rotations for each baby step and each
     /// giant step.
-    fn times(&self, vector: &Ciphertext) -> Result<Ciphertext, LearnError> {
+    fn times(&self, vector: &Ciphertext) -> Result<Ciphertext> {
         let evaluator = self.evaluator;
         let shape = &self.shape;
         let diagonals = &self.diagonals;
@@ -164,11 +157,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The sum of all vectors, number i rotated by i times `step`, by Horner's rule.
-    fn staggered(
-        &self,
-        vectors: &[Ciphertext],
-        step: i64,
-    ) -> Result<Option<Ciphertext>, LearnError> {
+    fn staggered(&self, vectors: &[Ciphertext], step: i64) -> Result<Option<Ciphertext>> {
         let Some((last, others)) = vectors.split_last() else {
             return Ok(None);
         };

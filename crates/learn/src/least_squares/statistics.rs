@@ -5,10 +5,10 @@ use tapetum_ckks::{Encryptor, Evaluator};
 use super::bootstrapped::unpacked;
 use super::fit::{in_pairs, in_rows};
 use super::shape::Diagonals;
-use super::simulate::{gram, mean};
+use super::simulate::gram;
 use super::solve::Matrix;
 use super::{LeastSquaresConfig, Ridge};
-use crate::error::{LearnError, check_equal};
+use crate::error::{LearnError, Result, check_equal};
 use crate::features::Features;
 use crate::labels::{ClassLabels, Task, outputs};
 use crate::layout::{Layout, paired_key_switches};
@@ -48,7 +48,7 @@ impl SufficientStatistics {
         expected_samples: usize,
         level: usize,
         encryptor: &Encryptor,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         check_equal("labels", features.rows(), labels.len())?;
         let samples = features.rows();
         let layout = layout(
@@ -67,7 +67,7 @@ impl SufficientStatistics {
             }
         }
         for (line, column) in lines.zip(labels.targets()) {
-            for (slot, sum) in line.iter_mut().zip(mean(features, &column)) {
+            for (slot, sum) in line.iter_mut().zip(features.mean(&column)) {
                 *slot = share * sum;
             }
         }
@@ -96,7 +96,7 @@ impl SufficientStatistics {
     ///
     /// # Errors
     /// [`LearnError`] if there are none, or they are of other shapes, levels or parameters.
-    pub fn total(parts: &[&Self], evaluator: &Evaluator) -> Result<Self, LearnError> {
+    pub fn total(parts: &[&Self], evaluator: &Evaluator) -> Result<Self> {
         let (&first, others) = parts
             .split_first()
             .ok_or(LearnError::Empty("contributions"))?;
@@ -122,12 +122,12 @@ impl SufficientStatistics {
 }
 
 /// A row for each band and each output.
-fn layout(features: usize, classes: usize, slots: usize) -> Result<Layout, LearnError> {
+fn layout(features: usize, classes: usize, slots: usize) -> Result<Layout> {
     let width = Layout::for_least_squares(1, features, classes, slots)?.block_cols();
     Layout::new(features + outputs(classes), width, slots / width, width)
 }
 
-fn shape(features: usize, classes: usize, layout: &Layout) -> Result<Diagonals, LearnError> {
+fn shape(features: usize, classes: usize, layout: &Layout) -> Result<Diagonals> {
     let samples = Layout::new(1, features, layout.block_rows(), layout.block_cols())?;
     Diagonals::new(&samples, classes)
 }
@@ -142,7 +142,7 @@ impl Ridge {
         features: usize,
         task: Task,
         slots: usize,
-    ) -> Result<Requirements, LearnError> {
+    ) -> Result<Requirements> {
         let rows = layout(features, task.classes, slots)?;
         let rotations = shape(features, task.classes, &rows)?.rotations();
         Ok(Requirements {
@@ -165,7 +165,7 @@ impl Ridge {
         evaluator: &Evaluator,
         statistics: &SufficientStatistics,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<LinearModel, LearnError> {
+    ) -> Result<LinearModel> {
         solve(self.config(), self, evaluator, statistics, progress)
     }
 }
@@ -176,7 +176,7 @@ fn solve(
     evaluator: &Evaluator,
     statistics: &SufficientStatistics,
     progress: &mut Listener<'_>,
-) -> Result<LinearModel, LearnError> {
+) -> Result<LinearModel> {
     let SufficientStatistics {
         features,
         classes,

@@ -1,29 +1,27 @@
 //! Training under encryption.
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Evaluator};
+use tapetum_ckks::Ciphertext;
 
-use crate::error::LearnError;
-use crate::estimator::check_fit;
+use crate::error::{LearnError, Result};
 use crate::labels::{ClassLabels, EncryptedLabels, Labels, two_classes};
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::samples::Samples;
 
 /// Levels of the intercept: at least a product with labels, and one of two results.
 const OFFSET_LEVELS: usize = 2;
 
 pub(super) fn fit(
     needs: &Requirements,
-    evaluator: &Evaluator,
-    matrix: &EncryptedMatrix,
-    labels: &Labels,
+    samples: &Samples<'_>,
     progress: &mut Listener<'_>,
-) -> Result<LinearModel, LearnError> {
-    two_classes("linear means", labels.classes())?;
-    let start = check_fit(needs, evaluator, matrix, labels)?;
+) -> Result<LinearModel> {
+    let (evaluator, matrix) = (samples.evaluator, samples.features);
+    two_classes("linear means", samples.labels.classes())?;
+    let start = samples.start_level(needs)?;
     if start < OFFSET_LEVELS {
         return Err(LearnError::LevelExhausted {
             what: "training linear means",
@@ -34,7 +32,7 @@ pub(super) fn fit(
     let layout = matrix.layout();
     let counter = Counter::new(2 * layout.transposed_times_key_switches(), progress);
     let products = Products::new(evaluator, matrix, &counter);
-    let (weights, intercept) = match labels {
+    let (weights, intercept) = match samples.labels {
         Labels::Clear(labels) => {
             // The prior hides in the plaintexts: -D . S = -(prior D) . (S / prior).
             let prior = prior(labels);
@@ -81,7 +79,7 @@ impl ClassMeans {
         labels: &ClassLabels,
         level: usize,
         factor: f64,
-    ) -> Result<Self, LearnError> {
+    ) -> Result<Self> {
         let (samples, positives) = (labels.samples() as f64, labels.count(1) as f64);
         let negatives = samples - positives;
         let t = (positives - negatives) / (2.0 * samples);
@@ -103,7 +101,7 @@ impl ClassMeans {
         products: &Products<'_>,
         labels: &EncryptedLabels,
         level: usize,
-    ) -> Result<(Self, Ciphertext), LearnError> {
+    ) -> Result<(Self, Ciphertext)> {
         let evaluator = products.evaluator;
         let samples = products.matrix.samples() as f64;
         let (one_down, two_down) = (level - 1, level - 2);
@@ -129,7 +127,7 @@ impl ClassMeans {
                 let minus_2th = products.relinearized(&evaluator.mul(&minus_t_over_m, two_mh)?)?;
                 Ok((evaluator.sub(&h, &ta)?, evaluator.add(&half_a, &minus_2th)?))
             })
-            .collect::<Result<Vec<_>, LearnError>>()?;
+            .collect::<Result<Vec<_>>>()?;
         let (difference, sum) = differences_and_sums.into_iter().unzip();
         let two_t_squared = products.relinearized(&evaluator.mul(&sqrt2_t, &sqrt2_t)?)?;
         let prior = evaluator.add_scalar(&evaluator.neg(&two_t_squared)?, 0.5)?;
@@ -143,7 +141,7 @@ pub(crate) fn negated_dot(
     products: &Products<'_>,
     u: &[Ciphertext],
     v: &[Ciphertext],
-) -> Result<Ciphertext, LearnError> {
+) -> Result<Ciphertext> {
     let evaluator = products.evaluator;
     let pairs: Vec<_> = u.iter().zip(v).collect();
     let product = products.relinearized(&evaluator.inner_product(&pairs)?)?;

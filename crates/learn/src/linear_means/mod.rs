@@ -23,20 +23,19 @@ mod fit;
 mod simulate;
 
 pub(crate) use fit::{ClassMeans, negated_dot, prior};
+pub(crate) use simulate::PlainMeans;
 
-use tapetum_ckks::Evaluator;
-
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Labels, Task};
+use crate::labels::{ClassLabels, LabelKind, Task};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
+use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
@@ -67,26 +66,16 @@ impl Estimator for LinearMeans {
         OperationCounts::key_switches(2 * layout.transposed_times_key_switches())
     }
 
-    fn simulate(
-        &self,
-        features: &Features<'_>,
-        labels: &ClassLabels,
-    ) -> Result<Simulation, LearnError> {
+    fn simulate(&self, features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
         simulate::simulate(features, labels)
     }
 
-    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
         Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
-    fn fit(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
-        let needs = self.requirements(features.layout(), labels.task());
-        fit::fit(&needs, evaluator, features, labels, progress)
+    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+        let needs = self.requirements(samples.layout(), samples.task());
+        fit::fit(&needs, samples, progress)
     }
 }

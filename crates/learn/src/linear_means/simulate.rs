@@ -1,38 +1,49 @@
 //! The plaintext reference of encrypted training.
 
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
 
-pub(super) fn simulate(
-    features: &Features<'_>,
-    labels: &ClassLabels,
-) -> Result<Simulation, LearnError> {
-    labels.check_trainable(features.rows())?;
-    let samples = features.rows() as f64;
-    let labels = labels.centred("linear means")?;
-    let mean_of = |column: &[f64]| -> Vec<f64> {
-        let sum = features.transposed_times(column);
-        sum.into_iter().map(|x| x / samples).collect()
-    };
-    let a = mean_of(&vec![1.0; features.rows()]);
-    let h = mean_of(&labels);
-    let t = labels.iter().sum::<f64>() / samples;
+/// D and S as of [`ClassMeans`](super::ClassMeans), and the prior 2 (1/4 - t^2).
+pub(crate) struct PlainMeans {
+    pub difference: Vec<f64>,
+    pub sum: Vec<f64>,
+    pub prior: f64,
+}
 
-    let combine = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
-        a.iter().zip(&h).map(|(&a, &h)| f(a, h)).collect()
-    };
-    let difference = combine(&|a, h| h - t * a);
-    let sum = combine(&|a, h| a / 2.0 - 2.0 * t * h);
-    let prior = 2.0 * (0.25 - t * t);
-    Ok(Simulation {
-        model: PlainModel {
-            weights: difference.iter().map(|d| prior * d).collect(),
-            intercepts: vec![-dot(&difference, &sum)],
-        },
-        ranges: RangeReport::none(),
-    })
+impl PlainMeans {
+    pub fn new(what: &'static str, features: &Features<'_>, labels: &ClassLabels) -> Result<Self> {
+        labels.check_trainable(features.rows())?;
+        let labels = labels.centred(what)?;
+        let a = features.mean(&vec![1.0; features.rows()]);
+        let h = features.mean(&labels);
+        let t = labels.iter().sum::<f64>() / features.rows() as f64;
+        let combine = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
+            a.iter().zip(&h).map(|(&a, &h)| f(a, h)).collect()
+        };
+        Ok(Self {
+            difference: combine(&|a, h| h - t * a),
+            sum: combine(&|a, h| a / 2.0 - 2.0 * t * h),
+            prior: 2.0 * (0.25 - t * t),
+        })
+    }
+
+    /// The model with weights in this direction, and the threshold in the middle of the class means.
+    pub fn model(&self, direction: &[f64]) -> Simulation {
+        Simulation {
+            model: PlainModel {
+                weights: direction.iter().map(|w| self.prior * w).collect(),
+                intercepts: vec![-dot(direction, &self.sum)],
+            },
+            ranges: RangeReport::none(),
+        }
+    }
+}
+
+pub(super) fn simulate(features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
+    let means = PlainMeans::new("linear means", features, labels)?;
+    Ok(means.model(&means.difference))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::nesterov::{Iterates, Step};
 use super::sigmoid::{MonicOdd, Sigmoid};
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::labels::Labels;
 use crate::linear_model::LinearModel;
 use crate::products::Products;
@@ -16,7 +16,7 @@ pub(super) fn fit(
     products: &Products<'_>,
     labels: &Labels,
     start: usize,
-) -> Result<LinearModel, LearnError> {
+) -> Result<LinearModel> {
     let (evaluator, layout) = (products.evaluator, products.layout);
     let samples = products.matrix.samples();
     let mut terms = vec![Term {
@@ -59,7 +59,7 @@ struct Scaled {
 
 impl Scaled {
     /// Multiplies, one level lower, if there is something to multiply by.
-    fn into_weights(self, evaluator: &Evaluator) -> Result<Vec<Ciphertext>, LearnError> {
+    fn into_weights(self, evaluator: &Evaluator) -> Result<Vec<Ciphertext>> {
         if self.factor == 1.0 {
             return Ok(self.weights);
         }
@@ -70,11 +70,7 @@ impl Scaled {
 
 /// The linear combination of terms with these coefficients, at the level of the newest term. The
 /// others are higher up, so their factors cost nothing; that of the newest is left to the user.
-fn combine(
-    evaluator: &Evaluator,
-    terms: &[Term],
-    coefficients: &[f64],
-) -> Result<Scaled, LearnError> {
+fn combine(evaluator: &Evaluator, terms: &[Term], coefficients: &[f64]) -> Result<Scaled> {
     let newest = terms
         .last()
         .ok_or(LearnError::Empty("terms of an iterate"))?;
@@ -101,7 +97,7 @@ fn combine(
             }
             Ok(sum)
         })
-        .collect::<Result<_, LearnError>>()?;
+        .collect::<Result<_>>()?;
     Ok(Scaled { weights, factor })
 }
 
@@ -110,11 +106,11 @@ fn twice_curvature(
     products: &Products<'_>,
     v: &Scaled,
     polynomial: &MonicOdd,
-) -> Result<Vec<Ciphertext>, LearnError> {
+) -> Result<Vec<Ciphertext>> {
     let scaled = products.twice_times(&v.weights, v.factor * polynomial.scale / 2.0)?;
     let values = scaled
         .par_iter()
         .map(|t| polynomial.evaluate(products, t))
-        .collect::<Result<Vec<_>, LearnError>>()?;
+        .collect::<Result<Vec<_>>>()?;
     products.twice_transposed_times(&values)
 }

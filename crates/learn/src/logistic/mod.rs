@@ -16,21 +16,20 @@ mod nesterov;
 mod sigmoid;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::Evaluator;
 
-use crate::error::{LearnError, Setting};
-use crate::estimator::{Estimator, check_fit};
+use crate::error::{LearnError, Result, Setting};
+use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::{self, GradientDescent, MiniBatches, Training};
-use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
+use crate::labels::{ClassLabels, LabelKind, Task, two_classes};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::operation_counts::OperationCounts;
 use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
+use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
 
 pub use nesterov::LearningRate;
@@ -124,7 +123,7 @@ impl LogisticRegression {
     ///
     /// # Errors
     /// [`LearnError::Config`] names the setting that is out of range.
-    pub fn new(config: LogisticRegressionConfig) -> Result<Self, LearnError> {
+    pub fn new(config: LogisticRegressionConfig) -> Result<Self> {
         let (iterations, allowed) = (config.iterations, "1 to 65536");
         let within = (1..=MAX_ITERATIONS).contains(&iterations);
         Setting::Iterations.check(within, iterations as f64, allowed)?;
@@ -149,7 +148,7 @@ impl LogisticRegression {
     }
 
     /// Whether all samples may be fitted to at once.
-    pub(crate) fn check_whole(&self, layout: &Layout) -> Result<(), LearnError> {
+    pub(crate) fn check_whole(&self, layout: &Layout) -> Result<()> {
         match self.config.batches {
             Some(batches) if layout.rows() > batches.rows => Err(LearnError::Layout {
                 what: "the number of samples to fit to at once",
@@ -165,6 +164,19 @@ impl LogisticRegression {
         let schedule = (&self.config.learning_rate, self.config.iterations);
         let batches = self.config.batches.unwrap_or_default();
         GradientDescent::new(NAME, &self.sigmoid, schedule, batches, false)
+    }
+
+    /// A session of `estimator` by `descent`, in mini-batches if there are any.
+    pub(crate) fn begin_as<'a>(
+        &self,
+        estimator: impl Estimator + Send + 'a,
+        descent: GradientDescent,
+        start: SessionStart<'a>,
+    ) -> Result<Box<dyn Session + 'a>> {
+        Ok(match self.config.batches {
+            Some(_) => Box::new(Training::begin(descent, start)?),
+            None => Box::new(Collected::new(estimator, start.evaluator)),
+        })
     }
 
     /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
@@ -203,43 +215,25 @@ impl Estimator for LogisticRegression {
         OperationCounts::key_switches(first + others * (self.config.iterations - 1))
     }
 
-    fn simulate(
-        &self,
-        features: &Features<'_>,
-        labels: &ClassLabels,
-    ) -> Result<Simulation, LearnError> {
-        gradient_descent::simulate(
-            &self.gradient_descent(),
-            features,
-            labels,
-            self.config.batches.is_some(),
-        )
+    fn simulate(&self, features: &Features<'_>, labels: &ClassLabels) -> Result<Simulation> {
+        let in_batches = self.config.batches.is_some();
+        gradient_descent::simulate(&self.gradient_descent(), features, labels, in_batches)
     }
 
-    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>, LearnError> {
-        if self.config().batches.is_none() {
-            return Ok(Box::new(Collected::new(self.clone(), start.evaluator)));
-        }
-        Ok(Box::new(Training::begin(self.gradient_descent(), start)?))
+    fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
+        self.begin_as(self.clone(), self.gradient_descent(), start)
     }
 
-    fn fit(
-        &self,
-        evaluator: &Evaluator,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<LinearModel, LearnError> {
-        two_classes(NAME, labels.classes())?;
-        let (layout, task) = (features.layout(), labels.task());
-        let needs = self.requirements(layout, task);
-        let start = check_fit(&needs, evaluator, features, labels)?;
+    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+        let (layout, task) = (samples.layout(), samples.task());
+        two_classes(NAME, task.classes)?;
+        let start = samples.start_level(&self.requirements(layout, task))?;
         self.check_whole(layout)?;
         let work = self.operation_counts(layout, task);
         let counter = Counter::new(work.key_switches, progress);
-        let products = Products::new(evaluator, features, &counter);
+        let products = Products::new(samples.evaluator, samples.features, &counter);
         let steps = steps(&self.config.learning_rate, self.config.iterations);
-        fit::fit(&self.sigmoid, &steps, &products, labels, start)
+        fit::fit(&self.sigmoid, &steps, &products, samples.labels, start)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{LearnError, Setting};
+use crate::error::{Result, Setting};
 
 /// Largest learning rate.
 const MAX_RATE: f64 = 1e3;
@@ -24,7 +24,7 @@ pub enum LearningRate {
 }
 
 impl LearningRate {
-    pub(super) fn check(&self, iterations: usize) -> Result<(), LearnError> {
+    pub(super) fn check(&self, iterations: usize) -> Result<()> {
         let rates = match self {
             Self::Constant(rate) | Self::InverseTime(rate) => std::slice::from_ref(rate),
             Self::Listed(rates) => rates,

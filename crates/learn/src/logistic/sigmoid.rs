@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::Ciphertext;
 
-use crate::error::{LearnError, Setting};
+use crate::error::{LearnError, Result, Setting};
 use crate::products::Products;
 
 /// The degree of the polynomial that stands for the sigmoid.
@@ -49,7 +49,7 @@ impl Sigmoid {
     ///
     /// # Errors
     /// [`LearnError::Config`] unless `interval` is 1 to 64.
-    pub fn least_squares(degree: SigmoidDegree, interval: f64) -> Result<Self, LearnError> {
+    pub fn least_squares(degree: SigmoidDegree, interval: f64) -> Result<Self> {
         let within = (1.0..=64.0).contains(&interval);
         Setting::Interval.check(within, interval, "1 to 64")?;
         // By projection on the odd Legendre polynomials, which are orthogonal on [-1, 1].
@@ -133,11 +133,7 @@ pub(crate) struct MonicOdd {
 
 impl MonicOdd {
     /// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.
-    pub(crate) fn evaluate(
-        &self,
-        products: &Products<'_>,
-        t: &Ciphertext,
-    ) -> Result<Ciphertext, LearnError> {
+    pub(crate) fn evaluate(&self, products: &Products<'_>, t: &Ciphertext) -> Result<Ciphertext> {
         let evaluator = products.evaluator;
         let times = |a: &Ciphertext, b: &Ciphertext| {
             let b = evaluator.lower_to(b, a.level())?;

@@ -3,18 +3,19 @@
 use tapetum_ckks::Evaluator;
 
 use super::{Additive, Session};
-use crate::error::LearnError;
+use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::labels::Labels;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::progress::Listener;
+use crate::samples::{Batch, Samples};
 
 /// Keeps the batches, and fits once to all of them, below each other.
 pub(crate) struct Collected<E> {
     estimator: E,
     evaluator: Evaluator,
-    batches: Vec<(EncryptedMatrix, Labels)>,
+    batches: Vec<Batch>,
 }
 
 impl<E: Estimator + Send> Collected<E> {
@@ -32,31 +33,26 @@ impl<E: Estimator + Send> Session for Collected<E> {
         Some(self.batches.len() + ahead).filter(|&batch| batch < batches)
     }
 
-    fn add(
-        &mut self,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        _: &mut Listener<'_>,
-    ) -> Result<(), LearnError> {
-        self.batches.push((features.clone(), labels.clone()));
+    fn add(&mut self, batch: &Batch, _: &mut Listener<'_>) -> Result<()> {
+        self.batches.push(batch.clone());
         Ok(())
     }
 
-    fn merge(&mut self, other: Additive) -> Result<(), LearnError> {
+    fn merge(&mut self, other: Additive) -> Result<()> {
         self.batches.append(&mut other.into_inner()?);
         Ok(())
     }
 
-    fn into_additive(self: Box<Self>) -> Result<Additive, LearnError> {
+    fn into_additive(self: Box<Self>) -> Result<Additive> {
         Ok(Additive::new(self.batches))
     }
 
-    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError> {
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel> {
         let (matrices, labels): (Vec<_>, Vec<_>) = self.batches.into_iter().unzip();
         let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
         let labels = Labels::stack(labels, &layouts)?;
         let matrix = EncryptedMatrix::stack(matrices)?;
-        self.estimator
-            .fit(&self.evaluator, &matrix, &labels, progress)
+        let samples = Samples::new(&self.evaluator, &matrix, &labels);
+        self.estimator.fit(&samples, progress)
     }
 }

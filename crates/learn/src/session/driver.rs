@@ -10,12 +10,12 @@ use tapetum_ckks::Evaluator;
 use tapetum_ckks::wire::Bundle;
 
 use super::{BatchSource, Session};
-use crate::error::LearnError;
+use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
-use crate::labels::{LabelKind, Labels};
+use crate::labels::LabelKind;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::progress::Progress;
+use crate::samples::Batch;
 use crate::training_spec::TrainingSpec;
 
 /// Units of progress of a batch.
@@ -182,13 +182,13 @@ pub fn train<O: Observer>(
         batches: order.len(),
     };
     let mut rows = BTreeMap::new();
-    let end = read_ahead(source, order, |k, features, labels| {
-        rows.insert(order[k], features.layout().rows());
+    let end = read_ahead(source, order, |k, batch| {
+        rows.insert(order[k], batch.0.layout().rows());
         if let Flow::Whole = flow {
             let (of_phase, overall) = steps.read(k);
             observer.progress(of_phase, overall);
         }
-        session.add(features, labels, &mut |p| {
+        session.add(batch, &mut |p| {
             let (of_phase, overall) = steps.add(k, p);
             observer.progress(of_phase, overall);
         })?;
@@ -224,7 +224,7 @@ pub fn train<O: Observer>(
 fn read_ahead<E: From<LearnError>>(
     source: &dyn BatchSource,
     order: &[usize],
-    mut each: impl FnMut(usize, &EncryptedMatrix, &Labels) -> Result<ControlFlow<()>, E>,
+    mut each: impl FnMut(usize, &Batch) -> Result<ControlFlow<()>, E>,
 ) -> Result<ControlFlow<()>, E> {
     thread::scope(|scope| {
         // Without room in between, the reader waits with the batch that it has.
@@ -237,10 +237,9 @@ fn read_ahead<E: From<LearnError>>(
                 }
             }
         });
-        let receive: Receiver<Result<_, LearnError>> = receive;
+        let receive: Receiver<Result<_>> = receive;
         for (k, batch) in receive.iter().enumerate() {
-            let (features, labels) = batch?;
-            if each(k, &features, &labels)?.is_break() {
+            if each(k, &batch?)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -16,12 +16,12 @@ use tapetum_ckks::Evaluator;
 use tapetum_ckks::wire::Bundle;
 
 use crate::bootstrap::{Bootstrap, SharedBootstrap};
-use crate::error::LearnError;
-use crate::labels::{Labels, Task};
+use crate::error::{LearnError, Result};
+use crate::labels::Task;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::EncryptedMatrix;
 use crate::progress::{Listener, Progress};
+use crate::samples::{Batch, Samples};
 
 pub(crate) use self::collected::Collected;
 pub use self::driver::{Observer, Phase, Trained, TrainingOptions, train};
@@ -41,7 +41,8 @@ pub struct SessionStart<'a> {
 }
 
 impl<'a> SessionStart<'a> {
-    pub(crate) fn new(
+    /// A session of batches in the shape of `layout`, of which the number of rows does not matter.
+    pub fn new(
         evaluator: &Evaluator,
         layout: &Layout,
         task: Task,
@@ -53,6 +54,11 @@ impl<'a> SessionStart<'a> {
             task,
             bootstrap: bootstrap.map(|b| Arc::new(b) as SharedBootstrap<'a>),
         }
+    }
+
+    /// A session of these samples alone.
+    pub(crate) fn of(samples: &Samples<'_>) -> Self {
+        Self::new(samples.evaluator, samples.layout(), samples.task(), None)
     }
 }
 
@@ -72,12 +78,7 @@ pub trait Session: Send {
     /// # Errors
     /// [`LearnError`], before any work starts, if the batch does not fit, levels do not suffice, or a
     /// key is missing.
-    fn add(
-        &mut self,
-        features: &EncryptedMatrix,
-        labels: &Labels,
-        progress: &mut Listener<'_>,
-    ) -> Result<(), LearnError>;
+    fn add(&mut self, batch: &Batch, progress: &mut Listener<'_>) -> Result<()>;
 
     /// Takes what a session of the same estimator has made of other batches, so that batches can be
     /// spread over several machines or threads.
@@ -85,7 +86,7 @@ pub trait Session: Send {
     /// # Errors
     /// [`LearnError::NotAdditive`] where batches act one after the other, [`LearnError`] if the other
     /// session does not fit.
-    fn merge(&mut self, other: Additive) -> Result<(), LearnError> {
+    fn merge(&mut self, other: Additive) -> Result<()> {
         drop(other);
         Err(LearnError::NotAdditive)
     }
@@ -94,7 +95,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError::NotAdditive`] where batches act one after the other.
-    fn into_additive(self: Box<Self>) -> Result<Additive, LearnError> {
+    fn into_additive(self: Box<Self>) -> Result<Additive> {
         Err(LearnError::NotAdditive)
     }
 
@@ -108,7 +109,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
-    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>, LearnError> {
+    fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>> {
         let _ = inputs;
         Ok(None)
     }
@@ -119,7 +120,7 @@ pub trait Session: Send {
     /// # Errors
     /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is not a
     /// checkpoint of such a session.
-    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<(), LearnError> {
+    fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<()> {
         let _ = (inputs, state);
         Err(LearnError::NotResumable)
     }
@@ -129,7 +130,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError`] before the first iteration, or if no level is left to scale by.
-    fn model(&self) -> Result<Option<LinearModel>, LearnError> {
+    fn model(&self) -> Result<Option<LinearModel>> {
         Ok(None)
     }
 
@@ -137,7 +138,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError`] if there are none, or clear labels are all the same.
-    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel, LearnError>;
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel>;
 }
 
 /// What a session that adds up its batches has made of them.
@@ -149,7 +150,7 @@ impl Additive {
     }
 
     /// What is in it, unless it is of another kind of session.
-    pub(crate) fn into_inner<T: Any>(self) -> Result<T, LearnError> {
+    pub(crate) fn into_inner<T: Any>(self) -> Result<T> {
         let content = self.0.downcast().map_err(|_| LearnError::Malformed {
             what: "a session to merge with",
             reason: "it is of another estimator",
@@ -158,31 +159,22 @@ impl Additive {
     }
 }
 
-/// Trains on one batch that is all there is; `total` units of progress in all.
+/// Trains on samples that are all there is; `total` units of progress in all.
 pub(crate) fn fit_whole(
     mut session: Box<dyn Session + '_>,
     total: usize,
-    (features, labels): (&EncryptedMatrix, &Labels),
+    samples: &Samples<'_>,
     progress: &mut Listener<'_>,
-) -> Result<LinearModel, LearnError> {
-    let mut before = 0;
-    let mut last = 0;
+) -> Result<LinearModel> {
+    let batch = (samples.features.clone(), samples.labels.clone());
+    let mut of_all = |done, p| progress(Progress { done, total, ..p });
+    let (mut before, mut last) = (0, 0);
     while session.next_batch(1).is_some() {
-        session.add(features, labels, &mut |p| {
+        session.add(&batch, &mut |p| {
             last = p.total;
-            progress(Progress {
-                done: before + p.done,
-                total,
-                ..p
-            });
+            of_all(before + p.done, p);
         })?;
         before += std::mem::take(&mut last);
     }
-    session.finish(&mut |p| {
-        progress(Progress {
-            done: before + p.done,
-            total,
-            ..p
-        });
-    })
+    session.finish(&mut |p| of_all(before + p.done, p))
 }

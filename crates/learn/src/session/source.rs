@@ -1,8 +1,8 @@
 //! Where the batches of a training come from.
 
-use crate::error::LearnError;
-use crate::labels::{LabelKind, Labels};
-use crate::matrix::EncryptedMatrix;
+use crate::error::{LearnError, Result};
+use crate::labels::LabelKind;
+use crate::samples::Batch;
 
 /// Batches of encrypted samples with their labels, in an order that does not change.
 pub trait BatchSource: Sync {
@@ -13,23 +13,23 @@ pub trait BatchSource: Sync {
     ///
     /// # Errors
     /// [`LearnError`] if there is no such batch or it cannot be used.
-    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels), LearnError>;
+    fn read(&self, batch: usize) -> Result<Batch>;
 
     /// Whether labels are encrypted.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn label_kind(&self) -> Result<LabelKind, LearnError> {
+    fn label_kind(&self) -> Result<LabelKind> {
         Ok(self.read(0)?.1.kind())
     }
 }
 
-impl BatchSource for Vec<(EncryptedMatrix, Labels)> {
+impl BatchSource for Vec<Batch> {
     fn batches(&self) -> usize {
         self.len()
     }
 
-    fn read(&self, batch: usize) -> Result<(EncryptedMatrix, Labels), LearnError> {
+    fn read(&self, batch: usize) -> Result<Batch> {
         let found = self.get(batch).cloned();
         found.ok_or(LearnError::Empty("batches"))
     }

@@ -52,6 +52,14 @@ impl World {
         Labels::Encrypted(encrypted.unwrap())
     }
 
+    /// Labels as the server gets them.
+    pub fn labels(&self, data: &Data, kind: LabelKind, layout: Layout, level: usize) -> Labels {
+        match kind {
+            LabelKind::Clear => Labels::Clear(data.labels.clone()),
+            LabelKind::Encrypted => self.encrypt_labels(data, layout, level),
+        }
+    }
+
     /// Trains, and checks that progress arrives where it should.
     pub fn fit(
         &self,
@@ -61,16 +69,36 @@ impl World {
     ) -> LinearModel {
         let mut seen = Vec::new();
         let mut listener = |progress: Progress| seen.push(progress);
-        let evaluator = &self.evaluator;
-        let model = estimator
-            .fit(evaluator, matrix, labels, &mut listener)
-            .unwrap();
+        let samples = Samples::new(&self.evaluator, matrix, labels);
+        let model = estimator.fit(&samples, &mut listener).unwrap();
         assert!(seen.windows(2).all(|p| p[0].done < p[1].done));
         let last = seen.last().unwrap();
         assert_eq!(last.done, last.total);
         let work = estimator.operation_counts(matrix.layout(), labels.task());
         assert_eq!(last.total, work.key_switches);
         model
+    }
+
+    /// Compares a model, and its scores and predictions, with a reference.
+    #[track_caller]
+    pub fn assert_like(
+        &self,
+        model: &LinearModel,
+        reference: &PlainModel,
+        (samples, data): (&EncryptedMatrix, &Data),
+        bound: f64,
+    ) -> Vec<f64> {
+        let found = self.decrypt_model(model);
+        assert_close("weights", &found.weights, &reference.weights, bound);
+        let intercepts = &reference.intercepts;
+        assert_close("intercepts", &found.intercepts, intercepts, bound);
+        let expected = reference.decision_function(&data.features()).unwrap();
+        let found = self.decrypt(&self.score(model, samples));
+        assert_close("scores", &found, &expected, bound);
+        if model.classes() == 2 {
+            assert_same_predictions(&found, &expected, bound);
+        }
+        found
     }
 
     pub fn decrypt_model(&self, model: &LinearModel) -> PlainModel {

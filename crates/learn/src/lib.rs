@@ -111,7 +111,7 @@ pub use progress::Progress;
 pub use requirements::{Requirements, smallest_parameters};
 pub use rounding::ScoreRounding;
 pub use samples::{Batch, Samples};
-pub use score_threshold::{EncryptedPredictions, ScoreThreshold};
+pub use score_threshold::{Cleaning, EncryptedPredictions, ScoreThreshold};
 pub use scores::EncryptedScores;
 pub use session::{
     Additive, BatchSource, Observer, Phase, Session, SessionStart, Trained, TrainingOptions, train,

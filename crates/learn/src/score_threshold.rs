@@ -15,20 +15,22 @@ use crate::scores::EncryptedScores;
 ///
 /// A score is divided by a public bound and compared with 0 at the
 /// [`Precision`](tapetum_ckks::Precision). What comes out is near 0 or 1 up to an error that depends on the
-/// score, and would tell about it. So a last polynomial, (2 + 3 s - s^3) / 4 of the sign s, is flat at both
-/// ends: it squares that error, which is then of the size of the noise (Drucker, Moshkowich,
-/// Pelleg, Shaul, 2024, clean bits in the same way).
+/// score, and would tell about it. So a last polynomial of the sign s is flat at both ends: it raises that error
+/// to the fourth power ([`Cleaning`]; Drucker, Moshkowich, Pelleg, Shaul 2024 clean bits in the same
+/// way). The server then adds Gaussian noise of [`deviation`](Self::deviation), far above what is left and
+/// above the noise of encryption, which depends on the score, too.
 ///
 /// Scores beyond the bound give nonsense, without a sign. Those nearer to 0 than the
-/// [`gap`](Self::gap) are undecided: their predictions are between 0 and 1, and tell where.
+/// [`gap`](Self::gap) are undecided: their predictions are between 0 and 1, and tell where. Who may choose
+/// samples without limit finds such scores, and the hyperplane with them.
 ///
 /// ```
 /// use tapetum_ckks::Precision;
 /// use tapetum_learn::ScoreThreshold;
 ///
 /// let prediction = ScoreThreshold::new(8.0, Precision::new(10)?)?;
-/// assert_eq!((prediction.levels(), prediction.gap()), (16, 1.0 / 128.0));
-/// assert!(prediction.error() < 1e-6);
+/// assert_eq!((prediction.levels(), prediction.gap()), (17, 1.0 / 128.0));
+/// assert!(prediction.error() < 1e-11 && prediction.noise() < 0.002);
 /// assert!((prediction.clear(0.1) - 1.0).abs() <= prediction.error());
 /// assert!(prediction.clear(-0.1).abs() <= prediction.error());
 /// assert_eq!(prediction.clear(0.0), 0.5);
@@ -39,10 +41,64 @@ use crate::scores::EncryptedScores;
 pub struct ScoreThreshold {
     bound: f64,
     precision: Precision,
+    cleaning: Cleaning,
 }
 
-/// Levels of the last polynomial.
-const CLEANING_LEVELS: usize = 2;
+/// The polynomial after the sign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cleaning {
+    /// (2 + 3 s - s^3) / 4, which squares the error, in two levels: plans that do not say have keys for it.
+    #[default]
+    Cubic,
+    /// (16 + 35 s - 35 s^3 + 21 s^5 - 5 s^7) / 32, which raises it to the fourth power, in three levels.
+    Septic,
+}
+
+impl Cleaning {
+    fn polynomial(self) -> Polynomial {
+        let coefficients = match self {
+            Self::Cubic => vec![0.5, 0.75, 0.0, -0.25],
+            Self::Septic => {
+                let odd = |k: f64| k / 32.0;
+                vec![
+                    0.5,
+                    odd(35.0),
+                    0.0,
+                    odd(-35.0),
+                    0.0,
+                    odd(21.0),
+                    0.0,
+                    odd(-5.0),
+                ]
+            }
+        };
+        Polynomial::monomial(coefficients).expect("the coefficients are finite")
+    }
+
+    fn levels(self) -> usize {
+        match self {
+            Self::Cubic => 2,
+            Self::Septic => 3,
+        }
+    }
+
+    /// The largest error that is left of an error `e` of the sign: the integral of the derivative.
+    fn error(self, e: f64) -> f64 {
+        match self {
+            Self::Cubic => 0.75 * e * e + 0.25 * e * e * e,
+            Self::Septic => 35.0 / 16.0 * e.powi(4) * (1.0 + 0.5 * e).powi(3),
+        }
+    }
+}
+
+/// The deviation of the server's noise is at least this, and at least so many times what cleaning leaves.
+const LEAST_DEVIATION: f64 = 1.0 / 4096.0;
+const TIMES_ERROR: f64 = 16.0;
+/// It is at most this: predictions must stay what they are.
+const LARGEST_DEVIATION: f64 = 1.0 / 32.0;
+/// Gaussian noise exceeds this many deviations once in 10^11.
+const DEVIATIONS: f64 = 7.0;
 
 impl ScoreThreshold {
     /// For scores in [-`bound`, `bound`].
@@ -52,7 +108,11 @@ impl ScoreThreshold {
     pub fn new(bound: f64, precision: Precision) -> Result<Self> {
         let within = bound > 0.0 && bound <= 1e6;
         Setting::ScoreBound.check(within, bound, "positive and at most 10^6")?;
-        Ok(Self { bound, precision })
+        Ok(Self {
+            bound,
+            precision,
+            cleaning: Cleaning::Septic,
+        })
     }
 
     /// The largest magnitude of a score.
@@ -73,13 +133,23 @@ impl ScoreThreshold {
     /// The largest distance of the prediction on a decided score from 0 or 1, before rounding; and of every
     /// slot that holds no prediction from 0.
     pub fn error(&self) -> f64 {
-        let e = self.precision.error();
-        0.75 * e * e + 0.25 * e * e * e
+        self.cleaning.error(self.precision.error())
+    }
+
+    /// The deviation of the noise that the server adds.
+    pub fn deviation(&self) -> f64 {
+        (TIMES_ERROR * self.error()).clamp(LEAST_DEVIATION, LARGEST_DEVIATION)
+    }
+
+    /// What that noise does not exceed, up to a chance of 10^-11 a slot: it is up to twice as wide as
+    /// the deviation.
+    pub fn noise(&self) -> f64 {
+        2.0 * DEVIATIONS * self.deviation()
     }
 
     /// The levels that it needs, beside those of the scores.
     pub fn levels(&self) -> usize {
-        self.precision.levels() + CLEANING_LEVELS
+        self.precision.levels() + self.cleaning.levels()
     }
 
     /// Levels and keys beside those of the scores.
@@ -91,9 +161,11 @@ impl ScoreThreshold {
         }
     }
 
-    /// The prediction on a score in the clear, by the same polynomials.
+    /// The prediction on a score in the clear, by the same polynomials, without noise.
     pub fn clear(&self, score: f64) -> f64 {
-        cleaning().eval(self.precision.sign_clear(score / self.bound))
+        self.cleaning
+            .polynomial()
+            .eval(self.precision.sign_clear(score / self.bound))
     }
 
     /// From scores, already divided by the bound, to predictions. A slot without a score gets -1 before the
@@ -110,16 +182,12 @@ impl ScoreThreshold {
                     .collect();
                 let minus = evaluator.encoder().encode(&minus, scores.level())?;
                 let sign = evaluator.sign(&evaluator.add_plain(scores, &minus)?, self.precision)?;
-                Ok(evaluator.evaluate_polynomial(&sign, &cleaning())?)
+                let cleaned = evaluator.evaluate_polynomial(&sign, &self.cleaning.polynomial())?;
+                Ok(evaluator.add_noise(&cleaned, self.deviation())?)
             })
             .collect::<Result<Vec<_>>>()?;
         EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), predictions)
     }
-}
-
-/// From -1 and 1 to 0 and 1, flat at both.
-fn cleaning() -> Polynomial {
-    Polynomial::monomial(vec![0.5, 0.75, 0.0, -0.25]).expect("the coefficients are finite")
 }
 
 /// Predictions under encryption: 1 or 0 in the slot of each sample's score, 0 in all others.
@@ -169,6 +237,8 @@ impl LinearModel {
 struct Unchecked {
     bound: f64,
     precision_bits: u32,
+    #[serde(default)]
+    cleaning: Cleaning,
 }
 
 impl TryFrom<Unchecked> for ScoreThreshold {
@@ -176,7 +246,10 @@ impl TryFrom<Unchecked> for ScoreThreshold {
 
     fn try_from(unchecked: Unchecked) -> Result<Self, Self::Error> {
         let precision = Precision::new(unchecked.precision_bits)?;
-        Ok(Self::new(unchecked.bound, precision)?)
+        Ok(Self {
+            cleaning: unchecked.cleaning,
+            ..Self::new(unchecked.bound, precision)?
+        })
     }
 }
 
@@ -185,6 +258,7 @@ impl From<ScoreThreshold> for Unchecked {
         Self {
             bound: threshold.bound,
             precision_bits: threshold.precision.bits(),
+            cleaning: threshold.cleaning,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tapetum_ring::sampling::RandomnessError;
 use thiserror::Error;
 
 use crate::keys::KeyUnavailable;
@@ -105,6 +106,9 @@ pub enum EvaluationError {
     /// A scalar is not a number, or too large for the scale.
     #[error("the scalar {0} is not finite or too large to be encoded")]
     Scalar(f64),
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
     /// A sum of no terms.
     #[error("a sum of products needs at least one product")]
     Empty,

@@ -9,6 +9,7 @@ mod error;
 mod levels;
 mod linear;
 mod multiply;
+mod noise;
 mod rotate;
 
 use std::sync::Arc;

@@ -67,7 +67,7 @@ pub fn judge(
         wrong_decided: 0,
         largest_error: 0.0,
         largest_elsewhere: answer.largest_elsewhere(),
-        stated_error: threshold.error() + NOISE,
+        stated_error: threshold.error() + threshold.noise() + NOISE,
     };
     for (found, clear) in found.iter().zip(clear) {
         if clear.abs() > judged.score_bound {

@@ -205,7 +205,8 @@ impl Argmax {
 impl Evaluator {
     /// One-hot vectors of the places of the largest numbers: for each group of `count` numbers, in
     /// the slots `g stride`, ..., `g stride + count - 1`, the slot of the largest becomes 1 and all
-    /// other slots 0, those outside the groups too, so that a result tells nothing else.
+    /// other slots 0, those outside the groups too. The error in a slot depends on the margin, so a result tells
+    /// about that as well, unless it is [cleaned](Self::clean).
     ///
     /// All slots outside the groups must be 0, all numbers in [-1, 1] and their differences too;
     /// else the result is nonsense without a sign. The error is at most [`ArgmaxPlan::error`], plus

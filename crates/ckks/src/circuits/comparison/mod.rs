@@ -1,6 +1,7 @@
 //! Comparisons of encrypted numbers: sign, greater than, maximum, ReLU and argmax.
 
 mod argmax;
+mod clean;
 mod coefficients;
 mod one_hot;
 mod precision;

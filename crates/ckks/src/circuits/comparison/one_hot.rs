@@ -31,6 +31,8 @@ impl Evaluator {
     /// in each slot, the result that stands where the largest number does becomes 1 and all others
     /// become 0. Where n numbers are equal and larger than the rest, each gives 2^(1 - n).
     ///
+    /// The error in a slot depends on the margin: [`clean`](Self::clean) what should not tell it.
+    ///
     /// The differences of the numbers must be in [-1, 1]; else the result is nonsense without a
     /// sign. The error is [`Precision::one_hot_error`], plus rounding.
     ///

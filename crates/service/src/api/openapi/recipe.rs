@@ -101,6 +101,10 @@ pub fn schemas() -> Value {
                     "description": "The largest magnitude of a score.",
                 },
                 "precision_bits": integer(4, 12, "The precision of the comparison with zero."),
+                "cleaning": {
+                    "type": "string", "enum": ["cubic", "septic"], "default": "cubic",
+                    "description": "The polynomial after the comparison, which makes its error small.",
+                },
             }),
             &["bound", "precision_bits"],
             "How scores become predictions.",

@@ -41,7 +41,8 @@ impl NttTable {
             .expect("p does not divide N");
         let tables = match kernel.vector_set() {
             Some(set) if n >= SMALLEST_VECTOR_TRANSFORM => {
-                Tables::Vector(set, VectorTables::new(modulus, &roots, n_inverse))
+                let tables = || VectorTables::new(modulus, &roots, n_inverse);
+                Tables::Vector(set, simd::rounding_to_nearest(tables))
             }
             _ => Tables::Portable(PortableTables::new(modulus, &roots, n_inverse)),
         };

@@ -14,6 +14,7 @@ mod accumulate;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod environment;
 mod kernel;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
@@ -25,6 +26,7 @@ mod transform;
 
 use crate::modulus::{Modulus, Residue};
 
+pub(crate) use environment::rounding_to_nearest;
 use kernel::InstructionSet;
 pub(crate) use kernel::VectorSet;
 pub use kernel::{Kernel, KernelError};
@@ -112,10 +114,10 @@ macro_rules! dispatch {
     ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*)) => {
         $(#[$doc])*
         pub(crate) fn $name(kernel: Kernel, modulus: Modulus, $($arg: $type),*) {
-            match kernel.instruction_set() {
+            rounding_to_nearest(|| match kernel.instruction_set() {
                 InstructionSet::Portable => portable::$name(modulus, $($arg),*),
                 InstructionSet::Vector(set) => on_vectors!(set, $name(modulus, $($arg),*)),
-            }
+            })
         }
     };
 }
@@ -194,12 +196,12 @@ dispatch!(
 
 /// Coefficients to values, in place.
 pub(crate) fn forward(set: VectorSet, m: Modulus, tables: &VectorTables, data: &mut [Residue]) {
-    on_vectors!(set, forward_residues(m, tables, data));
+    rounding_to_nearest(|| on_vectors!(set, forward_residues(m, tables, data)));
 }
 
 /// Values to coefficients, in place.
 pub(crate) fn inverse(set: VectorSet, m: Modulus, tables: &VectorTables, data: &mut [Residue]) {
-    on_vectors!(set, inverse_residues(m, tables, data));
+    rounding_to_nearest(|| on_vectors!(set, inverse_residues(m, tables, data)));
 }
 
 #[cfg(test)]

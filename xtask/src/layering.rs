@@ -111,8 +111,10 @@ fn is_internal(dependency: &Dependency, packages: &[Package], rules: &[CrateRule
 
 fn allows(rule: &CrateRule, dependency: &Dependency) -> bool {
     let name = &dependency.name;
+    // Tests of a crate may turn on its own features.
     rule.uses.contains(name)
-        || (dependency.kind == Some(Kind::Dev) && rule.tests_use.contains(name))
+        || (dependency.kind == Some(Kind::Dev)
+            && (rule.tests_use.contains(name) || rule.name == *name))
 }
 
 fn forbidden_arrow(rule: &CrateRule, dependency: &Dependency) -> String {

@@ -1,7 +1,9 @@
 //! Encryption, with the secret key (half as large on the wire) or with the public key.
 
-use tapetum_ring::Poly;
+use std::fmt;
+
 use tapetum_ring::sampling::{RandomnessError, SecretRng, uniform};
+use tapetum_ring::{Hedge, Poly};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -10,6 +12,9 @@ use crate::encoder::Encoder;
 use crate::keys::{PublicKey, SecretKey};
 use crate::parameters::Parameters;
 use crate::plaintext::Plaintext;
+
+/// The one use of the generators here.
+const CONTEXT: &str = "tapetum encryption v1";
 
 /// Why something could not be encrypted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -33,11 +38,13 @@ pub enum EncryptionError {
     Randomness(#[from] RandomnessError),
 }
 
-/// Encrypts plaintexts, each with fresh randomness from the operating system.
-#[derive(Clone, Debug)]
+/// Encrypts plaintexts, each with fresh randomness: a hash of the operating system's, of the key and of
+/// the message, so that a machine that draws the same twice does not encrypt two messages alike.
+#[derive(Clone)]
 pub struct Encryptor {
     key: Key,
     encoder: Encoder,
+    hedge: Hedge,
 }
 
 #[derive(Clone, Debug)]
@@ -52,14 +59,18 @@ impl Encryptor {
         Self {
             key: Key::Secret(key.clone()),
             encoder: Encoder::new(key.parameters()),
+            hedge: key.hedge(CONTEXT),
         }
     }
 
     /// For everybody who has the public key.
     pub fn with_public_key(key: &PublicKey) -> Self {
+        let mut hedge = Hedge::new(CONTEXT);
+        hedge.bytes(&key.seed().to_bytes()).poly(key.b());
         Self {
             key: Key::Public(key.clone()),
             encoder: Encoder::new(key.parameters()),
+            hedge,
         }
     }
 
@@ -81,7 +92,16 @@ impl Encryptor {
     /// [`EncryptionError`] if the parameters differ, the level is above that of messages (with a
     /// public key), or there is no randomness.
     pub fn encrypt(&self, plaintext: &Plaintext) -> Result<Ciphertext, EncryptionError> {
-        self.encrypt_with(plaintext, &mut SecretRng::from_os()?)
+        self.encrypt_from(plaintext, &mut self.hedged(plaintext).generator()?)
+    }
+
+    /// What the generator for this plaintext is for.
+    fn hedged(&self, plaintext: &Plaintext) -> Hedge {
+        let mut hedge = self.hedge.clone();
+        hedge
+            .bytes(&plaintext.scale().to_le_bytes())
+            .poly(plaintext.poly());
+        hedge
     }
 
     /// The same with given randomness, for known-answer files. A generator must not serve two
@@ -90,7 +110,16 @@ impl Encryptor {
     /// # Errors
     /// [`EncryptionError::Parameters`] if the parameters differ, [`EncryptionError::Level`] with a
     /// public key above the level of messages.
+    #[cfg(any(test, feature = "insecure"))]
     pub fn encrypt_with(
+        &self,
+        plaintext: &Plaintext,
+        rng: &mut SecretRng,
+    ) -> Result<Ciphertext, EncryptionError> {
+        self.encrypt_from(plaintext, rng)
+    }
+
+    fn encrypt_from(
         &self,
         plaintext: &Plaintext,
         rng: &mut SecretRng,
@@ -108,6 +137,14 @@ impl Encryptor {
                 Ok(with_public_key(key, plaintext, rng))
             }
         }
+    }
+}
+
+impl fmt::Debug for Encryptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encryptor")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,4 +179,35 @@ fn with_public_key(key: &PublicKey, plaintext: &Plaintext, rng: &mut SecretRng) 
     });
     c0.add_assign(plaintext.poly());
     Ciphertext::new(key.parameters(), vec![c0, c1], plaintext.scale())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyGenerator;
+    use crate::parameters::Preset;
+
+    /// A machine that goes back to a snapshot draws the same again.
+    #[test]
+    fn a_system_that_repeats_itself_does_not_encrypt_two_messages_alike() {
+        let parameters = Parameters::preset(Preset::N12);
+        let keys = [0, 1].map(|_| SecretKey::generate(&parameters).unwrap());
+        let public = KeyGenerator::new(&keys[0]).unwrap().public_key().unwrap();
+        let encryptors = [
+            Encryptor::with_secret_key(&keys[0]),
+            Encryptor::with_secret_key(&keys[1]),
+            Encryptor::with_public_key(&public),
+        ];
+        let encoder = Encoder::new(&parameters);
+        let messages = [1.0, 1.0 + 1e-9].map(|x| encoder.encode(&[x], 1).unwrap());
+        let mut seeds = Vec::new();
+        for encryptor in &encryptors {
+            for message in &messages {
+                let seed = || encryptor.hedged(message).insecure_generator([7; 32]).seed();
+                assert_eq!(seed(), seed());
+                assert!(!seeds.contains(&seed()));
+                seeds.push(seed());
+            }
+        }
+    }
 }

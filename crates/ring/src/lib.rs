@@ -12,7 +12,8 @@
 //! * [`BaseConverter`], [`Divider`], [`Decomposer`]: what leaves a basis: exact centred base
 //!   conversion, division with rounding (rescaling, mod-down) and RNS digits (key switching).
 //! * [`Automorphism`]: X -> X^g in both forms.
-//! * [`sampling`]: uniform from a seed, ternary, and discrete Gaussian in constant time.
+//! * [`sampling`]: uniform from a seed, ternary, and discrete Gaussian in constant time; [`Hedge`]:
+//!   generators that stay good if the operating system's is not.
 //! * [`packing`]: limbs as bytes for storage, every residue checked on the way in.
 //!
 //! Polynomials of different bases do not mix: operations on two of them panic when the bases
@@ -25,6 +26,7 @@ mod buffer;
 mod convert;
 mod decompose;
 mod divide;
+mod hedge;
 mod key_switch;
 mod modulus;
 mod ntt;
@@ -41,6 +43,7 @@ pub use basis::{Basis, BasisError, MAX_LOG_N, MIN_LOG_N};
 pub use convert::BaseConverter;
 pub use decompose::Decomposer;
 pub use divide::Divider;
+pub use hedge::Hedge;
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
 pub use poly::{

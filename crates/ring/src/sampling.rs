@@ -15,6 +15,11 @@ use crate::poly::{Evaluation, Poly};
 #[error("the operating system's random generator failed: {0}")]
 pub struct RandomnessError(getrandom::Error);
 
+/// Fills a key or a seed from the operating system.
+pub(crate) fn fill(bytes: &mut [u8; 32]) -> Result<(), RandomnessError> {
+    getrandom::fill(bytes).map_err(RandomnessError)
+}
+
 /// A public seed from which a uniform polynomial is expanded on both sides of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seed([u8; 32]);
@@ -26,7 +31,7 @@ impl Seed {
     /// [`RandomnessError`] if that fails.
     pub fn fresh() -> Result<Self, RandomnessError> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(RandomnessError)?;
+        fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
@@ -61,11 +66,17 @@ impl SecretRng {
     /// [`RandomnessError`] if the operating system gives none.
     pub fn from_os() -> Result<Self, RandomnessError> {
         let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(RandomnessError)?;
-        Ok(Self(ChaCha20Rng::from_seed(*key)))
+        fill(&mut key)?;
+        Ok(Self::from_key(&key))
+    }
+
+    pub(crate) fn from_key(key: &[u8; 32]) -> Self {
+        let key = Zeroizing::new(*key);
+        Self(ChaCha20Rng::from_seed(*key))
     }
 
     /// A generator with a known key, for known-answer files and reproducible tests only.
+    #[cfg(any(test, feature = "insecure"))]
     pub fn insecure_from_key(key: [u8; 32]) -> Self {
         Self(ChaCha20Rng::from_seed(key))
     }

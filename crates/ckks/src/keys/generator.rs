@@ -1,7 +1,7 @@
 //! From a secret key to all keys that others may hold.
 
 use tapetum_ring::sampling::{SecretRng, uniform};
-use tapetum_ring::{Automorphism, Basis, Evaluation, GaloisElement, Poly};
+use tapetum_ring::{Automorphism, Basis, Evaluation, GaloisElement, Hedge, Poly};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::encapsulation::{check_sparse_security, sparse_basis};
@@ -15,6 +15,8 @@ use crate::parameters::{EPHEMERAL_WEIGHT, Parameters, security_level};
 pub struct KeyGenerator {
     secret: SecretKey,
     rng: SecretRng,
+    /// From which each key gets a generator of its own, unless one was given for all.
+    hedge: Option<Hedge>,
 }
 
 impl KeyGenerator {
@@ -23,15 +25,35 @@ impl KeyGenerator {
     /// # Errors
     /// [`KeyError::Randomness`] if there is none.
     pub fn new(secret: &SecretKey) -> Result<Self, KeyError> {
-        Ok(Self::with_rng(secret, SecretRng::from_os()?))
+        Ok(Self {
+            secret: secret.clone(),
+            rng: SecretRng::from_os()?,
+            hedge: Some(secret.hedge("tapetum key generation v1")),
+        })
     }
 
     /// A generator with the given randomness, for known-answer files.
+    #[cfg(any(test, feature = "insecure"))]
     pub fn with_rng(secret: &SecretKey, rng: SecretRng) -> Self {
         Self {
             secret: secret.clone(),
             rng,
+            hedge: None,
         }
+    }
+
+    /// A generator for one key, into which goes which one it is: equal errors in two keys would tell
+    /// the secret.
+    fn begin(&mut self, name: &str, numbers: [u64; 2]) -> Result<(), KeyError> {
+        if let Some(hedge) = &self.hedge {
+            let mut hedge = hedge.clone();
+            for number in numbers {
+                hedge.bytes(&number.to_le_bytes());
+            }
+            hedge.bytes(name.as_bytes());
+            self.rng = hedge.generator()?;
+        }
+        Ok(())
     }
 
     /// A public key, for the levels of messages.
@@ -42,6 +64,7 @@ impl KeyGenerator {
         let parameters = self.parameters();
         let basis = parameters.q(parameters.message_level()).clone();
         check_security(&basis)?;
+        self.begin("public", [0; 2])?;
         let seed = self.rng.seed();
         let secret = self.secret.restricted(&basis);
         let b = self.hide(&secret, &uniform(&basis, seed));
@@ -116,6 +139,7 @@ impl KeyGenerator {
     }
 
     fn relinearization_key_at(&mut self, level: usize) -> Result<RelinearizationKey, KeyError> {
+        self.begin("relinearisation", [level as u64, 0])?;
         let secret = self.secret.restricted(self.parameters().qp(level));
         let mut square = secret.clone();
         square.mul_assign(&secret);
@@ -128,6 +152,7 @@ impl KeyGenerator {
         element: GaloisElement,
         level: usize,
     ) -> Result<GaloisKey, KeyError> {
+        self.begin("Galois", [level as u64, element.exponent().into()])?;
         let secret = self.secret.restricted(self.parameters().qp(level));
         let image = Zeroizing::new(Automorphism::new(element.inverse()).apply(&secret));
         let key = self.switching_key(level, &secret, &image)?;
@@ -137,6 +162,7 @@ impl KeyGenerator {
     fn encapsulation_key(&mut self) -> Result<EncapsulationKey, KeyError> {
         let parameters = self.parameters().clone();
         check_sparse_security(&parameters)?;
+        self.begin("encapsulation", [0; 2])?;
         let sparse = self
             .rng
             .sparse_ternary(parameters.degree(), EPHEMERAL_WEIGHT);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tapetum_ring::sampling::SecretRng;
-use tapetum_ring::{Basis, Evaluation, Poly};
+use tapetum_ring::{Basis, Evaluation, Hedge, Poly};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::KeyError;
@@ -34,11 +34,16 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Randomness`] if there is none.
     pub fn generate(parameters: &Parameters) -> Result<Self, KeyError> {
-        Ok(Self::generate_with(parameters, &mut SecretRng::from_os()?))
+        Ok(Self::from_rng(parameters, &mut SecretRng::from_os()?))
     }
 
     /// A key from the given generator, for known-answer files.
+    #[cfg(any(test, feature = "insecure"))]
     pub fn generate_with(parameters: &Parameters, rng: &mut SecretRng) -> Self {
+        Self::from_rng(parameters, rng)
+    }
+
+    fn from_rng(parameters: &Parameters, rng: &mut SecretRng) -> Self {
         Self::from_coefficients(parameters, rng.ternary(parameters.degree()))
     }
 
@@ -64,6 +69,13 @@ impl SecretKey {
 
     pub(crate) fn coefficients(&self) -> &[i64] {
         &self.0.coefficients
+    }
+
+    /// Generators for what is done with this key, and with nothing else.
+    pub(crate) fn hedge(&self, context: &'static str) -> Hedge {
+        let mut hedge = Hedge::new(context);
+        hedge.coefficients(self.coefficients());
+        hedge
     }
 
     /// s modulo the primes of `basis`, wiped when dropped.

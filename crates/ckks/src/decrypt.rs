@@ -1,17 +1,23 @@
 //! Decryption, for the owner's eyes or flooded with noise for everybody's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tapetum_ring::Poly;
-use tapetum_ring::sampling::{RandomnessError, SecretRng};
+use tapetum_ring::sampling::RandomnessError;
 use thiserror::Error;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::ciphertext::Ciphertext;
 use crate::encoder::Encoder;
 use crate::keys::SecretKey;
 use crate::plaintext::Plaintext;
+use crate::rounding::Rounding;
 
 /// Values up to 2^this are decrypted correctly, if the level of the ciphertext leaves room for them.
 const VALUE_BITS: f64 = 42.0;
+/// The standard deviation of a wide Gaussian is this times a power of two.
+const DRAWN: f64 = 1.84;
 
 /// Why a ciphertext was not decrypted.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -33,18 +39,35 @@ pub enum DecryptionError {
         /// log2 of the scale of the ciphertext.
         log_scale: f64,
     },
+    /// As many results have been given out as the noise is meant for.
+    #[error(
+        "{given} results have been decrypted with noise under this key, and the noise is for \
+         {planned}: each more takes from the security of all; ask for noise for more decryptions, or make a new key"
+    )]
+    Decryptions {
+        /// How many have been given out.
+        given: u64,
+        /// How many the noise is for.
+        planned: u64,
+    },
 }
 
 /// How much noise hides what a decrypted value would tell about the secret key.
 ///
 /// The error in a CKKS result depends on the key. Anyone who sees results with their full precision,
 /// and knows or chose what was computed, can learn the key (Li, Micciancio, 2021). Noise with the
-/// standard deviation `error * 2^(bits/2) * sqrt(12 decryptions)` prevents that with `bits` of
-/// statistical security (Li, Micciancio, Schultz, Sorrell, 2022, theorem 4).
+/// standard deviation `error * sqrt(N) * 2^(bits/2) * sqrt(12 decryptions)` in each coefficient prevents that
+/// with `bits` of statistical security (Li, Micciancio, Schultz, Sorrell, 2022, theorem 4): what counts is the
+/// length of the error as a vector of N coefficients, `error * sqrt(N)`.
+///
+/// [`NoiseBound::flooding`](crate::NoiseBound::flooding) makes one from the computation. After a
+/// bootstrapping flooding drowns the result: its error is 2^-18 of the values, and 30 bits of
+/// security need noise 2^17 times as large for a single result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseFlooding {
-    /// A bound on the error of the ciphertext's coefficients, times its scale (that is, in units
-    /// of the encoded integers). It must be a bound, not an average.
+    /// A bound on the root mean square of the error of the ciphertext's coefficients, in units of the
+    /// encoded integers (that is, times the scale). A bound of each is one. It must be a bound for
+    /// everything that the computation can meet, not an average over what it has met.
     pub error: f64,
     /// Bits of statistical security: 30 is common.
     pub bits: u32,
@@ -53,9 +76,24 @@ pub struct NoiseFlooding {
 }
 
 impl NoiseFlooding {
-    /// The standard deviation of the noise, in units of the encoded integers.
-    pub fn deviation(&self) -> f64 {
-        self.error * 2f64.powf(self.bits as f64 / 2.0) * (12.0 * self.decryptions as f64).sqrt()
+    /// The standard deviation of the noise in each of `degree` coefficients, in units of the encoded integers.
+    pub fn deviation(&self, degree: usize) -> f64 {
+        let length = self.error * (degree as f64).sqrt();
+        length * 2f64.powf(self.bits as f64 / 2.0) * (12.0 * self.decryptions as f64).sqrt()
+    }
+
+    /// The standard deviation of the noise in the real part of a slot: as it is drawn, up to twice as
+    /// large as it need be.
+    pub fn slot_deviation(&self, degree: usize, scale: f64) -> f64 {
+        let drawn = DRAWN * f64::from(self.log_sigma(degree)).exp2();
+        drawn * (degree as f64 / 2.0).sqrt() / scale
+    }
+
+    /// Of the wide Gaussian that is drawn.
+    fn log_sigma(&self, degree: usize) -> u32 {
+        let least = (self.deviation(degree) / DRAWN).log2().ceil();
+        // Not a number becomes 0.
+        least.max(1.0).min(f64::from(u32::MAX)) as u32
     }
 }
 
@@ -64,6 +102,8 @@ impl NoiseFlooding {
 pub struct Decryptor {
     key: SecretKey,
     encoder: Encoder,
+    /// Results that were given out with noise, by all clones together.
+    flooded: Arc<AtomicU64>,
 }
 
 impl Decryptor {
@@ -72,7 +112,20 @@ impl Decryptor {
         Self {
             key: key.clone(),
             encoder: Encoder::new(key.parameters()),
+            flooded: Arc::default(),
         }
+    }
+
+    /// The same for a key under which so many results have been decrypted with noise before: who
+    /// keeps a key keeps this number with it.
+    pub fn with_flooded(self, count: u64) -> Self {
+        self.flooded.store(count, Ordering::SeqCst);
+        self
+    }
+
+    /// How many results have been decrypted with noise under this key.
+    pub fn flooded(&self) -> u64 {
+        self.flooded.load(Ordering::SeqCst)
     }
 
     /// The encoder of the key's parameters, which decodes plaintexts.
@@ -109,31 +162,149 @@ impl Decryptor {
         Ok(Plaintext::new(parameters, message, ciphertext.scale()))
     }
 
-    /// The plaintext with noise, to be given to others.
+    /// The real numbers in all slots, rounded to what [`Rounding::of`] finds, and that rounding.
     ///
     /// # Errors
-    /// [`DecryptionError`] if the parameters differ, there is no randomness, or the noise would be
-    /// larger than the message.
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_rounded(
+        &self,
+        ciphertext: &Ciphertext,
+    ) -> Result<(Vec<f64>, Rounding), DecryptionError> {
+        let slots = self.encoder.decode_complex(&self.decrypt(ciphertext)?);
+        let rounding = Rounding::of(self.key.parameters(), ciphertext.scale(), &slots);
+        let rounded = slots.iter().map(|slot| rounding.round(slot.re)).collect();
+        Ok((rounded, rounding))
+    }
+
+    /// The plaintext with noise, to be given to others. It counts as one result.
+    ///
+    /// # Errors
+    /// [`DecryptionError`] if the parameters differ, there is no randomness, the noise would be
+    /// larger than the message, or as many results have been given out as the noise is for.
     pub fn decrypt_flooded(
         &self,
         ciphertext: &Ciphertext,
         flooding: NoiseFlooding,
     ) -> Result<Plaintext, DecryptionError> {
-        let deviation = flooding.deviation();
+        let degree = self.key.parameters().degree();
+        let deviation = flooding.deviation(degree);
         let log_scale = ciphertext.scale().log2();
-        let log_sigma = deviation.log2().ceil().max(1.0);
-        if !(deviation > 0.0 && log_sigma <= 56.0 && log_sigma < log_scale) {
+        let log_sigma = flooding.log_sigma(degree);
+        if !(deviation > 0.0 && log_sigma <= 56 && f64::from(log_sigma) < log_scale) {
             return Err(DecryptionError::Flooding {
                 log_noise: deviation.log2(),
                 log_scale,
             });
         }
         let exact = self.decrypt(ciphertext)?;
+        let mut hedge = self.key.hedge("tapetum noise flooding v1");
+        hedge.poly(exact.poly());
+        let noise = hedge.generator()?.wide_gaussian(degree, log_sigma);
+        let planned = flooding.decryptions;
+        let one_more = |given| (given < planned).then(|| given + 1);
+        self.flooded
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
+            .map_err(|given| DecryptionError::Decryptions { given, planned })?;
         let mut noisy = exact.poly().clone();
-        let noise = SecretRng::from_os()?.wide_gaussian(noisy.basis().degree(), log_sigma as u32);
-        let mut noise = Poly::from_coefficients(noisy.basis(), &noise).into_evaluation();
-        noisy.add_assign(&noise);
-        noise.zeroize();
+        let noise = Poly::from_coefficients(noisy.basis(), &noise).into_evaluation();
+        noisy.add_assign(&Zeroizing::new(noise));
         Ok(Plaintext::new(exact.parameters(), noisy, exact.scale()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Encoder;
+    use crate::parameters::{Parameters, Preset};
+
+    /// Which of two results that differ by an error was decrypted: how often somebody is right who
+    /// knows both and sees the noisy one.
+    fn share_of_wins(key: &SecretKey, error: i64, flooding: NoiseFlooding) -> f64 {
+        let parameters = key.parameters();
+        let (basis, n) = (parameters.q(0), parameters.degree());
+        let message = Encoder::new(parameters).encode(&[0.25, -0.5], 0).unwrap();
+        // As long as a vector can be that is nowhere larger than the error.
+        let errors: Vec<i64> = (0..n as i64)
+            .map(|i| error * (1 - 2 * (i * i / 7 % 2)))
+            .collect();
+        let errors = Poly::from_coefficients(basis, &errors);
+        let zero = || Poly::zero(basis);
+        let worlds = [message.poly().clone(), {
+            let mut sum = message.poly().clone();
+            sum.add_assign(&errors.clone().into_evaluation());
+            sum
+        }]
+        .map(|c0| Ciphertext::new(parameters, vec![c0, zero()], message.scale()));
+        let (direction, length) = (
+            errors.to_centered_f64(),
+            (n as f64) * (error * error) as f64,
+        );
+        let games = 600;
+        let wins = (0..games).filter(|game| {
+            let seen = Decryptor::new(key).decrypt_flooded(&worlds[game % 2], flooding);
+            let mut seen = seen.unwrap().poly().clone();
+            seen.sub_assign(message.poly());
+            let seen = seen.into_coefficients().to_centered_f64();
+            let along: f64 = seen.iter().zip(&direction).map(|(x, e)| x * e).sum();
+            usize::from(along / length > 0.5) == game % 2
+        });
+        wins.count() as f64 / games as f64
+    }
+
+    #[test]
+    fn nobody_wins_the_game_of_telling_an_error_from_none() {
+        let key = SecretKey::generate(&Parameters::preset(Preset::N12)).unwrap();
+        let flooding = NoiseFlooding {
+            error: 4.0,
+            bits: 6,
+            decryptions: 1,
+        };
+        // By the theorem 1/2 and less than 1/100; the rest is the chance of 600 games.
+        let wins = share_of_wins(&key, 4, flooding);
+        assert!(wins < 0.51 + 4.0 * 0.5 / 600f64.sqrt(), "{wins}");
+        // Without the factor sqrt(N) the same player wins, so the game is one that can be won.
+        let narrow = NoiseFlooding {
+            error: flooding.error / 64.0,
+            ..flooding
+        };
+        let wins = share_of_wins(&key, 4, narrow);
+        assert!(wins > 0.8, "{wins}");
+    }
+
+    #[test]
+    fn results_under_a_key_are_counted() {
+        let parameters = Parameters::preset(Preset::N13);
+        let key = SecretKey::generate(&parameters).unwrap();
+        let plaintext = Encoder::new(&parameters).encode(&[0.5], 3).unwrap();
+        let encrypted = crate::Encryptor::with_secret_key(&key)
+            .encrypt(&plaintext)
+            .unwrap();
+        let flooding = NoiseFlooding {
+            error: 1.0,
+            bits: 4,
+            decryptions: 3,
+        };
+        let decryptor = Decryptor::new(&key).with_flooded(1);
+        let clone = decryptor.clone();
+        decryptor.decrypt_flooded(&encrypted, flooding).unwrap();
+        clone.decrypt_flooded(&encrypted, flooding).unwrap();
+        let error = decryptor.decrypt_flooded(&encrypted, flooding).unwrap_err();
+        let (given, planned) = (3, 3);
+        assert_eq!(error, DecryptionError::Decryptions { given, planned });
+        // What is refused for another reason gives nothing out.
+        let drowned = NoiseFlooding {
+            bits: 90,
+            decryptions: 9,
+            ..flooding
+        };
+        assert!(decryptor.decrypt_flooded(&encrypted, drowned).is_err());
+        assert_eq!((decryptor.flooded(), clone.flooded()), (3, 3));
+        let more = NoiseFlooding {
+            decryptions: 4,
+            ..flooding
+        };
+        decryptor.decrypt_flooded(&encrypted, more).unwrap();
+        assert_eq!(clone.flooded(), 4);
     }
 }

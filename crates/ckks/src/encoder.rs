@@ -6,6 +6,7 @@ use std::sync::Arc;
 use num_complex::Complex64;
 use tapetum_ring::{Basis, Evaluation, Poly};
 use thiserror::Error;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::parameters::Parameters;
 use crate::plaintext::Plaintext;
@@ -159,19 +160,18 @@ impl Encoder {
 
     /// The real parts of all N/2 slots.
     pub fn decode(&self, plaintext: &Plaintext) -> Vec<f64> {
-        let slots = self.decode_complex(plaintext);
-        slots.into_iter().map(|z| z.re).collect()
+        let mut slots = self.decode_complex(plaintext);
+        let real = slots.iter().map(|z| z.re).collect();
+        wipe(&mut slots);
+        real
     }
 
     /// All N/2 slots. The work grows with the square of the plaintext's level.
     ///
     /// A plaintext of another ring degree is decoded as well, with roots made for the occasion.
     pub fn decode_complex(&self, plaintext: &Plaintext) -> Vec<Complex64> {
-        let coefficients = plaintext
-            .poly()
-            .clone()
-            .into_coefficients()
-            .to_centered_f64();
+        let poly = Zeroizing::new(plaintext.poly().clone().into_coefficients());
+        let coefficients = Zeroizing::new(poly.to_centered_f64());
         let (real, imaginary) = coefficients.split_at(coefficients.len() / 2);
         let mut values: Vec<_> = real
             .iter()
@@ -229,12 +229,13 @@ impl Encoder {
         let largest = values.iter().map(|v| v.norm()).fold(0.0, f64::max);
         values.resize(slots, Complex64::ZERO);
         self.fft.to_coefficients(&mut values);
-        let coefficients: Vec<f64> = values
+        let rounded = values
             .iter()
             .map(|w| w.re)
             .chain(values.iter().map(|w| w.im))
-            .map(|c| (c * scale).round())
-            .collect();
+            .map(|c| (c * scale).round());
+        let coefficients = Zeroizing::new(rounded.collect::<Vec<f64>>());
+        wipe(&mut values);
 
         // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
         let log_capacity = (self.parameters.log_q(level) - 2.0).min(WIDEST.log2());
@@ -247,13 +248,23 @@ impl Encoder {
                 log_capacity,
             });
         } else if fits(NARROW) {
-            let narrow: Vec<_> = coefficients.iter().map(|&c| c as i64).collect();
+            let narrow = coefficients.iter().map(|&c| c as i64);
+            let narrow = Zeroizing::new(narrow.collect::<Vec<_>>());
             Poly::from_coefficients(basis, &narrow)
         } else {
-            let wide: Vec<_> = coefficients.iter().map(|&c| c as i128).collect();
+            let wide = coefficients.iter().map(|&c| c as i128);
+            let wide = Zeroizing::new(wide.collect::<Vec<_>>());
             Poly::from_wide_coefficients(basis, &wide)
         };
         Ok(poly.into_evaluation())
+    }
+}
+
+/// Slots of what may be secret.
+fn wipe(slots: &mut [Complex64]) {
+    for slot in slots {
+        slot.re.zeroize();
+        slot.im.zeroize();
     }
 }
 

@@ -13,8 +13,10 @@ mod encrypt;
 mod evaluator;
 pub mod kernel;
 mod keys;
+mod noise;
 mod parameters;
 mod plaintext;
+mod rounding;
 pub mod scheme;
 mod special_fft;
 pub mod wire;
@@ -33,11 +35,13 @@ pub use keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, KeyUnavailable,
     MemoryBudget, PublicKey, RelinearizationKey, SecretKey,
 };
+pub use noise::NoiseBound;
 pub use num_complex::Complex64;
 pub use parameters::{
     BootstrappingLiteral, Digest, EPHEMERAL_WEIGHT, Parameters, ParametersError, ParametersLiteral,
     Preset, SecretDistribution, SecurityError, SecurityLevel, security_level, sparse_security,
 };
 pub use plaintext::Plaintext;
+pub use rounding::Rounding;
 pub use tapetum_ring::GaloisElement;
 pub use tapetum_ring::sampling::{RandomnessError, SecretRng, Seed};

@@ -3,14 +3,16 @@
 use std::fmt;
 
 use tapetum_ring::{Evaluation, Poly};
+use zeroize::Zeroizing;
 
 use crate::parameters::Parameters;
 
-/// An encoded vector of N/2 slots. `Debug` shows its shape, never its content.
+/// An encoded vector of N/2 slots. `Debug` shows its shape, never its content. Wiped from memory when
+/// dropped, because it may be what was or will be encrypted.
 #[derive(Clone, PartialEq)]
 pub struct Plaintext {
     parameters: Parameters,
-    poly: Poly<Evaluation>,
+    poly: Zeroizing<Poly<Evaluation>>,
     scale: f64,
 }
 
@@ -20,7 +22,7 @@ impl Plaintext {
         debug_assert!(scale > 0.0 && scale.is_finite());
         Self {
             parameters: parameters.clone(),
-            poly,
+            poly: Zeroizing::new(poly),
             scale,
         }
     }

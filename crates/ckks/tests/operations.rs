@@ -8,8 +8,8 @@ mod common;
 
 use common::{Scheme, uneven};
 use tapetum_ckks::{
-    Complex64, Decryptor, Encryptor, EvaluationError, Evaluator, KeyGenerator, KeyName, KeyPlan,
-    NoiseFlooding, Parameters, Preset, SecretKey,
+    Ciphertext, Complex64, Decryptor, Encryptor, EvaluationError, Evaluator, KeyGenerator, KeyName,
+    KeyPlan, NoiseBound, NoiseFlooding, Parameters, Preset, SecretKey,
 };
 
 /// Three presets, and parameters with uneven digits.
@@ -382,14 +382,16 @@ fn flooding_hides_the_error_and_keeps_the_message() {
     let decode = |p| s.encoder.decode_complex(&p);
     let exact = decode(s.decryptor.decrypt(&a).unwrap());
     let shared = decode(s.decryptor.decrypt_flooded(&a, flooding).unwrap());
-    let deviation = flooding.deviation() * (s.parameters.degree() as f64).sqrt() / a.scale();
+    let degree = s.parameters.degree();
+    let deviation = flooding.slot_deviation(degree, a.scale()) * 2f64.sqrt();
     let difference = exact.iter().zip(&shared).map(|(x, y)| (x - y).norm_sqr());
     let found = (difference.sum::<f64>() / exact.len() as f64).sqrt();
-    // The noise is rounded up to a power of two, and 1.84 is its constant.
     assert!(
-        (1.0..8.0).contains(&(found / deviation)),
+        (0.95..1.05).contains(&(found / deviation)),
         "{found} against {deviation}"
     );
+    let least = flooding.deviation(degree) * (degree as f64).sqrt() / a.scale();
+    assert!((1.0..2.0).contains(&(deviation / least)));
     let again = decode(s.decryptor.decrypt_flooded(&a, flooding).unwrap());
     assert_ne!(shared, again);
     let too_much = NoiseFlooding {
@@ -401,6 +403,119 @@ fn flooding_hides_the_error_and_keeps_the_message() {
         let nonsense = NoiseFlooding { error, ..flooding };
         assert!(s.decryptor.decrypt_flooded(&a, nonsense).is_err());
     }
+}
+
+/// Carried along with a computation, the bound holds and is not far off.
+#[test]
+fn errors_are_below_the_bound_that_the_computation_gives() {
+    let s = Scheme::new(Parameters::preset(Preset::N14), |plan| {
+        plan.relinearization().rotations([1, 2, 4, 8])
+    });
+    let real = |seed| -> Vec<f64> { s.random(seed).iter().map(|z| z.re).collect() };
+    let (a, b, weights) = (real(21), real(22), real(23));
+    let encryptor = Encryptor::with_public_key(&s.public);
+    let encrypted = |values: &[f64]| {
+        let plaintext = s.encoder.encode(values, 3).unwrap();
+        encryptor.encrypt(&plaintext).unwrap()
+    };
+    let check = |found: &Ciphertext, bound: &NoiseBound, clear: &dyn Fn(usize) -> f64| {
+        assert_eq!(found.level(), bound.level());
+        assert!((found.scale() / bound.scale() - 1.0).abs() < 1e-9);
+        let slots = s.decrypt(found);
+        let error = (0..slots.len())
+            .map(|i| (slots[i] - clear(i)).norm())
+            .fold(0.0, f64::max);
+        let (magnitude, bound) = (bound.magnitude(), bound.slot_error());
+        assert!((0..slots.len()).all(|i| clear(i).abs() <= magnitude));
+        let times = bound / error;
+        assert!((1.0..1000.0).contains(&times), "{times} times too large");
+    };
+    let (x, y) = (encrypted(&a), encrypted(&b));
+    let (left, right) = (
+        NoiseBound::encrypted(&s.parameters, 3, 1.0),
+        NoiseBound::encrypted(&s.parameters, 3, 1.0),
+    );
+    check(&x, &left, &|i| a[i]);
+
+    let product = s
+        .evaluator
+        .rescale(&s.evaluator.mul_relin(&x, &y).unwrap())
+        .unwrap();
+    let of_product = left.times(&right).rescaled();
+    check(&product, &of_product, &|i| a[i] * b[i]);
+
+    let sum = s.evaluator.sum_slots(&product, 16, 1).unwrap();
+    let of_sum = of_product.summed(16);
+    let slots = a.len();
+    let summed = |i: usize| {
+        (0..16)
+            .map(|k| a[(i + k) % slots] * b[(i + k) % slots])
+            .sum()
+    };
+    check(&sum, &of_sum, &summed);
+
+    let encoded = s.encoder.encode(&weights, sum.level()).unwrap();
+    let weighted = s.evaluator.mul_plain(&sum, &encoded).unwrap();
+    let weighted = s.evaluator.rescale(&weighted).unwrap();
+    let of_weighted = of_sum.times_plain(encoded.scale(), 1.0).rescaled();
+    check(&weighted, &of_weighted, &|i| summed(i) * weights[i]);
+    let tripled = s.evaluator.mul_integer(&weighted, -3).unwrap();
+    check(&tripled, &of_weighted.times_integer(-3), &|i| {
+        -3.0 * summed(i) * weights[i]
+    });
+
+    // A plain model's score at a large scale can be published, a deep computation's cannot.
+    let fresh = NoiseBound::encrypted_at(&s.parameters, 3, 2f64.powi(60), 1.0);
+    let plain = fresh.times_plain(s.parameters.scale(3), 1.0).rescaled();
+    let flooding = plain.flooding(30, 1);
+    assert!(
+        plain.bits_left(&flooding) > 8.0,
+        "{}",
+        plain.bits_left(&flooding)
+    );
+    assert!(of_weighted.bits_left(&of_weighted.flooding(30, 1)) < 8.0);
+}
+
+/// Errors of the factors, times the other one, are in the imaginary parts of a product; an owner who
+/// rounds the real parts gives none of it away.
+#[test]
+fn imaginary_parts_hold_noise_and_stay_with_the_owner() {
+    let s = Scheme::new(Parameters::preset(Preset::N13), |plan| {
+        plan.relinearization()
+    });
+    let encryptor = Encryptor::with_public_key(&s.public);
+    let real = |seed| -> Vec<f64> { s.random(seed).iter().map(|z| z.re).collect() };
+    let (a, b) = (real(31), real(32));
+    let encrypted = |values: &[f64]| {
+        encryptor
+            .encrypt(&s.encoder.encode(values, 2).unwrap())
+            .unwrap()
+    };
+    let product = s
+        .evaluator
+        .mul_relin(&encrypted(&a), &encrypted(&b))
+        .unwrap();
+    let product = s.evaluator.rescale(&product).unwrap();
+    let slots = s.decrypt(&product);
+    let rms = |part: &dyn Fn(usize) -> f64| {
+        let squares: f64 = (0..slots.len()).map(|i| part(i).powi(2)).sum();
+        (squares / slots.len() as f64).sqrt()
+    };
+    let (re, im) = (rms(&|i| slots[i].re - a[i] * b[i]), rms(&|i| slots[i].im));
+    // As much in the one as in the other: they tell how exact the result is.
+    assert!((0.8..1.25).contains(&(im / re)), "{im} {re}");
+    let (rounded, rounding) = s.decryptor.decrypt_rounded(&product).unwrap();
+    assert!(
+        (256.0..600.0).contains(&(rounding.step() / im)),
+        "{rounding:?} {im}"
+    );
+    let border = |x: f64| (x / rounding.step()).fract().abs();
+    let near = |i: usize| (border(a[i] * b[i]) - 0.5).abs() < 8.0 * re / rounding.step();
+    for (i, found) in rounded.iter().enumerate() {
+        // What anyone who knows the message would have said, unless it lies on a border.
+        assert!(near(i) || *found == rounding.round(a[i] * b[i]), "{i}");
+    }
+    assert!((0..slots.len()).filter(|&i| near(i)).count() < slots.len() / 10);
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Pair {
     #[track_caller]
     fn check(&self, found: &ServerVector, error: f64, clear: impl Fn(usize) -> f64) {
         let sealed = found.finish().unwrap();
-        let found = self.owner.decrypt(&sealed).unwrap();
+        let found = self.owner.decrypt_exact(&sealed).unwrap();
         assert_eq!(found.len(), self.a.len());
         for (i, found) in found.iter().enumerate() {
             let expected = clear(i);
@@ -78,7 +78,9 @@ fn arithmetic_is_that_of_vectors() {
         let (a, b) = (&pair.a, &pair.b);
         let (x, y) = &pair.encrypted();
         let error = 1e-5 * bound;
-        let plain: Vec<f64> = (0..length).map(|i| i as f64 / length as f64).collect();
+        let plain: Vec<f64> = (0..length)
+            .map(|i| i as f64 / length as f64 / 2.0)
+            .collect();
 
         pair.check(&(x + y), error, |i| a[i] + b[i]);
         pair.check(&(x - y.clone()), error, |i| a[i] - b[i]);
@@ -324,6 +326,79 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(long.parameters().log_n(), 16);
 }
 
+/// Another owner's vector, other settings and sums beyond the bound are errors, not numbers.
+#[test]
+fn numbers_that_are_none_of_these_settings_are_refused() {
+    let settings = Settings::new(4).levels(2);
+    let (owner, stranger) = (
+        Owner::new(&settings).unwrap(),
+        Owner::new(&settings).unwrap(),
+    );
+    let values = [0.25, -1.0, 0.125, 0.0];
+    let sealed = owner.encrypt(&values).unwrap();
+    assert_eq!(stranger.decrypt(&sealed).unwrap_err(), SchemeError::Noise);
+    // Computed with the keys of one on the vector of the other.
+    let server = owner.server().unwrap();
+    let foreign = server.load(&stranger.encrypt(&values).unwrap());
+    let mixed = (server.load(&sealed) * foreign).finish().unwrap();
+    for party in [&owner, &stranger] {
+        assert_eq!(party.decrypt(&mixed).unwrap_err(), SchemeError::Noise);
+    }
+
+    for other in [settings.clone().bound(2.0), Settings::new(3).levels(2)] {
+        let refused = |found| matches!(found, SchemeError::Settings { .. });
+        let changed = Owner::with_secret_key(&other, owner.secret_key()).unwrap();
+        assert!(refused(changed.decrypt(&sealed).unwrap_err()));
+        let loaded = changed
+            .server()
+            .unwrap()
+            .load(&sealed)
+            .finish()
+            .unwrap_err();
+        assert!(matches!(
+            loaded.cause(),
+            Cause::Operand(SchemeError::Settings { .. })
+        ));
+        let read = EncryptedVector::from_bytes(owner.parameters(), &sealed.to_bytes().unwrap());
+        assert!(refused(changed.decrypt(&read.unwrap()).unwrap_err()));
+    }
+    let read = EncryptedVector::from_bytes(owner.parameters(), &sealed.to_bytes().unwrap());
+    assert!(read.as_ref().unwrap() == &sealed);
+    let found = owner.decrypt(&read.unwrap()).unwrap();
+    assert!(found.iter().zip(&values).all(|(x, y)| (x - y).abs() < 1e-5));
+    // Without them the ciphertext alone is taken on trust.
+    let bare = EncryptedVector::from_ciphertext(sealed.ciphertext().clone());
+    assert_eq!(owner.decrypt(&bare).unwrap(), found);
+    assert!(owner.decrypt_exact(&bare).unwrap() != found);
+
+    // Three times the bound comes out as such, at the last level too.
+    let x = server.load(&sealed);
+    for sum in [&x + &x + &x, (&x * 0.999 * 0.999) * 3.0] {
+        let beyond = owner.decrypt(&sum.finish().unwrap()).unwrap_err();
+        assert!(
+            matches!(beyond, SchemeError::Beyond { index: 1, .. }),
+            "{beyond}"
+        );
+    }
+    // 256 times the bound and more would come back as another number where only one prime is left.
+    let sum = (0..9).fold(x.clone(), |sum, _| &sum + &sum);
+    let beyond = owner.decrypt(&sum.finish().unwrap()).unwrap_err();
+    assert!(
+        matches!(beyond, SchemeError::Beyond { value, .. } if value > 100.0),
+        "{beyond}"
+    );
+    let low = (&x * 0.999) * 0.999;
+    let sum = (0..9).fold(low, |sum, _| &sum + &sum).finish().unwrap_err();
+    assert!(
+        matches!(sum.cause(), Cause::Range { room, .. } if (255.0..257.0).contains(room)),
+        "{sum}"
+    );
+    // Small numbers may be added up all the same.
+    let low = (&x * 0.001) * 0.5;
+    let sum = (0..9).fold(low, |sum, _| &sum + &sum).finish().unwrap();
+    assert!((owner.decrypt(&sum).unwrap()[0] - 0.064).abs() < 1e-3);
+}
+
 /// Four comparisons in a row take 44 levels, of which there are 15 at a time.
 #[test]
 #[ignore = "takes about 6 GB of memory and a minute or more"]
@@ -371,6 +446,10 @@ fn products_are_refreshed_by_themselves() {
         power = power * x;
     }
     pair.check(&power, error, |i| a[i].powi(4) * b[i]);
+    // What was bootstrapped is rounded to 2^-10 of the unit, 4.
+    for x in pair.owner.decrypt(&power.finish().unwrap()).unwrap() {
+        assert_eq!((x * 256.0).fract(), 0.0);
+    }
     // What has come back has no level left, and gets some.
     let again = pair.server.load(&power.finish().unwrap());
     assert_eq!(again.levels_left(), 0);

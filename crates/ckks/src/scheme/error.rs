@@ -59,6 +59,24 @@ pub enum SchemeError {
     /// The ciphertext is not one that a vector travels in.
     #[error("this ciphertext is not an encrypted vector of these settings")]
     EncryptedVector,
+    /// The vector was made for other settings.
+    #[error(
+        "this vector was made for {} numbers within a bound of {}, but these settings are for {} \
+         within {}: use the settings of who encrypted it",
+        found.0, found.1, expected.0, expected.1
+    )]
+    Settings {
+        /// Length and bound of these settings.
+        expected: (u64, f64),
+        /// Length and bound of the vector.
+        found: (u64, f64),
+    },
+    /// What was decrypted is no vector of real numbers.
+    #[error(
+        "this vector decrypts to noise: it was encrypted for another owner, or computed with the \
+         keys of another, or a number left the range that its parameters can hold"
+    )]
+    Noise,
     /// The values cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -120,6 +138,17 @@ pub enum Cause {
         left: usize,
         /// The levels that there were at first.
         total: usize,
+    },
+    /// Sums can be so large that they would come back as other numbers.
+    #[error(
+        "the sum can be {growth:.0} times the bound, and at the last level only {room:.0} times the bound can be told \
+         from other numbers: ask for one level more, or multiply by a small number before adding up"
+    )]
+    Range {
+        /// How many times the bound the result can be, by the sums that it was made of.
+        growth: f64,
+        /// How many times there is room for.
+        room: f64,
     },
     /// The operands are of two servers, hence perhaps of two owners.
     #[error("the operands belong to different servers")]

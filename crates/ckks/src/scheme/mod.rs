@@ -42,13 +42,18 @@
 //!
 //! * All vectors of a scheme have one length, [`Settings::new`].
 //! * All values, those in between included, must stay within the [bound](Settings::bound). What
-//!   is encrypted, added or subtracted is checked; results under encryption cannot be.
+//!   is encrypted, added or subtracted is checked, and so is what is decrypted; values in between, under
+//!   encryption, cannot be.
+//! * A vector carries its length and bound: other settings refuse it. One that was encrypted for another
+//!   owner is refused when it is decrypted.
 //! * Products of encrypted numbers, and products with plain ones that are not integers, use up one
 //!   [level](Settings::levels) each time that one is computed from another; comparisons use up
 //!   more. When levels run out, the error says how many to ask for; or the vector is bootstrapped
 //!   ([`Bootstrapping::Automatic`]), and computations may be as long as they like.
 //! * Results are approximate: to about 2^-25 of the bound after a few operations, and
-//!   comparisons within [`Precision`](crate::Precision).
+//!   comparisons within [`Precision`](crate::Precision). They are rounded to a step 256 times as large
+//!   ([`Rounding`](crate::Rounding)), because all digits together would tell the secret key;
+//!   [`decrypt_exact`](Owner::decrypt_exact) does not round.
 
 mod arithmetic;
 mod encrypted;
@@ -58,6 +63,7 @@ mod operators;
 mod owner;
 mod server;
 mod settings;
+mod stamp;
 mod value;
 mod vector;
 

@@ -3,12 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use num_complex::Complex64;
+
 use super::settings::{Settings, Setup};
 use super::{EncryptedVector, SchemeError, Server};
 use crate::decrypt::Decryptor;
 use crate::encrypt::Encryptor;
 use crate::keys::{EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
 use crate::parameters::Parameters;
+use crate::rounding::Rounding;
+
+/// Imaginary parts this large beside the real ones are no noise of a computation.
+const IMAGINARY: f64 = 1.0 / 16.0;
 
 /// The side that makes the keys, encrypts and decrypts.
 pub struct Owner {
@@ -97,18 +103,54 @@ impl Owner {
         self.contributor.encrypt(values)
     }
 
-    /// Decrypts a result, for the owner's eyes: passed on to others, its last digits may tell
-    /// about the secret key (see [`NoiseFlooding`](crate::NoiseFlooding)).
+    /// Decrypts a result, rounded to a step far above its noise ([`Rounding`]): all digits would tell about the
+    /// secret key, to anyone who has the ciphertext as well.
     ///
     /// # Errors
-    /// [`SchemeError::EncryptedVector`] if it is not an encrypted vector of these settings.
+    /// [`SchemeError`] if it is not an encrypted vector of these settings, was encrypted for another owner, or
+    /// holds a number beyond the bound.
     pub fn decrypt(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
+        let (mut values, rounding) = self.opened(sealed)?;
+        values.iter_mut().for_each(|x| *x = rounding.round(*x));
+        Ok(values)
+    }
+
+    /// Decrypts a result with all its digits.
+    ///
+    /// **For nobody else's eyes.** Some thousand such numbers and the ciphertexts that they come from give the
+    /// secret key back, in seconds. Do not print, log or store them where those who hold the ciphertexts can
+    /// read; to publish results, see [`NoiseFlooding`](crate::NoiseFlooding).
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_exact(&self, sealed: &EncryptedVector) -> Result<Vec<f64>, SchemeError> {
+        Ok(self.opened(sealed)?.0)
+    }
+
+    /// All digits, and how far they are to be rounded.
+    fn opened(&self, sealed: &EncryptedVector) -> Result<(Vec<f64>, Rounding), SchemeError> {
         let (setup, decryptor) = (&self.contributor.setup, &self.decryptor);
-        let decrypted = decryptor.decrypt(sealed.open(setup)?)?;
-        let mut slots = decryptor.encoder().decode(&decrypted);
-        slots.truncate(setup.length);
-        slots.iter_mut().for_each(|slot| *slot *= setup.unit);
-        Ok(slots)
+        let ciphertext = sealed.open(setup)?;
+        let slots = decryptor
+            .encoder()
+            .decode_complex(&decryptor.decrypt(ciphertext)?);
+        // Under another key real and imaginary parts alike are random and huge.
+        let largest = |part: fn(&Complex64) -> f64| {
+            slots
+                .iter()
+                .map(|slot| part(slot).abs())
+                .fold(0.0, f64::max)
+        };
+        if largest(|slot| slot.im) > IMAGINARY * largest(|slot| slot.re).max(1.0) {
+            return Err(SchemeError::Noise);
+        }
+        let values: Vec<f64> = slots[..setup.length]
+            .iter()
+            .map(|slot| slot.re * setup.unit)
+            .collect();
+        setup.check_values(&values, setup.largest_result())?;
+        let rounding = Rounding::of(&setup.parameters, ciphertext.scale(), &slots);
+        Ok((values, rounding.times(setup.unit)))
     }
 }
 
@@ -156,7 +198,8 @@ impl Contributor {
         let slots = setup.encoded(values);
         let encoder = self.encryptor.encoder();
         let plaintext = encoder.encode(&slots, setup.parameters.message_level())?;
-        Ok(EncryptedVector::from_ciphertext(
+        Ok(EncryptedVector::new(
+            setup,
             self.encryptor.encrypt(&plaintext)?,
         ))
     }

@@ -1,5 +1,6 @@
 //! What all sides agree on.
 
+use super::stamp::Stamp;
 use crate::circuits::{BootstrappingPlan, Precision, SlotKind};
 use crate::keys::KeyPlan;
 use crate::parameters::{Parameters, ParametersLiteral, Preset};
@@ -187,6 +188,24 @@ impl Setup {
     /// The largest magnitude of a value.
     pub fn bound(&self) -> f64 {
         self.unit / 2.0
+    }
+
+    /// What vectors carry of the settings.
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            length: self.length as u64,
+            bound: self.bound(),
+        }
+    }
+
+    /// The largest magnitude of a result: comparisons give 1 whatever the bound is, and within their error.
+    pub fn largest_result(&self) -> f64 {
+        self.bound().max(1.0) * (1.0 + self.precision.error())
+    }
+
+    /// How many times the bound a value can be at this level before it comes back as another one.
+    pub fn room(&self, level: usize) -> f64 {
+        (self.parameters.log_q(level) - self.parameters.scale(level).log2()).exp2()
     }
 
     /// Whether there is a value for each number, within `bound`.

@@ -19,6 +19,9 @@ pub(super) struct Value {
     is_product: bool,
     /// Whether the slots beyond the vector are zero.
     is_clean: bool,
+    /// How many times the bound it can be if whatever was encrypted or multiplied is within the bound: what
+    /// sums have added up to since.
+    growth: f64,
     /// What becomes of a product.
     settled: OnceLock<Ciphertext>,
     /// With new levels, if they were needed.
@@ -28,31 +31,32 @@ pub(super) struct Value {
 impl Value {
     /// As it was encrypted: at its canonical scale, and zero beyond the vector.
     pub fn fresh(ciphertext: Ciphertext) -> Self {
-        Self::settled(ciphertext, true)
+        Self::settled(ciphertext, true, 1.0)
     }
 
-    fn settled(ciphertext: Ciphertext, is_clean: bool) -> Self {
+    fn settled(ciphertext: Ciphertext, is_clean: bool, growth: f64) -> Self {
         Self {
             ciphertext,
             is_product: false,
             is_clean,
+            growth,
             settled: OnceLock::new(),
             bootstrapped: OnceLock::new(),
         }
     }
 
-    fn product(ciphertext: Ciphertext, is_clean: bool) -> Self {
+    fn product(ciphertext: Ciphertext, is_clean: bool, growth: f64) -> Self {
         Self {
             is_product: true,
-            ..Self::settled(ciphertext, is_clean)
+            ..Self::settled(ciphertext, is_clean, growth)
         }
     }
 
     /// With another ciphertext of the same level, scale and degree.
-    fn with(&self, ciphertext: Ciphertext) -> Self {
+    fn with(&self, ciphertext: Ciphertext, growth: f64) -> Self {
         Self {
             is_product: self.is_product,
-            ..Self::settled(ciphertext, self.is_clean)
+            ..Self::settled(ciphertext, self.is_clean, growth)
         }
     }
 
@@ -63,6 +67,11 @@ impl Value {
             None => self.ciphertext.level() - usize::from(self.is_product),
         }
     }
+}
+
+/// The largest magnitude.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, x| x.abs().max(largest))
 }
 
 impl Server {
@@ -82,11 +91,13 @@ impl Server {
         sum: impl Fn(&Ciphertext, &Ciphertext) -> Result<Ciphertext, EvaluationError>,
     ) -> Result<Value, Cause> {
         let is_clean = a.is_clean && b.is_clean;
+        let growth = a.growth + b.growth;
         if a.is_product && b.is_product && a.ciphertext.level() == b.ciphertext.level() {
-            return Ok(Value::product(sum(&a.ciphertext, &b.ciphertext)?, is_clean));
+            let sum = sum(&a.ciphertext, &b.ciphertext)?;
+            return Ok(Value::product(sum, is_clean, growth));
         }
         let (a, b) = self.pair(a, b, 0)?;
-        Ok(Value::settled(sum(&a, &b)?, is_clean))
+        Ok(Value::settled(sum(&a, &b)?, is_clean, growth))
     }
 
     /// Plus the same plain vector in every period, zero beyond its length.
@@ -100,33 +111,36 @@ impl Server {
             .evaluator()
             .encoder()
             .encode_at(&encoded, c.level(), c.scale())?;
-        Ok(a.with(self.evaluator().add_plain(c, &plaintext)?))
+        let growth = a.growth + largest(values) / setup.bound();
+        Ok(a.with(self.evaluator().add_plain(c, &plaintext)?, growth))
     }
 
     pub(super) fn negate(&self, a: &Value) -> Result<Value, Cause> {
-        Ok(a.with(self.evaluator().neg(&a.ciphertext)?))
+        Ok(a.with(self.evaluator().neg(&a.ciphertext)?, a.growth))
     }
 
     /// The product of x / unit and y / unit lacks a factor of unit.
     pub(super) fn mul(&self, a: &Value, b: &Value) -> Result<Value, Cause> {
         let is_clean = a.is_clean || b.is_clean;
+        let growth = a.growth * b.growth;
         let (a, b) = self.pair(a, b, 1)?;
         let product = self.evaluator().mul(&a, &b)?;
         let unit = self.setup().unit as i64;
         let product = self.evaluator().mul_integer(&product, unit)?;
-        Ok(Value::product(product, is_clean))
+        Ok(Value::product(product, is_clean, growth))
     }
 
     pub(super) fn mul_plain(&self, a: &Value, values: &[f64]) -> Result<Value, Cause> {
         let setup = self.setup();
         setup.check_values(values, f64::MAX)?;
+        let growth = a.growth * largest(values).min(1.0);
         let a = self.ready(a, 1)?;
         let plaintext = self
             .evaluator()
             .encoder()
             .encode(&setup.slots(values), a.level())?;
         let product = self.evaluator().mul_plain(a, &plaintext)?;
-        Ok(Value::product(product, true))
+        Ok(Value::product(product, true, growth))
     }
 
     /// Products with integers are sums, so to speak: they take no level.
@@ -134,10 +148,11 @@ impl Server {
         const LARGEST: f64 = (1u64 << 32) as f64;
         if x.fract() == 0.0 && x.abs() <= LARGEST {
             let product = self.evaluator().mul_integer(&a.ciphertext, x as i64)?;
-            return Ok(a.with(product));
+            return Ok(a.with(product, a.growth * x.abs()));
         }
         let product = self.evaluator().mul_scalar(self.ready(a, 1)?, x)?;
-        Ok(Value::product(product, a.is_clean))
+        let growth = a.growth * x.abs().min(1.0);
+        Ok(Value::product(product, a.is_clean, growth))
     }
 
     /// 1 where the slot is positive, 0 where it is negative.
@@ -146,7 +161,7 @@ impl Server {
         let a = self.ready(a, setup.precision.levels())?;
         let height = 1.0 / setup.unit;
         let step = self.evaluator().step(a, setup.precision, height)?;
-        Ok(Value::settled(step, !setup.has_padding()))
+        Ok(Value::settled(step, !setup.has_padding(), 1.0))
     }
 
     /// The slot where it is positive, 0 where it is negative.
@@ -154,7 +169,7 @@ impl Server {
         let precision = self.setup().precision;
         let x = self.ready(a, precision.levels() + 1)?;
         let relu = self.evaluator().relu(x, precision)?;
-        Ok(Value::settled(relu, a.is_clean))
+        Ok(Value::settled(relu, a.is_clean, 1.0))
     }
 
     /// The sum of all numbers, in every slot.
@@ -163,7 +178,8 @@ impl Server {
         let cleaned = self.cleaned(a)?;
         let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
         let sum = self.evaluator().sum_slots(x, setup.period(), 1)?;
-        Ok(Value::settled(sum, !setup.has_padding()))
+        let growth = a.growth * setup.length as f64;
+        Ok(Value::settled(sum, !setup.has_padding(), growth))
     }
 
     /// Number i + `steps` in place of number i, cyclically, for `steps` below the length.
@@ -174,8 +190,9 @@ impl Server {
         let setup = self.setup();
         if !setup.has_padding() {
             let rotated = self.rotated(self.ready(a, 0)?, steps)?;
-            return Ok(Value::settled(rotated, true));
+            return Ok(Value::settled(rotated, true, a.growth));
         }
+        let growth = a.growth;
         let a = self.ready(a, 1)?;
         let round = setup.length - steps;
         let mask = |holds: &dyn Fn(usize) -> bool| {
@@ -193,7 +210,7 @@ impl Server {
                 &mask(&|i| i >= round)?,
             ),
         ])?;
-        Ok(Value::product(product, true))
+        Ok(Value::product(product, true, growth))
     }
 
     /// By steps to the left, for each bit of their number one.
@@ -204,11 +221,17 @@ impl Server {
     }
 
     /// To be sent: with nothing beyond the vector, and as small as it can be if it may come back and
-    /// be bootstrapped.
+    /// be bootstrapped, and if the owner is to see when it is beyond the bound.
     pub(super) fn finished(&self, a: &Value) -> Result<Ciphertext, Cause> {
-        let cleaned = self.cleaned(a)?;
+        let (cleaned, growth, setup) = (self.cleaned(a)?, a.growth, self.setup());
         let x = self.ready(cleaned.as_ref().unwrap_or(a), 0)?;
-        Ok(self.evaluator().lower_to(x, self.setup().lowest_level())?)
+        let level = (setup.lowest_level()..=x.level())
+            .find(|&level| growth < setup.room(level))
+            .ok_or(Cause::Range {
+                growth,
+                room: setup.room(x.level()),
+            })?;
+        Ok(self.evaluator().lower_to(x, level)?)
     }
 
     /// With zeros in the slots beyond the vector, if there are not yet.

@@ -72,14 +72,15 @@ impl ServerVector {
     /// After a comparison it needs one level more unless the length is a power of two.
     ///
     /// # Errors
-    /// The first error on the way to this vector.
+    /// The first error on the way to this vector; [`Cause::Range`] if sums can be so large that at the last
+    /// level they would come back as other numbers.
     #[track_caller]
     pub fn finish(&self) -> Result<EncryptedVector, VectorError> {
         let operation = Operation::here("a result");
         let value = self.state.as_ref().map_err(Clone::clone)?;
         let finished = self.server.finished(value);
         finished
-            .map(EncryptedVector::from_ciphertext)
+            .map(|ciphertext| EncryptedVector::new(self.server.setup(), ciphertext))
             .map_err(|cause| VectorError::new(operation, cause))
     }
 

@@ -68,6 +68,7 @@ mod linear_model;
 mod logistic;
 mod matrix;
 mod metrics;
+mod model;
 mod one_vs_rest;
 mod operation_counts;
 mod packing;
@@ -104,6 +105,7 @@ pub use logistic::{
 };
 pub use matrix::EncryptedMatrix;
 pub use metrics::Metrics;
+pub use model::{Model, PlainModelFile};
 pub use one_vs_rest::OneVsRestLogistic;
 pub use operation_counts::OperationCounts;
 pub use plain_model::{PlainModel, RangeReport, Simulation, classes_of};

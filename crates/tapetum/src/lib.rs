@@ -40,6 +40,7 @@ pub mod progress;
 pub mod remote;
 pub mod samples;
 pub mod server;
+mod server_side;
 pub mod simulate;
 pub mod units;
 
@@ -55,3 +56,4 @@ pub use plan::{Plan, PlanOptions};
 pub use predictions::Predictions;
 pub use progress::{Progress, Silent, Step};
 pub use server::Server;
+pub use server_side::ServerSide;

@@ -10,19 +10,24 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A number of bytes.
-pub fn bytes(n: u64) -> String {
+/// Bytes in a decimal unit, the next one from `nearly` 1000 on, which is where rounding begins to say 1000.
+pub fn decimal(n: u64, nearly: f64) -> (f64, &'static str) {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if n < 1000 {
-        return format!("{n} bytes");
-    }
-    let mut value = n as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
+    let (mut value, mut unit) = (n as f64 / 1000.0, 0);
+    while value >= nearly && unit + 1 < UNITS.len() {
         value /= 1000.0;
         unit += 1;
     }
-    format!("{value:.1} {}", UNITS[unit])
+    (value, UNITS[unit])
+}
+
+/// A number of bytes.
+pub fn bytes(n: u64) -> String {
+    if n < 1000 {
+        return format!("{n} bytes");
+    }
+    let (value, unit) = decimal(n, 999.95);
+    format!("{value:.1} {unit}")
 }
 
 #[cfg(test)]

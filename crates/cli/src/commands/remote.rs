@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tapetum::remote::block_on;
-use tapetum::remote::client::Scope;
+use tapetum::remote::client::{CreateTraining, Scope};
 use tapetum::{Progress, Result};
 
 use crate::console::Console;
@@ -43,7 +43,7 @@ pub enum RemoteAction {
         #[arg(long, value_name = "SECONDS")]
         expires_in: Option<u32>,
     },
-    /// Owner: send parameters and keys, and make a data set for what they are made for.
+    /// Owner: send parameters and keys, and make a data set if they are made for training.
     Prepare {
         #[command(flatten)]
         connection: Connection,
@@ -77,6 +77,22 @@ pub enum RemoteAction {
         /// The id of the key set.
         #[arg(long, value_name = "ID")]
         key_set: String,
+        /// Leave out the samples of this contributor, as if they had never been there.
+        #[arg(long, value_name = "NAME")]
+        without: Vec<String>,
+        /// With mini-batches: end after this many iterations.
+        #[arg(long, value_name = "N")]
+        until: Option<usize>,
+    },
+    /// Owner: send a model that is not encrypted, to classify with.
+    AddModel {
+        #[command(flatten)]
+        connection: Connection,
+        /// The id of the key set.
+        #[arg(long, value_name = "ID")]
+        key_set: String,
+        /// The model, as `simulate --export` and `decrypt` write it.
+        file: PathBuf,
     },
     /// Have encrypted samples classified, wait for it, and fetch the encrypted scores.
     Classify {
@@ -156,10 +172,26 @@ async fn act(action: &RemoteAction, progress: &dyn Progress) -> Result<Value> {
             connection,
             data_set,
             key_set,
+            without,
+            until,
         } => {
             let server = connection.connect()?;
-            let job = server.train("", data_set, key_set, progress).await?;
+            let training = CreateTraining {
+                without: without.clone(),
+                until: *until,
+                ..CreateTraining::new("", data_set, key_set)
+            };
+            let job = server.train(&training, progress).await?;
             Ok(json!({"training_job": job.id, "model": job.result}))
+        }
+        RemoteAction::AddModel {
+            connection,
+            key_set,
+            file,
+        } => {
+            let server = connection.connect()?;
+            let model = server.add_model(key_set, file, progress).await?;
+            Ok(json!({"model": model.id}))
         }
         RemoteAction::Classify {
             connection,

@@ -10,6 +10,11 @@ use std::fs;
 use common::{files, tapetum, words};
 use serde_json::Value;
 use serving::{Serving, json, remote, terminate};
+use tapetum::learn::{EncryptedScores, EstimatorConfig};
+use tapetum::remote::client::{Client, Trust};
+use tapetum::remote::{Remote, RemoteServer};
+use tapetum::vision::embedded;
+use tapetum::{EncryptedDataSet, EncryptedSamples, Owner, Plan, Server, ServerSide, Silent};
 
 #[cfg(unix)]
 #[test]
@@ -110,6 +115,75 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
         .output()
         .unwrap();
     assert_eq!(refused.status.code(), Some(4));
+}
+
+/// A program that takes either server gets the same bits from both.
+#[test]
+fn a_server_in_memory_and_one_far_away_do_the_same() {
+    let temporary = tempfile::tempdir().unwrap();
+    let serving = Serving::start(temporary.path(), "--data srv");
+    let trust = Trust::Fingerprint(serving.word("fingerprint").to_owned());
+    let client = Client::new(serving.word("url"), &trust, serving.word("token")).unwrap();
+
+    let animals = embedded::animal_shapes().unwrap().without_repeats().0;
+    let cats = animals.one_vs_rest("cat", true, 1).unwrap();
+    let split = cats.split_counts(64, 16, 1).unwrap();
+    let plan = Plan::for_images(EstimatorConfig::LinearMeans, "pixels:4", 64).unwrap();
+    let mut owner = Owner::generate(&plan).unwrap();
+    let keys = owner.evaluation_keys(&Silent).unwrap();
+    let far = RemoteServer::new(Remote { client }, &plan, &keys).unwrap();
+    let here = Server::new(&plan, keys).unwrap();
+
+    let data = owner.encrypt(&split.train, &Silent).unwrap();
+    let samples = owner
+        .encrypt_samples(split.test.samples(), &Silent)
+        .unwrap();
+    fn play<S: ServerSide>(
+        server: &S,
+        (data, samples): (&EncryptedDataSet, &EncryptedSamples),
+    ) -> EncryptedScores {
+        let model = server.fit(data, &Silent).unwrap();
+        server.decision_function(&model, samples, &Silent).unwrap()
+    }
+    let what = (&data, &samples);
+    assert!(play(&here, what) == play(&far, what));
+}
+
+/// A provider's model in the clear, command by command.
+#[test]
+fn a_plain_model_on_a_server() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    let images = "--images animal-shapes --positive cat --balanced --train-count 60 \
+                  --test-count 20 --seed 5";
+    common::run(
+        dir,
+        &format!("simulate {images} --out clear.csv --export provider"),
+    );
+    let keygen = "keygen --owner client --server keys --classify-only provider/features.json";
+    common::run(dir, keygen);
+    common::run(
+        dir,
+        &format!("encrypt --owner client {images} --split test --out test.enc"),
+    );
+    let serving = Serving::start(dir, "--data srv");
+    let token = serving.word("token").to_owned();
+    let remote = |line: &str| json(&mut remote(dir, &serving, &token, line));
+    let made = remote("prepare --keys keys");
+    assert!(made.get("data_set").is_none());
+    let key_set = made["key_set"].as_str().unwrap();
+    let model = remote(&format!(
+        "add-model --key-set {key_set} provider/model.json"
+    ));
+    let model = model["model"].as_str().unwrap();
+    remote(&format!(
+        "classify --model {model} test.enc --out scores.enc"
+    ));
+    common::run(
+        dir,
+        "decrypt --owner client scores.enc --index client/test.index.csv --out verdicts.csv",
+    );
+    common::same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-3);
 }
 
 #[cfg(unix)]

@@ -111,6 +111,12 @@ pub struct TrainingRequest {
     pub parts: Vec<String>,
     /// The number of samples in them.
     pub samples: usize,
+    /// Contributors whose samples are left out, as if they had never been there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// With mini-batches: it ends after so many iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
 }
 
 /// What a classification works on.
@@ -125,6 +131,9 @@ pub struct ClassificationRequest {
     /// How scores become predictions on the server, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<ScoreThreshold>,
+    /// Whether the model is not encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// The number of samples.
     pub samples: usize,
 }

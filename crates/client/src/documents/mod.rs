@@ -11,11 +11,12 @@ mod tokens;
 
 pub use jobs::{ClassificationRequest, JobView, ProgressView, State, TrainingRequest};
 pub use objects::{
-    DataSetDetails, KeysDetails, ModelDetails, Object, PartDetails, Receipt, StoredFile,
+    DataSetDetails, KeysDetails, ModelDetails, Object, Origin, PartDetails, Receipt, StoredFile,
+    TrainedDetails,
 };
 pub use requests::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateParameterSet, CreatePart, CreateToken,
-    CreateTraining,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
+    CreateToken, CreateTraining,
 };
 pub use tokens::{NewToken, Scope, TokenView, Usage, WhoAmI};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tapetum_learn::TrainingSpec;
+use tapetum_learn::{PlainModelSpec, TrainingSpec};
 
 /// Something stored: a parameter set, a key set, a data set, a part of one, a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,19 +69,43 @@ pub struct PartDetails {
     pub level: usize,
     /// `clear` or `encrypted`: whether the server sees the labels.
     pub labels: String,
+    /// Whose samples these are, by their own word.
+    #[serde(default)]
+    pub contributors: Vec<String>,
 }
 
 /// Details of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelDetails {
-    /// The id of the job that trained it.
-    pub training_job: String,
-    /// The id of the data set.
-    pub data_set: String,
     /// The id of the key set.
     pub key_set: String,
     /// The id of the parameter set.
     pub parameter_set: String,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// It was trained under encryption, and only the owner can read it.
+    Trained(Box<TrainedDetails>),
+    /// It was sent, and is not encrypted.
+    Plain {
+        /// What it classifies.
+        plain: PlainModelSpec,
+    },
+}
+
+/// Details of a training that has made a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrainedDetails {
+    /// The id of the job that trained it.
+    pub training_job: String,
+    /// The id of the data set.
+    pub data_set: String,
     /// How it was trained.
     pub recipe: TrainingSpec,
     /// The number of samples it was trained on.
@@ -90,6 +114,16 @@ pub struct ModelDetails {
     pub labels: String,
     /// The level that is left.
     pub level: usize,
+}
+
+impl ModelDetails {
+    /// Features of a sample.
+    pub fn columns(&self) -> usize {
+        match &self.origin {
+            Origin::Trained(trained) => trained.recipe.columns,
+            Origin::Plain { plain } => plain.columns,
+        }
+    }
 }
 
 /// What was deleted, and where the audit log says so.

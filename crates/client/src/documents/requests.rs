@@ -81,6 +81,24 @@ requests! {
         /// The id of the key set.
         #[cfg_attr(feature = "schema", schema(pattern = "^key_[0-9a-f]{32}$"))]
         pub key_set: String,
+        /// Contributors whose samples are left out, as if they had never been there.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schema(max_items = 1000, value_type = Option<Vec<String>>))]
+        pub without: Vec<String>,
+        /// With mini-batches: the number of iterations after which it ends.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 65536))]
+        pub until: Option<usize>,
+    }
+
+    /// A plain model, to classify encrypted samples with.
+    CreateModel as NewModel {
+        /// The id of the key set.
+        #[cfg_attr(feature = "schema", schema(pattern = "^key_[0-9a-f]{32}$"))]
+        pub key_set: String,
+        /// The id of an upload of a model that is not encrypted, as `simulate --export` and `decrypt` write it.
+        #[cfg_attr(feature = "schema", schema(pattern = "^upl_[0-9a-f]{32}$"))]
+        pub upload: String,
     }
 
     /// A classification.
@@ -91,6 +109,19 @@ requests! {
         /// The id of an upload of samples.
         #[cfg_attr(feature = "schema", schema(pattern = "^upl_[0-9a-f]{32}$"))]
         pub upload: String,
+    }
+}
+
+impl CreateTraining {
+    /// On all samples, to the end.
+    pub fn new(name: &str, data_set: &str, key_set: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            data_set: data_set.to_owned(),
+            key_set: key_set.to_owned(),
+            without: Vec::new(),
+            until: None,
+        }
     }
 }
 

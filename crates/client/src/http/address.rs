@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-use super::ClientError;
+use super::{ClientError, Result};
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl FromStr for Address {
     type Err = ClientError;
 
     /// `https://HOST:PORT`; the default port is 443.
-    fn from_str(text: &str) -> Result<Self, ClientError> {
+    fn from_str(text: &str) -> Result<Self> {
         let parsed = || {
             // A URL is taken for more than that: no user, path or query, and no port that is left out.
             let authority = text.strip_prefix("https://")?;

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
 use super::address::Address;
-use super::{ClientError, Trust};
+use super::{ClientError, Result, Trust};
 use crate::documents::{CHECKSUM, PROBLEM_JSON, Problem};
 
 /// Bytes of a JSON answer.
@@ -40,7 +40,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(address: Address, trust: &Trust, token: &str) -> Result<Self, ClientError> {
+    pub fn new(address: Address, trust: &Trust, token: &str) -> Result<Self> {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ClientError::Settings("this is not a token".to_owned()));
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// A request to a path of this server.
-    pub fn prepare(&self, method: Method, path: &str) -> Result<RequestBuilder, ClientError> {
+    pub fn prepare(&self, method: Method, path: &str) -> Result<RequestBuilder> {
         // Servers name paths too, and anything else after the authority could change it.
         if !path.starts_with('/') {
             return Err(ClientError::Answer(format!("{path} is not a path")));
@@ -84,7 +84,7 @@ impl Connection {
         Ok(request.header(AUTHORIZATION, authorization))
     }
 
-    pub async fn download(&self, path: &str, to: &Path) -> Result<u64, ClientError> {
+    pub async fn download(&self, path: &str, to: &Path) -> Result<u64> {
         let mut response = send(self.prepare(Method::GET, path)?).await?;
         let announced = text(response.headers(), CHECKSUM).map(str::to_owned);
         let temporary = to.with_extension("partial");
@@ -104,11 +104,11 @@ impl Connection {
         Ok(bytes)
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.request(Method::GET, path, None, None).await
     }
 
-    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.request(Method::DELETE, path, None, None).await
     }
 
@@ -117,7 +117,7 @@ impl Connection {
         &self,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<T, ClientError> {
+    ) -> Result<T> {
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(|e| ClientError::Settings(e.to_string()))?;
         let key = format!("{:032x}", u128::from_ne_bytes(key));
@@ -129,7 +129,7 @@ impl Connection {
         path: &str,
         body: &impl Serialize,
         key: Option<&str>,
-    ) -> Result<T, ClientError> {
+    ) -> Result<T> {
         let body = serde_json::to_vec(body).map_err(|e| ClientError::Settings(e.to_string()))?;
         self.request(Method::POST, path, Some(body.into()), key)
             .await
@@ -142,7 +142,7 @@ impl Connection {
         path: &str,
         body: Option<Bytes>,
         key: Option<&str>,
-    ) -> Result<T, ClientError> {
+    ) -> Result<T> {
         let repeats = method == Method::GET || key.is_some();
         let (mut tries, mut wait) = (1, FIRST_WAIT);
         loop {
@@ -175,7 +175,7 @@ impl Connection {
 }
 
 /// The answer to a request, unless it is a problem.
-pub async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
+pub async fn send(request: RequestBuilder) -> Result<Response> {
     let response = request.send().await.map_err(broken)?;
     let status = response.status();
     if status.is_success() {
@@ -190,7 +190,7 @@ pub async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
 }
 
 /// The body of an answer, read to its end so that the connection is free again.
-pub async fn whole(mut response: Response) -> Result<Bytes, ClientError> {
+pub async fn whole(mut response: Response) -> Result<Bytes> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         bytes.extend_from_slice(&chunk);
@@ -208,7 +208,7 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A JSON answer; an empty one is null.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let bytes = if bytes.is_empty() { b"null" } else { bytes };
     serde_json::from_slice(bytes).map_err(|e| ClientError::Answer(e.to_string()))
 }

@@ -2,6 +2,9 @@
 
 use crate::documents::Problem;
 
+/// What a request gives.
+pub type Result<T, E = ClientError> = std::result::Result<T, E>;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

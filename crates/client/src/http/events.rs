@@ -5,8 +5,8 @@
 
 use reqwest::Response;
 
-use super::ClientError;
 use super::connection::broken;
+use super::{ClientError, Result};
 use crate::documents::JobView;
 
 /// Most bytes of an event.
@@ -31,7 +31,7 @@ impl Events {
     ///
     /// # Errors
     /// [`ClientError`] if the connection breaks or the event cannot be parsed.
-    pub async fn next(&mut self) -> Result<Option<JobView>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<JobView>> {
         loop {
             if let Some(job) = self.arrived.next()? {
                 return Ok(Some(job));
@@ -64,7 +64,7 @@ impl Arrived {
     }
 
     /// The next event, if all of it has arrived.
-    fn next(&mut self) -> Result<Option<JobView>, ClientError> {
+    fn next(&mut self) -> Result<Option<JobView>> {
         while let Some(at) = self.bytes[self.searched..]
             .windows(2)
             .position(|pair| pair == b"\n\n")

@@ -18,11 +18,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tapetum_learn::TrainingSpec;
 
-use crate::documents::{JobView, List, NewToken, Object, Receipt, Scope, State};
+use crate::documents::{CreateTraining, JobView, List, NewToken, Object, Receipt, Scope, State};
 
 pub use address::Address;
 use connection::{Connection, send};
-pub use error::ClientError;
+pub use error::{ClientError, Result};
 pub use events::Events;
 #[cfg(feature = "fuzzing")]
 pub use events::events;
@@ -64,7 +64,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Settings`] if the address, trust or token is malformed.
-    pub fn new(url: &str, trust: &Trust, token: &str) -> Result<Self, ClientError> {
+    pub fn new(url: &str, trust: &Trust, token: &str) -> Result<Self> {
         Ok(Self {
             connection: Connection::new(url.parse()?, trust, token)?,
         })
@@ -74,7 +74,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`], as all that follow.
-    pub async fn whoami(&self) -> Result<Value, ClientError> {
+    pub async fn whoami(&self) -> Result<Value> {
         self.connection.get("/v1/whoami").await
     }
 
@@ -84,13 +84,13 @@ impl Client {
         name: &str,
         scopes: &[Scope],
         expires_in: Option<u32>,
-    ) -> Result<NewToken, ClientError> {
+    ) -> Result<NewToken> {
         let body = json!({"name": name, "scopes": scopes, "expires_in": expires_in});
         self.connection.post("/v1/tokens", &body, None).await
     }
 
     /// Revokes a token by its id.
-    pub async fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+    pub async fn revoke_token(&self, id: &str) -> Result<()> {
         self.connection.delete(&format!("/v1/tokens/{id}")).await
     }
 
@@ -100,21 +100,17 @@ impl Client {
         &self,
         path: &Path,
         progress: &mut (dyn FnMut(u64, u64) + Send),
-    ) -> Result<String, ClientError> {
+    ) -> Result<String> {
         upload::file(&self.connection, path, progress).await
     }
 
     /// Uploads bytes.
-    pub async fn upload_bytes(&self, bytes: impl Into<Bytes>) -> Result<String, ClientError> {
+    pub async fn upload_bytes(&self, bytes: impl Into<Bytes>) -> Result<String> {
         upload::bytes(&self.connection, bytes.into()).await
     }
 
     /// Parameters from an upload.
-    pub async fn create_parameter_set(
-        &self,
-        name: &str,
-        upload: &str,
-    ) -> Result<Object, ClientError> {
+    pub async fn create_parameter_set(&self, name: &str, upload: &str) -> Result<Object> {
         let body = json!({"name": name, "upload": upload});
         self.connection.create("/v1/parameter-sets", &body).await
     }
@@ -126,7 +122,7 @@ impl Client {
         parameter_set: &str,
         evaluation_keys: &str,
         public_key: Option<&str>,
-    ) -> Result<Object, ClientError> {
+    ) -> Result<Object> {
         let body = json!({
             "name": name, "parameter_set": parameter_set, "evaluation_keys": evaluation_keys,
             "public_key": public_key,
@@ -140,47 +136,45 @@ impl Client {
         name: &str,
         parameter_set: &str,
         recipe: &TrainingSpec,
-    ) -> Result<Object, ClientError> {
+    ) -> Result<Object> {
         let body = json!({"name": name, "parameter_set": parameter_set, "recipe": recipe});
         self.connection.create("/v1/data-sets", &body).await
     }
 
     /// Adds an upload to a data set.
-    pub async fn append(
-        &self,
-        data_set: &str,
-        name: &str,
-        upload: &str,
-    ) -> Result<Object, ClientError> {
+    pub async fn append(&self, data_set: &str, name: &str, upload: &str) -> Result<Object> {
         let path = format!("/v1/data-sets/{data_set}/parts");
         let body = json!({"name": name, "upload": upload});
         self.connection.create(&path, &body).await
     }
 
     /// Trains on all parts that a data set has now.
-    pub async fn train(
-        &self,
-        name: &str,
-        data_set: &str,
-        key_set: &str,
-    ) -> Result<JobView, ClientError> {
-        let body = json!({"name": name, "data_set": data_set, "key_set": key_set});
-        self.connection.create("/v1/training-jobs", &body).await
+    pub async fn train(&self, name: &str, data_set: &str, key_set: &str) -> Result<JobView> {
+        let request = CreateTraining::new(name, data_set, key_set);
+        self.create_training(&request).await
+    }
+
+    /// Trains, with all that can be said of it.
+    pub async fn create_training(&self, request: &CreateTraining) -> Result<JobView> {
+        self.connection
+            .create("/v1/training-jobs", &json!(request))
+            .await
+    }
+
+    /// A model that is not encrypted, from an upload, for samples of these keys.
+    pub async fn create_model(&self, name: &str, key_set: &str, upload: &str) -> Result<Object> {
+        let body = json!({"name": name, "key_set": key_set, "upload": upload});
+        self.connection.create("/v1/models", &body).await
     }
 
     /// Classifies the samples of an upload.
-    pub async fn classify(
-        &self,
-        name: &str,
-        model: &str,
-        upload: &str,
-    ) -> Result<JobView, ClientError> {
+    pub async fn classify(&self, name: &str, model: &str, upload: &str) -> Result<JobView> {
         let body = json!({"name": name, "model": model, "upload": upload});
         self.connection.create("/v1/classifications", &body).await
     }
 
     /// A job, as soon as it is finished or after `wait` seconds (at most 30).
-    pub async fn job(&self, kind: JobKind, id: &str, wait: f64) -> Result<JobView, ClientError> {
+    pub async fn job(&self, kind: JobKind, id: &str, wait: f64) -> Result<JobView> {
         self.connection
             .get(&format!("/v1/{}/{id}?wait={wait}", kind.path()))
             .await
@@ -195,7 +189,7 @@ impl Client {
         kind: JobKind,
         id: &str,
         progress: &mut (dyn FnMut(&JobView) + Send),
-    ) -> Result<JobView, ClientError> {
+    ) -> Result<JobView> {
         loop {
             let job = self.job(kind, id, 1.0).await?;
             progress(&job);
@@ -215,14 +209,14 @@ impl Client {
     }
 
     /// Events of a job, as they happen.
-    pub async fn events(&self, kind: JobKind, id: &str) -> Result<Events, ClientError> {
+    pub async fn events(&self, kind: JobKind, id: &str) -> Result<Events> {
         let path = format!("/v1/{}/{id}/events", kind.path());
         let request = self.connection.prepare(Method::GET, &path)?;
         Ok(Events::new(send(request).await?))
     }
 
     /// Ends a job.
-    pub async fn cancel(&self, kind: JobKind, id: &str) -> Result<JobView, ClientError> {
+    pub async fn cancel(&self, kind: JobKind, id: &str) -> Result<JobView> {
         self.connection
             .post(
                 &format!("/v1/{}/{id}/cancel", kind.path()),
@@ -233,7 +227,7 @@ impl Client {
     }
 
     /// One object: `parameter-sets`, `key-sets`, `data-sets`, `models`.
-    pub async fn object(&self, collection: &str, id: &str) -> Result<Object, ClientError> {
+    pub async fn object(&self, collection: &str, id: &str) -> Result<Object> {
         self.connection.get(&format!("/v1/{collection}/{id}")).await
     }
 
@@ -242,7 +236,7 @@ impl Client {
         &self,
         collection: &str,
         after: Option<&str>,
-    ) -> Result<Vec<T>, ClientError> {
+    ) -> Result<Vec<T>> {
         let after = after.map_or_else(String::new, |id| format!("?after={id}"));
         let list: List<T> = self
             .connection
@@ -252,21 +246,21 @@ impl Client {
     }
 
     /// Deletes an object or a classification. The receipt says what was removed.
-    pub async fn delete(&self, collection: &str, id: &str) -> Result<Receipt, ClientError> {
+    pub async fn delete(&self, collection: &str, id: &str) -> Result<Receipt> {
         self.connection
             .delete(&format!("/v1/{collection}/{id}"))
             .await
     }
 
     /// Downloads the scores of a classification into a file, which is complete or absent.
-    pub async fn scores(&self, classification: &str, to: &Path) -> Result<u64, ClientError> {
+    pub async fn scores(&self, classification: &str, to: &Path) -> Result<u64> {
         self.connection
             .download(&format!("/v1/classifications/{classification}/content"), to)
             .await
     }
 
     /// Downloads a model.
-    pub async fn model(&self, model: &str, to: &Path) -> Result<u64, ClientError> {
+    pub async fn model(&self, model: &str, to: &Path) -> Result<u64> {
         self.connection
             .download(&format!("/v1/models/{model}/content"), to)
             .await
@@ -274,7 +268,7 @@ impl Client {
 
     /// Downloads the public key of a key set. Compare its parameters, and its fingerprint with the owner's: a
     /// server that hands out another key could read what is encrypted with it.
-    pub async fn public_key(&self, key_set: &str, to: &Path) -> Result<u64, ClientError> {
+    pub async fn public_key(&self, key_set: &str, to: &Path) -> Result<u64> {
         self.connection
             .download(&format!("/v1/key-sets/{key_set}/public-key"), to)
             .await

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::ClientError;
+use super::{ClientError, Result};
 use crate::fingerprint::{self, PREFIX, provider};
 
 /// How a client knows its server.
@@ -25,7 +25,7 @@ pub enum Trust {
 
 impl Trust {
     /// The settings of connections.
-    pub(super) fn config(&self) -> Result<ClientConfig, ClientError> {
+    pub(super) fn config(&self) -> Result<ClientConfig> {
         let refuse = |what: String| ClientError::Settings(what);
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -93,14 +93,14 @@ impl ServerCertVerifier for Pinned {
         Ok(ServerCertVerified::assertion())
     }
 
+    /// Only TLS 1.3 is spoken.
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        Err(rustls::PeerIncompatible::Tls12NotOffered.into())
     }
 
     fn verify_tls13_signature(

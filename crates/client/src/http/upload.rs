@@ -15,8 +15,8 @@ use reqwest::{Body, Method};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
-use super::ClientError;
 use super::connection::{self, Connection, FIRST_WAIT, LONGEST_WAIT, TRIES, text, whole};
+use super::{ClientError, Result};
 
 const BYTES: &str = "application/offset+octet-stream";
 /// Bytes of a request.
@@ -36,7 +36,7 @@ pub async fn file(
     client: &Connection,
     path: &Path,
     progress: &mut (dyn FnMut(u64, u64) + Send),
-) -> Result<String, ClientError> {
+) -> Result<String> {
     let owned = path.to_owned();
     let hashed = tokio::task::spawn_blocking(move || {
         let mut hasher = blake3::Hasher::new();
@@ -49,7 +49,7 @@ pub async fn file(
     send(client, &Source::File(path), length, &checksum, progress).await
 }
 
-pub async fn bytes(client: &Connection, bytes: Bytes) -> Result<String, ClientError> {
+pub async fn bytes(client: &Connection, bytes: Bytes) -> Result<String> {
     let checksum = blake3::hash(&bytes).to_hex().to_string();
     let length = bytes.len() as u64;
     send(
@@ -68,7 +68,7 @@ async fn send(
     length: u64,
     checksum: &str,
     progress: &mut (dyn FnMut(u64, u64) + Send),
-) -> Result<String, ClientError> {
+) -> Result<String> {
     let encoded = base64::engine::general_purpose::STANDARD.encode(checksum);
     let metadata = format!("blake3 {encoded}");
     let (mut upload, mut failures, mut wait) = (None, 0, FIRST_WAIT);
@@ -123,7 +123,7 @@ async fn attempt(
     metadata: &str,
     upload: &mut Option<String>,
     progress: &mut (dyn FnMut(u64, u64) + Send),
-) -> Result<u64, ClientError> {
+) -> Result<u64> {
     let sent = Arc::new(AtomicU64::new(offset));
     let count = STEP.min(length - offset);
     let body = body(source, offset, count, sent.clone()).await?;
@@ -159,12 +159,7 @@ async fn attempt(
     reached.ok_or_else(|| missing("Upload-Offset"))
 }
 
-async fn body(
-    source: &Source<'_>,
-    offset: u64,
-    count: u64,
-    sent: Arc<AtomicU64>,
-) -> Result<Body, ClientError> {
+async fn body(source: &Source<'_>, offset: u64, count: u64, sent: Arc<AtomicU64>) -> Result<Body> {
     match source {
         Source::Bytes(bytes) => {
             let part = bytes.slice(offset as usize..(offset + count) as usize);
@@ -191,7 +186,7 @@ async fn body(
 }
 
 /// How many bytes of an upload the server has.
-async fn reached(client: &Connection, location: &str) -> Result<u64, ClientError> {
+async fn reached(client: &Connection, location: &str) -> Result<u64> {
     let request = client
         .prepare(Method::HEAD, location)?
         .header("tus-resumable", "1.0.0");

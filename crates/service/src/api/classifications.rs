@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
-use tapetum_client::{ClassificationRequest, CreateClassification, ModelDetails, Receipt};
+use tapetum_client::{ClassificationRequest, CreateClassification, ModelDetails, Origin, Receipt};
 
 use super::create::CreateRequest;
 use super::jobs;
@@ -55,7 +55,7 @@ pub async fn create(
     let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &model).await?;
     let upload = uploads::complete(&app, &caller, &upload).await?;
     let parameters = parameters(&app, tenant, &details.parameter_set).await?;
-    let columns = details.recipe.columns;
+    let columns = details.columns();
     let check = move |path: &_, app: &App| {
         let matrix = content::samples(path, &parameters, app.caps())?;
         if matrix.layout().cols() == columns {
@@ -77,11 +77,16 @@ pub async fn create(
             return Ok(answer);
         }
         jobs::check_room(&mut tx, &app, &caller.tenant).await?;
+        let (plain, verdicts) = match details.origin {
+            Origin::Trained(trained) => (false, trained.recipe.threshold),
+            Origin::Plain { .. } => (true, None),
+        };
         let request = ClassificationRequest {
             model,
             key_set: details.key_set,
             parameter_set: details.parameter_set,
-            verdicts: details.recipe.threshold,
+            plain,
+            verdicts,
             samples,
         };
         let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);

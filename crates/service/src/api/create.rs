@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use tapetum_client::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateParameterSet, CreatePart,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
     CreateTraining, Scope,
 };
 use utoipa::ToSchema;
@@ -49,6 +49,7 @@ bodies! {
     CreateKeySet by &[Scope::Owner];
     CreateDataSet by &[Scope::Owner];
     CreatePart by &[Scope::Contributor];
+    CreateModel by &[Scope::Owner];
     CreateTraining by &[Scope::Owner];
     CreateClassification by &[Scope::Classify];
 }

@@ -24,12 +24,7 @@ const KIND: Kind = Kind::DataSet;
 const MAX_PARTS: i64 = 4096;
 
 /// Data sets are for those who add to them. One is deleted with all its parts.
-pub const RESOURCE: Resource = Resource {
-    kind: KIND,
-    path: "data-sets",
-    readers: &[Scope::Contributor],
-    file: None,
-};
+pub const RESOURCE: Resource = Resource::new(KIND, "data-sets", &[Scope::Contributor]);
 
 /// The addresses of data sets and their parts.
 pub fn routes() -> Routes {

@@ -8,7 +8,7 @@ use super::create::CreateRequest;
 use super::objects::{self, Draft};
 use super::openapi::Routes;
 use super::parameter_sets::{checked, parameters};
-use super::resource::{self, Download, EVERYONE, Resource};
+use super::resource::{self, EVERYONE, Resource};
 use super::uploads;
 use crate::error::Result;
 use crate::id::Kind;
@@ -19,16 +19,8 @@ use crate::store::rows::role;
 const KIND: Kind = Kind::KeySet;
 
 /// The public key is for everyone who encrypts.
-pub const RESOURCE: Resource = Resource {
-    kind: KIND,
-    path: "key-sets",
-    readers: EVERYONE,
-    file: Some(Download {
-        path: "public-key",
-        role: role::PUBLIC_KEY,
-        readers: EVERYONE,
-    }),
-};
+pub const RESOURCE: Resource =
+    Resource::new(KIND, "key-sets", EVERYONE).with_file("public-key", role::PUBLIC_KEY, EVERYONE);
 
 /// The addresses of key sets.
 pub fn routes() -> Routes {

@@ -47,7 +47,7 @@ pub fn router(app: App, page: Option<Page>) -> Result<Router> {
         .merge(parameter_sets::routes())
         .merge(key_sets::routes())
         .merge(data_sets::routes())
-        .merge(resource::routes(&models::RESOURCE))
+        .merge(models::routes())
         .merge(training_jobs::routes())
         .merge(classifications::routes());
     let router = routes.serve()?;

@@ -8,7 +8,7 @@ use tapetum_client::CreateParameterSet;
 use super::create::CreateRequest;
 use super::objects::{self, Draft};
 use super::openapi::Routes;
-use super::resource::{self, Download, EVERYONE, Resource};
+use super::resource::{self, EVERYONE, Resource};
 use super::uploads;
 use crate::error::{Error, Result};
 use crate::id::Kind;
@@ -20,16 +20,8 @@ use crate::store::rows::role;
 const KIND: Kind = Kind::ParameterSet;
 
 /// Parameters are public.
-pub const RESOURCE: Resource = Resource {
-    kind: KIND,
-    path: "parameter-sets",
-    readers: EVERYONE,
-    file: Some(Download {
-        path: "content",
-        role: role::CONTENT,
-        readers: EVERYONE,
-    }),
-};
+pub const RESOURCE: Resource =
+    Resource::new(KIND, "parameter-sets", EVERYONE).with_file("content", role::CONTENT, EVERYONE);
 
 /// The addresses of parameter sets.
 pub fn routes() -> Routes {

@@ -42,6 +42,33 @@ pub struct Download {
     pub readers: &'static [Scope],
 }
 
+impl Resource {
+    /// A kind of object without a file.
+    pub const fn new(kind: Kind, path: &'static str, readers: &'static [Scope]) -> Self {
+        Self {
+            kind,
+            path,
+            readers,
+            file: None,
+        }
+    }
+
+    /// With a file that these may have.
+    pub const fn with_file(
+        mut self,
+        path: &'static str,
+        role: &'static str,
+        readers: &'static [Scope],
+    ) -> Self {
+        self.file = Some(Download {
+            path,
+            role,
+            readers,
+        });
+        self
+    }
+}
+
 /// `GET` of all and of one, `DELETE` of one, and `GET` of its file.
 pub fn routes(of: &'static Resource) -> Routes {
     let all = format!("/v1/{}", of.path);

@@ -1,5 +1,7 @@
 //! Trainings.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -36,6 +38,8 @@ pub async fn create(
         name,
         data_set,
         key_set,
+        without,
+        until,
     } = body;
     let tenant = &caller.tenant;
     let set: DataSetDetails = objects::details(&app, tenant, Kind::DataSet, &data_set).await?;
@@ -45,13 +49,18 @@ pub async fn create(
             "data set and key set belong to different parameter sets",
         ));
     }
+    if until.is_some() && set.recipe.batch_rows()?.is_none() {
+        return Err(Error::unacceptable(
+            "`until` is for training in mini-batches, and this data set's recipe has none",
+        ));
+    }
     let mut tx = app.database.begin().await?;
     if let Some(answer) = key.replay(&mut *tx).await? {
         return Ok(answer);
     }
     jobs::check_room(&mut tx, &app, &caller.tenant).await?;
     objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let (parts, samples) = parts(&mut tx, &app, &caller, &data_set, &set).await?;
+    let (parts, samples) = parts(&mut tx, &app, &caller, &data_set, (&set, &without)).await?;
     let id = KIND.new_id()?;
     let request = TrainingRequest {
         data_set,
@@ -60,6 +69,8 @@ pub async fn create(
         recipe: set.recipe,
         parts,
         samples,
+        without,
+        until,
     };
     let mut inputs = vec![
         request.data_set.as_str(),
@@ -70,6 +81,7 @@ pub async fn create(
     let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
     let about = json!({
         "data_set": request.data_set, "parts": request.parts.len(), "learner": request.recipe.learner.describe(),
+        "without": request.without,
     });
     audit::record(&mut tx, caller.actor(), "train", &id, &about).await?;
     let answer = key
@@ -86,7 +98,7 @@ async fn parts(
     app: &App,
     caller: &Caller,
     data_set: &str,
-    set: &DataSetDetails,
+    (set, without): (&DataSetDetails, &[String]),
 ) -> Result<(Vec<String>, usize)> {
     let rows = sqlx::query(
         "SELECT o.id AS id, o.details AS details, b.bytes AS bytes FROM objects o \
@@ -99,6 +111,8 @@ async fn parts(
     .await?;
     let streams = set.recipe.streams();
     let (mut ids, mut bytes, mut labels, mut samples) = (Vec::new(), 0, String::new(), 0);
+    // Parts of earlier versions do not say whose they are: the job finds out.
+    let (mut contributors, mut known) = (BTreeSet::new(), true);
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
         if index > 0 && labels != details.labels {
@@ -108,11 +122,22 @@ async fn parts(
         }
         labels = details.labels;
         samples += details.samples;
+        known &= !details.contributors.is_empty();
+        contributors.extend(details.contributors);
         bytes += row.try_get::<i64, _>("bytes")?;
         ids.push(row.try_get("id")?);
     }
     if ids.is_empty() {
         return Err(Error::unacceptable("the data set has no parts yet"));
+    }
+    if let Some(name) = without
+        .iter()
+        .find(|&name| known && !contributors.contains(name))
+    {
+        let contributors = contributors.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(Error::unacceptable(format!(
+            "no samples from {name}; contributors: {contributors}"
+        )));
     }
     let most = app.config.limits.bundle_bytes;
     if !streams && bytes as u64 > most {

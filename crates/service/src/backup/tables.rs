@@ -91,12 +91,11 @@ pub const TABLES: [(&str, &[&str]); 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::db::Database;
+    use crate::store::db::{Database, temporary};
 
     #[tokio::test]
     async fn all_columns_are_copied() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
+        let (_folder, url) = temporary();
         let database = Database::open(&url).await.unwrap();
         let mut tables: Vec<String> =
             sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")

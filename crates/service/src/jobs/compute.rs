@@ -24,6 +24,10 @@ pub struct TrainingInput {
     pub checkpoint: Option<Local>,
     /// What objects may be at most.
     pub caps: Caps,
+    /// Contributors whose samples are left out.
+    pub without: Vec<String>,
+    /// With mini-batches: it ends after so many iterations.
+    pub until: Option<usize>,
 }
 
 /// Trains by a recipe, unless the observer stops it.
@@ -37,6 +41,7 @@ pub fn train(
     let paths = input.parts.iter().map(|part| &**part);
     let limits = (input.caps, FileLimits::default().batches);
     let data = content::training_files(paths, parameters, recipe, limits)?;
+    let data = data.without(&input.without)?;
     let resume = match &input.checkpoint {
         Some(path) => {
             let state = Bundle::read(parameters, content::open(path)?)?;
@@ -45,7 +50,7 @@ pub fn train(
         None => None,
     };
     let options = TrainingOptions {
-        until: None,
+        until: input.until,
         resume,
     };
     tapetum_learn::train(recipe, &engine.evaluator, &data, options, observer)
@@ -57,6 +62,8 @@ pub struct ClassificationInput {
     pub model: Local,
     /// The file of the samples.
     pub samples: Local,
+    /// Whether the model is not encrypted.
+    pub plain: bool,
     /// How scores become verdicts, if they do.
     pub verdicts: Option<ScoreThreshold>,
     /// What objects may be at most.
@@ -72,17 +79,10 @@ pub fn classify<T>(
 ) -> Result<T> {
     let evaluator = &engine.evaluator;
     let parameters = evaluator.parameters();
-    let model = content::model(&input.model, parameters)?;
+    let plain = input.plain.then_some(input.caps);
+    let model = content::model(&input.model, parameters, plain)?;
     let samples = content::samples(&input.samples, parameters, input.caps)?;
     let mut listen = |p: Progress| observer.progress(p, p);
-    match &input.verdicts {
-        None => {
-            let scores = model.decision_function(evaluator, &samples, &mut listen)?;
-            keep(scores.to_bundle()?)
-        }
-        Some(verdict) => {
-            let verdicts = model.predictions(verdict, evaluator, &samples, &mut listen)?;
-            keep(verdicts.to_bundle()?)
-        }
-    }
+    let what = (evaluator, &samples);
+    model.classify(input.verdicts.as_ref(), what, &mut listen, keep)
 }

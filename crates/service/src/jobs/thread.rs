@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 use tapetum_ckks::wire::Bundle;
-use tapetum_client::{ClassificationRequest, ModelDetails, TrainingRequest};
+use tapetum_client::{
+    ClassificationRequest, ModelDetails, Origin, TrainedDetails, TrainingRequest,
+};
 use tapetum_learn::{Observer, Progress, Session};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -158,6 +160,10 @@ impl Thread {
         for (_, file) in std::iter::once(keys).chain(parts) {
             inputs.update(file.checksum.as_bytes());
         }
+        // Nothing for trainings that leave nobody out, so that their checkpoints of before still serve.
+        for name in &request.without {
+            inputs.update(&[0]).update(name.as_bytes());
+        }
         let input = TrainingInput {
             parts: parts
                 .iter()
@@ -166,6 +172,8 @@ impl Thread {
             inputs: *inputs.finalize().as_bytes(),
             checkpoint: checkpoint.map(|file| self.fetch(&file)).transpose()?,
             caps: self.app.caps(),
+            without: request.without,
+            until: request.until,
         };
         let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
         self.observer.inputs = input.inputs;
@@ -175,15 +183,18 @@ impl Thread {
         };
         let blob = Kind::Blob.new_id()?;
         let file = write(&self.app, &blob, &trained.model.to_bundle()?)?;
-        let details = json!(ModelDetails {
+        let origin = Origin::Trained(Box::new(TrainedDetails {
             training_job: self.lease.job.id.clone(),
             data_set: request.data_set,
-            key_set: request.key_set,
-            parameter_set: request.parameter_set,
             recipe: request.recipe,
-            samples: request.samples,
+            samples: trained.samples,
             labels: content::label_kind(trained.labels).to_owned(),
             level: trained.model.level(),
+        }));
+        let details = json!(ModelDetails {
+            key_set: request.key_set,
+            parameter_set: request.parameter_set,
+            origin,
         });
         let object = Some((Kind::Model.new_id()?, details));
         Ok(Made {
@@ -205,6 +216,7 @@ impl Thread {
         let input = ClassificationInput {
             model: self.fetch(model)?,
             samples: self.fetch(samples)?,
+            plain: request.plain,
             verdicts: request.verdicts,
             caps: self.app.caps(),
         };

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::store::db::{Database, Tx, now, to_store};
 
 /// A record of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Record {
     /// Counted from 1.
     pub seq: i64,
@@ -183,39 +183,25 @@ pub async fn verify(
 
 /// Records after `after`, at most `limit`.
 async fn page(database: &Database, after: i64, limit: i64) -> Result<Vec<Record>, sqlx::Error> {
-    let rows = sqlx::query(
+    sqlx::query_as(
         "SELECT seq, at, tenant, token, action, object, details, hash FROM audit \
          WHERE seq > $1 ORDER BY seq LIMIT $2",
     )
     .bind(after)
     .bind(limit)
     .fetch_all(database.pool())
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Record {
-                seq: row.try_get("seq")?,
-                at: row.try_get("at")?,
-                tenant: row.try_get("tenant")?,
-                token: row.try_get("token")?,
-                action: row.try_get("action")?,
-                object: row.try_get("object")?,
-                details: row.try_get("details")?,
-                hash: row.try_get("hash")?,
-            })
-        })
-        .collect()
+    .await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::db::temporary;
     use serde_json::json;
 
     #[tokio::test]
     async fn what_is_changed_removed_or_cut_off_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
+        let (_folder, url) = temporary();
         let database = Database::open(&url).await.unwrap();
         for i in 0..5 {
             let mut tx = database.begin().await.unwrap();

@@ -2,7 +2,7 @@
 //! and checked, and nothing large is read before its header says that it may be.
 
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,10 @@ use tapetum_ckks::wire::{Bundle, FileType, Header, Summary, WireError, inspect};
 use tapetum_ckks::{EvaluationKeys, MemoryBudget, Parameters, ParametersLiteral, PublicKey};
 use tapetum_client::{KeysDetails, PartDetails};
 use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, read_samples};
-use tapetum_learn::{EncryptedMatrix, LabelKind, LearnError, LinearModel, TrainingSpec};
+use tapetum_learn::{
+    EncryptedMatrix, LabelKind, LearnError, LinearModel, Model, PlainModel, PlainModelFile,
+    PlainModelSpec, TrainingSpec,
+};
 
 use crate::error::{Error, Result};
 
@@ -201,8 +204,10 @@ pub fn part(
     caps: Caps,
 ) -> Result<PartDetails> {
     let limits = (caps, MAX_BATCHES);
-    let summary = training_files([path], parameters, recipe, limits)?.check()?;
+    let files = training_files([path], parameters, recipe, limits)?;
+    let summary = files.check()?;
     Ok(PartDetails {
+        contributors: files.contributors(),
         samples: summary.samples,
         batches: summary.batches,
         level: summary.level,
@@ -231,8 +236,23 @@ pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Result<Encry
     }
 }
 
-/// A model that this server has trained.
-pub fn model(path: &Path, parameters: &Parameters) -> Result<LinearModel> {
+/// A plain model that a client has sent, and what it classifies.
+pub fn plain_model(path: &Path, caps: Caps) -> Result<(PlainModel, PlainModelSpec)> {
+    // What is larger ends within the text.
+    let text = open(path)?.take(caps.bundle_bytes);
+    let file: PlainModelFile = serde_json::from_reader(text)
+        .map_err(|e| Error::unacceptable(format!("{FILE} is not a model: {e}")))?;
+    let classes = file.classes.len();
+    let model = file.into_model()?;
+    let columns = model.features();
+    Ok((model, PlainModelSpec { columns, classes }))
+}
+
+/// A model that this server has trained, or a plain one.
+pub fn model(path: &Path, parameters: &Parameters, plain: Option<Caps>) -> Result<Model> {
+    if let Some(caps) = plain {
+        return Ok(Model::Plain(plain_model(path, caps)?.0));
+    }
     let bundle = Bundle::read(parameters, open(path)?)?;
-    Ok(LinearModel::from_bundle(bundle)?)
+    Ok(Model::Encrypted(LinearModel::from_bundle(bundle)?))
 }

@@ -168,14 +168,21 @@ pub fn to_store(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(document).map_err(|e| Error::internal("a document to store", e))
 }
 
+/// A database for a test, and the folder that it is in.
+#[cfg(test)]
+pub fn temporary() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
+    (folder, url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn databases_from_before_migrations_were_counted_are_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
+        let (_folder, url) = temporary();
         install_drivers_once();
         let old = AnyPool::connect(&url).await.unwrap();
         let statements = include_str!("../../tests/database-2.sql");

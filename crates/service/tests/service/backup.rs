@@ -3,16 +3,13 @@
 use std::path::Path;
 
 use crate::common::raw::send;
-use crate::common::{Data, Owner, Place, assert_close, config, finish, made, make_database};
+use crate::common::{Data, Place, assert_close, config, finish, make_database};
 use tapetum_client::{Client, JobKind, Object, Scope, Trust};
 use tapetum_service::{BackupError, Operator, Server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_running_server_becomes_another() {
-    let place = Place::new(|_| ()).await;
-    let client = place.owner();
-    let owner = made(Owner::linear_means).await;
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) = Place::settled(|_| ()).await;
     let (train, test) = (Data::new(100, 5), Data::new(20, 5));
     owner.append(&client, &set, &train).await;
     let job = client.train("", &set, &keys).await.unwrap();
@@ -138,10 +135,7 @@ async fn attempt(copy: &Path) -> Result<tapetum_service::Manifest, BackupError> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_finished_long_ago_goes() {
-    let place = Place::new(|_| ()).await;
-    let client = place.owner();
-    let owner = made(Owner::linear_means).await;
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) = Place::settled(|_| ()).await;
     let data = Data::new(20, 5);
     owner.append(&client, &set, &data).await;
     let mut jobs = Vec::new();

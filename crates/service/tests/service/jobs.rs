@@ -219,12 +219,7 @@ async fn a_training_outlives_its_workers() {
 /// Workers of several processes take each job once, and the audit log stays one.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_job_has_one_worker() {
-    let place = Place::new(|config| config.work.jobs = 0).await;
-    let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) = Place::settled(|config| config.work.jobs = 0).await;
     owner.append(&client, &set, &Data::new(60, 5)).await;
     let mut config = config(place.folder.path());
     config.work.jobs = 3;
@@ -255,12 +250,7 @@ async fn each_job_has_one_worker() {
 /// What is true of a job is in its row: its task may be lost, and comes back once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_outlives_its_task() {
-    let mut place = Place::new(|config| config.work.jobs = 0).await;
-    let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
-    let (_, keys, set) = owner.settle(&client).await;
+    let (mut place, client, owner, keys, set) = Place::settled(|config| config.work.jobs = 0).await;
     owner.append(&client, &set, &Data::new(60, 5)).await;
     let job = client.train("", &set, &keys).await.unwrap().id;
 

@@ -2,18 +2,15 @@
 
 use crate::common::{Data, Owner, Place, assert_close, finish, made};
 use tapetum_ckks::Encryptor;
-use tapetum_client::JobKind;
-use tapetum_client::{Object, Scope, State};
+use tapetum_client::{CreateTraining, JobKind, JobView, Object, Scope, State};
 use tapetum_learn::{
     EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
+    PlainModel, PlainModelFile,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
-    let place = Place::new(|_| ()).await;
-    let client = place.owner();
-    let owner = made(Owner::linear_means).await;
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) = Place::settled(|_| ()).await;
 
     // Blocks have 512 rows: the first part leaves some of its own empty, which must not count.
     let (train, test) = (Data::new(600, 5), Data::new(40, 5).part(17..40));
@@ -109,6 +106,102 @@ async fn an_owner_and_a_contributor_train_and_somebody_classifies() {
     let known = Some((receipt.audit_seq, receipt.audit_hash.as_str()));
     let log = operator.verify_audit(known).await.unwrap();
     assert_eq!((log.broken, log.records), (None, receipt.audit_seq));
+    place.server.stop().await;
+}
+
+/// A contributor leaves; the model is as if it had never been there.
+#[tokio::test(flavor = "multi_thread")]
+async fn contributors_are_left_out() {
+    let (place, client, owner, keys, set) = Place::settled(|_| ()).await;
+    let encryptor = Encryptor::with_public_key(&owner.public);
+    let data = Data::new(90, 5);
+    let parts = [("anne", 0..30), ("bert", 30..60), ("carl", 60..90)]
+        .map(|(name, rows)| owner.part_of(name, &encryptor, &data.part(rows)));
+    let mut added = Vec::new();
+    for part in parts {
+        let upload = client.upload_bytes(part).await.unwrap();
+        added.push(client.append(&set, "", &upload).await.unwrap());
+    }
+    assert_eq!(
+        added[1].details["contributors"],
+        serde_json::json!(["bert"])
+    );
+    let train = async |without: &[&str]| {
+        let request = CreateTraining {
+            without: without.iter().map(|&name| name.to_owned()).collect(),
+            ..CreateTraining::new("", &set, &keys)
+        };
+        client.create_training(&request).await
+    };
+    let model = async |job: JobView| {
+        let model = finish(&client, JobKind::Training, &job.id)
+            .await
+            .result
+            .unwrap();
+        let found = client.object("models", &model).await.unwrap();
+        (
+            found.files[0].checksum.clone(),
+            found.details["samples"].clone(),
+        )
+    };
+    let without = model(train(&["bert"]).await.unwrap()).await;
+    assert_eq!(without.1, 60);
+    assert_eq!(status(train(&["dora"]).await), 422);
+    // Nobody is left.
+    let job = train(&["anne", "bert", "carl"]).await.unwrap();
+    assert!(
+        client
+            .finish(JobKind::Training, &job.id, &mut |_| ())
+            .await
+            .is_err()
+    );
+    let path = format!("data-sets/{set}/parts");
+    client.delete(&path, &added[1].id).await.unwrap();
+    let never = model(train(&[]).await.unwrap()).await;
+    assert_eq!(without, never);
+    // Iterations are of mini-batches.
+    let request = CreateTraining {
+        until: Some(1),
+        ..CreateTraining::new("", &set, &keys)
+    };
+    assert_eq!(status(client.create_training(&request).await), 422);
+    place.server.stop().await;
+}
+
+/// Whoever has a model in the clear classifies what it cannot see.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_model_classifies() {
+    let (place, client, owner, keys, _) = Place::settled(|_| ()).await;
+    let test = Data::new(12, 5);
+    let plain = PlainModel {
+        weights: vec![0.5, -1.0, 0.25, 0.0, 2.0],
+        intercepts: vec![-0.5],
+    };
+    let classes = ["no", "yes"].map(str::to_owned);
+    let text = serde_json::to_string(&PlainModelFile::new(&plain, &classes)).unwrap();
+    let create = async |text: String| {
+        let upload = client.upload_bytes(text).await.unwrap();
+        client.create_model("a provider's", &keys, &upload).await
+    };
+    let model = create(text.clone()).await.unwrap();
+    assert_eq!(
+        model.details["plain"],
+        serde_json::json!({"columns": 5, "classes": 2})
+    );
+    let scores = owner.classify(&client, &model.id, &test).await;
+    assert_close(&scores, &plain.decision_function(&test.features()).unwrap());
+    for (from, to) in [
+        ("2.0", "1e999"),
+        ("\"features\":5", "\"features\":4"),
+        ("}", ""),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert_eq!(
+            status(create(text.replacen(from, to, 1)).await),
+            422,
+            "{to}"
+        );
+    }
     place.server.stop().await;
 }
 

@@ -2,19 +2,22 @@
 //! is never sent.
 
 mod rehearsal;
+mod session;
 
 use std::future::Future;
 use std::path::Path;
 
 use serde::Serialize;
-use tapetum_client::{Client, ClientError, JobKind, JobView, Object};
+use tapetum_client::{Client, ClientError, CreateTraining, JobKind, JobView, Object};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::folders::{self, EVALUATION_KEYS, Output, files};
-use crate::plan::Plan;
+use crate::plan::{Plan, Purpose};
 use crate::progress::{Progress, Step};
 
 pub use rehearsal::{Rehearsal, Script};
+pub use session::RemoteServer;
 pub use tapetum_client as client;
 
 /// Where things of a kind are, by the first letters of their ids.
@@ -35,14 +38,17 @@ const NEVER_LEAVES: &str = "which never leaves its owner: nothing was sent";
 /// # Errors
 /// [`Error`] if the system gives no threads.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.context("cannot start threads")?;
+    let runtime = threads()?;
     let found = runtime.block_on(future);
     // What computes is not waited for: it is given back, or no longer needed.
     runtime.shutdown_background();
     Ok(found)
+}
+
+/// What runs requests.
+fn threads() -> Result<Runtime> {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start threads")
 }
 
 /// A server over HTTPS, for one token.
@@ -58,12 +64,13 @@ pub struct Prepared {
     pub parameter_set: String,
     /// The keys.
     pub key_set: String,
-    /// The data set, still empty.
-    pub data_set: String,
+    /// The data set, still empty; none for keys that only classify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_set: Option<String>,
 }
 
 impl Remote {
-    /// Sends parameters and keys, and makes a data set for what they are made for. `keys` is the directory that
+    /// Sends parameters and keys, and makes a data set if they are made for training. `keys` is the directory that
     /// `keygen` made for a server, `public_key` the file of the public key, for contributors to fetch.
     ///
     /// # Errors
@@ -86,27 +93,37 @@ impl Remote {
         {
             folders::refuse_secret_key(path, NEVER_LEAVES)?;
         }
-        let client = &self.client;
-        let upload = client.upload_bytes(plan.parameters()?.to_bytes()).await?;
-        let parameter_set = client.create_parameter_set(name, &upload).await?.id;
         let evaluation_keys = self.send(&evaluation_keys, progress).await?;
         let public_key = match public_key {
             Some(path) => Some(self.send(path, progress).await?),
             None => None,
         };
-        let keys = client.create_key_set(
-            name,
-            &parameter_set,
-            &evaluation_keys,
-            public_key.as_deref(),
-        );
-        let key_set = keys.await?.id;
-        let spec = plan.training_spec()?;
-        let data_set = client.create_data_set(name, &parameter_set, &spec).await?;
+        let public_key = public_key.as_deref();
+        let mut prepared = (self.settle(&plan, name, &evaluation_keys, public_key)).await?;
+        if let Purpose::Training(_) = plan.purpose {
+            let spec = plan.training_spec()?;
+            let data_set = (self.client).create_data_set(name, &prepared.parameter_set, &spec);
+            prepared.data_set = Some(data_set.await?.id);
+        }
+        Ok(prepared)
+    }
+
+    /// Makes a parameter set, and a key set from uploads.
+    async fn settle(
+        &self,
+        plan: &Plan,
+        name: &str,
+        evaluation_keys: &str,
+        public_key: Option<&str>,
+    ) -> Result<Prepared> {
+        let client = &self.client;
+        let upload = client.upload_bytes(plan.parameters()?.to_bytes()).await?;
+        let parameter_set = client.create_parameter_set(name, &upload).await?.id;
+        let keys = client.create_key_set(name, &parameter_set, evaluation_keys, public_key);
         Ok(Prepared {
-            data_set: data_set.id,
+            key_set: keys.await?.id,
             parameter_set,
-            key_set,
+            data_set: None,
         })
     }
 
@@ -127,16 +144,26 @@ impl Remote {
     /// Has a model trained, and waits for it.
     pub async fn train(
         &self,
-        name: &str,
-        data_set: &str,
-        key_set: &str,
+        training: &CreateTraining,
         progress: &dyn Progress,
     ) -> Result<JobView> {
-        let job = self.client.train(name, data_set, key_set).await?;
+        let job = self.client.create_training(training).await?;
         let step = progress.begin("the server trains");
         let trained = self.finish(JobKind::Training, &job.id, &*step).await?;
         step.finish();
         Ok(trained)
+    }
+
+    /// Sends a model that is not encrypted, to classify samples of these keys with.
+    pub async fn add_model(
+        &self,
+        key_set: &str,
+        file: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Object> {
+        let upload = self.send(file, progress).await?;
+        let name = name_of(file);
+        Ok(self.client.create_model(&name, key_set, &upload).await?)
     }
 
     /// Has the samples of a file classified, waits for it, and fetches the encrypted scores. Returns the job and

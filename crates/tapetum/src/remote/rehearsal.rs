@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tapetum_client::CreateTraining;
 use tapetum_learn::EstimatorConfig;
 use tapetum_vision::{Pipeline, Split, embedded};
 
@@ -88,10 +89,10 @@ impl Rehearsal {
         let train_file = outbox.join("train.enc");
         let samples = Samples::Labelled(split.train.clone());
         sender.encrypt_file(&samples, LabelsAre::Encrypted, false, &train_file, progress)?;
-        let data_set = &prepared.data_set;
-        remote.append(data_set, &train_file, progress).await?;
-        let key_set = &prepared.key_set;
-        let trained = remote.train("demo", data_set, key_set, progress).await?;
+        let data_set = prepared.data_set.context("these keys are for training")?;
+        remote.append(&data_set, &train_file, progress).await?;
+        let training = CreateTraining::new("demo", &data_set, &prepared.key_set);
+        let trained = remote.train(&training, progress).await?;
         let model = trained
             .result
             .context("a training that has succeeded has a model")?;
@@ -109,7 +110,7 @@ impl Rehearsal {
             contributor,
             objects: [
                 model.clone(),
-                prepared.data_set,
+                data_set,
                 prepared.key_set,
                 prepared.parameter_set,
             ],

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::samples_from;
-use tapetum_learn::{EncryptedMatrix, EncryptedScores, LinearModel, PlainModel, Progress as Units};
+use tapetum_learn::{EncryptedScores, LinearModel, Model, Progress as Units};
 
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedSamples;
@@ -20,15 +20,6 @@ pub struct Classified {
     pub samples: usize,
     /// Bytes of the scores.
     pub bytes: u64,
-}
-
-/// What samples are classified with.
-#[derive(Clone, Debug)]
-pub enum Model {
-    /// A model that was trained under encryption, which nobody but the owner can read.
-    Encrypted(LinearModel),
-    /// A model in the clear, of the server or someone who trusts it.
-    Plain(PlainModel),
 }
 
 impl Server {
@@ -48,23 +39,9 @@ impl Server {
             samples.samples()
         ));
         let mut advance = |p: Units| step.advance(p.done, p.total);
-        let scores = self.scores(model, &samples.0, &mut advance)?;
+        let scores = model.decision_function(&self.evaluator, &samples.0, &mut advance)?;
         step.finish();
         Ok(scores)
-    }
-
-    fn scores(
-        &self,
-        model: &Model,
-        samples: &EncryptedMatrix,
-        listener: &mut (dyn FnMut(Units) + Send),
-    ) -> Result<EncryptedScores> {
-        Ok(match model {
-            Model::Encrypted(model) => {
-                model.decision_function(&self.evaluator, samples, listener)?
-            }
-            Model::Plain(model) => model.score_encrypted(&self.evaluator, samples, listener)?,
-        })
     }
 
     /// Classifies the samples of a file, with an encrypted model or a plain one, and writes the encrypted
@@ -91,9 +68,12 @@ impl Server {
 
         let samples = matrix.layout().rows();
         let step = progress.begin(&format!("classifying {samples} encrypted samples"));
-        let bytes = classify(self, &model, &matrix, out, &mut |p| {
-            step.advance(p.done, p.total);
-        })?;
+        let bytes = model.classify(
+            self.plan.threshold.as_ref(),
+            (&self.evaluator, &matrix),
+            &mut |p| step.advance(p.done, p.total),
+            |bundle| files::write_atomically(out, |file| bundle.write(file)),
+        )?;
         step.finish();
         Ok(Classified { samples, bytes })
     }
@@ -114,22 +94,4 @@ fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<Model> {
     files::check_end(file, path)?;
     let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
     Ok(Model::Encrypted(model))
-}
-
-/// Writes the answer, and returns its size.
-fn classify(
-    server: &Server,
-    model: &Model,
-    matrix: &EncryptedMatrix,
-    out: &Path,
-    listener: &mut (dyn FnMut(Units) + Send),
-) -> Result<u64> {
-    if let (Model::Encrypted(model), Some(threshold)) = (model, &server.plan.threshold) {
-        let predictions = model.predictions(threshold, &server.evaluator, matrix, listener)?;
-        let bundle = predictions.to_bundle()?;
-        return files::write_atomically(out, |file| bundle.write(file));
-    }
-    let scores = server.scores(model, matrix, listener)?;
-    let bundle = scores.to_bundle()?;
-    files::write_atomically(out, |file| bundle.write(file))
 }

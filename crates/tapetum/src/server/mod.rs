@@ -16,8 +16,9 @@ use crate::folders::{self, EVALUATION_KEYS, files};
 use crate::plan::Plan;
 use crate::progress::Progress;
 
-pub use classify::{Classified, Model};
+pub use classify::Classified;
 pub use options::{TrainOptions, Trained};
+pub use tapetum_learn::Model;
 
 /// Most directories that are searched for secret keys.
 const MAX_DIRECTORIES: usize = 1000;

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, checksum_of};
 use tapetum_learn::{
-    LabelKind, LearnError, Observer, Phase, Progress as Units, Session, TrainingOptions,
+    LabelKind, LearnError, Model, Observer, Phase, Progress as Units, Session, TrainingOptions,
     TrainingSpec, train,
 };
 
-use super::classify::Model;
 use super::options::{TrainOptions, Trained, write};
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedDataSet;

@@ -13,9 +13,9 @@ use axum::http::{StatusCode, header};
 use axum::routing::{MethodFilter, get, on};
 use serde_json::Value;
 use tapetum_client::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateParameterSet, CreatePart, CreateToken,
-    CreateTraining, JobView, NewToken, Object, Problem, ProgressView, Receipt, Scope, State,
-    StoredFile, TokenView, Usage, WhoAmI,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
+    CreateToken, CreateTraining, JobView, NewToken, Object, Problem, ProgressView, Receipt, Scope,
+    State, StoredFile, TokenView, Usage, WhoAmI,
 };
 use utoipa::openapi::path::{HttpMethod, PathItem, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -161,6 +161,7 @@ fn document_of(paths: Paths) -> Result<Value> {
         .schema_from::<CreateKeySet>()
         .schema_from::<CreateDataSet>()
         .schema_from::<CreatePart>()
+        .schema_from::<CreateModel>()
         .schema_from::<CreateTraining>()
         .schema_from::<CreateClassification>();
     for (status, name, about) in operation::PROBLEMS {

@@ -90,6 +90,7 @@ pub fn schemas() -> Value {
                 "largest-eigenvalue": bounded(
                     "number", 0.001, 1e6, "A bound on the eigenvalues of the features' Gram matrix.",
                 ),
+                "alpha": bounded("number", 0.0, 1e9, "The penalty of ridge regression; 0 without one."),
             }),
             &["steps", "largest-eigenvalue"],
             "Settings of the least-squares family.",

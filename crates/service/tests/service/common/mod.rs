@@ -77,6 +77,16 @@ impl Place {
         }
     }
 
+    /// A server, the owner of its first tenant, and the ids of the owner's key set and data set, for linear
+    /// means.
+    pub async fn settled(set: impl FnOnce(&mut Config)) -> (Self, Client, Owner, String, String) {
+        let place = Self::new(set).await;
+        let client = place.owner();
+        let owner = made(Owner::linear_means).await;
+        let (_, keys, data_set) = owner.settle(&client).await;
+        (place, client, owner, keys, data_set)
+    }
+
     /// A client with this token.
     pub fn client(&self, token: &str) -> Client {
         let trust = Trust::Fingerprint(self.server.fingerprint().to_owned());
@@ -267,6 +277,14 @@ impl Owner {
             columns: data.cols,
             ..self.recipe.clone()
         }
+    }
+
+    /// A part of a data set that says whose samples these are.
+    pub fn part_of(&self, contributor: &str, encryptor: &Encryptor, data: &Data) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        files::write_contributor(&mut bytes, &self.parameters, contributor).unwrap();
+        bytes.extend(self.part(encryptor, data));
+        bytes
     }
 
     /// Samples with encrypted labels, as a part of a data set.

@@ -1,0 +1,170 @@
+//! What samples are classified with: an encrypted model, or a plain one.
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::Evaluator;
+use tapetum_ckks::wire::Bundle;
+
+use crate::error::{LearnError, Result};
+use crate::labels::MAX_CLASSES;
+use crate::layout::MAX_COLS;
+use crate::linear_model::LinearModel;
+use crate::matrix::EncryptedMatrix;
+use crate::plain_model::PlainModel;
+use crate::progress::Listener;
+use crate::score_threshold::ScoreThreshold;
+use crate::scores::EncryptedScores;
+
+/// What samples are classified with.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// A model that was trained under encryption, which nobody but the owner can read.
+    Encrypted(LinearModel),
+    /// A model in the clear, of the server or someone who trusts it.
+    Plain(PlainModel),
+}
+
+impl Model {
+    /// The encrypted scores of samples: of two classes one each, positive for the second class; of more,
+    /// one for each class.
+    ///
+    /// # Errors
+    /// As [`LinearModel::decision_function`] and [`PlainModel::score_encrypted`].
+    pub fn decision_function(
+        &self,
+        evaluator: &Evaluator,
+        samples: &EncryptedMatrix,
+        progress: &mut Listener<'_>,
+    ) -> Result<EncryptedScores> {
+        match self {
+            Self::Encrypted(model) => model.decision_function(evaluator, samples, progress),
+            Self::Plain(model) => model.score_encrypted(evaluator, samples, progress),
+        }
+    }
+
+    /// Hands what may leave the server to `keep`: scores, or with a threshold predictions.
+    ///
+    /// # Errors
+    /// As [`decision_function`](Self::decision_function) and [`LinearModel::predictions`], those of
+    /// `keep`, and [`LearnError::Malformed`] for a plain model with a threshold: it gives scores.
+    pub fn classify<T, E: From<LearnError>>(
+        &self,
+        threshold: Option<&ScoreThreshold>,
+        (evaluator, samples): (&Evaluator, &EncryptedMatrix),
+        progress: &mut Listener<'_>,
+        keep: impl FnOnce(Bundle<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match (self, threshold) {
+            (_, None) => {
+                let scores = self.decision_function(evaluator, samples, progress)?;
+                keep(scores.to_bundle()?)
+            }
+            (Self::Encrypted(model), Some(threshold)) => {
+                let predictions = model.predictions(threshold, evaluator, samples, progress)?;
+                keep(predictions.to_bundle()?)
+            }
+            (Self::Plain(_), Some(_)) => Err(LearnError::Malformed {
+                what: "a plain model",
+                reason: "it gives scores, but the plan is that only predictions leave the server",
+            })?,
+        }
+    }
+}
+
+/// A plain model with the names of its classes, as it is written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlainModelFile {
+    version: u32,
+    /// The names of the classes; of two the second is the positive one.
+    pub classes: Vec<String>,
+    /// Features of a sample, with the intercept if there is one.
+    features: usize,
+    /// For each score the weight of each feature: one score for two classes, one a class for more.
+    weights: Vec<Vec<f64>>,
+    /// What is added to each score.
+    offsets: Vec<f64>,
+}
+
+impl PlainModelFile {
+    const VERSION: u32 = 1;
+
+    /// Of this model.
+    pub fn new(model: &PlainModel, classes: &[String]) -> Self {
+        let features = model.features();
+        let rows = model.weights.chunks(features.max(1));
+        Self {
+            version: Self::VERSION,
+            classes: classes.to_vec(),
+            features,
+            weights: rows.map(<[f64]>::to_vec).collect(),
+            offsets: model.intercepts.clone(),
+        }
+    }
+
+    /// The model, checked.
+    ///
+    /// # Errors
+    /// [`LearnError::Malformed`] if its parts do not fit together, or a number is infinite.
+    pub fn into_model(self) -> Result<PlainModel> {
+        let malformed = |reason| LearnError::Malformed {
+            what: "a plain model",
+            reason,
+        };
+        if self.version != Self::VERSION {
+            return Err(malformed("this program reads version 1"));
+        }
+        let scores = match self.classes.len() {
+            2 => 1,
+            many => many,
+        };
+        let fits = (2..=MAX_CLASSES).contains(&self.classes.len())
+            && (1..=MAX_COLS).contains(&self.features)
+            && (self.weights.len(), self.offsets.len()) == (scores, scores)
+            && self.weights.iter().all(|row| row.len() == self.features);
+        if !fits {
+            let reason = "its classes, features, weights and offsets do not match";
+            return Err(malformed(reason));
+        }
+        let weights = self.weights.concat();
+        if weights.iter().chain(&self.offsets).any(|x| !x.is_finite()) {
+            return Err(malformed("a number is infinite"));
+        }
+        Ok(PlainModel {
+            weights,
+            intercepts: self.offsets,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_model_comes_back_and_what_is_none_is_refused() {
+        let model = PlainModel {
+            weights: vec![0.1, -2.5e-7, 3.0, 4.0, 5.0, 6.0],
+            intercepts: vec![0.5, 0.0, -0.25],
+        };
+        let file = PlainModelFile::new(&model, &["a", "b", "c"].map(str::to_owned));
+        assert_eq!(file.clone().into_model().unwrap(), model);
+        let text = serde_json::to_string(&file).unwrap();
+        let read = |text: &str| -> Option<PlainModel> {
+            let file: PlainModelFile = serde_json::from_str(text).ok()?;
+            file.into_model().ok()
+        };
+        assert_eq!(read(&text), Some(model));
+        for (from, to) in [
+            ("\"version\":1", "\"version\":2"),
+            ("\"features\":2", "\"features\":3"),
+            ("[\"a\",\"b\",\"c\"]", "[\"a\",\"b\"]"),
+            ("[0.5,", "["),
+            ("5.0", "1e999"),
+            ("3.0,", ""),
+            ("{", "{\"more\":1,"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            assert!(read(&text.replacen(from, to, 1)).is_none(), "{to}");
+        }
+    }
+}

@@ -23,23 +23,20 @@ ORDER = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
 CHUNK_START, CHUNK_END, PARENT, ROOT, CONTEXT, MATERIAL = 1, 2, 4, 8, 32, 64
 
 
+def turned(word, bits):
+    return (word >> bits | word << 32 - bits) & MASK
+
+
 def compress(key, block, counter, length, flags):
     v = [*key, *IV[:4], counter & MASK, counter >> 32, length, flags]
     m = list(struct.unpack("<16I", block.ljust(64, b"\0")))
 
-    def quarter(a, b, c, d, x, y):
-        v[a] = (v[a] + v[b] + x) & MASK
-        t = v[d] ^ v[a]
-        v[d] = (t >> 16 | t << 16) & MASK
-        v[c] = (v[c] + v[d]) & MASK
-        t = v[b] ^ v[c]
-        v[b] = (t >> 12 | t << 20) & MASK
-        v[a] = (v[a] + v[b] + y) & MASK
-        t = v[d] ^ v[a]
-        v[d] = (t >> 8 | t << 24) & MASK
-        v[c] = (v[c] + v[d]) & MASK
-        t = v[b] ^ v[c]
-        v[b] = (t >> 7 | t << 25) & MASK
+    def quarter(a, b, c, d, *words):
+        for word, first, second in zip(words, (16, 8), (12, 7)):
+            v[a] = (v[a] + v[b] + word) & MASK
+            v[d] = turned(v[d] ^ v[a], first)
+            v[c] = (v[c] + v[d]) & MASK
+            v[b] = turned(v[b] ^ v[c], second)
 
     for _ in range(7):
         for i in range(4):

@@ -217,22 +217,14 @@ fn pictures_in_folders_and_a_single_one() {
         "keygen --owner owner --contributor contributor --server server --learner linear-means \
          --features pixels:8 --side 16 --rows 48",
     );
-    let sent = run(
-        dir,
-        "encrypt --contributor contributor --images bars --positive upright --out train.enc",
-    );
+    let encrypt = |line: &str| run(dir, &format!("encrypt --contributor contributor {line}"));
+    let sent = encrypt("--images bars --positive upright --out train.enc");
     assert_eq!(
         (&sent["samples"], &sent["columns"]),
         (&48.into(), &64.into())
     );
-    run(
-        dir,
-        "encrypt --contributor contributor --images new --out new.enc",
-    );
-    let single = run(
-        dir,
-        "encrypt --contributor contributor --images new/2.png --out single.enc",
-    );
+    encrypt("--images new --out new.enc");
+    let single = encrypt("--images new/2.png --out single.enc");
     assert_eq!(
         (&single["samples"], &single["ciphertexts"]),
         (&1.into(), &1.into())

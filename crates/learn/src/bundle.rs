@@ -44,28 +44,48 @@ impl EncryptedMatrix {
     }
 }
 
-impl EncryptedLabels {
-    /// The kind of bundle that holds labels.
-    pub const KIND: &'static str = "encrypted-labels";
+/// Ciphertexts in blocks of a layout, of some classes.
+macro_rules! of_classes {
+    ($name:ident, $what:literal, $kind:literal, $ciphertexts:ident, $from:ident) => {
+        impl $name {
+            #[doc = concat!("The kind of bundle that holds ", $what, ".")]
+            pub const KIND: &'static str = $kind;
 
-    /// The labels as a bundle, without a copy.
-    ///
-    /// # Errors
-    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
-        let shape = ClassShape::new(*self.layout(), self.classes());
-        write(self.parameters(), Self::KIND, &shape, self.vectors())
-    }
+            #[doc = concat!("As a bundle of ", $what, ", without a copy.")]
+            ///
+            /// # Errors
+            /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+            pub fn to_bundle(&self) -> Result<Bundle<'_>> {
+                let shape = ClassShape::new(*self.layout(), self.classes());
+                write(self.parameters(), Self::KIND, &shape, self.$ciphertexts())
+            }
 
-    /// Labels from a bundle.
-    ///
-    /// # Errors
-    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-        let (shape, vectors): (ClassShape, _) = read(bundle, Self::KIND)?;
-        Self::from_vectors(shape.layout, shape.classes.into(), vectors)
-    }
+            #[doc = concat!("From a bundle of ", $what, ".")]
+            ///
+            /// # Errors
+            /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+            pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
+                let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
+                Self::$from(shape.layout, shape.classes.into(), ciphertexts)
+            }
+        }
+    };
 }
+
+of_classes!(
+    EncryptedLabels,
+    "labels",
+    "encrypted-labels",
+    vectors,
+    from_vectors
+);
+of_classes!(
+    EncryptedScores,
+    "scores",
+    "encrypted-scores",
+    ciphertexts,
+    from_ciphertexts
+);
 
 impl Labels {
     /// The kind of bundle that holds labels in the clear.
@@ -167,29 +187,6 @@ impl Contribution {
             Ok(name) if ciphertexts.is_empty() => Self::new(name),
             _ => Err(malformed(Self::KIND)),
         }
-    }
-}
-
-impl EncryptedScores {
-    /// The kind of bundle that holds scores.
-    pub const KIND: &'static str = "encrypted-scores";
-
-    /// The scores as a bundle, without a copy.
-    ///
-    /// # Errors
-    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
-        let shape = ClassShape::new(*self.layout(), self.classes());
-        write(self.parameters(), Self::KIND, &shape, self.ciphertexts())
-    }
-
-    /// Scores from a bundle.
-    ///
-    /// # Errors
-    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-        let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
-        Self::from_ciphertexts(shape.layout, shape.classes.into(), ciphertexts)
     }
 }
 

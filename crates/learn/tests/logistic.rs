@@ -106,37 +106,40 @@ fn a_single_sample_scores_as_in_a_batch() {
     }
 }
 
+/// Trains on samples in this layout, and compares the weights with the reference.
+fn check(
+    (estimator, levels): (LogisticRegression, usize),
+    (data, layout): (Data, Layout),
+    (preset, kind): (Preset, LabelKind),
+) -> LinearModel {
+    let needs = estimator.requirements(&layout, Task::two_classes(kind));
+    assert_eq!(needs.levels, levels);
+    let world = World::new(preset, &needs);
+    let matrix = world.encrypt(&data, layout, levels);
+    let labels = world.labels(&data, kind, layout, levels);
+    let model = world.fit(&estimator, &matrix, &labels);
+    let expected = reference(&estimator, &data);
+    let found = world.decrypt_model(&model);
+    assert_close("weights", &found.weights, &expected.weights, BOUND);
+    model
+}
+
 /// Momentum starts in the second iteration and shows in the third.
 #[test]
 fn three_iterations_with_momentum() {
-    let data = Data::gaussians(500, 6, 3);
-    let layout = Layout::new(500, 6, 4096, 4).unwrap();
     let estimator = estimator(3, SigmoidDegree::Three, LearningRate::InverseTime(4.0));
-    let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Encrypted));
-    assert_eq!(needs.levels, 11);
-    let world = World::new(Preset::N15, &needs);
-    let matrix = world.encrypt(&data, layout, needs.levels);
-    let labels = world.encrypt_labels(&data, layout, needs.levels);
-    let model = world.fit(&estimator, &matrix, &labels);
+    let (data, layout) = (Data::gaussians(500, 6, 3), Layout::new(500, 6, 4096, 4));
+    let place = (Preset::N15, LabelKind::Encrypted);
+    let model = check((estimator, 11), (data, layout.unwrap()), place);
     assert_eq!(model.level(), 0);
-    let found = world.decrypt_model(&model);
-    let expected = reference(&estimator, &data);
-    assert_close("weights", &found.weights, &expected.weights, BOUND);
 }
 
 #[test]
 fn a_sigmoid_of_degree_five() {
-    let data = Data::gaussians(700, 6, 4);
-    let layout = Layout::new(700, 6, 512, 16).unwrap();
     let estimator = estimator(2, SigmoidDegree::Five, LearningRate::Constant(2.0));
-    let needs = estimator.requirements(&layout, Task::two_classes(LabelKind::Clear));
-    assert_eq!(needs.levels, 7);
-    let world = World::new(Preset::N14, &needs);
-    let matrix = world.encrypt(&data, layout, needs.levels);
-    let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));
-    let found = world.decrypt_model(&model);
-    let expected = reference(&estimator, &data);
-    assert_close("weights", &found.weights, &expected.weights, BOUND);
+    let (data, layout) = (Data::gaussians(700, 6, 4), Layout::new(700, 6, 512, 16));
+    let place = (Preset::N14, LabelKind::Clear);
+    check((estimator, 7), (data, layout.unwrap()), place);
 }
 
 /// One feature a ciphertext: nothing is summed over features or replicated. And the other

@@ -49,15 +49,7 @@ pub fn bytes(number: u64) -> String {
     if number < 1000 {
         return format!("{number}\u{a0}bytes");
     }
-    let mut value = number as f64 / 1e3;
-    let mut unit = "kB";
-    for larger in ["MB", "GB", "TB"] {
-        if value < 999.5 {
-            break;
-        }
-        value /= 1e3;
-        unit = larger;
-    }
+    let (value, unit) = tapetum::units::decimal(number, 999.5);
     let decimals = if value < 9.995 {
         2
     } else if value < 99.95 {

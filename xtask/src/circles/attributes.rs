@@ -52,20 +52,15 @@ fn needs_test(condition: &Meta) -> bool {
     }
 }
 
+macro_rules! attributes {
+    ($item:ident: $($kind:ident)*) => {
+        match $item {
+            $(syn::Item::$kind(item) => &item.attrs,)*
+            _ => &[],
+        }
+    };
+}
+
 fn attributes(item: &syn::Item) -> &[Attribute] {
-    match item {
-        syn::Item::Const(item) => &item.attrs,
-        syn::Item::Enum(item) => &item.attrs,
-        syn::Item::Fn(item) => &item.attrs,
-        syn::Item::Impl(item) => &item.attrs,
-        syn::Item::Macro(item) => &item.attrs,
-        syn::Item::Mod(item) => &item.attrs,
-        syn::Item::Static(item) => &item.attrs,
-        syn::Item::Struct(item) => &item.attrs,
-        syn::Item::Trait(item) => &item.attrs,
-        syn::Item::Type(item) => &item.attrs,
-        syn::Item::Union(item) => &item.attrs,
-        syn::Item::Use(item) => &item.attrs,
-        _ => &[],
-    }
+    attributes!(item: Const Enum Fn Impl Macro Mod Static Struct Trait Type Union Use)
 }

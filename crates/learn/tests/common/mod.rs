@@ -128,48 +128,23 @@ impl Data {
     /// Two overlapping Gaussian clouds with a constant feature at the end; about a third of the
     /// samples are positive.
     pub fn gaussians(rows: usize, cols: usize, seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let mut values = Vec::with_capacity(rows * cols);
-        let mut labels = Vec::with_capacity(rows);
-        for row in 0..rows {
+        let label = |row, random: &mut Random| match row {
             // The first two make sure that there are both classes.
-            let label = if row < 2 {
-                row == 0
-            } else {
-                random.uniform() < 0.35
-            };
-            labels.push(label);
-            for col in 0..cols - 1 {
-                let mean = [-0.4, 0.5][usize::from(label)] * (col as f64 + 1.0).sin();
-                values.push(mean + random.gaussian());
-            }
-            values.push(1.0);
-        }
-        Self {
-            values,
-            cols,
-            labels: ClassLabels::new(labels).unwrap(),
-        }
+            0 | 1 => u8::from(row == 0),
+            _ => u8::from(random.uniform() < 0.35),
+        };
+        Self::of(rows, cols, 2, seed, label, |label, col| {
+            ([-0.4, 0.5][label] * (col as f64 + 1.0).sin(), 1.0)
+        })
     }
 
     /// A Gaussian cloud for each class, with a constant feature at the end.
     pub fn clouds(rows: usize, cols: usize, classes: usize, seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let mut values = Vec::with_capacity(rows * cols);
-        let labels: Vec<u8> = (0..rows).map(|row| (row % classes) as u8).collect();
-        for &label in &labels {
-            let angle = std::f64::consts::TAU * f64::from(label) / classes as f64;
-            for col in 0..cols - 1 {
-                let mean = [angle.cos(), angle.sin(), 0.0][col % 3];
-                values.push(mean + 0.3 * random.gaussian());
-            }
-            values.push(1.0);
-        }
-        Self {
-            values,
-            cols,
-            labels: ClassLabels::of_classes(labels, classes).unwrap(),
-        }
+        let label = |row, _: &mut Random| (row % classes) as u8;
+        Self::of(rows, cols, classes, seed, label, |label, col| {
+            let angle = std::f64::consts::TAU * label as f64 / classes as f64;
+            ([angle.cos(), angle.sin(), 0.0][col % 3], 0.3)
+        })
     }
 
     pub fn features(&self) -> Features<'_> {
@@ -178,15 +153,30 @@ impl Data {
 
     /// Gaussian clouds around as many centres as there are classes.
     pub fn classes(rows: usize, cols: usize, classes: usize, seed: u64) -> Self {
+        let label = |_, random: &mut Random| (random.uniform() * classes as f64) as u8;
+        Self::of(rows, cols, classes, seed, label, |label, col| {
+            let mean = (0.7 * ((label + 1) * (col + 1).pow(2)) as f64).sin();
+            (mean, 0.4)
+        })
+    }
+
+    /// Samples with labels by row, and features of a mean and a deviation by label and column.
+    fn of(
+        rows: usize,
+        cols: usize,
+        classes: usize,
+        seed: u64,
+        label_of: impl Fn(usize, &mut Random) -> u8,
+        cloud: impl Fn(usize, usize) -> (f64, f64),
+    ) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let mut values = Vec::with_capacity(rows * cols);
-        let mut labels = Vec::with_capacity(rows);
-        for _ in 0..rows {
-            let label = (random.uniform() * classes as f64) as usize;
-            labels.push(label as u8);
+        let (mut values, mut labels) = (Vec::with_capacity(rows * cols), Vec::new());
+        for row in 0..rows {
+            let label = label_of(row, &mut random);
+            labels.push(label);
             for col in 0..cols - 1 {
-                let mean = (0.7 * ((label + 1) * (col + 1).pow(2)) as f64).sin();
-                values.push(mean + 0.4 * random.gaussian());
+                let (mean, deviation) = cloud(label.into(), col);
+                values.push(mean + deviation * random.gaussian());
             }
             values.push(1.0);
         }

@@ -359,6 +359,8 @@ pub fn requests() -> Vec<Vec<u8>> {
             "\n---\nPOST /v1/parameter-sets\ncontent-type: application/json\nidempotency-key: once\n\n{{\"name\":\"p\",\"upload\":\"{{upl}}\"}}\
              \n---\nPOST /v1/data-sets\ncontent-type: application/json\n\n{{\"parameter_set\":\"{{par}}\",\"recipe\":{RECIPE}}}\
              \n---\nPOST /v1/data-sets/{{dat}}/parts\ncontent-type: application/json\n\n{{\"upload\":\"{{upl}}\"}}\
+             \n---\nPOST /v1/training-jobs\ncontent-type: application/json\n\n{{\"data_set\":\"{{dat}}\",\"key_set\":\"{{key}}\",\"without\":[\"a\"],\"until\":1}}\
+             \n---\nPOST /v1/models\ncontent-type: application/json\n\n{{\"key_set\":\"{{key}}\",\"upload\":\"{{upl}}\"}}\
              \n---\nGET /v1/data-sets?limit=2&after={{dat}}\n\
              \n---\nDELETE /v1/data-sets/{{dat}}"
         )

@@ -31,8 +31,7 @@ impl Model {
     /// As [`LinearModel::decision_function`] and [`PlainModel::score_encrypted`].
     pub fn decision_function(
         &self,
-        evaluator: &Evaluator,
-        samples: &EncryptedMatrix,
+        (evaluator, samples): (&Evaluator, &EncryptedMatrix),
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores> {
         match self {
@@ -49,17 +48,17 @@ impl Model {
     pub fn classify<T, E: From<LearnError>>(
         &self,
         threshold: Option<&ScoreThreshold>,
-        (evaluator, samples): (&Evaluator, &EncryptedMatrix),
+        what: (&Evaluator, &EncryptedMatrix),
         progress: &mut Listener<'_>,
         keep: impl FnOnce(Bundle<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         match (self, threshold) {
             (_, None) => {
-                let scores = self.decision_function(evaluator, samples, progress)?;
+                let scores = self.decision_function(what, progress)?;
                 keep(scores.to_bundle()?)
             }
             (Self::Encrypted(model), Some(threshold)) => {
-                let predictions = model.predictions(threshold, evaluator, samples, progress)?;
+                let predictions = model.predictions(threshold, what.0, what.1, progress)?;
                 keep(predictions.to_bundle()?)
             }
             (Self::Plain(_), Some(_)) => Err(LearnError::Malformed {

@@ -121,10 +121,8 @@ mod tests {
     proptest! {
         #[test]
         fn blocks_hold_every_feature_once(
-            rows in 1usize..40,
-            cols in 1usize..20,
-            log_rows in 0usize..5,
-            log_cols in 1usize..5,
+            (rows, cols) in (1usize..40, 1usize..20),
+            (log_rows, log_cols) in (0usize..5, 1usize..5),
         ) {
             let layout = Layout::new(rows, cols, 1 << log_rows, 1 << log_cols).unwrap();
             let values: Vec<f64> = (1..=rows * cols).map(|x| x as f64 / 2.0).collect();

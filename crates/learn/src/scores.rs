@@ -225,10 +225,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_score_has_a_slot_of_its_own(
-            rows in 1usize..300,
-            log_rows in 0usize..4,
-            log_cols in 0usize..4,
-            classes in 2usize..9,
+            (rows, classes) in (1usize..300, 2usize..9),
+            (log_rows, log_cols) in (0usize..4, 0usize..4),
         ) {
             prop_assume!(log_rows + log_cols > 0 && period(classes) <= 1 << log_rows);
             let layout = Layout::new(rows, 5, 1 << log_rows, 1 << log_cols).unwrap();

@@ -36,11 +36,15 @@ mod tests {
 
     #[test]
     fn bytes_read_well() {
-        assert_eq!(bytes(0), "0 bytes");
-        assert_eq!(bytes(999), "999 bytes");
-        assert_eq!(bytes(1000), "1.0 kB");
-        assert_eq!(bytes(999_949), "999.9 kB");
-        assert_eq!(bytes(999_951), "1.0 MB");
-        assert_eq!(bytes(1_234_567_890), "1.2 GB");
+        for (n, text) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_951, "1.0 MB"),
+            (1_234_567_890, "1.2 GB"),
+        ] {
+            assert_eq!(bytes(n), text);
+        }
     }
 }

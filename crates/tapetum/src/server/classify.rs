@@ -39,7 +39,7 @@ impl Server {
             samples.samples()
         ));
         let mut advance = |p: Units| step.advance(p.done, p.total);
-        let scores = model.decision_function(&self.evaluator, &samples.0, &mut advance)?;
+        let scores = model.decision_function((&self.evaluator, &samples.0), &mut advance)?;
         step.finish();
         Ok(scores)
     }

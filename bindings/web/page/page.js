@@ -152,9 +152,17 @@ async function sortKeyFiles(files) {
   return (await isText(second)) ? [first, second] : [second, first];
 }
 
+// What was typed, which does not stay on the page.
+function takePassphrase() {
+  const field = element("passphrase");
+  const { value } = field;
+  field.value = "";
+  return value;
+}
+
 async function loadKey(files) {
   const [secret, pipeline] = await sortKeyFiles([...files]);
-  const { result } = await keeper.call("open", { secret, pipeline });
+  const { result } = await keeper.call("open", { secret, pipeline, passphrase: takePassphrase() });
   heldOut = null;
   unsaved = false;
   element("save").hidden = true;
@@ -203,9 +211,13 @@ async function makeKeyLeaving(left) {
   const name = "made in the page";
   const bar = element("training-progress");
   const advance = (from, to) => (part) => (bar.value = from + (to - from) * part);
-  const made = async (operation, what) => {
+  const passphrase = takePassphrase();
+  if (passphrase !== "" && [...passphrase].length < 8) {
+    throw new Error("A passphrase has at least 8 characters: type another one, or none");
+  }
+  const made = async (operation, what, how = { animal, train, test: HELD_OUT }) => {
     say(`${what}…`);
-    return (await keeper.call(operation, { animal, train, test: HELD_OUT })).result;
+    return (await keeper.call(operation, how)).result;
   };
   const send = async ({ bytes, checksum }, what, from, to) => {
     say(`Sending ${what}, ${bytesText(bytes.length)}…`);
@@ -226,7 +238,7 @@ async function makeKeyLeaving(left) {
   say("The server trains on what it cannot see…");
   const model = await server.train(name, dataSet, keySet, advance(0.7, 0.95));
   left.push(["models", model]);
-  const { description, heldOut: numbers, files } = await made("finish", "Keeping the key");
+  const { description, heldOut: numbers, files } = await made("finish", "Keeping the key", { passphrase });
   heldOut = numbers;
   element("save-secret").href = files.secret;
   element("save-statistics").href = files.statistics;

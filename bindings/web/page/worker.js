@@ -61,11 +61,11 @@ const operations = {
   async start({ module }) {
     await init({ module_or_path: module });
   },
-  async open({ secret, pipeline }) {
+  async open({ secret, pipeline, passphrase }) {
     const key = await read(secret, MAX_KEY, "The secret key");
     const statistics = await read(pipeline, MAX_PIPELINE, "features.json");
     try {
-      return owns(new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics)));
+      return owns(new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics), passphrase));
     } finally {
       key.fill(0);
       statistics.fill(0);
@@ -83,9 +83,9 @@ const operations = {
   images() {
     return file(training.imagesFile());
   },
-  finish() {
+  finish({ passphrase }) {
     const heldOut = [...training.heldOut()];
-    const made = training.finish();
+    const made = training.finish(passphrase);
     const description = owns(made.owner());
     const secret = made.secretKeyFile();
     const files = { secret: saveable(secret), statistics: saveable(made.statisticsFile()) };

@@ -24,11 +24,19 @@ pub struct JsOwner(Owner);
 
 #[wasm_bindgen(js_class = Owner)]
 impl JsOwner {
-    /// From the files `secret.key` and `features.json`.
+    /// From the files `secret.key` and `features.json`, and a passphrase, empty if there is none.
     #[wasm_bindgen(constructor)]
-    pub fn open(secret_key: Vec<u8>, pipeline: String) -> Result<Self, JsError> {
+    pub fn open(
+        secret_key: Vec<u8>,
+        pipeline: String,
+        passphrase: String,
+    ) -> Result<Self, JsError> {
         let (secret_key, pipeline) = (Zeroizing::new(secret_key), Zeroizing::new(pipeline));
-        Ok(Self(Owner::open(&secret_key, &pipeline)?))
+        Ok(Self(Owner::open(
+            &secret_key,
+            &pipeline,
+            Zeroizing::new(passphrase),
+        )?))
     }
 
     /// Classes, features and parameters, as JSON.
@@ -157,10 +165,11 @@ impl JsTraining {
         Ok(self.there()?.held_out().to_vec())
     }
 
-    /// Ends it: what remains is the key.
-    pub fn finish(&mut self) -> Result<JsNewOwner, JsError> {
+    /// Ends it: what remains is the key, to be kept under the passphrase unless that is empty.
+    pub fn finish(&mut self, passphrase: String) -> Result<JsNewOwner, JsError> {
+        let passphrase = Zeroizing::new(passphrase);
         let training = self.0.take().ok_or(PageError::Finished)?;
-        let (owner, secret_key, statistics) = training.finish()?;
+        let (owner, secret_key, statistics) = training.finish(passphrase)?;
         Ok(JsNewOwner {
             owner: Some(owner),
             secret_key,

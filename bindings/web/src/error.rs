@@ -1,6 +1,5 @@
 //! What can go wrong, in words for the person in front of the page.
 
-use tapetum::ckks::wire::WireError;
 use tapetum::vision;
 use thiserror::Error;
 
@@ -11,7 +10,7 @@ pub enum PageError {
     #[error(
         "this is not a usable secret key ({0}): choose the file secret.key from the owner's directory"
     )]
-    SecretKey(WireError),
+    SecretKey(tapetum::Error),
     /// The file of the pipeline.
     #[error(
         "this does not say how features are made ({0}): choose the file features.json from the owner's directory"

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use tapetum::ckks::SecretKey;
-use tapetum::owner::Digits;
+use tapetum::owner::{Digits, Passphrase, key_from_file};
 use tapetum::vision::{Features, Pipeline, Samples};
-use tapetum::{Plan, Silent};
+use tapetum::{Error, Plan, Silent};
+use zeroize::Zeroizing;
 
 use crate::{Model, PageError, Picture};
 
@@ -43,12 +44,21 @@ pub struct Prediction {
 }
 
 impl Owner {
-    /// From the files `secret.key` and `features.json` of the owner's directory.
+    /// From the files `secret.key` and `features.json` of the owner's directory, and the passphrase if the key
+    /// is kept under one.
     ///
     /// # Errors
     /// [`PageError`] that names the file to choose.
-    pub fn open(secret_key: &[u8], pipeline: &str) -> Result<Self, PageError> {
-        let secret = SecretKey::from_bytes(secret_key).map_err(PageError::SecretKey)?;
+    pub fn open(
+        secret_key: &[u8],
+        pipeline: &str,
+        passphrase: Zeroizing<String>,
+    ) -> Result<Self, PageError> {
+        let secret = key_from_file(secret_key, || match passphrase.is_empty() {
+            true => Err(Error::role("it is kept under a passphrase: type it first")),
+            false => Passphrase::new(passphrase),
+        });
+        let secret = secret.map_err(PageError::SecretKey)?;
         let pipeline = Pipeline::from_json(pipeline).map_err(PageError::Pipeline)?;
         Self::new(secret, pipeline)
     }

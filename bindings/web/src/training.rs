@@ -1,9 +1,11 @@
 //! A new key, and all that a server needs to train a model under it.
 
 use tapetum::learn::{EstimatorConfig, TrainingSpec};
+use tapetum::owner::{Passphrase, key_file};
 use tapetum::plan::DEFAULT_FEATURES;
 use tapetum::vision::DataSet;
 use tapetum::{Context, Plan, Silent};
+use zeroize::Zeroizing;
 
 use crate::{Owner, PageError, Silhouettes};
 
@@ -79,18 +81,26 @@ impl Training {
     }
 
     /// The owner, who classifies with the model, and the two files to begin there another time: `secret.key` and
-    /// `features.json`.
+    /// `features.json`. The first is kept under the passphrase, unless that is empty.
     ///
     /// # Errors
-    /// [`PageError::Training`] if no images were encrypted yet.
-    pub fn finish(self) -> Result<(Owner, zeroize::Zeroizing<Vec<u8>>, String), PageError> {
+    /// [`PageError::Training`] if no images were encrypted yet, or the passphrase is too short.
+    pub fn finish(
+        self,
+        passphrase: Zeroizing<String>,
+    ) -> Result<(Owner, Zeroizing<Vec<u8>>, String), PageError> {
         let pipeline = self.owner.pipeline();
         let pipeline = pipeline.and_then(|found| found.context("no images were encrypted yet"));
         let pipeline = pipeline.map_err(PageError::Training)?;
         let statistics = pipeline.to_json().map_err(PageError::Pipeline)?;
         let secret = self.owner.secret_key();
         let owner = Owner::new(secret.clone(), pipeline)?;
-        Ok((owner, secret.to_bytes(), statistics))
+        let passphrase = match passphrase.is_empty() {
+            true => Ok(None),
+            false => Passphrase::new(passphrase).map(Some),
+        };
+        let file = passphrase.and_then(|passphrase| key_file(secret, passphrase.as_ref()));
+        Ok((owner, file.map_err(PageError::Training)?, statistics))
     }
 }
 
@@ -104,6 +114,11 @@ mod tests {
 
     use super::*;
     use crate::{Model, Picture};
+
+    /// No passphrase.
+    fn none() -> Zeroizing<String> {
+        Zeroizing::default()
+    }
 
     /// What a server does with the three files, and with what is to be classified.
     struct Server {
@@ -178,9 +193,9 @@ mod tests {
         assert_eq!(held_out.len(), 20);
         let mut other = Training::begin(&silhouettes, "zebra", 120, 20).unwrap();
         other.images_file().unwrap();
-        let (owner, secret, statistics) = training.finish().unwrap();
-        let owner_again = Owner::open(&secret, &statistics).unwrap();
-        let (other, ..) = other.finish().unwrap();
+        let (owner, secret, statistics) = training.finish(none()).unwrap();
+        let owner_again = Owner::open(&secret, &statistics, none()).unwrap();
+        let (other, ..) = other.finish(none()).unwrap();
         let mut right = 0;
         for number in held_out {
             let picture = silhouettes.picture(number).unwrap();
@@ -214,7 +229,7 @@ mod tests {
         let mut training = Training::begin(&silhouettes, "cat", 60, 10).unwrap();
         training.images_file().unwrap();
         let recipe = training.recipe().clone();
-        let (owner, mut secret, statistics) = training.finish().unwrap();
+        let (owner, mut secret, statistics) = training.finish(none()).unwrap();
         let picture = silhouettes.picture(0).unwrap();
         let narrow = TrainingSpec {
             columns: recipe.columns - 1,
@@ -234,10 +249,10 @@ mod tests {
         }
         let middle = secret.len() / 2;
         secret[middle] ^= 1;
-        let refused = Owner::open(&secret, &statistics).err().unwrap();
+        let refused = Owner::open(&secret, &statistics, none()).err().unwrap();
         assert!(matches!(refused, PageError::SecretKey(_)), "{refused}");
         secret[middle] ^= 1;
-        let refused = Owner::open(&secret, "{}").err().unwrap();
+        let refused = Owner::open(&secret, "{}", none()).err().unwrap();
         assert!(matches!(refused, PageError::Pipeline(_)), "{refused}");
         assert!(silhouettes.picture(10_000).is_err() && silhouettes.label(10_000).is_err());
         let refused = Picture::from_file(b"GIF89a").unwrap_err();

@@ -10,6 +10,7 @@ use tapetum::{Error, Owner, Predictions, Progress, Result};
 use tapetum_report::draw;
 
 use crate::console::{Console, predictions};
+use crate::options::open_owner;
 
 /// Arguments of `decrypt`.
 #[derive(Debug, Args)]
@@ -118,7 +119,7 @@ fn weights<'a>(args: &'a Decrypt, progress: &dyn Progress) -> Result<Weights<'a>
         )));
     };
     let step = progress.begin("decrypting a model");
-    let (plain, classes) = Owner::open(&args.owner)?.decrypt_model(&args.scores, args.digits())?;
+    let (plain, classes) = open_owner(&args.owner)?.decrypt_model(&args.scores, args.digits())?;
     model::write(out, &plain, &classes)?;
     step.finish();
     Ok(Weights {
@@ -132,7 +133,7 @@ fn scores(args: &Decrypt, progress: &dyn Progress) -> Result<Predictions> {
     let index = args.index.as_deref().map(Index::read).transpose()?;
     let step = progress.begin("decrypting scores");
     let mut found =
-        Owner::open(&args.owner)?.predictions_with(&args.scores, index.as_ref(), args.digits())?;
+        open_owner(&args.owner)?.predictions_with(&args.scores, index.as_ref(), args.digits())?;
     step.finish();
     if args.labels_only {
         found = found.without_scores();

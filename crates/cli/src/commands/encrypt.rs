@@ -8,10 +8,10 @@ use tapetum::folders::Output;
 use tapetum::samples::{Classes, Samples};
 use tapetum::units::bytes;
 use tapetum::vision::Pipeline;
-use tapetum::{Contributor as Encrypting, Error, Owner, Progress, Result};
+use tapetum::{Contributor as Encrypting, Error, Progress, Result};
 
 use crate::console::Console;
-use crate::options::{Part, Parts, Source};
+use crate::options::{Part, Parts, Source, open_owner};
 
 /// Arguments of `encrypt`.
 #[derive(Debug, Args)]
@@ -114,7 +114,7 @@ pub fn run(args: &Encrypt, console: &Console) -> Result<()> {
 
 fn encrypt(args: &Encrypt, progress: &dyn Progress) -> Result<Encrypted> {
     let mut contributor = match (&args.contributor.owner, &args.contributor.contributor) {
-        (Some(dir), _) => Owner::open(dir)?.contributor(),
+        (Some(dir), _) => open_owner(dir)?.contributor(),
         (None, Some(dir)) => Encrypting::open(dir)?,
         (None, None) => return Err(Error::role("specify --owner or --contributor")),
     };

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tapetum::owner::{Directories, Made, classify_only, make};
+use tapetum::owner::{Directories, Made, classify_only, make_protected};
 use tapetum::plan::{DEFAULT_FEATURES, DEFAULT_ROWS, TABLE_FEATURES};
 use tapetum::units::bytes;
 use tapetum::vision::Samples;
 use tapetum::{Error, Plan, Result, samples};
 
 use crate::console::Console;
-use crate::options::Kind;
+use crate::options::{Kind, new_passphrase};
 
 /// Arguments of `keygen`.
 #[derive(Debug, Args)]
@@ -52,6 +52,10 @@ pub struct Keygen {
         "like",
     ])]
     pub classify_only: Option<PathBuf>,
+    /// Keep the secret key under a passphrase, which is asked for, or taken from TAPETUM_PASSPHRASE; every
+    /// command with --owner then asks for it.
+    #[arg(long)]
+    pub passphrase: bool,
 }
 
 /// Makes a plan from the arguments, and all keys for it.
@@ -61,9 +65,11 @@ pub fn run(args: &Keygen, console: &Console) -> Result<()> {
         contributor: args.contributor.as_deref(),
         server: args.server.as_deref(),
     };
+    let passphrase = args.passphrase.then(new_passphrase).transpose()?;
+    let passphrase = passphrase.as_ref();
     let made = match &args.classify_only {
-        Some(features) => classify_only(directories, features, &console.steps)?,
-        None => make(&plan(args)?, directories, &console.steps)?,
+        Some(features) => classify_only(directories, features, passphrase, &console.steps)?,
+        None => make_protected(&plan(args)?, directories, passphrase, &console.steps)?,
     };
     console.print(&made, || text(args, &made))
 }

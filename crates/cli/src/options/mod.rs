@@ -4,6 +4,7 @@
 mod connection;
 mod keys;
 mod memory;
+mod passphrase;
 mod samples;
 #[cfg(feature = "server")]
 mod server;
@@ -12,6 +13,7 @@ mod server;
 pub use connection::Connection;
 pub use keys::{Kind, LearnerName};
 pub use memory::memory_size;
+pub use passphrase::{new_passphrase, open_owner};
 pub use samples::{Part, Parts, Source};
 #[cfg(feature = "server")]
 pub use server::{LogFormat, Place, Power, end_wanted, failed};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::{check_failure, fails, files, output, run};
+use crate::common::{check_failure, fails, files, output, run, table, tapetum, words};
 use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, INPUT, KEYGEN, ROLE, TRAIN, with, world};
 
 #[test]
@@ -158,4 +158,54 @@ fn a_secret_key_never_meets_a_server() {
         .keys()
         .filter(|path| path.ends_with("secret.key"));
     assert_eq!(secrets.count(), 1);
+}
+
+#[test]
+fn a_secret_key_under_a_passphrase() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    fs::write(dir.join("cells.csv"), table()).unwrap();
+    let with = |passphrase: &str, line: &str| {
+        tapetum(dir)
+            .env("TAPETUM_PASSPHRASE", passphrase)
+            .arg("--json")
+            .args(words(line))
+            .output()
+            .unwrap()
+    };
+    let right = "cats see in the dark";
+    let keygen = format!("{KEYGEN} --owner owner --server server --passphrase");
+    check_failure(
+        &with("short", &keygen),
+        &keygen,
+        INPUT,
+        &["at least 8 characters"],
+    );
+    assert!(with(right, &keygen).status.success());
+    let key = fs::read(dir.join("owner/secret.key")).unwrap();
+    assert!(key.starts_with(b"TAPETUM SEALED KEY"));
+
+    let encrypt = "encrypt --owner owner --images cells.csv --positive M --out train.enc";
+    fails(dir, encrypt, ROLE, &["passphrase", "TAPETUM_PASSPHRASE"]);
+    let wrong = with("dogs see in the dark", encrypt);
+    check_failure(
+        &wrong,
+        encrypt,
+        ROLE,
+        &["secret.key", "not that of this secret key"],
+    );
+    assert!(with(right, encrypt).status.success());
+    run(dir, TRAIN);
+    let classify = "classify --server server --model model.enc --data new.enc --out scores.enc";
+    let new =
+        "encrypt --owner owner --images cells.csv --positive M --labels withheld --out new.enc";
+    assert!(with(right, new).status.success());
+    run(dir, classify);
+    fails(dir, DECRYPT, ROLE, &["passphrase"]);
+    assert!(with(right, DECRYPT).status.success());
+
+    // A server knows it for a secret key by any name.
+    fs::write(dir.join("server/innocent.bin"), key).unwrap();
+    let sent = "train --server server --data server/innocent.bin --out other.enc";
+    fails(dir, sent, ROLE, &["innocent.bin", "secret key"]);
 }

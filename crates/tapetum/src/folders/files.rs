@@ -158,6 +158,16 @@ pub fn open_unbuffered(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// Whether a file begins with these bytes.
+pub fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let mut front = Vec::with_capacity(bytes.len());
+    let read = open_unbuffered(path)?
+        .take(bytes.len() as u64)
+        .read_to_end(&mut front);
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(front == bytes)
+}
+
 /// Fails unless a file has been read to its end.
 pub fn check_end(mut rest: impl Read, path: &Path) -> Result<()> {
     let read = rest.read(&mut [0]);

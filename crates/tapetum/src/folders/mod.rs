@@ -34,6 +34,8 @@ pub use output::Output;
 pub const KEYS: [&str; 3] = [SECRET_KEY, PUBLIC_KEY, EVALUATION_KEYS];
 /// The secret key, in the owner's directory alone.
 pub const SECRET_KEY: &str = "secret.key";
+/// How the file of a secret key under a passphrase begins.
+pub(crate) const SEALED: &[u8; 21] = b"TAPETUM SEALED KEY 1\n";
 /// The public key.
 pub const PUBLIC_KEY: &str = "public.key";
 /// The evaluation keys.
@@ -45,6 +47,7 @@ pub const FEATURES: &str = "features.json";
 pub fn is_secret_key(path: &Path) -> Result<bool> {
     let has_name = path.file_name().is_some_and(|name| name == SECRET_KEY);
     Ok(has_name
+        || files::starts_with(path, SEALED)?
         || wire::inspect(files::open(path)?).is_ok_and(|summary| summary.file_type.is_secret()))
 }
 

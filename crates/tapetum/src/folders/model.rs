@@ -1,6 +1,5 @@
 //! A linear model in the clear, as JSON: what a provider's server classifies with.
 
-use std::io::Read;
 use std::path::Path;
 
 use tapetum_learn::{PlainModel, PlainModelFile};
@@ -10,10 +9,7 @@ use crate::folders::files;
 
 /// Whether a file is JSON and not an encrypted model.
 pub fn is_one(path: &Path) -> Result<bool> {
-    let mut first = [0];
-    let read = files::open(path)?.read(&mut first);
-    let read = read.with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(read == 1 && first == *b"{")
+    files::starts_with(path, b"{")
 }
 
 /// Whether a text is one that [`write`] wrote, by its beginning.

@@ -8,7 +8,7 @@ use tapetum_learn::{
     Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, Training,
 };
 
-use super::{files, index, model};
+use super::{SEALED, files, index, model};
 use crate::error::{Context, Error, Result};
 use crate::predictions;
 
@@ -137,6 +137,7 @@ impl Found {
     fn name(&self) -> String {
         match self {
             Self::Bundle(kind) => format!("a bundle of kind {kind}"),
+            Self::Text(text) if text.as_bytes().starts_with(SEALED) => "a secret key".to_owned(),
             Self::Text(text) if index::is_in(text) => "an index".to_owned(),
             Self::Other(name) => (*name).to_owned(),
             Self::Empty | Self::Text(_) => "another file".to_owned(),

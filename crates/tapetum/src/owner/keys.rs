@@ -6,6 +6,7 @@ use serde::Serialize;
 use tapetum_ckks::{KeyGenerator, SecretKey};
 use tapetum_vision::Pipeline;
 
+use super::{Passphrase, key_file};
 use crate::error::{Context, Error, Result};
 use crate::folders::{EVALUATION_KEYS, FEATURES, KEYS, PUBLIC_KEY, SECRET_KEY, files};
 use crate::plan::Plan;
@@ -60,12 +61,14 @@ impl<'a> Directories<'a> {
 pub fn classify_only(
     directories: Directories<'_>,
     features: &Path,
+    passphrase: Option<&Passphrase>,
     progress: &dyn Progress,
 ) -> Result<Made> {
     let text = files::read_text(features)?;
     let pipeline =
         Pipeline::from_json(&text).with_context(|| format!("cannot use {}", features.display()))?;
-    let made = make(&Plan::classify_only(&pipeline)?, directories, progress)?;
+    let plan = Plan::classify_only(&pipeline)?;
+    let made = make_protected(&plan, directories, passphrase, progress)?;
     for dir in directories.encrypting() {
         files::write_private(&dir.join(FEATURES), text.as_bytes())?;
     }
@@ -73,7 +76,23 @@ pub fn classify_only(
 }
 
 /// Makes the keys of a plan in the directories of the three roles.
+///
+/// # Errors
+/// [`Error`] if a directory holds a key already, or one that it must not have.
 pub fn make(plan: &Plan, directories: Directories<'_>, progress: &dyn Progress) -> Result<Made> {
+    make_protected(plan, directories, None, progress)
+}
+
+/// The same, with the secret key kept under a passphrase if there is one.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_protected(
+    plan: &Plan,
+    directories: Directories<'_>,
+    passphrase: Option<&Passphrase>,
+    progress: &dyn Progress,
+) -> Result<Made> {
     check_directories(directories)?;
     let parameters = plan.parameters()?;
     let key_plan = plan.keys(&parameters)?;
@@ -99,7 +118,8 @@ pub fn make(plan: &Plan, directories: Directories<'_>, progress: &dyn Progress) 
             .join(EVALUATION_KEYS),
         |file| evaluation.write(file),
     )?;
-    let secret_key = files::write_private(&directories.owner.join(SECRET_KEY), &secret.to_bytes())?;
+    let file = key_file(&secret, passphrase)?;
+    let secret_key = files::write_private(&directories.owner.join(SECRET_KEY), &file)?;
     step.finish();
     Ok(Made {
         secret_key,

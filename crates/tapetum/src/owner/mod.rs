@@ -2,6 +2,7 @@
 
 mod decryption;
 mod keys;
+mod passphrase;
 
 use std::path::Path;
 
@@ -11,14 +12,15 @@ use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::contributor::Contributor;
 use crate::encrypted::{EncryptedDataSet, EncryptedSamples};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::folders::{SECRET_KEY, files};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::samples::class_labels;
 
 pub use decryption::{Answer, Digits};
-pub use keys::{Directories, Made, classify_only, make};
+pub use keys::{Directories, Made, classify_only, make, make_protected};
+pub use passphrase::{Passphrase, key_file, key_from_file};
 
 /// Who holds the secret key.
 pub struct Owner {
@@ -56,13 +58,28 @@ impl Owner {
     /// Opens a directory that `keygen` made.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if a file is missing, damaged, or belongs to another plan.
+    /// [`Error`](crate::Error) if a file is missing, damaged, or belongs to another plan, or if the secret key is
+    /// kept under a passphrase.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with(dir, || {
+            Err(Error::role(format!(
+                "{} is kept under a passphrase, which is not given",
+                dir.join(SECRET_KEY).display()
+            )))
+        })
+    }
+
+    /// The same, with what gives the passphrase if the secret key is kept under one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and those of the passphrase.
+    pub fn open_with(dir: &Path, passphrase: impl FnOnce() -> Result<Passphrase>) -> Result<Self> {
         let plan = Plan::read(dir)?;
         let advice = "only the owner can do this, in the directory that `tapetum keygen` made";
         let path = files::existing(dir, SECRET_KEY, advice)?;
-        let secret = SecretKey::read(files::open(&path)?)
-            .with_context(|| format!("cannot use {}", path.display()))?;
+        let unusable = || format!("cannot use {}", path.display());
+        let file = passphrase::read(&path)?;
+        let secret = key_from_file(&file, passphrase).with_context(unusable)?;
         plan.check_key(secret.parameters(), &path)?;
         Ok(Self {
             contributor: Contributor::owner(Some(dir), plan, &secret),

@@ -32,7 +32,7 @@ impl Owner {
     /// Makes a secret key for a plan, in memory.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if the system gives no randomness.
+    /// [`Error`] if the system gives no randomness.
     pub fn generate(plan: &Plan) -> Result<Self> {
         let secret = SecretKey::generate(&plan.parameters()?)?;
         Ok(Self {
@@ -58,7 +58,7 @@ impl Owner {
     /// Opens a directory that `keygen` made.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if a file is missing, damaged, or belongs to another plan, or if the secret key is
+    /// [`Error`] if a file is missing, damaged, or belongs to another plan, or if the secret key is
     /// kept under a passphrase.
     pub fn open(dir: &Path) -> Result<Self> {
         Self::open_with(dir, || {
@@ -112,7 +112,7 @@ impl Owner {
     /// The public key, for contributors.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if the system gives no randomness.
+    /// [`Error`] if the system gives no randomness.
     pub fn public_key(&self) -> Result<PublicKey> {
         Ok(KeyGenerator::new(&self.secret)?.public_key()?)
     }
@@ -120,7 +120,7 @@ impl Owner {
     /// All keys that the server needs. They reveal nothing.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if the system gives no randomness.
+    /// [`Error`] if the system gives no randomness.
     pub fn evaluation_keys(&self, progress: &dyn Progress) -> Result<EvaluationKeys> {
         let plan = self.plan().keys(self.secret.parameters())?;
         let step = progress.begin(&format!("making {} evaluation keys", plan.len()));
@@ -134,7 +134,7 @@ impl Owner {
     /// same.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if the file cannot be read.
+    /// [`Error`] if the file cannot be read.
     pub fn pipeline(&self) -> Result<Option<Pipeline>> {
         self.contributor.pipeline()
     }
@@ -163,7 +163,7 @@ impl Owner {
     /// class; of more, one for each class.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if they do not decrypt with this key.
+    /// [`Error`] if they do not decrypt with this key.
     pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
         let rounding = ScoreRounding::of(self.secret.parameters());
         let exact = scores.decrypt_exact(&Decryptor::new(&self.secret))?;

@@ -50,4 +50,6 @@ pub use poly::{
     Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair, linear_combination,
     tensor_product,
 };
+#[cfg(feature = "constant-time")]
+pub use simd::memcheck;
 pub use simd::{Kernel, KernelError};

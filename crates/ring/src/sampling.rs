@@ -72,6 +72,12 @@ impl SecretRng {
 
     pub(crate) fn from_key(key: &[u8; 32]) -> Self {
         let key = Zeroizing::new(*key);
+        #[cfg(feature = "constant-time")]
+        let key = {
+            let mut key = key;
+            crate::memcheck::hide(&mut *key);
+            key
+        };
         Self(ChaCha20Rng::from_seed(*key))
     }
 
@@ -85,6 +91,8 @@ impl SecretRng {
     pub fn seed(&mut self) -> Seed {
         let mut bytes = [0; 32];
         self.0.fill_bytes(&mut bytes);
+        #[cfg(feature = "constant-time")]
+        crate::memcheck::reveal(&mut bytes);
         Seed(bytes)
     }
 

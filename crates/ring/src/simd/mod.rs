@@ -17,6 +17,8 @@ mod avx512;
 mod environment;
 mod kernel;
 mod lanes;
+#[cfg(feature = "constant-time")]
+pub mod memcheck;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pointwise;

@@ -1,0 +1,89 @@
+//! The folders of earlier versions (`tests/compat`), used with the command of today.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{column, copy, files, output};
+
+/// A command line works, or refuses with a message that names the version of what it met.
+fn works_or_names_the_version(dir: &Path, line: &str) -> bool {
+    let output = output(dir, line);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() || errors.contains("version"),
+        "{}: {line}: {errors}",
+        dir.display()
+    );
+    output.status.success()
+}
+
+fn versions() -> Vec<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/compat");
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
+#[test]
+fn files_of_every_version_are_read_or_refused_by_name() {
+    assert!(!versions().is_empty());
+    for version in versions() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path();
+        copy(&version, dir);
+        for file in files(dir).into_keys().filter(|file| file.is_file()) {
+            let is_table = file.extension().is_some_and(|e| e == "csv");
+            if !is_table {
+                works_or_names_the_version(dir, &format!("inspect {}", file.display()));
+            }
+        }
+
+        let scored = works_or_names_the_version(
+            dir,
+            "decrypt --owner owner scores.enc --index owner/samples.index.csv --out again.csv",
+        );
+        fs::rename(dir.join("owner"), dir.join("away")).unwrap();
+        let classified = works_or_names_the_version(
+            dir,
+            "classify --server server --model provider/model.json --data samples.enc --out new.enc",
+        );
+        let encrypted = works_or_names_the_version(
+            dir,
+            "encrypt --contributor contributor --images rows.csv --unlabelled --out more.enc",
+        );
+        let more = encrypted
+            && works_or_names_the_version(
+                dir,
+                "classify --server server --model provider/model.json --data more.enc --out more-scores.enc",
+            );
+        fs::rename(dir.join("away"), dir.join("owner")).unwrap();
+        if more {
+            fs::rename(
+                dir.join("contributor/more.index.csv"),
+                dir.join("owner/more.index.csv"),
+            )
+            .unwrap();
+        }
+        let expected = column(&dir.join("verdicts.csv"), "class");
+        for (done, line, written) in [
+            (scored, "", "again.csv"),
+            (
+                classified,
+                "decrypt --owner owner new.enc --index owner/samples.index.csv --out new.csv",
+                "new.csv",
+            ),
+            (
+                more,
+                "decrypt --owner owner more-scores.enc --index owner/more.index.csv --out more.csv",
+                "more.csv",
+            ),
+        ] {
+            if done && (line.is_empty() || works_or_names_the_version(dir, line)) {
+                assert_eq!(column(&dir.join(written), "class"), expected, "{written}");
+            }
+        }
+    }
+}

@@ -71,13 +71,25 @@ impl CrateRule {
     }
 }
 
-/// One message for each declared dependency that the table does not allow, and for each crate that
-/// it does not know.
+/// The feature with known randomness and weak secrets, which tests alone may turn on.
+const FOR_TESTS: &str = "insecure";
+
+/// One message for each declared dependency that the table does not allow or that turns on what is for tests
+/// outside `[dev-dependencies]`, and for each crate that it does not know.
 pub fn violations(packages: &[Package]) -> Vec<String> {
     let rules = CrateRule::all();
     let is_internal = |dependency: &&Dependency| is_internal(dependency, packages, &rules);
     let mut found = Vec::new();
     for package in packages {
+        let for_tests = |d: &&Dependency| d.features.iter().any(|f| f == FOR_TESTS);
+        let shipped = |d: &&Dependency| d.kind != Some(Kind::Dev);
+        found.extend(package.dependencies.iter().filter(for_tests).filter(shipped).map(|d| {
+            format!(
+                "layering: `{}` turns on the feature `{FOR_TESTS}` of `{}`, which is for tests: move it to \
+                 [dev-dependencies]",
+                package.name, d.name
+            )
+        }));
         match rules.iter().find(|rule| rule.name == package.name) {
             Some(rule) => found.extend(
                 package
@@ -152,6 +164,7 @@ mod tests {
                     name: name.to_owned(),
                     kind,
                     path: Some(format!("/workspace/{name}")),
+                    features: Vec::new(),
                 })
                 .collect(),
             targets: Vec::new(),
@@ -204,6 +217,17 @@ mod tests {
         ] {
             assert_eq!(judge(from, &[(to, None)]).len(), 1, "{from} -> {to}");
         }
+    }
+
+    #[test]
+    fn what_is_for_tests_stays_in_tests() {
+        for (kind, violations_expected) in [(None, 1), (Some(Kind::Dev), 0)] {
+            let mut learn = package("tapetum-learn", &[("tapetum-ckks", kind)]);
+            learn.dependencies[0].features.push(FOR_TESTS.to_owned());
+            assert_eq!(violations(&[learn]).len(), violations_expected, "{kind:?}");
+        }
+        let own = package("tapetum-ckks", &[("tapetum-ckks", Some(Kind::Dev))]);
+        assert!(violations(&[own]).is_empty());
     }
 
     #[test]

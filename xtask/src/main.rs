@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p xtask -- check` verifies, and `.ci/run` insists:
 //!
-//! - **layering**: crates depend on each other only along the arrows of the table in [`layering`];
+//! - **layering**: crates depend on each other only along the arrows of the table in [`layering`], and turn
+//!   on what is for tests in tests only;
 //! - **unsafe**: the keyword appears only below [`source::UNSAFE_ALLOWED_BELOW`];
 //! - **secret-key**: code that runs on a server does not name the type `SecretKey`;
 //! - **circles**: within a crate, files do not use each other in a circle.

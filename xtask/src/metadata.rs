@@ -48,6 +48,9 @@ pub struct Dependency {
     pub kind: Option<Kind>,
     /// The folder of a path dependency; `None` for one from a registry.
     pub path: Option<String>,
+    /// The features that it turns on.
+    #[serde(default)]
+    pub features: Vec<String>,
 }
 
 /// The kinds that cargo names; an ordinary dependency has none.

@@ -40,7 +40,6 @@ pub struct NoiseBound {
 
 impl NoiseBound {
     /// Encrypted with the public key at the canonical scale of a level: values of at most this magnitude.
-    /// Those that the secret key encrypts have less error.
     ///
     /// # Panics
     /// If there is no such level.
@@ -51,16 +50,29 @@ impl NoiseBound {
     /// The same at another scale.
     pub fn encrypted_at(parameters: &Parameters, level: usize, scale: f64, magnitude: f64) -> Self {
         let n = parameters.degree() as f64;
-        // e u + e1 s + e0, and the rounding of the encoding.
-        let error = 2.0 * SIGMAS_OF_PRODUCT * n * ERROR * (2f64 / 3.0).sqrt()
-            + SIGMAS * n.sqrt() * ERROR
-            + encoding(parameters);
+        // e u + e1 s beside what the owner adds as well.
+        let key = 2.0 * SIGMAS_OF_PRODUCT * n * ERROR * (2f64 / 3.0).sqrt();
+        let owner = Self::encrypted_by_owner(parameters, level, scale, magnitude);
+        Self {
+            error: owner.error + key,
+            ..owner
+        }
+    }
+
+    /// Encrypted with the secret key, which leaves sqrt(N) times less error.
+    pub fn encrypted_by_owner(
+        parameters: &Parameters,
+        level: usize,
+        scale: f64,
+        magnitude: f64,
+    ) -> Self {
+        let own = SIGMAS * (parameters.degree() as f64).sqrt() * ERROR;
         Self {
             parameters: parameters.clone(),
             level,
             scale,
             magnitude,
-            error,
+            error: own + encoding(parameters),
         }
     }
 

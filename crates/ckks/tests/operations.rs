@@ -436,6 +436,11 @@ fn errors_are_below_the_bound_that_the_computation_gives() {
         NoiseBound::encrypted(&s.parameters, 3, 1.0),
     );
     check(&x, &left, &|i| a[i]);
+    let plaintext = s.encoder.encode(&a, 3).unwrap();
+    let by_owner = NoiseBound::encrypted_by_owner(&s.parameters, 3, plaintext.scale(), 1.0);
+    check(&s.encryptor.encrypt(&plaintext).unwrap(), &by_owner, &|i| {
+        a[i]
+    });
 
     let product = s
         .evaluator

@@ -61,8 +61,8 @@ pub enum DecryptionError {
 /// length of the error as a vector of N coefficients, `error * sqrt(N)`.
 ///
 /// [`NoiseBound::flooding`](crate::NoiseBound::flooding) makes one from the computation. After a
-/// bootstrapping flooding drowns the result: its error is 2^-18 of the values, and 30 bits of
-/// security need noise 2^17 times as large for a single result.
+/// bootstrapping flooding drowns the result: its error is 2^-18 of the values, and in N = 2^16
+/// 30 bits of security need noise 2^24 times as large for a single result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseFlooding {
     /// A bound on the root mean square of the error of the ciphertext's coefficients, in units of the

@@ -3,7 +3,7 @@
 use tapetum_vision::load::{
     csv_table, csv_unlabeled, idx as load_idx, npy_pair, npz, unlabeled_images,
 };
-use tapetum_vision::{FeatureSpec, Limits, Pipeline, Standardizer};
+use tapetum_vision::{FeatureSpec, Limits, Pipeline, Standardizer, TableOptions};
 
 use crate::draft::with_file;
 
@@ -61,8 +61,9 @@ pub fn idx(data: &[u8]) -> bool {
 /// A table with labels and without.
 pub fn table(data: &[u8]) -> bool {
     with_file(data, |path| {
-        let unlabelled = shown(csv_unlabeled(path, &limits(false)));
-        shown(csv_table(path, &limits(false))) || unlabelled
+        let options = TableOptions::default();
+        let unlabelled = shown(csv_unlabeled(path, &options, &limits(false)));
+        shown(csv_table(path, &options, &limits(false))) || unlabelled
     })
 }
 

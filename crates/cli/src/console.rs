@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::json;
+use tapetum::escape::{escaped, escaped_lines};
 use tapetum::{Context, Predictions, Result};
 
 use crate::progress::Steps;
@@ -28,7 +29,8 @@ impl Console {
         let text = if self.json {
             serde_json::to_string(value)? + "\n"
         } else {
-            text()
+            // Names of files and of classes are those that somebody else chose.
+            escaped_lines(&text()).into_owned()
         };
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -61,7 +63,7 @@ pub fn error(message: &str, code: u8, json: bool) {
     let line = if json {
         json!({ "error": message, "exit_code": code }).to_string()
     } else {
-        format!("error: {message}")
+        format!("error: {}", escaped(message))
     };
     // Nothing is left to be done if even that cannot be written.
     let _ = writeln!(io::stderr(), "{line}");
@@ -76,7 +78,8 @@ pub fn predictions(found: &Predictions) -> String {
             Some(truth) if v.is_right() == Some(false) => format!("   WRONG: {truth}"),
             _ => String::new(),
         };
-        text += &format!("{:<12} {score}  {}{mark}\n", v.class, v.source);
+        let line = format!("{:<12} {score}  {}{mark}", v.class, v.source);
+        text += &(escaped(&line) + "\n");
     }
     if found.predictions.len() > PRINTED_PREDICTIONS {
         let more = found.predictions.len() - PRINTED_PREDICTIONS;
@@ -92,6 +95,27 @@ pub fn predictions(found: &Predictions) -> String {
     }
     if let Some(out) = &found.out {
         text += &format!("Written to {}.\n", out.display());
+    }
+    text
+}
+
+/// How many samples each class has, if labels are known, and what there is to note of them.
+pub fn remarks(classes: &[String], counts: &[usize], notes: &[String]) -> String {
+    let mut text = String::new();
+    if !counts.is_empty() {
+        let named = classes.iter().zip(counts);
+        let named: Vec<String> = named
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        let positive = match classes {
+            [_, positive] => format!("; the positive one is {positive}"),
+            _ => String::new(),
+        };
+        let line = format!("Samples of each class: {}{positive}.", named.join(", "));
+        text += &(escaped(&line) + "\n");
+    }
+    for note in notes {
+        text += &format!("Note: {}.\n", escaped(note));
     }
     text
 }

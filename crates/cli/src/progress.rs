@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use tapetum::escape::escaped;
 use tapetum::{Progress, Step};
 
 /// How often a running step is redrawn.
@@ -31,16 +32,17 @@ impl Steps {
 
 impl Progress for Steps {
     fn begin(&self, what: &str) -> Box<dyn Step> {
+        let what = escaped(what);
         let bar = if self.quiet {
             ProgressBar::hidden()
         } else {
             ProgressBar::no_length().with_finish(ProgressFinish::AndClear)
         };
         bar.set_style(style(SPINNER));
-        bar.set_message(what.to_owned());
+        bar.set_message(what.to_string());
         bar.enable_steady_tick(TICK);
         Box::new(Bar {
-            what: what.to_owned(),
+            what: what.into_owned(),
             started: Instant::now(),
             bar,
             quiet: self.quiet,

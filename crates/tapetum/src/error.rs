@@ -108,18 +108,23 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for text in &self.context {
-            write!(f, "{separator}{text}")?;
-            separator = ": ";
-        }
+        let mut told = String::new();
+        let mut tell = |text: &str| {
+            // Many errors end with their cause.
+            if told.is_empty() {
+                told.push_str(text);
+            } else if !told.ends_with(text) {
+                told += ": ";
+                told += text;
+            }
+        };
+        self.context.iter().for_each(|text| tell(text));
         let mut cause = self.cause.as_deref().map(|cause| cause as &dyn StdError);
         while let Some(error) = cause {
-            write!(f, "{separator}{error}")?;
-            separator = ": ";
+            tell(&error.to_string());
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&told)
     }
 }
 

@@ -29,6 +29,7 @@
 pub mod contributor;
 mod encrypted;
 mod error;
+pub mod escape;
 pub mod folders;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -1,11 +1,13 @@
 //! From scores to predictions: what `decrypt` and `simulate` print and write.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tapetum_learn::{ClassLabels, Metrics, ScoreRounding, classes_of};
 
 use crate::error::{Context, Result};
+use crate::escape;
 use crate::folders::{Entry, files};
 
 const HEADER: [&str; 4] = ["source", "class", "score", "truth"];
@@ -160,7 +162,9 @@ impl Predictions {
             let score = v.score.map_or_else(String::new, |s| s.to_string());
             let truth = v.truth.clone().unwrap_or_default();
             let each = v.scores.iter().flatten().map(f64::to_string);
-            let record = [v.source.clone(), v.class.clone(), score, truth];
+            let [source, class, truth] =
+                [&v.source, &v.class, &truth].map(|name| escape::cell(name));
+            let record = [source, class, score.into(), truth].map(Cow::into_owned);
             writer.write_record(record.into_iter().chain(each))?;
         }
         let bytes = writer

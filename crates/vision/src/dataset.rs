@@ -10,6 +10,7 @@ use std::fmt;
 pub struct Table {
     columns: usize,
     values: Vec<f64>,
+    names: Option<Vec<String>>,
 }
 
 impl Table {
@@ -22,7 +23,31 @@ impl Table {
             )));
         }
         check_finite("table", columns, &values)?;
-        Ok(Self { columns, values })
+        Ok(Self {
+            columns,
+            values,
+            names: None,
+        })
+    }
+
+    /// The same table with a name for each column.
+    pub fn with_names(self, names: Vec<String>) -> Result<Self, Error> {
+        if names.len() != self.columns {
+            return Err(Error::Inconsistent(format!(
+                "{} names for {} columns",
+                names.len(),
+                self.columns
+            )));
+        }
+        Ok(Self {
+            names: Some(names),
+            ..self
+        })
+    }
+
+    /// The names of the columns, if they have any.
+    pub fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     /// Features a sample.
@@ -96,6 +121,7 @@ impl Samples {
                 Samples::Table(Table {
                     columns: table.columns,
                     values: rows.copied().collect(),
+                    names: table.names.clone(),
                 })
             }
         }
@@ -124,6 +150,7 @@ impl Samples {
 pub struct Unlabeled {
     samples: Samples,
     sources: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Unlabeled {
@@ -136,7 +163,22 @@ impl Unlabeled {
                 sources.len()
             )));
         }
-        Ok(Self { samples, sources })
+        Ok(Self {
+            samples,
+            sources,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The same with remarks of who read the samples.
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// What the reader guessed, left out or changed, in words; file names in it are as they were found.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The samples.
@@ -150,13 +192,15 @@ impl Unlabeled {
     }
 }
 
-/// How many exact repeats were dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Samples that are equal to an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeats {
-    /// Samples dropped: an equal one comes earlier.
+    /// How many there are.
     pub removed: usize,
-    /// Those of them whose label differed from the one kept; many of these mean doubtful labels.
+    /// Those of them whose label differs from that of the earlier one; many of these mean doubtful labels.
     pub conflicting: usize,
+    /// The sources of the first repeat whose label differs, and of the earlier sample.
+    pub conflict: Option<(String, String)>,
 }
 
 /// Samples with labels; every label is an index into the class names.
@@ -166,6 +210,7 @@ pub struct DataSet {
     labels: Vec<usize>,
     class_names: Vec<String>,
     sources: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Sizes only: samples and labels may be private.
@@ -219,7 +264,20 @@ impl DataSet {
             labels,
             class_names,
             sources,
+            notes: Vec::new(),
         })
+    }
+
+    /// The same with remarks of who read or chose the samples.
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// What was guessed, left out or changed since the samples were read, in words; file names in it are as they
+    /// were found.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The samples.
@@ -286,11 +344,11 @@ impl DataSet {
             })
     }
 
-    /// The class that is positive unless the user says otherwise: `1` if the classes are `0` and `1`, else the
+    /// The class that is positive unless the user says otherwise: `1` if the other is `0` or `-1`, else the
     /// first, which for labelled folders is the first in alphabetical order (`cats` of `cats/` and `not-cats/`).
     pub fn default_positive(&self) -> Result<&str, Error> {
         match self.class_names.as_slice() {
-            [zero, one] if zero == "0" && one == "1" => Ok(one),
+            [zero, one] if ["0", "-1"].contains(&zero.as_str()) && one == "1" => Ok(one),
             [first, ..] => Ok(first),
             [] => Err(Error::TooFew("the data set has no class".to_owned())),
         }
@@ -304,6 +362,7 @@ impl DataSet {
         let mut repeats = Repeats {
             removed: 0,
             conflicting: 0,
+            conflict: None,
         };
         for i in 0..self.len() {
             match first.entry(self.samples.digest(i)) {
@@ -313,7 +372,13 @@ impl DataSet {
                 }
                 Entry::Occupied(entry) => {
                     repeats.removed += 1;
-                    repeats.conflicting += usize::from(self.labels[*entry.get()] != self.labels[i]);
+                    let earlier = *entry.get();
+                    if self.labels[earlier] != self.labels[i] {
+                        repeats.conflicting += 1;
+                        repeats.conflict.get_or_insert_with(|| {
+                            (self.sources[i].clone(), self.sources[earlier].clone())
+                        });
+                    }
                 }
             }
         }
@@ -330,14 +395,16 @@ impl DataSet {
             )));
         }
         let names = class_names.iter().map(|&name| name.to_owned()).collect();
-        DataSet::new(self.samples, self.labels, names, self.sources)
+        let renamed = DataSet::new(self.samples, self.labels, names, self.sources)?;
+        Ok(renamed.with_notes(self.notes))
     }
 
     /// The samples without their labels, for classification.
-    pub fn to_unlabeled(&self) -> Unlabeled {
+    pub fn into_unlabeled(self) -> Unlabeled {
         Unlabeled {
-            samples: self.samples.clone(),
-            sources: self.sources.clone(),
+            samples: self.samples,
+            sources: self.sources,
+            notes: self.notes,
         }
     }
 
@@ -348,6 +415,7 @@ impl DataSet {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             class_names: self.class_names.clone(),
             sources: indices.iter().map(|&i| self.sources[i].clone()).collect(),
+            notes: self.notes.clone(),
         }
     }
 

@@ -87,3 +87,9 @@ impl std::fmt::Debug for GreyImage {
         write!(f, "GreyImage({} x {})", self.width, self.height)
     }
 }
+
+/// The grey of a colour by the weights of ITU-R BT.709, rounded.
+pub(crate) fn luma(rgb: &[u8]) -> u8 {
+    let sum = 2126 * u32::from(rgb[0]) + 7152 * u32::from(rgb[1]) + 722 * u32::from(rgb[2]);
+    ((sum + 5_000) / 10_000) as u8
+}

@@ -1,8 +1,13 @@
 //! From samples to the matrix that is encrypted, the same way at training and at classification.
 
+use crate::notes::{counted, listed};
 use crate::spec::Extractor;
-use crate::{DataSet, Error, FeatureSpec, Features, Samples, Standardizer, StandardizerOptions};
+use crate::{
+    DataSet, Error, FeatureSpec, Features, Samples, Standardizer, StandardizerOptions, Table,
+};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// The version of the JSON form; a reader refuses any other.
@@ -47,6 +52,9 @@ pub struct Pipeline {
     side: usize,
     intercept: bool,
     class_names: Vec<String>,
+    /// The names of a table's columns, in the order of the statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column_names: Option<Vec<String>>,
     standardizer: Standardizer,
 }
 
@@ -58,6 +66,8 @@ struct Unchecked {
     side: usize,
     intercept: bool,
     class_names: Vec<String>,
+    #[serde(default)]
+    column_names: Option<Vec<String>>,
     standardizer: Standardizer,
 }
 
@@ -78,13 +88,17 @@ impl Pipeline {
             }
         }
         let class_names = data.class_names().to_vec();
-        Self::new(
+        let fitted = Self::new(
             spec,
             options.side,
             options.intercept,
             class_names,
             standardizer,
-        )
+        )?;
+        match data.samples() {
+            Samples::Table(table) => fitted.with_column_names(table.names().map(<[_]>::to_vec)),
+            Samples::Images(_) => Ok(fitted),
+        }
     }
 
     /// A pipeline with given, for example public, statistics; their number of columns must be that of `spec`.
@@ -110,8 +124,31 @@ impl Pipeline {
             side,
             intercept,
             class_names,
+            column_names: None,
             standardizer,
         })
+    }
+
+    /// The same pipeline with names for the columns of its tables, if they have any; samples whose columns have names
+    /// too are put in this order.
+    pub fn with_column_names(mut self, names: Option<Vec<String>>) -> Result<Self, Error> {
+        let columns = self.standardizer.columns();
+        if let Some(names) = names
+            .as_ref()
+            .filter(|n| n.len() != columns || !self.spec.is_table())
+        {
+            return Err(Error::Mismatch {
+                expected: format!("{columns} columns ({})", self.spec),
+                found: format!("{} names of columns", names.len()),
+            });
+        }
+        self.column_names = names;
+        Ok(self)
+    }
+
+    /// The names of a table's columns, if they had any when the statistics were taken.
+    pub fn column_names(&self) -> Option<&[String]> {
+        self.column_names.as_deref()
     }
 
     /// The same pipeline with the file of its backbone, if it has one, elsewhere.
@@ -120,9 +157,62 @@ impl Pipeline {
         self
     }
 
-    /// The features of `samples`, in their order.
+    /// The samples as [`apply`](Self::apply) takes them: columns that have names are put in the order of those fitted
+    /// on, others are left out, and a remark says so.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if a column that was fitted on is missing, or several have one name.
+    pub fn arrange<'a>(
+        &self,
+        samples: &'a Samples,
+    ) -> Result<(Cow<'a, Samples>, Option<String>), Error> {
+        let (Samples::Table(table), Some(wanted)) = (samples, &self.column_names) else {
+            return Ok((Cow::Borrowed(samples), None));
+        };
+        let Some(names) = table.names() else {
+            let note = "the columns have no names and are taken in the order of those trained on";
+            return Ok((Cow::Borrowed(samples), Some(note.to_owned())));
+        };
+        if names == wanted {
+            return Ok((Cow::Borrowed(samples), None));
+        }
+        let place = |name: &String| names.iter().position(|found| found == name);
+        let missing: Vec<&String> = wanted.iter().filter(|n| place(n).is_none()).collect();
+        let ambiguous = |names: &[String]| names.iter().collect::<HashSet<_>>().len() < names.len();
+        let wrong = if !missing.is_empty() {
+            Some(format!("without {}", listed(&missing)))
+        } else {
+            (ambiguous(wanted) || ambiguous(names)).then(|| "some of one name".to_owned())
+        };
+        if let Some(wrong) = wrong {
+            return Err(Error::Mismatch {
+                expected: format!("the columns {}", listed(wanted)),
+                found: format!("rows of {}, {wrong}", listed(names)),
+            });
+        }
+        let places: Vec<usize> = wanted.iter().filter_map(place).collect();
+        let extra: Vec<&String> = names.iter().filter(|name| !wanted.contains(name)).collect();
+        let mut notes = Vec::new();
+        if !places.is_sorted() {
+            notes.push("columns put in the order of those trained on, by their names".to_owned());
+        }
+        if !extra.is_empty() {
+            notes.push(format!(
+                "{} left out that the features do not name: {}",
+                counted(extra.len(), "column"),
+                listed(&extra)
+            ));
+        }
+        let rows = table.values().chunks_exact(table.columns());
+        let values = rows.flat_map(|row| places.iter().map(|&place| row[place]));
+        let arranged = Table::new(wanted.len(), values.collect())?.with_names(wanted.clone())?;
+        Ok((Cow::Owned(Samples::Table(arranged)), Some(notes.join("; "))))
+    }
+
+    /// The features of `samples`, in their order. Columns of a table are [arranged](Self::arrange) first.
     pub fn apply(&self, samples: &Samples) -> Result<Features, Error> {
-        let (columns, values) = extract(&self.spec, self.side, samples)?;
+        let (samples, _) = self.arrange(samples)?;
+        let (columns, values) = extract(&self.spec, self.side, &samples)?;
         if columns != self.standardizer.columns() {
             return Err(Error::Mismatch {
                 expected: format!("rows of {} features", self.standardizer.columns()),
@@ -130,6 +220,29 @@ impl Pipeline {
             });
         }
         self.standardizer.apply(&values, self.intercept)
+    }
+
+    /// A remark on features that did not vary in the data fitted on, if there are any.
+    pub fn constant_columns(&self) -> Option<String> {
+        let constant = self.standardizer.constant_columns();
+        if constant.is_empty() {
+            return None;
+        }
+        let name = |column: &usize| match &self.column_names {
+            Some(names) => names[*column].clone(),
+            None => (column + 1).to_string(),
+        };
+        let names: Vec<String> = constant.iter().map(name).collect();
+        let which = self
+            .spec
+            .is_table()
+            .then(|| format!(": {}", listed(&names)));
+        Some(format!(
+            "{} of {} have one value only in these data and count for nothing{}",
+            constant.len(),
+            counted(self.standardizer.columns(), "feature"),
+            which.unwrap_or_default()
+        ))
     }
 
     /// Columns of what [`Pipeline::apply`] gives, the intercept included.
@@ -189,13 +302,14 @@ impl TryFrom<Unchecked> for Pipeline {
                 reason: format!("version {} is not the known version {VERSION}", raw.version),
             });
         }
-        Self::new(
+        let fitted = Self::new(
             raw.spec,
             raw.side,
             raw.intercept,
             raw.class_names,
             raw.standardizer,
-        )
+        )?;
+        fitted.with_column_names(raw.column_names)
     }
 }
 

@@ -59,7 +59,7 @@ impl DataSet {
         chosen.sort_unstable();
         let rest = match self.class_names() {
             [a, b] => if class == 0 { b } else { a }.clone(),
-            _ => format!("not {positive}"),
+            _ => rest_of(positive),
         };
         let names = vec![rest, positive.to_owned()];
         Ok(self
@@ -67,11 +67,16 @@ impl DataSet {
             .relabel(names, |label| usize::from(label == class)))
     }
 
-    /// The same samples with their labels among these classes, in this order. Some may have no sample.
+    /// The same samples with their labels among these classes, in this order. Some may have no sample. Of two
+    /// classes the first may be all that is `not <second>`.
     pub fn among(&self, class_names: &[String]) -> Result<DataSet, Error> {
+        let rest = match class_names {
+            [rest, positive] if *rest == rest_of(positive) => Some(0),
+            _ => None,
+        };
         let places = self.class_names().iter().map(|name| {
             let place = class_names.iter().position(|class| class == name);
-            place.ok_or_else(|| Error::UnknownClass {
+            place.or(rest).ok_or_else(|| Error::UnknownClass {
                 name: name.clone(),
                 known: class_names.to_vec(),
             })
@@ -154,6 +159,11 @@ impl DataSet {
             test: self.select(&test_indices),
         })
     }
+}
+
+/// What all other classes than this are called together.
+fn rest_of(positive: &str) -> String {
+    format!("not {positive}")
 }
 
 /// `total` seats in proportion to `counts` (whose sum is at least `total`), by largest remainder, ties to the

@@ -181,6 +181,14 @@ impl Standardizer {
         self.mean.len()
     }
 
+    /// The columns that did not vary in the data fitted on, and become 0.
+    pub fn constant_columns(&self) -> Vec<usize> {
+        let std = self.std.iter().enumerate();
+        std.filter(|(_, std)| **std == 0.0)
+            .map(|(column, _)| column)
+            .collect()
+    }
+
     /// The largest absolute value that can come out, that of an intercept included.
     pub fn bound(&self) -> f64 {
         self.clip.max(1.0) * self.scale

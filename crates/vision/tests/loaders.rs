@@ -5,9 +5,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tapetum_vision::load::{
-    csv_table, csv_unlabeled, idx, labeled_folders, npy_pair, npz, unlabeled_images,
+    self, csv_table, csv_unlabeled, idx, labeled_folders, npy_pair, npz, unlabeled_images,
 };
-use tapetum_vision::{Error, Limits, Samples, Table};
+use tapetum_vision::{Error, Limits, Samples, Table, TableOptions};
 use tempfile::TempDir;
 
 fn dir() -> TempDir {
@@ -126,14 +126,17 @@ mod folders {
     fn layouts_that_are_none() {
         let limits = Limits::default();
         let one = dir();
-        picture(&one, "cats/a.png", 2, 2, [0; 3]);
         let error = labeled_folders(one.path(), &limits)
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("found 1") && error.contains("not-cats"),
+            error.contains("not-cats") && error.contains("--unlabelled"),
             "{error}"
         );
+        // Whoever contributes may have one class only.
+        picture(&one, "cats/a.png", 2, 2, [0; 3]);
+        let cats = labeled_folders(one.path(), &limits).unwrap();
+        assert_eq!(cats.class_names(), ["cats"]);
         fs::create_dir(one.path().join("dogs")).unwrap();
         write(&one, "dogs/.hidden", "");
         let error = labeled_folders(one.path(), &limits)
@@ -262,9 +265,24 @@ mod idx_files {
         let image = &plain.samples().images().unwrap()[1];
         assert_eq!((image.width(), image.height()), (3, 2));
         assert_eq!(image.pixels(), [7, 8, 9, 10, 11, 12]);
-        assert_eq!(plain.labels(), [2, 0]);
-        assert_eq!(plain.class_names(), ["0", "1", "2"]);
+        assert_eq!(plain.labels(), [1, 0]);
+        assert_eq!(plain.class_names(), ["0", "2"]);
         assert_eq!(plain.sources(), ["images[0]", "images[1]"]);
+    }
+
+    #[test]
+    fn labels_that_occur_are_the_classes() {
+        let letters: Vec<u8> = (1..=26).collect();
+        let data = load(&images(26, 1, 1, &letters), &labels(&letters)).unwrap();
+        assert_eq!(data.class_names().len(), 26);
+        assert_eq!((data.labels()[0], data.class_names()[0].as_str()), (0, "1"));
+        let dir = dir();
+        let alone = write(&dir, "images", gz(&images(26, 1, 1, &letters)));
+        let new = load::idx_unlabeled(&alone, &Limits::default()).unwrap();
+        assert_eq!(
+            (new.samples().len(), new.sources()[25].as_str()),
+            (26, "images[25]")
+        );
     }
 
     #[test]
@@ -322,18 +340,24 @@ mod csv_files {
 
     fn load(text: &str) -> Result<tapetum_vision::DataSet, Error> {
         let dir = dir();
-        csv_table(&write(&dir, "t.csv", text), &Limits::default())
+        let options = TableOptions::default();
+        csv_table(&write(&dir, "t.csv", text), &options, &Limits::default())
     }
 
     #[test]
     fn with_and_without_a_header() {
         let rows = "benign,1,-2.5e1\n malignant , 3 ,4\nbenign,0,0\n";
         let data = load(&format!("label,radius,\"area, mean\"\n{rows}")).unwrap();
-        assert_eq!(data, load(rows).unwrap());
+        let bare = load(rows).unwrap();
         assert_eq!(
-            data,
+            bare,
             load(&format!("\u{feff}{}", rows.replace('\n', "\r\n"))).unwrap()
         );
+        assert_eq!(bare.labels(), data.labels());
+        let [named, unnamed] = [&data, &bare].map(|data| table(data.samples()));
+        assert_eq!(named.values(), unnamed.values());
+        assert_eq!(named.names().unwrap(), ["radius", "area, mean"]);
+        assert_eq!(unnamed.names(), None);
         assert_eq!(data.class_names(), ["benign", "malignant"]);
         assert_eq!(data.labels(), [0, 1, 0]);
         assert_eq!(
@@ -360,10 +384,8 @@ mod csv_files {
             ("a,1e999,1\n", 1, 2),
             ("l,x,y\na,1,two\n", 2, 3),
             ("l,x,y\na,1,\n", 2, 3),
-            ("l,x,2\na,1,2\n", 1, 2),
             ("l,x,y\na,1,2\nb,1\n", 3, 3),
             ("l,x,y\na,1,2\nb,1,2,3\n", 3, 4),
-            ("l,x,y\n,1,2\n", 2, 1),
             ("a\n", 1, 2),
         ] {
             match load(text).unwrap_err() {
@@ -377,9 +399,11 @@ mod csv_files {
         }
         assert!(matches!(load(""), Err(Error::Format { .. })));
         assert!(matches!(load("l,x\n"), Err(Error::Format { .. })));
+        assert!(matches!(load("l,x,y\n,1,2\n"), Err(Error::Format { .. })));
         let dir = dir();
         let bytes = write(&dir, "t.csv", b"a,1\n\xff\xfe,2\n");
-        let error = csv_table(&bytes, &Limits::default()).unwrap_err();
+        let options = TableOptions::default();
+        let error = csv_table(&bytes, &options, &Limits::default()).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -391,7 +415,7 @@ mod csv_files {
             ),
             "{error}"
         );
-        let folder = csv_table(dir.path(), &Limits::default());
+        let folder = csv_table(dir.path(), &options, &Limits::default());
         assert!(matches!(
             folder,
             Err(Error::Format { .. } | Error::Io { .. })
@@ -420,7 +444,7 @@ mod csv_files {
                 ..Limits::default()
             },
         ] {
-            let error = csv_table(&path, &limits).unwrap_err();
+            let error = csv_table(&path, &TableOptions::default(), &limits).unwrap_err();
             assert!(
                 matches!(error, Error::TooLarge { .. }),
                 "{limits:?}: {error}"
@@ -432,7 +456,8 @@ mod csv_files {
     fn rows_without_labels() {
         let dir = dir();
         let path = write(&dir, "t.csv", "x,y\n1,2\n3,4\n");
-        let rows = csv_unlabeled(&path, &Limits::default()).unwrap();
+        let options = TableOptions::default();
+        let rows = csv_unlabeled(&path, &options, &Limits::default()).unwrap();
         assert_eq!(table(rows.samples()).values(), [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(rows.sources(), ["t.csv[0]", "t.csv[1]"]);
     }
@@ -575,7 +600,7 @@ mod numpy {
             shape("(4294967296, 4294967296)"),
             shape("(0, 4)"),
             shape("(4,)"),
-            shape("(2, 2, 1)"),
+            shape("(1, 1, 1, 2, 2)"),
             shape("()"),
             shape("(2, 2"),
             npy("|O", "False", "(2, 2)", &[0; 32]),
@@ -603,6 +628,79 @@ mod numpy {
             error.contains("fake.npz") && error.contains("zip"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn arrays_without_labels() {
+        let dir = dir();
+        let x = npy("<f8", "False", "(2, 2)", &f64s(&[1.0, 2.0, 3.0, 4.0]));
+        let y = npy("|u1", "False", "(2,)", &[0, 1]);
+        let limits = Limits::default();
+        for members in [
+            vec![("x.npy", x.clone())],
+            vec![("arr_0.npy", x.clone()), ("arr_1.npy", y.clone())],
+            vec![("data.npy", x.clone()), ("target.npy", y.clone())],
+        ] {
+            let path = archive(&dir, &members);
+            let new = load::npz_unlabeled(&path, None, &limits).unwrap();
+            assert_eq!(table(new.samples()).values(), [1.0, 2.0, 3.0, 4.0]);
+            match npz(&path, None, &limits) {
+                Ok(data) => assert_eq!(data.class_names(), ["0", "1"]),
+                Err(error) => assert!(error.to_string().contains("--unlabelled"), "{error}"),
+            }
+        }
+        // As keras names its parts.
+        let path = archive(&dir, &[("x_train.npy", x.clone()), ("y_train.npy", y)]);
+        assert_eq!(npz(&path, Some("train"), &limits).unwrap().len(), 2);
+        assert!(
+            npz(&path, None, &limits)
+                .unwrap_err()
+                .to_string()
+                .contains("--part")
+        );
+        let alone = write(&dir, "x.npy", x);
+        let new = load::npy_unlabeled(&alone, &limits).unwrap();
+        assert_eq!(
+            (new.samples().len(), new.sources()[1].as_str()),
+            (2, "x.npy[1]")
+        );
+        // Transparent parts are blended as those of picture files are.
+        let rgba = npy("|u1", "False", "(1, 1, 2, 4)", &[0, 0, 0, 0, 9, 9, 9, 255]);
+        let path = archive(&dir, &[("images.npy", rgba)]);
+        let new = load::npz_unlabeled(&path, None, &limits).unwrap();
+        assert_eq!(new.samples().images().unwrap()[0].pixels(), [255, 9]);
+        assert!(new.notes()[0].contains("transparent"));
+    }
+
+    #[test]
+    fn pixels_that_are_not_bytes() {
+        let dir = dir();
+        let wide = |values: [u16; 3]| {
+            values
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect::<Vec<_>>()
+        };
+        let load = |descr: &str, data: &[u8]| {
+            let path = archive(&dir, &[("x.npy", npy(descr, "False", "(1, 1, 3)", data))]);
+            load::npz_unlabeled(&path, None, &Limits::default())
+        };
+        for (descr, data, pixels) in [
+            ("<f8", f64s(&[0.0, 0.5, 1.0]), [0, 128, 255]),
+            ("<f8", f64s(&[0.0, 100.4, 255.0]), [0, 100, 255]),
+            ("<u2", wide([0, 0x8000, 0xffff]), [0, 128, 255]),
+            ("<u2", wide([0, 7, 255]), [0, 7, 255]),
+        ] {
+            let new = load(descr, &data).unwrap();
+            assert_eq!(new.samples().images().unwrap()[0].pixels(), pixels);
+            assert!(new.notes()[0].contains("black to white"));
+        }
+        for bad in [[-1.0, 0.0, 1.0], [0.0, 300.0, 1.0], [f64::NAN, 0.0, 1.0]] {
+            assert!(matches!(
+                load("<f8", &f64s(&bad)),
+                Err(Error::Format { .. })
+            ));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tapetum::Result;
-use tapetum_vision::{DataSet, Limits, Split, embedded, load};
+use tapetum_vision::{DataSet, Limits, Split, TableOptions, embedded, load};
 
 use tapetum::Error;
 
@@ -27,7 +27,7 @@ pub fn read(path: Option<&Path>) -> Result<Split> {
                 test: part("t10k")?,
             });
         }
-        Some(file) => load::csv_table(file, &limits)?,
+        Some(file) => load::csv_table(file, &TableOptions::default(), &limits)?,
     };
     Ok(all.without_repeats().0.split(HELD_OUT, SEED)?)
 }

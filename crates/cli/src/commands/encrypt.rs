@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tapetum::contributor::{self, Encrypted};
 use tapetum::folders::Output;
+use tapetum::plan::Purpose;
 use tapetum::samples::{Classes, Samples};
 use tapetum::units::bytes;
 use tapetum::vision::Pipeline;
 use tapetum::{Contributor as Encrypting, Error, Progress, Result};
 
-use crate::console::Console;
+use crate::console::{Console, remarks};
 use crate::options::{Part, Parts, Source, open_owner};
 
 /// Arguments of `encrypt`.
@@ -99,7 +100,7 @@ pub fn run(args: &Encrypt, console: &Console) -> Result<()> {
     let done = encrypt(args, &console.steps)?;
     console.print(&done, || {
         format!(
-            "Encrypted {} samples of {} features into {}: {}, {} per sample, labels {}.\n\
+            "Encrypted {} samples of {} features into {}: {}, {} per sample, labels {}.\n{}\
              The index of the samples is {}; keep it.\n",
             done.samples,
             done.columns,
@@ -107,6 +108,7 @@ pub fn run(args: &Encrypt, console: &Console) -> Result<()> {
             bytes(done.bytes),
             bytes(done.bytes_per_sample),
             done.labels,
+            remarks(&done.classes, &done.class_counts, &done.notes),
             done.index.display()
         )
     })
@@ -144,7 +146,9 @@ fn read(args: &Encrypt, contributor: &Encrypting) -> Result<Samples> {
         count: plan.classes,
         fitted: fitted.as_ref().map(Pipeline::class_names),
     };
-    let (source, parts) = (args.source.to_source(), args.parts.to_parts());
+    let withheld =
+        args.labels == Some(LabelsAre::Withheld) || plan.purpose == Purpose::ClassifyOnly;
+    let (source, parts) = (args.source.to_source(withheld), args.parts.to_parts());
     let part = args.split.map(Into::into);
     let colour = plan.feature_spec()?.wants_colour();
     Ok(match source.read(part, parts, colour, classes)? {

@@ -9,8 +9,8 @@ use tapetum::units::bytes;
 use tapetum::vision::Samples;
 use tapetum::{Error, Plan, Result, samples};
 
-use crate::console::Console;
-use crate::options::{Kind, new_passphrase};
+use crate::console::{Console, remarks};
+use crate::options::{Kind, Table, new_passphrase};
 
 /// Arguments of `keygen`.
 #[derive(Debug, Args)]
@@ -46,6 +46,8 @@ pub struct Keygen {
     /// Take features and number of samples from this labelled CSV or NPZ table.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "features"])]
     pub like: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: Table,
     /// Make only the keys to classify with a plain model, whose features.json this is.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "learner", "features", "side", "batch", "iterations", "classes", "rows", "columns",
@@ -67,25 +69,38 @@ pub fn run(args: &Keygen, console: &Console) -> Result<()> {
     };
     let passphrase = args.passphrase.then(new_passphrase).transpose()?;
     let passphrase = passphrase.as_ref();
-    let made = match &args.classify_only {
-        Some(features) => classify_only(directories, features, passphrase, &console.steps)?,
-        None => make_protected(&plan(args)?, directories, passphrase, &console.steps)?,
+    let (made, notes) = match &args.classify_only {
+        Some(features) => (
+            classify_only(directories, features, passphrase, &console.steps)?,
+            Vec::new(),
+        ),
+        None => {
+            let (plan, notes) = plan(args)?;
+            let made = make_protected(&plan, directories, passphrase, &console.steps)?;
+            (made, notes)
+        }
     };
-    console.print(&made, || text(args, &made))
+    console.print(&made, || text(args, &made) + &remarks(&[], &[], &notes))
 }
 
-fn plan(args: &Keygen) -> Result<Plan> {
+/// What is agreed, and remarks on the table that it is made after.
+fn plan(args: &Keygen) -> Result<(Plan, Vec<String>)> {
     let Some(path) = &args.like else {
         let rows = args.rows.unwrap_or(DEFAULT_ROWS);
-        return args.kind.plan(DEFAULT_FEATURES, args.columns, rows);
+        let plan = args.kind.plan(DEFAULT_FEATURES, args.columns, rows)?;
+        return Ok((plan, Vec::new()));
     };
-    let table = samples::read_table(path)?;
+    let table = samples::read_table(path, &args.table.to_options())?;
+    let notes = table.notes().to_vec();
     let Samples::Table(table) = table.samples() else {
         let message = format!("{} holds images, not a table", path.display());
         return Err(Error::input(message));
     };
     let rows = args.rows.unwrap_or(table.rows());
-    args.kind.plan(TABLE_FEATURES, Some(table.columns()), rows)
+    let plan = args
+        .kind
+        .plan(TABLE_FEATURES, Some(table.columns()), rows)?;
+    Ok((plan, notes))
 }
 
 fn text(args: &Keygen, made: &Made) -> String {

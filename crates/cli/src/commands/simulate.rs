@@ -11,7 +11,7 @@ use tapetum::vision::{FeatureSpec, Samples};
 use tapetum::{Progress, Result};
 use tapetum_report::draw;
 
-use crate::console::{Console, metrics};
+use crate::console::{Console, metrics, remarks};
 use crate::options::{Kind, Parts, Source};
 
 /// Arguments of `simulate`.
@@ -65,7 +65,7 @@ fn simulate(args: &Simulate, progress: &dyn Progress) -> Result<Simulated> {
         None => false,
     };
     let step = progress.begin("reading samples");
-    let source = args.source.to_source();
+    let source = args.source.to_source(false);
     let split = source.read_split(args.parts.to_parts(), colour, args.kind.classes)?;
     step.finish();
     let (default, columns) = match split.train.samples() {
@@ -99,6 +99,11 @@ fn text(found: &Simulated) -> String {
         100.0 * found.predictions.accuracy().unwrap_or_default()
     );
     text += &metrics(&found.predictions);
+    text += &remarks(
+        &found.predictions.classes,
+        &found.class_counts,
+        &found.notes,
+    );
     let ranges = &found.ranges;
     if let Some(interval) = ranges.interval {
         let largest = ranges.largest_z.iter().copied().fold(0.0, f64::max);

@@ -74,6 +74,12 @@ pub struct Encrypted {
     pub bytes_per_sample: u64,
     /// Whether labels are in the file, and how.
     pub labels: &'static str,
+    /// The names of the classes, if the samples have labels.
+    pub classes: Vec<String>,
+    /// How many samples each class has.
+    pub class_counts: Vec<usize>,
+    /// What was guessed, left out or changed on the way from the files to the features.
+    pub notes: Vec<String>,
     /// Where the index of the samples is.
     pub index: PathBuf,
 }
@@ -98,10 +104,14 @@ impl Contributor {
             _ => None,
         };
         let (pipeline, is_new) = self.fit(training, refit)?;
+        let (pixels, arranged) = pipeline.arrange(samples.pixels())?;
+        let constant = is_new.then(|| pipeline.constant_columns()).flatten();
+        let notes = samples.notes().iter().cloned();
+        let notes = notes.chain(arranged).chain(constant).collect();
         let prepared = Prepared::new(
             self,
             &pipeline,
-            samples.pixels(),
+            &pixels,
             training.map(|data| (data, labels_are)),
             progress,
         )?;
@@ -124,6 +134,7 @@ impl Contributor {
         written.commit()?;
         let bytes = pending_out.commit()?;
         step.finish();
+        let (classes, class_counts) = samples.class_counts();
         Ok(Encrypted {
             samples: prepared.rows(),
             columns: prepared.table.cols(),
@@ -135,6 +146,9 @@ impl Contributor {
                 (Some(_), LabelsAre::Clear) => "clear",
                 (Some(_), _) => "encrypted",
             },
+            classes,
+            class_counts,
+            notes,
             index,
         })
     }

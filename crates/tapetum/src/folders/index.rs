@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Context, Error, Result};
+use crate::escape;
 use crate::folders::files::{self, Pending, Readers};
 use crate::samples::Samples;
 
@@ -65,8 +66,9 @@ impl Index {
         let mut classes = serde_json::to_string(&self.classes)?;
         for (i, entry) in self.entries.iter().enumerate() {
             let label = entry.label.map_or("", |label| &self.classes[label]);
-            let (number, contributor) = (i.to_string(), &self.contributor);
-            writer.write_record([&number, &entry.source, label, contributor, &classes])?;
+            let [source, label, contributor] =
+                [&entry.source, label, &self.contributor].map(escape::cell);
+            writer.write_record([&i.to_string(), &*source, &*label, &*contributor, &classes])?;
             classes.clear();
         }
         let bytes = writer.into_inner().ok().context("cannot write the index")?;
@@ -90,7 +92,8 @@ impl Index {
         for record in reader.records() {
             // All records have as many fields as the header.
             let record = record.map_err(|e| wrong(&e.to_string()))?;
-            let [source, label, contributor, classes] = [1, 2, 3, 4].map(|i| &record[i]);
+            let [source, label, contributor] = [1, 2, 3].map(|i| escape::name(&record[i]));
+            let classes = &record[4];
             if found.is_none() {
                 let classes = serde_json::from_str(classes)
                     .ok()
@@ -146,7 +149,7 @@ mod tests {
                 entry("a, \"quoted\".png", Some(1)),
                 entry("b.png", None),
                 entry("c.png", Some(0)),
-                entry("d.png", Some(2)),
+                entry("=1+1.png", Some(2)),
             ],
         };
         index.write(&path).unwrap().commit().unwrap();

@@ -32,6 +32,10 @@ pub struct Simulated {
     pub train_samples: usize,
     /// Samples held out.
     pub test_samples: usize,
+    /// How many samples of both parts each class has.
+    pub class_counts: Vec<usize>,
+    /// What was guessed, left out or changed on the way from the files to the features.
+    pub notes: Vec<String>,
     /// The class that is recognised, if there are two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
@@ -95,9 +99,17 @@ impl Simulated {
             _ => None,
         };
         let scores = reference.scores.iter();
+        let counts = [&split.train, &split.test].map(|part| part.class_counts());
+        let notes = split.train.notes().iter().cloned();
         Ok(Self {
             train_samples: split.train.len(),
             test_samples: split.test.len(),
+            class_counts: counts[0]
+                .iter()
+                .zip(&counts[1])
+                .map(|(a, b)| a + b)
+                .collect(),
+            notes: notes.chain(pipeline.constant_columns()).collect(),
             positive,
             learner: plan.purpose.describe(),
             features: plan.features.clone(),

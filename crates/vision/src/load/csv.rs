@@ -1,158 +1,354 @@
-//! CSV of `label,feature,...`, and of features alone.
+//! Tables as text: rows of `label,feature,...`, and of features alone.
 
-use super::{Limits, index_labels, indexed_sources, open};
+use super::columns::TableOptions;
+use super::labels::is_missing;
+use super::structure::{Structure, are_identifiers, counts_up, number, reader};
+use super::{Limits, index_labels, indexed_sources, names_alike, open, read_capped};
+use crate::notes::{counted, listed};
 use crate::{DataSet, Error, Samples, Table, Unlabeled};
-use ::csv::{ReaderBuilder, StringRecord, Trim};
-use std::io::Read;
+use ::csv::StringRecord;
+use flate2::read::MultiGzDecoder;
+use std::collections::HashSet;
+use std::io::Cursor;
 use std::path::Path;
 
-/// Loads rows of `label,feature,...`. The label may be text or a number; every feature must be a finite number.
+/// Rows from which a column of labels that are all different is refused, and one that counts them is noticed.
+const TELLING_ROWS: usize = 10;
+/// Measurements have more different values than this.
+const FEW_VALUES: usize = 20;
+
+/// Loads rows of a label and features, plain or gzipped. The label may be text or a number; every feature must be a
+/// finite number.
 ///
-/// The first row is taken for a header if none of its feature cells is a number. Blank lines are skipped. A cell
-/// that is no finite number and a row of another length give an error with line and column.
-pub fn csv_table(path: &Path, limits: &Limits) -> Result<DataSet, Error> {
-    let rows = Rows::read(path, true, limits)?;
+/// What `options` leave open is guessed from the first thousand rows, and the notes of the set tell what was: what
+/// separates cells, whether the first row names the columns, and which column has the labels (that called `label`, or
+/// else the first). Rows without a label (empty, `NA`, `NaN`, `?`, `null`) and blank rows are left out and counted.
+/// A cell that is not a finite number and a row of another length give an error with line and column; so does a
+/// column of labels by default that looks like a row number, an identifier or a measurement.
+pub fn csv_table(path: &Path, options: &TableOptions, limits: &Limits) -> Result<DataSet, Error> {
+    let mut rows = Rows::read(path, true, options, limits)?;
+    rows.check_labels(path)?;
     let (labels, names) = index_labels(&rows.labels);
-    let sources = indexed_sources(path, labels.len());
-    DataSet::new(
-        Samples::Table(Table::new(rows.columns, rows.values)?),
-        labels,
-        names,
-        sources,
-    )
+    rows.notes.extend(names_alike(&names));
+    let sources = std::mem::take(&mut rows.sources);
+    let notes = std::mem::take(&mut rows.notes);
+    let samples = Samples::Table(rows.table()?);
+    Ok(DataSet::new(samples, labels, names, sources)?.with_notes(notes))
 }
 
 /// Loads rows of `feature,...` without labels; otherwise as [`csv_table`].
-pub fn csv_unlabeled(path: &Path, limits: &Limits) -> Result<Unlabeled, Error> {
-    let rows = Rows::read(path, false, limits)?;
-    let table = Table::new(rows.columns, rows.values)?;
-    let sources = indexed_sources(path, table.rows());
-    Unlabeled::new(Samples::Table(table), sources)
+pub fn csv_unlabeled(
+    path: &Path,
+    options: &TableOptions,
+    limits: &Limits,
+) -> Result<Unlabeled, Error> {
+    let mut rows = Rows::read(path, false, options, limits)?;
+    let sources = std::mem::take(&mut rows.sources);
+    let notes = std::mem::take(&mut rows.notes);
+    Ok(Unlabeled::new(Samples::Table(rows.table()?), sources)?.with_notes(notes))
 }
 
 struct Rows {
+    structure: Structure,
     labels: Vec<String>,
-    columns: usize,
     values: Vec<f64>,
+    sources: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Rows {
-    fn read(path: &Path, labeled: bool, limits: &Limits) -> Result<Self, Error> {
-        let file = open(path)?;
-        let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
-        if length > limits.data_bytes {
-            return Err(Error::too_large(
-                path,
-                "the number of bytes",
-                limits.data_bytes,
-            ));
+    fn read(
+        path: &Path,
+        labelled: bool,
+        options: &TableOptions,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let text = text(path, limits)?;
+        let mut body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        let mut options = options.clone();
+        // As Excel writes and reads it.
+        if let [
+            b's',
+            b'e',
+            b'p',
+            b'=',
+            separator,
+            end @ (b'\r' | b'\n'),
+            rest @ ..,
+        ] = body
+        {
+            options.delimiter = options.delimiter.or(Some(*separator));
+            body = match end {
+                b'\r' => rest.strip_prefix(b"\n").unwrap_or(rest),
+                _ => rest,
+            };
         }
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .from_reader(file.take(limits.data_bytes));
-        let first_feature = usize::from(labeled);
-        let (mut labels, mut values) = (Vec::new(), Vec::new());
-        let mut width = None;
-        let mut rows = 0;
+        let skipped_lines = u64::from(body.len() + 5 < text.len());
+        let mut structure = Structure::of(path, body, labelled, &options)?;
+        if structure.features.len() > limits.columns {
+            let limit = limits.columns as u64;
+            return Err(Error::too_large(path, "the number of columns", limit));
+        }
+        if structure.features.is_empty() {
+            return Err(Error::Csv {
+                path: path.to_path_buf(),
+                line: 1 + skipped_lines,
+                column: structure.width + 1,
+                reason: "the row holds no feature".to_owned(),
+            });
+        }
+        let notes = std::mem::take(&mut structure.notes);
+        let mut found = Self {
+            structure,
+            labels: Vec::new(),
+            values: Vec::new(),
+            sources: Vec::new(),
+            notes,
+        };
+        let left_out = found.rows(path, body, skipped_lines, limits)?;
+        left_out.note(blank_lines(body), &mut found.notes);
+        if found.sources.is_empty() {
+            let reason = match left_out.unlabelled.is_empty() {
+                true => "the file holds no row of data",
+                false => "no row has a label; for data without labels pass --unlabelled",
+            };
+            return Err(Error::format(path, reason));
+        }
+        found.note_counting();
+        Ok(found)
+    }
+
+    /// Reads the rows; the result is which were left out.
+    fn rows(
+        &mut self,
+        path: &Path,
+        body: &[u8],
+        skipped_lines: u64,
+        limits: &Limits,
+    ) -> Result<LeftOut, Error> {
+        let mut left_out = LeftOut::default();
+        let mut reader = reader(body, self.structure.delimiter);
         let mut record = StringRecord::new();
+        let mut header = self.structure.header;
+        let sources = indexed_sources(path);
+        let mut row = 0;
         while reader
             .read_record(&mut record)
             .map_err(|e| csv_error(path, e))?
         {
             let cells = Cells {
                 path,
+                structure: &self.structure,
                 record: &record,
+                skipped_lines,
             };
-            if record.len() <= first_feature {
-                return Err(cells.error(record.len(), "the row holds no feature"));
+            if std::mem::take(&mut header) {
+                continue;
             }
-            match width {
-                None => {
-                    if record.len() - first_feature > limits.columns {
-                        let limit = limits.columns as u64;
-                        return Err(Error::too_large(path, "the number of columns", limit));
-                    }
-                    width = Some(record.len());
-                    if cells.is_header(first_feature) {
-                        continue;
-                    }
-                }
-                Some(width) if record.len() != width => {
-                    let reason = format!(
-                        "the row has {} cells, the first row has {width}",
-                        record.len()
-                    );
-                    return Err(cells.error(record.len().min(width), reason));
-                }
-                Some(_) => {}
+            if record.len() != self.structure.width {
+                let (found, width) = (record.len(), self.structure.width);
+                let reason = format!("the row has {found} cells, the first row has {width}");
+                return Err(cells.error(found.min(width), reason));
             }
-            rows += 1;
-            if rows > limits.samples {
-                return Err(Error::too_large(
-                    path,
-                    "the number of rows",
-                    limits.samples as u64,
+            row += 1;
+            if row > limits.samples {
+                let limit = limits.samples as u64;
+                return Err(Error::too_large(path, "the number of rows", limit));
+            }
+            if record.len() > 1 && record.iter().all(str::is_empty) {
+                left_out.blank += 1;
+                continue;
+            }
+            if let Some(label) = self.structure.label {
+                if is_missing(&record[label]) {
+                    left_out.unlabelled.push(cells.line());
+                    continue;
+                }
+                self.labels.push(record[label].to_owned());
+            }
+            for &column in &self.structure.features {
+                self.values.push(cells.number(column)?);
+            }
+            if let Some(&column) = self
+                .structure
+                .empty
+                .iter()
+                .find(|&&c| !record[c].is_empty())
+            {
+                return Err(cells.error(
+                    column,
+                    "a cell in a column that has no name and is else empty",
                 ));
             }
-            if labeled {
-                if record[0].is_empty() {
-                    return Err(cells.error(0, "the label is empty"));
-                }
-                labels.push(record[0].to_owned());
-            }
-            for i in first_feature..record.len() {
-                values.push(cells.number(i)?);
-            }
-            if values.len() as u64 * 8 > limits.data_bytes {
+            self.sources.push(sources(row - 1));
+            if self.values.len() as u64 * 8 > limits.data_bytes {
                 let what = "the size of the table in memory";
                 return Err(Error::too_large(path, what, limits.data_bytes));
             }
         }
-        match width {
-            Some(width) if rows > 0 => Ok(Self {
-                labels,
-                columns: width - first_feature,
-                values,
-            }),
-            _ => Err(Error::format(path, "the file holds no row of data")),
+        Ok(left_out)
+    }
+
+    fn table(self) -> Result<Table, Error> {
+        let table = Table::new(self.structure.features.len(), self.values)?;
+        match self.structure.feature_names() {
+            Some(names) => table.with_names(names),
+            None => Ok(table),
         }
     }
+
+    /// Refuses labels that are none, unless the user says where labels are.
+    fn check_labels(&self, path: &Path) -> Result<(), Error> {
+        let distinct: HashSet<&String> = self.labels.iter().collect();
+        let (values, rows) = (distinct.len(), self.labels.len());
+        let fractions = || {
+            let mut numbers = distinct
+                .iter()
+                .map(|label| number(label, self.structure.decimal_comma));
+            numbers.any(|n| n.is_some_and(|n| n.fract() != 0.0))
+        };
+        let all_different = rows >= TELLING_ROWS && 2 * values > rows;
+        let measured = values > FEW_VALUES && fractions();
+        match self.structure.label {
+            Some(column) if self.structure.label_is_guessed && (all_different || measured) => {
+                Err(Error::format(
+                    path,
+                    format!(
+                        "{} has {values} different values in {rows} rows, as row numbers, identifiers and \
+                         measurements have and labels have not: pass --label-column NAME or INDEX, or \
+                         --unlabelled for data without labels",
+                        self.structure.called(column),
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notices features that count the rows.
+    fn note_counting(&mut self) {
+        let width = self.structure.features.len();
+        if self.sources.len() < TELLING_ROWS {
+            return;
+        }
+        let names = self.structure.feature_names().unwrap_or_default();
+        for (i, &column) in self.structure.features.iter().enumerate() {
+            let values = || self.values.iter().skip(i).step_by(width).copied();
+            let name = names
+                .get(i)
+                .map(|name| name.to_lowercase())
+                .unwrap_or_default();
+            let is_id = name == "id" || name.ends_with("_id");
+            if counts_up(values()) || (is_id && are_identifiers(values())) {
+                self.notes.push(format!(
+                    "{} numbers the rows and is taken for a feature (--ignore-column {} leaves it out)",
+                    self.structure.called(column),
+                    column + 1
+                ));
+            }
+        }
+    }
+}
+
+/// Rows that are not samples.
+#[derive(Default)]
+struct LeftOut {
+    /// Their lines.
+    unlabelled: Vec<u64>,
+    blank: usize,
+}
+
+impl LeftOut {
+    fn note(&self, blank_lines: usize, notes: &mut Vec<String>) {
+        if !self.unlabelled.is_empty() {
+            notes.push(format!(
+                "{} without a label left out (line {})",
+                counted(self.unlabelled.len(), "row"),
+                listed(&self.unlabelled)
+            ));
+        }
+        if self.blank + blank_lines > 0 {
+            notes.push(format!(
+                "{} left out",
+                counted(self.blank + blank_lines, "blank row")
+            ));
+        }
+    }
+}
+
+/// The text of a file, unpacked.
+fn text(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let bytes = read_capped(open(path)?, limits.data_bytes, path)?;
+    let text = match bytes.starts_with(&[0x1f, 0x8b]) {
+        true => read_capped(
+            MultiGzDecoder::new(Cursor::new(bytes)),
+            limits.data_bytes,
+            path,
+        )?,
+        false => bytes,
+    };
+    let start = &text[..text.len().min(1 << 12)];
+    if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || start.contains(&0) {
+        return Err(Error::format(
+            path,
+            "this is not UTF-8 text, but perhaps UTF-16: save it as UTF-8",
+        ));
+    }
+    Ok(text)
+}
+
+/// Lines with nothing in them between others, quoted ones aside.
+fn blank_lines(text: &[u8]) -> usize {
+    let (mut blank, mut pending, mut quoted) = (0, 0, false);
+    for line in text.split(|&byte| byte == b'\n') {
+        let empty = !quoted && line.trim_ascii().is_empty();
+        pending += usize::from(empty);
+        if !empty {
+            blank += std::mem::take(&mut pending);
+        }
+        quoted ^= line.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+    }
+    blank
 }
 
 /// One row, with its place for messages.
 struct Cells<'a> {
     path: &'a Path,
+    structure: &'a Structure,
     record: &'a StringRecord,
+    skipped_lines: u64,
 }
 
 impl Cells<'_> {
-    fn is_header(&self, first_feature: usize) -> bool {
-        self.record
-            .iter()
-            .skip(first_feature)
-            .all(|cell| cell.parse::<f64>().is_err())
-    }
-
     fn number(&self, i: usize) -> Result<f64, Error> {
         let cell = &self.record[i];
-        match cell.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            Ok(_) => Err(self.error(i, format!("{cell:?} is not finite"))),
-            Err(_) if cell.is_empty() => Err(self.error(i, "the cell is empty")),
-            Err(_) => {
+        match number(cell, self.structure.decimal_comma) {
+            Some(value) if value.is_finite() => Ok(value),
+            Some(_) => Err(self.error(i, format!("{cell:?} is not finite"))),
+            None if cell.is_empty() => Err(self.error(i, "the cell is empty")),
+            None => {
                 let shown: String = cell.chars().take(40).collect();
-                Err(self.error(i, format!("{shown:?} is not a number")))
+                let place = i + 1;
+                Err(self.error(
+                    i,
+                    format!(
+                        "{shown:?} is not a number (--label-column {place} takes this column for the \
+                         label, --ignore-column {place} leaves it out)"
+                    ),
+                ))
             }
         }
+    }
+
+    fn line(&self) -> u64 {
+        self.record.position().map_or(0, ::csv::Position::line) + self.skipped_lines
     }
 
     /// An error at cell `i`, counted from 0.
     fn error(&self, i: usize, reason: impl Into<String>) -> Error {
         Error::Csv {
             path: self.path.to_path_buf(),
-            line: self.record.position().map_or(0, ::csv::Position::line),
+            line: self.line(),
             column: i + 1,
             reason: reason.into(),
         }

@@ -1,7 +1,7 @@
 //! IDX, the format of MNIST: a big-endian header, then unsigned bytes; plain or gzipped.
 
-use super::{Limits, indexed_sources, open, read_capped};
-use crate::{DataSet, Error, GreyImage, Samples};
+use super::{Limits, index_labels, indexed_sources, open, read_capped};
+use crate::{DataSet, Error, GreyImage, Samples, Unlabeled};
 use flate2::read::MultiGzDecoder;
 use std::io::Cursor;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// Loads an IDX pair: images (three dimensions) and labels (one), both of unsigned bytes.
 ///
 /// `class_names`, if given, names the labels 0, 1, ...; otherwise a class is called by its number, and the classes
-/// are 0 up to the largest label.
+/// are the labels that occur.
 pub fn idx(
     images: &Path,
     labels: &Path,
@@ -23,6 +23,18 @@ pub fn idx(
         class_names,
         limits,
     )
+}
+
+/// Loads the images of an IDX file, to be classified.
+pub fn idx_unlabeled(images: &Path, limits: &Limits) -> Result<Unlabeled, Error> {
+    let bytes = read_capped(open(images)?, limits.data_bytes, images)?;
+    let part = Part {
+        path: images,
+        bytes: &bytes,
+    };
+    let grey = part.images(limits)?;
+    let sources = (0..grey.len()).map(indexed_sources(images)).collect();
+    Unlabeled::new(Samples::Images(grey), sources)
 }
 
 /// As [`idx`], for files that are in memory; each comes with a name for messages.
@@ -40,8 +52,9 @@ pub(crate) fn idx_parts(
         path: labels.0,
         bytes: labels.1,
     };
-    let ([n, height, width], pixels) = images.parse::<3>(limits)?;
+    let grey = images.images(limits)?;
     let ([label_count], label_bytes) = labels.parse::<1>(limits)?;
+    let n = grey.len();
     if label_count != n {
         return Err(Error::format(
             labels.path,
@@ -51,23 +64,18 @@ pub(crate) fn idx_parts(
             ),
         ));
     }
-    let names: Vec<String> = match class_names {
-        Some(names) => names.iter().map(|&s| s.to_owned()).collect(),
+    let (labels, names): (Vec<usize>, Vec<String>) = match class_names {
+        Some(names) => (
+            label_bytes.into_iter().map(usize::from).collect(),
+            names.iter().map(|&s| s.to_owned()).collect(),
+        ),
         None => {
-            let classes = label_bytes.iter().max().map_or(0, |&l| usize::from(l) + 1);
-            (0..classes).map(|i| i.to_string()).collect()
+            let labels: Vec<String> = label_bytes.iter().map(u8::to_string).collect();
+            index_labels(&labels)
         }
     };
-    let grey: Result<Vec<_>, _> = pixels
-        .chunks_exact(height * width)
-        .map(|p| GreyImage::new(width, height, p.to_vec()))
-        .collect();
-    DataSet::new(
-        Samples::Images(grey?),
-        label_bytes.iter().map(|&l| usize::from(l)).collect(),
-        names,
-        indexed_sources(images.path, n),
-    )
+    let sources = (0..n).map(indexed_sources(images.path)).collect();
+    DataSet::new(Samples::Images(grey), labels, names, sources)
 }
 
 /// One file of a pair, gzipped or not.
@@ -77,6 +85,13 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    fn images(&self, limits: &Limits) -> Result<Vec<GreyImage>, Error> {
+        let ([_, height, width], pixels) = self.parse::<3>(limits)?;
+        (pixels.chunks_exact(height * width))
+            .map(|p| GreyImage::new(width, height, p.to_vec()))
+            .collect()
+    }
+
     /// The dimensions and the elements; the length must be exactly what the header says.
     fn parse<const D: usize>(&self, limits: &Limits) -> Result<([usize; D], Vec<u8>), Error> {
         let path = self.path;

@@ -2,20 +2,73 @@
 
 use super::{Limits, jpeg, open, read_capped};
 use crate::features::resample;
+use crate::grey::luma;
+use crate::notes::counted;
 use crate::{Error, GreyImage};
-use image::{ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::io::Cursor;
 use std::path::Path;
 
-/// Reads a PNG, JPEG or WebP file (told by its content, not its name) as grey: colour becomes luma by the weights
-/// of ITU-R BT.709, transparency is ignored, sixteen bits are reduced to eight.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<GreyImage, Error> {
-    let bytes = read_capped(open(path)?, limits.image_bytes, path)?;
-    picture(path, &bytes, limits)
+/// How many pictures had to be treated to be what a viewer shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Treated {
+    turned: usize,
+    blended: usize,
 }
 
-/// An image file that is in memory, as every loader reads it; errors call it `path`.
+impl Treated {
+    /// A remark for each treatment.
+    pub fn notes(self) -> Vec<String> {
+        let note = |count: usize, what: &str| {
+            (count > 0).then(|| format!("{} {what}", counted(count, "picture")))
+        };
+        let notes = [
+            note(self.turned, "turned as their EXIF orientation says"),
+            note(self.blended, "with transparent parts blended on white"),
+        ];
+        notes.into_iter().flatten().collect()
+    }
+
+    /// Pictures whose transparent parts were blended.
+    pub fn blended(blended: usize) -> Self {
+        Self { turned: 0, blended }
+    }
+}
+
+/// Reads an image file as [`picture`] does and counts what was done to it.
+pub(super) fn read(
+    path: &Path,
+    limits: &Limits,
+    treated: &mut Treated,
+) -> Result<GreyImage, Error> {
+    let bytes = read_capped(open(path)?, limits.image_bytes, path)?;
+    decode(path, &bytes, limits, treated)
+}
+
+/// A PNG, JPEG or WebP file that is in memory (told by its content, not its name), as every loader reads it; errors
+/// call it `path`.
+///
+/// It becomes grey by the weights of ITU-R BT.709, and is otherwise what a viewer shows: turned as its EXIF
+/// orientation says, transparent parts blended on white, sixteen bits rounded to eight.
 pub fn picture(path: &Path, bytes: &[u8], limits: &Limits) -> Result<GreyImage, Error> {
+    decode(path, bytes, limits, &mut Treated::default())
+}
+
+/// Whether these first bytes are those of a format that is read.
+pub(super) fn is_picture(start: &[u8]) -> bool {
+    matches!(
+        image::guess_format(start),
+        Ok(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)
+    )
+}
+
+fn decode(
+    path: &Path,
+    bytes: &[u8],
+    limits: &Limits,
+    treated: &mut Treated,
+) -> Result<GreyImage, Error> {
     if bytes.len() as u64 > limits.image_bytes {
         return Err(Error::too_large(
             path,
@@ -50,18 +103,74 @@ pub fn picture(path: &Path, bytes: &[u8], limits: &Limits) -> Result<GreyImage, 
     caps.max_image_width = Some(limits.image_side);
     caps.max_image_height = Some(limits.image_side);
     caps.max_alloc = Some(limits.image_alloc);
-    reader.limits(caps);
-    let decoded = reader.decode().map_err(|e| not_an_image(e.to_string()))?;
+    reader.limits(caps.clone());
+    let decoded = || -> image::ImageResult<(DynamicImage, Orientation)> {
+        let mut decoder = reader.into_decoder()?;
+        caps.reserve(decoder.total_bytes())?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        Ok((DynamicImage::from_decoder(decoder)?, orientation))
+    };
+    let (mut decoded, orientation) = decoded().map_err(|e| not_an_image(e.to_string()))?;
+    if orientation != Orientation::NoTransforms {
+        decoded.apply_orientation(orientation);
+        treated.turned += 1;
+    }
+    let has_colour = decoded.color().has_color();
+    if decoded.color().has_alpha() {
+        let transparent;
+        (decoded, transparent) = on_white(decoded);
+        treated.blended += usize::from(transparent);
+    }
     let side = limits.kept_side.max(1) as usize;
-    let rgb = (limits.colour && decoded.color().has_color()).then(|| decoded.to_rgb8());
-    let grey = decoded.into_luma8();
-    let (width, height) = (grey.width() as usize, grey.height() as usize);
-    let image = GreyImage::new(width, height, grey.into_raw())?;
-    let image = match rgb {
-        Some(rgb) => image.with_rgb(rgb.into_raw())?,
-        None => image,
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let image = if has_colour {
+        let rgb = decoded.into_rgb8().into_raw();
+        let grey = rgb.chunks_exact(3).map(luma).collect();
+        let image = GreyImage::new(width, height, grey)?;
+        if limits.colour {
+            image.with_rgb(rgb)?
+        } else {
+            image
+        }
+    } else {
+        GreyImage::new(width, height, decoded.into_luma8().into_raw())?
     };
     shrink(image, side)
+}
+
+/// The image on white ground, and whether anything of it was transparent.
+fn on_white(image: DynamicImage) -> (DynamicImage, bool) {
+    if image.color().has_color() {
+        let mut pixels = image.into_rgba8();
+        let transparent = blend(&mut pixels, 4);
+        (pixels.into(), transparent)
+    } else {
+        let mut pixels = image.into_luma_alpha8();
+        let transparent = blend(&mut pixels, 2);
+        (pixels.into(), transparent)
+    }
+}
+
+/// Blends pixels, whose last channel says how opaque they are, on white, and makes them opaque. Says whether any was
+/// not.
+pub(super) fn blend(samples: &mut [u8], channels: usize) -> bool {
+    let mut transparent = false;
+    for pixel in samples.chunks_exact_mut(channels) {
+        let Some((alpha, colours)) = pixel.split_last_mut() else {
+            continue;
+        };
+        if *alpha == u8::MAX {
+            continue;
+        }
+        transparent = true;
+        let opacity = u32::from(*alpha);
+        for value in colours {
+            let sum = u32::from(*value) * opacity + 255 * (255 - opacity);
+            *value = ((sum + 127) / 255) as u8;
+        }
+        *alpha = u8::MAX;
+    }
+    transparent
 }
 
 /// The image reduced until neither side exceeds `side`.

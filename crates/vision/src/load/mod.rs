@@ -3,21 +3,30 @@
 //! Class names are sorted, whole numbers by value and all others alphabetically, so that the same files give the
 //! same data set everywhere.
 
+mod columns;
 mod csv;
+mod entries;
 mod folder;
 mod idx;
 mod image;
 mod jpeg;
+mod kind;
+mod labels;
 mod npy;
 mod npz;
+mod structure;
 
+pub use self::columns::TableOptions;
 pub use self::csv::{csv_table, csv_unlabeled};
+pub use self::entries::has_label_folders;
 pub use self::folder::{images_by_name, labeled_folders, unlabeled_images};
-pub use self::idx::idx;
 pub(crate) use self::idx::idx_parts;
+pub use self::idx::{idx, idx_unlabeled};
 pub use self::image::picture;
-pub use self::npz::{npy_pair, npz};
+pub use self::kind::{Kind, kind};
+pub use self::npz::{npy_pair, npy_unlabeled, npz, npz_unlabeled};
 
+use self::labels::{index_labels, names_alike};
 use crate::Error;
 use std::fs::File;
 use std::io::Read;
@@ -39,7 +48,7 @@ pub struct Limits {
     pub colour: bool,
     /// Samples of one data set.
     pub samples: usize,
-    /// Bytes of a data set in memory, and so of an unpacked IDX, CSV, NPY or NPZ file.
+    /// Bytes of a data set in memory, and of an unpacked IDX, CSV, NPY or NPZ file.
     pub data_bytes: u64,
     /// Features of one sample.
     pub columns: usize,
@@ -84,38 +93,27 @@ pub(crate) fn text(path: &Path, limits: &Limits) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::format(path, "the text is not valid UTF-8"))
 }
 
+/// Opens a regular file. Opening a pipe would wait for who writes into it.
 fn open(path: &Path) -> Result<File, Error> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let is_dir = file.metadata().map_err(|e| Error::io(path, e))?.is_dir();
-    if is_dir {
+    let kind = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+    if kind.is_dir() {
         return Err(Error::format(
             path,
             "a file is expected, but this is a folder",
         ));
     }
-    Ok(file)
-}
-
-/// Labels as text become indices into sorted class names.
-fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
-    let mut names: Vec<&String> = labels.iter().collect();
-    names.sort_unstable();
-    names.dedup();
-    let numbers: Option<Vec<i64>> = names.iter().map(|n| n.parse().ok()).collect();
-    if numbers.is_some() {
-        names.sort_by_key(|n| n.parse::<i64>().unwrap_or_default());
+    if !kind.is_file() {
+        return Err(Error::format(
+            path,
+            "a file is expected, but this is a pipe, socket or device",
+        ));
     }
-    let index: std::collections::HashMap<&String, usize> =
-        names.iter().enumerate().map(|(i, &n)| (n, i)).collect();
-    let indices = labels.iter().map(|l| index[l]).collect();
-    (indices, names.into_iter().cloned().collect())
+    File::open(path).map_err(|e| Error::io(path, e))
 }
 
 /// `file.ext[index]`, the source name of a sample inside a larger file.
-fn indexed_sources(path: &Path, n: usize) -> Vec<String> {
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
-    (0..n).map(|i| format!("{name}[{i}]")).collect()
+fn indexed_sources(path: &Path) -> impl Fn(usize) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy().into_owned();
+    move |i| format!("{name}[{i}]")
 }

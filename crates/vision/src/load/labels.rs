@@ -1,0 +1,115 @@
+//! Labels as text become indices of classes.
+
+use crate::notes::listed;
+use std::collections::HashMap;
+
+/// Integers beyond are not all different as floating-point numbers.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// What stands for a label that is not known. `none` is not among them: it is the name of a class as often.
+const MISSING: [&str; 9] = ["", "?", "na", "n/a", "#n/a", "nan", "-nan", "null", "<na>"];
+
+/// Whether a label says that there is none.
+pub(super) fn is_missing(label: &str) -> bool {
+    MISSING
+        .iter()
+        .any(|missing| label.eq_ignore_ascii_case(missing))
+}
+
+/// Labels become indices into class names, whole numbers sorted by value and all others alphabetically. Where all
+/// are numbers, those of one value are one class, whether written 1, 1.0, +1 or 01.
+pub(super) fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
+    let mut spellings: Vec<&str> = labels.iter().map(String::as_str).collect();
+    spellings.sort_unstable();
+    spellings.dedup();
+    let numbers: Option<Vec<f64>> = spellings.iter().map(|label| number(label)).collect();
+    let named: Vec<(&str, String)> = match &numbers {
+        None => spellings.iter().map(|&s| (s, s.to_owned())).collect(),
+        Some(numbers) => {
+            let mut by_value: Vec<(f64, &str)> = numbers
+                .iter()
+                .copied()
+                .zip(spellings.iter().copied())
+                .collect();
+            by_value.sort_by(|a, b| a.0.total_cmp(&b.0));
+            // Adding zero makes -0.0 equal to 0.0.
+            let named = by_value
+                .into_iter()
+                .map(|(v, s)| (s, (v + 0.0).to_string()));
+            named.collect()
+        }
+    };
+    let mut names: Vec<String> = named.iter().map(|(_, name)| name.clone()).collect();
+    names.dedup();
+    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+    let index: HashMap<&str, usize> = (named.iter())
+        .map(|(spelling, name)| (*spelling, places[name.as_str()]))
+        .collect();
+    let indices = labels.iter().map(|l| index[l.as_str()]).collect();
+    (indices, names)
+}
+
+/// The value of a label that is a number, if floating point can hold it exactly enough to tell it from others.
+fn number(label: &str) -> Option<f64> {
+    let value: f64 = label.parse().ok()?;
+    (value.abs() < EXACT).then_some(value)
+}
+
+/// A remark on class names that differ in upper and lower case or in blanks alone.
+pub(super) fn names_alike(names: &[String]) -> Option<String> {
+    let plain = |name: &String| -> String { name.to_lowercase().split_whitespace().collect() };
+    let mut seen: HashMap<String, &String> = HashMap::new();
+    let mut alike = Vec::new();
+    for name in names {
+        if let Some(other) = seen.insert(plain(name), name) {
+            alike.push(format!("{other:?} and {name:?}"));
+        }
+    }
+    (!alike.is_empty()).then(|| {
+        format!(
+            "labels that are written almost alike are taken for different classes: {}",
+            listed(&alike)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(labels: &[&str]) -> (Vec<usize>, Vec<String>) {
+        index_labels(&labels.iter().map(|&l| l.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn numbers_of_one_value_are_one_class() {
+        let names = |labels: &[&str]| index(labels).1;
+        assert_eq!(index(&["1.0", "0", "+1", "0.0", "-0"]).0, [1, 0, 1, 0, 0]);
+        assert_eq!(names(&["1.0", "0", "+1", "0.0"]), ["0", "1"]);
+        assert_eq!(names(&["-1", "+1", "1"]), ["-1", "1"]);
+        assert_eq!(names(&["10", "9", "-1"]), ["-1", "9", "10"]);
+        assert_eq!(names(&["0.5", "1", "yes"]), ["0.5", "1", "yes"]);
+        assert_eq!(names(&["01", "01a"]), ["01", "01a"]);
+        // Floating point would make these one.
+        let large = ["100000000000000000000", "100000000000000000001"];
+        assert_eq!(names(&large), large);
+        assert_eq!(names(&["inf", "1"]), ["1", "inf"]);
+    }
+
+    #[test]
+    fn missing_labels_and_labels_alike() {
+        for label in ["", "NA", "nan", "NaN", "?", "NULL", "N/A"] {
+            assert!(is_missing(label), "{label}");
+        }
+        for label in ["none", "0", "-", "no"] {
+            assert!(!is_missing(label), "{label}");
+        }
+        let alike = |names: &[&str]| names_alike(&index(names).1);
+        assert!(
+            alike(&["No", "no", "yes"])
+                .unwrap()
+                .contains("\"No\" and \"no\"")
+        );
+        assert_eq!(alike(&["no", "yes"]), None);
+    }
+}

@@ -191,12 +191,13 @@ impl Source {
         if let Some(names) = classes.fitted {
             data = spelled_as(data, names)?;
         }
+        let single = singles(&data);
         let chosen = match classes.count {
             2 => self.two_classes(data, seed, classes.fitted),
             _ => self.many_classes(data, classes),
         };
         match (chosen, dropped) {
-            (Ok(data), _) => Ok(Samples::Labelled(data)),
+            (Ok(data), _) => Ok(Samples::Labelled(data.with_notes(single))),
             // Perhaps that is why.
             (Err(error), Some(note)) => Err(error.within(note)),
             (Err(error), None) => Err(error),
@@ -398,6 +399,18 @@ impl Source {
             _ => load::unlabeled_images(path, limits)?,
         }))
     }
+}
+
+/// A remark on labels that one sample has, among others that many have: perhaps it is no sample, or misspelt.
+fn singles(data: &DataSet) -> Option<String> {
+    let counts = data.class_counts();
+    let single = counts
+        .iter()
+        .zip(data.class_names())
+        .filter(|(count, _)| **count == 1);
+    let single: Vec<&String> = single.map(|(_, name)| name).collect();
+    let odd = !single.is_empty() && data.len() > 4 * counts.len();
+    odd.then(|| format!("labels of one sample each: {}", listed(&single)))
 }
 
 /// The labels with the names of fitted classes, where both are numbers of one value.

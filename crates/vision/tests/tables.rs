@@ -398,3 +398,56 @@ fn constant_columns_are_named() {
     let varying = load("label,a\nx,1\ny,2\n");
     assert_eq!(fit(&varying).unwrap().constant_columns(), None);
 }
+
+#[test]
+fn lines_that_are_not_samples() {
+    let text = format!("label,a,b,c,d\n{}", rows(letter));
+    let plain = load(&text);
+    let tool = load(format!("# exported, 3 of 4\n# 2024\n{text}"));
+    assert_eq!(tool.samples(), plain.samples());
+    assert!(says(tool.notes(), "2 lines left out in front"));
+    // As NumPy writes names.
+    let numpy = load(format!("# {text}"));
+    assert_eq!((names(&numpy), numpy.len()), (names(&plain), 20));
+    let appended = load(format!("{text}{text}"));
+    assert_eq!(appended.len(), 40);
+    assert!(says(
+        appended.notes(),
+        "1 row with the names of the columns once more left out (line 22)"
+    ));
+    // A quotation mark that is closed some rows later takes them for a label.
+    let quoted = text.replacen("\nB", "\n\"B", 1).replacen("\nM", "\nM\"", 1);
+    let error = load_with(quoted, &TableOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("quotation mark"), "{error}");
+    let names = load_with(
+        format!("label,a,b,c,d,e\n{}", rows(letter)),
+        &TableOptions::default(),
+    );
+    assert!(matches!(
+        names,
+        Err(Error::Csv {
+            line: 2,
+            column: 6,
+            ..
+        })
+    ));
+    assert!(says(
+        load(format!("label,a,b,a,d\n{}", rows(letter))).notes(),
+        "called \"a\""
+    ));
+    let excel = load_with("PK\x03\x04", &TableOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(excel.contains("spreadsheet"), "{excel}");
+    let members = [gzipped(&text[..60]), gzipped(&text[60..])].concat();
+    assert_eq!(load(members).samples(), plain.samples());
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}

@@ -83,7 +83,10 @@ impl Rows {
                 _ => rest,
             };
         }
-        let skipped_lines = u64::from(body.len() + 5 < text.len());
+        let mut skipped_lines = u64::from(body.len() + 5 < text.len());
+        let comments = leading_comments(body);
+        body = &body[comments.1..];
+        skipped_lines += comments.0;
         let mut structure = Structure::of(path, body, labelled, &options)?;
         if structure.features.len() > limits.columns {
             let limit = limits.columns as u64;
@@ -97,7 +100,11 @@ impl Rows {
                 reason: "the row holds no feature".to_owned(),
             });
         }
-        let notes = std::mem::take(&mut structure.notes);
+        let mut notes = std::mem::take(&mut structure.notes);
+        if comments.0 > 0 {
+            let comments = counted(comments.0 as usize, "line");
+            notes.push(format!("{comments} left out in front, beginning with #"));
+        }
         let mut found = Self {
             structure,
             labels: Vec::new(),
@@ -129,7 +136,7 @@ impl Rows {
         let mut left_out = LeftOut::default();
         let mut reader = reader(body, self.structure.delimiter);
         let mut record = StringRecord::new();
-        let mut header = self.structure.header;
+        let mut names: Option<StringRecord> = None;
         let sources = indexed_sources(path);
         let mut row = 0;
         while reader
@@ -142,7 +149,13 @@ impl Rows {
                 record: &record,
                 skipped_lines,
             };
-            if std::mem::take(&mut header) {
+            if self.structure.header && names.is_none() {
+                names = Some(record.clone());
+                continue;
+            }
+            // Of a file that was appended to another.
+            if names.as_ref() == Some(&record) {
+                left_out.names.push(cells.line());
                 continue;
             }
             if record.len() != self.structure.width {
@@ -163,6 +176,11 @@ impl Rows {
                 if is_missing(&record[label]) {
                     left_out.unlabelled.push(cells.line());
                     continue;
+                }
+                if record[label].contains(char::is_control) {
+                    let reason = "the label has a line break or another control character in it: is a quotation \
+                                  mark not closed?";
+                    return Err(cells.error(label, reason));
                 }
                 self.labels.push(record[label].to_owned());
             }
@@ -255,6 +273,8 @@ impl Rows {
 struct LeftOut {
     /// Their lines.
     unlabelled: Vec<u64>,
+    /// Lines of rows that name the columns once more.
+    names: Vec<u64>,
     blank: usize,
 }
 
@@ -265,6 +285,13 @@ impl LeftOut {
                 "{} without a label left out (line {})",
                 counted(self.unlabelled.len(), "row"),
                 listed(&self.unlabelled)
+            ));
+        }
+        if !self.names.is_empty() {
+            notes.push(format!(
+                "{} with the names of the columns once more left out (line {})",
+                counted(self.names.len(), "row"),
+                listed(&self.names)
             ));
         }
         if self.blank + blank_lines > 0 {
@@ -287,6 +314,10 @@ fn text(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
         )?,
         false => bytes,
     };
+    if text.starts_with(b"PK\x03\x04") || text.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        let reason = "this is not text, but perhaps a spreadsheet: save it as CSV";
+        return Err(Error::format(path, reason));
+    }
     let start = &text[..text.len().min(1 << 12)];
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || start.contains(&0) {
         return Err(Error::format(
@@ -295,6 +326,23 @@ fn text(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
         ));
     }
     Ok(text)
+}
+
+/// The lines in front that begin with `#`, and their bytes. One with as many cells as the line that follows them all
+/// names the columns, as NumPy writes names, and is not among them.
+fn leading_comments(text: &[u8]) -> (u64, usize) {
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n').peekable();
+    let (mut count, mut bytes, mut last) = (0, 0, &text[..0]);
+    while let Some(line) = lines.next_if(|line| line.starts_with(b"#")) {
+        (count, bytes, last) = (count + 1, bytes + line.len(), line);
+    }
+    let cells = |line: &[u8]| line.iter().filter(|byte| b",;\t|".contains(byte)).count();
+    match lines.peek() {
+        Some(next) if cells(last) > 0 && cells(last) == cells(next) => {
+            (count - 1, bytes - last.len())
+        }
+        _ => (count, bytes),
+    }
 }
 
 /// Lines with nothing in them between others, quoted ones aside.

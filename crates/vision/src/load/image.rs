@@ -15,6 +15,7 @@ use std::path::Path;
 pub(super) struct Treated {
     turned: usize,
     blended: usize,
+    animated: usize,
 }
 
 impl Treated {
@@ -26,13 +27,20 @@ impl Treated {
         let notes = [
             note(self.turned, "turned as their EXIF orientation says"),
             note(self.blended, "with transparent parts blended on white"),
+            note(
+                self.animated,
+                "with several frames, of which the first is taken",
+            ),
         ];
         notes.into_iter().flatten().collect()
     }
 
     /// Pictures whose transparent parts were blended.
     pub fn blended(blended: usize) -> Self {
-        Self { turned: 0, blended }
+        Self {
+            blended,
+            ..Self::default()
+        }
     }
 }
 
@@ -121,6 +129,7 @@ fn decode(
         (decoded, transparent) = on_white(decoded);
         treated.blended += usize::from(transparent);
     }
+    treated.animated += usize::from(is_animated(bytes));
     let side = limits.kept_side.max(1) as usize;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let image = if has_colour {
@@ -136,6 +145,17 @@ fn decode(
         GreyImage::new(width, height, decoded.into_luma8().into_raw())?
     };
     shrink(image, side)
+}
+
+/// Whether a PNG or WebP file says that it has several frames.
+fn is_animated(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(1 << 12)];
+    let (webp, flags) = (
+        start.get(8..16) == Some(b"WEBPVP8X"),
+        start.get(20).copied(),
+    );
+    let png = start.starts_with(b"\x89PNG") && start.windows(4).any(|chunk| chunk == b"acTL");
+    png || (webp && flags.is_some_and(|flags| flags & 2 != 0))
 }
 
 /// The image on white ground, and whether anything of it was transparent.

@@ -110,16 +110,27 @@ impl Structure {
             None if first.iter().any(|name| options.mentions(name)) => true,
             None => look.has_header(&mut notes),
         };
-        let names = header.then(|| {
-            let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
-            if names.len() == width + 1 && names.last().is_some_and(String::is_empty) {
-                names.pop();
-            } else if names.len() + 1 == width {
-                // As R writes tables, whose rows have names in a column without one.
-                names.insert(0, String::new());
-            }
-            names
+        let names = header.then(|| column_names(first, width));
+        if let Some(names) = names.as_ref().filter(|names| names.len() != width) {
+            return Err(Error::Csv {
+                path: path.to_path_buf(),
+                line: rest[0].position().map_or(0, ::csv::Position::line),
+                column: width.min(names.len()) + 1,
+                reason: format!(
+                    "the row has {width} cells, the first row has {}",
+                    names.len()
+                ),
+            });
+        }
+        let repeated = names.as_ref().and_then(|names| {
+            let again = |(i, name): &(usize, &String)| names[..*i].contains(name);
+            names.iter().enumerate().find(again)
         });
+        if let Some((_, name)) = repeated {
+            notes.push(format!(
+                "several columns are called {name:?}, so none is found by its name"
+            ));
+        }
         let mut found = Self {
             delimiter,
             decimal_comma,
@@ -248,6 +259,21 @@ impl Structure {
             None => format!("table of {columns} {header}: no label, {features}"),
         }
     }
+}
+
+/// The names of columns in the first row of a table whose other rows are this wide.
+fn column_names(first: &StringRecord, width: usize) -> Vec<String> {
+    let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
+    if let Some(name) = names.first_mut() {
+        *name = name.trim_start_matches(['#', ' ']).to_owned();
+    }
+    if names.len() == width + 1 && names.last().is_some_and(String::is_empty) {
+        names.pop();
+    } else if names.len() + 1 == width {
+        // As R writes tables, whose rows have names in a column without one.
+        names.insert(0, String::new());
+    }
+    names
 }
 
 /// The first rows as text, up to the first that is none.

@@ -95,14 +95,14 @@ pub(crate) fn text(path: &Path, limits: &Limits) -> Result<String, Error> {
 
 /// Opens a regular file. Opening a pipe would wait for who writes into it.
 fn open(path: &Path) -> Result<File, Error> {
-    let kind = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
-    if kind.is_dir() {
+    let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+    if metadata.is_dir() {
         return Err(Error::format(
             path,
             "a file is expected, but this is a folder",
         ));
     }
-    if !kind.is_file() {
+    if !metadata.is_file() {
         return Err(Error::format(
             path,
             "a file is expected, but this is a pipe, socket or device",

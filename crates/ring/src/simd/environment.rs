@@ -1,8 +1,8 @@
 //! How the processor rounds, which the kernels rely on and any library of the process may change.
 //!
-//! A fused multiply-add splits a product exactly only if it rounds to nearest. In a thread that some
-//! other code has set to round up, or to flush small numbers to zero, residues would come out wrong
-//! with nothing to show for it. So every kernel looks at the control register first, which takes
+//! Sums of products stay exact only while what each leaves below the sum's last place is at most half of it,
+//! which rounding to nearest sees to. In a thread that some other code has set to round up, residues come out
+//! wrong with nothing to show for it. So every kernel looks at the control register first, which takes
 //! nanoseconds, sets it where it must, and leaves it as it found it.
 
 /// The control register of floating-point arithmetic, of the thread that reads it.
@@ -128,7 +128,25 @@ mod tests {
         Basis::new(12, &primes).unwrap()
     }
 
-    /// Tables, transforms, a product, a division and a conversion: all that rounds.
+    /// Sums of products that are all rounded to the same side: what is left of each adds up to more than
+    /// a number holds.
+    fn sums() -> Vec<i64> {
+        let modulus = basis(1).modulus(0);
+        let limb = |x| vec![modulus.reduce(x); 16];
+        let (one, minus_one) = (limb(1), limb(-1));
+        let mut found = Vec::new();
+        for kernel in Kernel::available() {
+            for factor in [&one, &minus_one] {
+                let terms = [(&one[..], &factor[..]); 16];
+                let mut out = limb(0);
+                crate::simd::inner_product(kernel, modulus, &mut out, &terms);
+                found.extend(out.iter().map(|x| x.centered()));
+            }
+        }
+        found
+    }
+
+    /// Tables, transforms, a product, a division and a conversion.
     fn residues() -> Vec<i64> {
         let basis = basis(4);
         let poly = |step: i64| {
@@ -144,12 +162,14 @@ mod tests {
         let limbs = (0..4).map(|i| product.limb(i));
         let limbs = limbs.chain((0..3).map(|i| quotient.limb(i)));
         let limbs = limbs.chain((0..2).map(|i| converted.limb(i)));
-        limbs.flatten().map(|x| x.centered()).collect()
+        let limbs = limbs.flatten().map(|x| x.centered());
+        limbs.chain(sums()).collect()
     }
 
     #[test]
     fn residues_are_right_in_threads_that_round_in_another_way() {
         let expected = residues();
+        assert!(sums().iter().all(|sum| sum.abs() == 16));
         for mode in MODES {
             let found = std::thread::spawn(move || {
                 let changed = Control(Control::read().0 | mode);

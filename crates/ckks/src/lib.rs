@@ -43,5 +43,5 @@ pub use parameters::{
 };
 pub use plaintext::Plaintext;
 pub use rounding::Rounding;
-pub use tapetum_ring::GaloisElement;
 pub use tapetum_ring::sampling::{RandomnessError, SecretRng, Seed};
+pub use tapetum_ring::{GaloisElement, idle_buffer_bytes, limit_idle_buffers, trim_idle_buffers};

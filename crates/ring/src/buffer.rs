@@ -13,8 +13,8 @@ use zeroize::Zeroize;
 
 use crate::modulus::Residue;
 
-/// The pool keeps at most this many residues, 2 GiB, and so what the tides of a bootstrapping free
-/// and want again: with 1 GiB a tenth of its time went into fresh pages.
+/// The pool keeps at most this many residues unless told otherwise, 2 GiB, and so what the tides of a
+/// bootstrapping free and want again: with 1 GiB a tenth of its time went into fresh pages.
 const MAX_POOLED: usize = 1 << 28;
 /// Smaller buffers are left to the allocator, which is good at them, and to chance.
 const MIN_POOLED: usize = 1 << 11;
@@ -22,14 +22,53 @@ const MIN_POOLED: usize = 1 << 11;
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     idle: BTreeMap::new(),
     residues: 0,
+    most: MAX_POOLED,
     clock: 0,
+    mark: 0,
 });
+
+/// The pool keeps at most this many bytes from now on. A process that must stay within its memory counts them among what
+/// it needs.
+pub fn limit_idle_buffers(bytes: u64) {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let mut pool = POOL.lock().unwrap_or_else(|e| e.into_inner());
+    pool.most = bytes / size_of::<Residue>();
+    let unwanted = pool.shrink();
+    drop(pool);
+    free(unwanted);
+}
+
+/// Gives back to the allocator what has been in the pool since the last call: to be called now and then by
+/// a process that computes now and then.
+pub fn trim_idle_buffers() {
+    let mut pool = POOL.lock().unwrap_or_else(|e| e.into_inner());
+    let unwanted = pool.trim();
+    drop(pool);
+    free(unwanted);
+}
+
+/// Bytes of the buffers in the pool.
+pub fn idle_buffer_bytes() -> u64 {
+    let pool = POOL.lock().unwrap_or_else(|e| e.into_inner());
+    (pool.residues * size_of::<Residue>()) as u64
+}
+
+/// Outside the lock, and not offered to the pool again.
+fn free(mut buffers: Vec<Buffer>) {
+    for buffer in &mut buffers {
+        buffer.start = 0;
+        buffer.residues = Vec::new();
+    }
+}
 
 struct Pool {
     /// Idle buffers by capacity, each with the time at which it came; the latest last.
     idle: BTreeMap<usize, VecDeque<(u64, Buffer)>>,
     residues: usize,
+    most: usize,
     clock: u64,
+    /// The time of the last trim.
+    mark: u64,
 }
 
 impl Pool {
@@ -53,8 +92,13 @@ impl Pool {
         self.clock += 1;
         let entry = (self.clock, buffer);
         self.idle.entry(capacity).or_default().push_back(entry);
+        self.shrink()
+    }
+
+    /// Takes out what has been idle longest until the rest is within the limit.
+    fn shrink(&mut self) -> Vec<Buffer> {
         let mut unwanted = Vec::new();
-        while self.residues > MAX_POOLED {
+        while self.residues > self.most {
             let oldest = |idle: &VecDeque<(u64, Buffer)>| idle.front().map(|(time, _)| *time);
             let longest_idle = self
                 .idle
@@ -68,6 +112,20 @@ impl Pool {
             self.residues -= capacity;
             unwanted.push(buffer);
         }
+        unwanted
+    }
+
+    /// Takes out what has been idle since the last call.
+    fn trim(&mut self) -> Vec<Buffer> {
+        let mark = std::mem::replace(&mut self.mark, self.clock);
+        let mut unwanted = Vec::new();
+        for (capacity, idle) in &mut self.idle {
+            while let Some((_, buffer)) = idle.pop_front_if(|(time, _)| *time <= mark) {
+                self.residues -= capacity;
+                unwanted.push(buffer);
+            }
+        }
+        self.idle.retain(|_, idle| !idle.is_empty());
         unwanted
     }
 }
@@ -160,12 +218,8 @@ impl Drop for Buffer {
                 start: std::mem::take(&mut self.start),
                 len: 0,
             };
-            let mut unwanted = POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
-            // Freed outside the lock, and not offered to the pool again.
-            for buffer in &mut unwanted {
-                buffer.start = 0;
-                buffer.residues = Vec::new();
-            }
+            let unwanted = POOL.lock().unwrap_or_else(|e| e.into_inner()).put(buffer);
+            free(unwanted);
         }
     }
 }
@@ -207,6 +261,36 @@ impl Zeroize for Buffer {
 mod tests {
     use super::*;
     use crate::Modulus;
+
+    #[test]
+    fn what_is_idle_for_long_or_too_much_is_given_back() {
+        let mut pool = Pool {
+            idle: BTreeMap::new(),
+            residues: 0,
+            most: 10 * MIN_POOLED,
+            clock: 0,
+            mark: 0,
+        };
+        // Never dropped into the pool of all other tests.
+        let buffer = || Buffer {
+            residues: vec![Residue::ZERO; 3 * MIN_POOLED],
+            start: 0,
+            len: 0,
+        };
+        for _ in 0..3 {
+            assert!(pool.put(buffer()).is_empty());
+        }
+        let over = pool.put(buffer());
+        assert_eq!((over.len(), pool.residues), (1, 9 * MIN_POOLED));
+        assert!(pool.trim().is_empty());
+        let used = pool.take(3 * MIN_POOLED).unwrap();
+        assert!(pool.put(used).is_empty());
+        let idle = pool.trim();
+        assert_eq!((idle.len(), pool.residues), (2, 3 * MIN_POOLED));
+        let last = pool.trim();
+        assert_eq!((last.len(), pool.residues), (1, 0));
+        free([over, idle, last].into_iter().flatten().collect());
+    }
 
     #[test]
     fn buffers_come_back_and_are_wiped_when_asked() {

@@ -40,6 +40,7 @@ mod simd;
 
 pub use automorphism::{Automorphism, GaloisElement};
 pub use basis::{Basis, BasisError, MAX_LOG_N, MIN_LOG_N};
+pub use buffer::{idle_buffer_bytes, limit_idle_buffers, trim_idle_buffers};
 pub use convert::BaseConverter;
 pub use decompose::Decomposer;
 pub use divide::Divider;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::WireError;
 use super::ciphertext::CiphertextHeader;
 use super::container::{self, MAX_HEADER_LEN, Object, PayloadReader, PayloadWriter};
+use super::residues::OfResidues;
 use crate::ciphertext::Ciphertext;
 use crate::parameters::Parameters;
 
@@ -70,6 +71,21 @@ impl BundleHeader {
         self.runs.iter().map(|run| u64::from(run.count)).sum()
     }
 
+    /// Bytes that the ciphertexts take in memory, where seeds have become polynomials and residues words. A file may
+    /// claim any number of them.
+    ///
+    /// # Errors
+    /// [`WireError`] if these parameters have no such ciphertexts.
+    pub fn expanded_bytes(&self, parameters: &Parameters) -> Result<u64, WireError> {
+        let mut bytes = 0_u64;
+        for run in &self.runs {
+            <Ciphertext as OfResidues>::check(parameters, &run.header)?;
+            let each = Ciphertext::shape(parameters, &run.header).expanded_bytes();
+            bytes = bytes.saturating_add(each.saturating_mul(run.count.into()));
+        }
+        Ok(bytes)
+    }
+
     /// So that a kind can be shown even if it is hostile.
     pub(super) fn check_kind(&self) -> Result<(), WireError> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -111,6 +127,31 @@ impl<'a> Bundle<'a> {
         Self::check(parameters, &header)?;
         check_size("header", container::encode(&header).len(), MAX_HEADER_LEN)?;
         Ok(bundle)
+    }
+
+    /// Reads one bundle and checks it to the last residue, as [`read`](Self::read) does, but keeps no ciphertext: one
+    /// at a time is in memory. `judge` gets header and metadata before the first, and if it refuses them none is
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); inside are those of `judge`.
+    pub fn skim<T, E>(
+        parameters: &Parameters,
+        reader: impl Read,
+        judge: impl FnOnce(&BundleHeader, &[u8]) -> Result<T, E>,
+    ) -> Result<Result<T, E>, WireError> {
+        let known = |digest, _: &BundleHeader| container::same_digest(parameters, digest);
+        container::read_with::<Self, _, _>(reader, known, |parameters, header, payload| {
+            let metadata = payload.payload_vec(header.metadata_len as usize)?;
+            let judged = judge(&header, &metadata);
+            if judged.is_ok() {
+                for run in &header.runs {
+                    let shape = Ciphertext::shape(parameters, &run.header);
+                    (0..run.count).try_for_each(|_| shape.skim(payload))?;
+                }
+            }
+            Ok(judged)
+        })
     }
 
     /// The parameters of all ciphertexts.
@@ -182,7 +223,7 @@ impl Object for Bundle<'_> {
         check_size("bundle", header.ciphertexts() as usize, MAX_CIPHERTEXTS)?;
         let mut last = None;
         for run in &header.runs {
-            Ciphertext::check(parameters, &run.header)?;
+            <Ciphertext as Object>::check(parameters, &run.header)?;
             if run.count == 0 || last.replace(run.header) == Some(run.header) {
                 return Err(WireError::Header("a run of ciphertexts is empty or split"));
             }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use tapetum_ring::packing::packed_len;
 use tapetum_ring::sampling::Seed;
-use tapetum_ring::{Basis, Evaluation, Poly};
+use tapetum_ring::{Basis, Evaluation, Poly, Residue};
 
 use super::WireError;
 use super::container::{Object, PayloadReader, PayloadWriter, Typed};
@@ -23,6 +23,21 @@ impl Shape<'_> {
     pub fn bytes(&self) -> u64 {
         let polys = self.count as u64 * packed_len(self.basis) as u64;
         polys + if self.is_seeded { 32 } else { 0 }
+    }
+
+    /// Bytes of the same in memory, where a seed has become a polynomial.
+    pub fn expanded_bytes(&self) -> u64 {
+        let polys = self.count as u64 + u64::from(self.is_seeded);
+        polys * (self.basis.len() * self.basis.degree() * size_of::<Residue>()) as u64
+    }
+
+    /// Reads and checks them, and keeps none.
+    pub fn skim(&self, payload: &mut PayloadReader<impl Read>) -> Result<(), WireError> {
+        (0..self.count).try_for_each(|_| payload.poly(self.basis).map(drop))?;
+        if self.is_seeded {
+            payload.seed()?;
+        }
+        Ok(())
     }
 
     pub fn read(&self, payload: &mut PayloadReader<impl Read>) -> Result<Residues, WireError> {

@@ -116,15 +116,18 @@ impl Labels {
             return Ok(Self::Encrypted(EncryptedLabels::from_bundle(bundle)?));
         }
         let (bytes, ciphertexts) = bundle.into_contents(Self::CLEAR_KIND)?;
-        let (&last, labels) = bytes.split_first().ok_or(LearnError::Empty("labels"))?;
         if !ciphertexts.is_empty() {
             return Err(malformed(Self::CLEAR_KIND));
         }
-        let classes = usize::from(last) + 1;
-        Ok(Self::Clear(ClassLabels::of_classes(
-            labels.to_vec(),
-            classes,
-        )?))
+        Ok(Self::Clear(ClassLabels::from_bytes(&bytes)?))
+    }
+}
+
+impl ClassLabels {
+    /// The labels in the metadata of a bundle.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (&last, labels) = bytes.split_first().ok_or(LearnError::Empty("labels"))?;
+        Self::of_classes(labels.to_vec(), usize::from(last) + 1)
     }
 }
 
@@ -263,9 +266,9 @@ struct ModelShape {
 
 /// What the ciphertexts of labels or scores do not say.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct ClassShape {
-    layout: Layout,
-    classes: u16,
+pub(crate) struct ClassShape {
+    pub layout: Layout,
+    pub classes: u16,
 }
 
 impl ClassShape {
@@ -297,8 +300,16 @@ fn read<Shape: DeserializeOwned>(
     kind: &'static str,
 ) -> Result<(Shape, Vec<Ciphertext>)> {
     let (metadata, ciphertexts) = bundle.into_contents(kind)?;
-    match postcard::take_from_bytes(&metadata) {
-        Ok((shape, [])) => Ok((shape, ciphertexts)),
+    Ok((shape_of(&metadata, kind)?, ciphertexts))
+}
+
+/// The shape in the metadata of a bundle.
+pub(crate) fn shape_of<Shape: DeserializeOwned>(
+    metadata: &[u8],
+    kind: &'static str,
+) -> Result<Shape> {
+    match postcard::take_from_bytes(metadata) {
+        Ok((shape, [])) => Ok(shape),
         _ => Err(malformed(kind)),
     }
 }

@@ -59,6 +59,7 @@ mod estimator;
 mod estimator_config;
 mod features;
 pub mod files;
+mod front;
 mod gradient_descent;
 mod labels;
 mod layout;
@@ -67,6 +68,7 @@ mod linear_means;
 mod linear_model;
 mod logistic;
 mod matrix;
+mod memory;
 mod metrics;
 mod model;
 mod one_vs_rest;
@@ -104,6 +106,7 @@ pub use logistic::{
     SigmoidDegree,
 };
 pub use matrix::EncryptedMatrix;
+pub use memory::{ciphertext_bytes, classification_bytes};
 pub use metrics::Metrics;
 pub use model::{Model, PlainModelFile};
 pub use one_vs_rest::OneVsRestLogistic;

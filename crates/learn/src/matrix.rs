@@ -146,26 +146,35 @@ impl EncryptedMatrix {
 /// Checks ciphertexts from outside: at least one, all of degree 1, of the same parameters and
 /// level, at its canonical scale.
 pub(crate) fn check_vectors(what: &'static str, vectors: &[Ciphertext]) -> Result<()> {
+    let first = vectors.first().map(Ciphertext::parameters);
+    if vectors.iter().any(|v| Some(v.parameters()) != first) {
+        return Err(LearnError::Parameters("a ciphertext"));
+    }
+    let form = |v: &Ciphertext| (v.level(), v.degree(), v.scale());
+    check_forms(what, first, vectors.iter().map(form)).map(drop)
+}
+
+/// The same of what is known before there are ciphertexts: the level, degree and scale of each. Returns the level of all.
+pub(crate) fn check_forms(
+    what: &'static str,
+    parameters: Option<&Parameters>,
+    forms: impl Iterator<Item = (usize, usize, f64)>,
+) -> Result<usize> {
     let malformed = |reason| Err(LearnError::Malformed { what, reason });
-    let Some(first) = vectors.first() else {
-        return malformed("it has no ciphertext");
-    };
-    for vector in vectors {
-        if vector.parameters() != first.parameters() {
-            return Err(LearnError::Parameters("a ciphertext"));
-        }
-        if vector.level() != first.level() {
+    let mut first = None;
+    for (level, degree, scale) in forms {
+        if level != *first.get_or_insert(level) {
             return malformed("its ciphertexts are at different levels");
         }
-        if vector.degree() != 1 {
+        if degree != 1 {
             return malformed("a ciphertext is not relinearised");
         }
-        let canonical = first.parameters().scale(vector.level());
-        if (vector.scale() / canonical - 1.0).abs() > 1e-9 {
+        let canonical = parameters.map_or(scale, |parameters| parameters.scale(level));
+        if (scale / canonical - 1.0).abs() > 1e-9 {
             return malformed("a ciphertext is not at the canonical scale of its level");
         }
     }
-    Ok(())
+    first.map_or_else(|| malformed("it has no ciphertext"), Ok)
 }
 
 /// The same for ciphertexts that lie in blocks of a layout.

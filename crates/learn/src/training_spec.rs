@@ -6,6 +6,7 @@ use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
 use crate::bootstrap::BootstrapLevels;
 use crate::error::{LearnError, Result, check_equal};
 use crate::estimator_config::EstimatorConfig;
+use crate::front::LabelShape;
 use crate::gradient_descent::GradientDescent;
 use crate::labels::{LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
@@ -180,20 +181,31 @@ impl TrainingSpec {
     /// # Errors
     /// [`LearnError`] that says what does not fit.
     pub fn check_samples(&self, matrix: &EncryptedMatrix, labels: &Labels) -> Result<()> {
-        let layout = matrix.layout();
+        let labels = match labels {
+            Labels::Clear(labels) => LabelShape::Clear(labels.classes(), labels.len()),
+            Labels::Encrypted(labels) if labels.parameters() != matrix.parameters() => {
+                return Err(LearnError::Parameters("the set of encrypted labels"));
+            }
+            Labels::Encrypted(labels) => LabelShape::Encrypted(labels.classes(), *labels.layout()),
+        };
+        self.check_shapes(matrix.layout(), labels)
+    }
+
+    /// The same before there is a ciphertext of them.
+    pub(crate) fn check_shapes(&self, layout: &Layout, labels: LabelShape) -> Result<()> {
         check_equal("features of a sample", self.columns, layout.cols())?;
         check_equal("columns of a block", self.block_cols, layout.block_cols())?;
-        check_equal("classes of the labels", self.classes, labels.classes())?;
+        let (LabelShape::Clear(classes, _) | LabelShape::Encrypted(classes, _)) = labels;
+        check_equal("classes of the labels", self.classes, classes)?;
         match labels {
-            Labels::Clear(labels) => check_equal("labels", layout.rows(), labels.len()),
-            Labels::Encrypted(labels) if labels.parameters() != matrix.parameters() => {
-                Err(LearnError::Parameters("the set of encrypted labels"))
+            LabelShape::Clear(_, count) => check_equal("labels", layout.rows(), count),
+            LabelShape::Encrypted(_, of_labels) if of_labels != *layout => {
+                Err(LearnError::Malformed {
+                    what: "the set of encrypted labels",
+                    reason: "it was made for features in another layout",
+                })
             }
-            Labels::Encrypted(labels) if labels.layout() != layout => Err(LearnError::Malformed {
-                what: "the set of encrypted labels",
-                reason: "it was made for features in another layout",
-            }),
-            Labels::Encrypted(_) => Ok(()),
+            LabelShape::Encrypted(..) => Ok(()),
         }
     }
 

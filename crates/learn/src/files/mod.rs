@@ -24,7 +24,7 @@ use crate::error::{LearnError, Result};
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 
-pub use self::samples::{read_samples, samples_from};
+pub use self::samples::{SampleShape, check_samples, read_samples, samples_from};
 pub use self::training::{DataSummary, TrainingFiles};
 pub use crate::error::FileError;
 
@@ -82,8 +82,11 @@ impl<P: AsRef<Path>> From<P> for DataFile {
 pub struct FileLimits {
     /// Batches of all files.
     pub batches: usize,
-    /// Bytes of an object, which is in memory as a whole.
+    /// Bytes of an object.
     pub object_bytes: u64,
+    /// Bytes of an object in memory, which it fills as a whole, and where seeds and packed residues take more room than
+    /// in the file.
+    pub expanded_bytes: u64,
 }
 
 impl Default for FileLimits {
@@ -92,6 +95,7 @@ impl Default for FileLimits {
         Self {
             batches: 1 << 20,
             object_bytes: u64::MAX,
+            expanded_bytes: u64::MAX,
         }
     }
 }

@@ -7,6 +7,8 @@ use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::{Bundle, FileType, Header, WireError, inspect};
 
 use super::{CHECKSUM_LEN, DataFile, FileError, FileLimits};
+use crate::error::LearnError;
+use crate::front::Front;
 
 /// Walks through the objects of a file, one after the other, and reads no more than the front and the
 /// checksum of each.
@@ -24,6 +26,8 @@ pub(super) struct Object {
     pub begin: u64,
     pub kind: String,
     pub checksum: [u8; 32],
+    /// Bytes in memory.
+    pub expanded: u64,
 }
 
 impl<'a> Objects<'a> {
@@ -51,6 +55,11 @@ impl<'a> Objects<'a> {
     /// Bytes after the objects that were found.
     pub fn rest(&self) -> u64 {
         self.len - self.at
+    }
+
+    /// Goes on with the object that begins there.
+    pub fn go_to(&mut self, begin: u64) {
+        self.at = begin;
     }
 
     /// Whether there is another object.
@@ -83,6 +92,15 @@ impl<'a> Objects<'a> {
                 allowed: self.limits.object_bytes,
             });
         }
+        let expanded = header.expanded_bytes(self.parameters);
+        let expanded = expanded.map_err(|error| self.file.unusable(error))?;
+        if expanded > self.limits.expanded_bytes {
+            return Err(FileError::TooLarge {
+                file: self.file.name.clone(),
+                found: expanded,
+                allowed: self.limits.expanded_bytes,
+            });
+        }
         let end = begin
             .checked_add(summary.file_len)
             .filter(|&end| end <= self.len && summary.file_len >= CHECKSUM_LEN)
@@ -96,7 +114,27 @@ impl<'a> Objects<'a> {
             begin,
             kind: header.kind,
             checksum,
+            expanded,
         })
+    }
+
+    /// Checks an object that was found to its last residue, and keeps nothing but what `judge` makes of its front.
+    pub fn skim<T>(
+        &mut self,
+        object: &Object,
+        judge: impl FnOnce(&Front<'_>) -> Result<T, LearnError>,
+    ) -> Result<T, FileError> {
+        self.seek(object.begin)?;
+        let parameters = self.parameters;
+        let judged = Bundle::skim(parameters, &mut self.reader, |header, metadata| {
+            judge(&Front {
+                parameters,
+                header,
+                metadata,
+            })
+        });
+        let judged = judged.map_err(|error| self.file.unusable(error))?;
+        judged.map_err(|error| self.file.unusable(error))
     }
 
     /// Reads an object that was found.

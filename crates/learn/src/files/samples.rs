@@ -5,10 +5,11 @@ use std::io::Read;
 use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::Bundle;
 
-use super::objects::Objects;
+use super::objects::{Object, Objects};
 use super::{DataFile, FileError, FileLimits};
 use crate::bundle::Contribution;
 use crate::error::Result;
+use crate::layout::Layout;
 use crate::matrix::EncryptedMatrix;
 
 /// Reads samples to be classified, and says how many bytes follow them: labels, say, which
@@ -22,15 +23,54 @@ pub fn read_samples(
     limits: FileLimits,
 ) -> Result<(EncryptedMatrix, u64), FileError> {
     let mut objects = Objects::open(file, parameters, limits)?;
-    let mut object = objects.next()?;
-    if object.kind == Contribution::KIND {
-        if !objects.more() {
-            return Err(FileError::NoSamples(file.name.clone()));
-        }
-        object = objects.next()?;
-    }
+    let object = find(&mut objects)?;
     let matrix = EncryptedMatrix::from_bundle(objects.read(&object)?);
     Ok((matrix.map_err(|e| file.unusable(e))?, objects.rest()))
+}
+
+/// The matrix of samples to be classified, which a contributor's name may precede.
+fn find(objects: &mut Objects<'_>) -> Result<Object, FileError> {
+    let object = objects.next()?;
+    if object.kind != Contribution::KIND {
+        return Ok(object);
+    }
+    match objects.more() {
+        true => objects.next(),
+        false => Err(FileError::NoSamples(objects.file.name.clone())),
+    }
+}
+
+/// What samples to be classified are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleShape {
+    /// How they lie in ciphertexts.
+    pub layout: Layout,
+    /// Their level.
+    pub level: usize,
+    /// Bytes that they take in memory.
+    pub expanded_bytes: u64,
+    /// Bytes of the file that follow them.
+    pub rest: u64,
+}
+
+/// Checks samples to be classified to the last residue, without keeping them: one ciphertext at a time is in memory.
+///
+/// # Errors
+/// As [`read_samples`].
+pub fn check_samples(
+    file: &DataFile,
+    parameters: &Parameters,
+    limits: FileLimits,
+) -> Result<SampleShape, FileError> {
+    let mut objects = Objects::open(file, parameters, limits)?;
+    let object = find(&mut objects)?;
+    let (layout, level) = objects.skim(&object, |front| front.matrix())?;
+    Ok(SampleShape {
+        layout,
+        level,
+        expanded_bytes: object.expanded,
+        rest: objects.rest(),
+    })
 }
 
 /// Reads samples to be classified from the beginning of a file that its owner trusts to be of a

@@ -112,7 +112,8 @@ impl TrainingFiles {
         checksum_of_all(&self.batches)
     }
 
-    /// Reads all batches, one at a time, and checks that they can be trained on together.
+    /// Checks all batches to the last residue, and that they can be trained on together. None is kept: one ciphertext
+    /// at a time is in memory.
     ///
     /// # Errors
     /// [`LearnError`] if one cannot be used, or some labels are encrypted and some are not.
@@ -123,17 +124,31 @@ impl TrainingFiles {
             batches: self.batches.len(),
             level: usize::MAX,
             labels,
+            expanded_bytes: 0,
+            largest_batch_bytes: 0,
         };
-        for batch in 0..self.batches.len() {
-            let (matrix, of_matrix) = self.read(batch)?;
-            if of_matrix.kind() != labels {
+        for batch in &self.batches {
+            if batch.labels != labels {
                 return Err(LearnError::Malformed {
                     what: "a set of training files",
                     reason: "labels must be encrypted in all batches or in none",
                 });
             }
-            summary.samples += matrix.layout().rows();
-            summary.level = summary.level.min(matrix.level());
+            let file = &self.files[batch.file];
+            let mut objects = Objects::open(file, &self.parameters, FileLimits::default())?;
+            objects.go_to(batch.begin);
+            let found = objects.next()?;
+            let (layout, level) = objects.skim(&found, |front| front.matrix())?;
+            let mut bytes = found.expanded;
+            let found = objects.next()?;
+            objects.skim(&found, |front| {
+                self.spec.check_shapes(&layout, front.labels()?)
+            })?;
+            bytes += found.expanded;
+            summary.samples += layout.rows();
+            summary.level = summary.level.min(level);
+            summary.expanded_bytes += bytes;
+            summary.largest_batch_bytes = summary.largest_batch_bytes.max(bytes);
         }
         Ok(summary)
     }
@@ -150,6 +165,10 @@ pub struct DataSummary {
     pub level: usize,
     /// Whether the server sees the labels.
     pub labels: LabelKind,
+    /// Bytes that all batches take in memory.
+    pub expanded_bytes: u64,
+    /// The most bytes that one of them takes there.
+    pub largest_batch_bytes: u64,
 }
 
 impl BatchSource for TrainingFiles {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 use tapetum_ckks::{Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, SecretKey};
-use tapetum_learn::{Layout, OperationCounts};
+use tapetum_learn::{Layout, OperationCounts, ciphertext_bytes};
 
 use crate::error::Result;
 use crate::plan::Plan;
@@ -102,9 +102,7 @@ impl Cost {
         // Of several parts two are in memory.
         let read_ahead = parts.iter().map(|(times, _)| times).sum::<usize>().min(2);
         let of_part = largest.blocks() + plan.label_ciphertexts(&largest);
-        let in_memory = read_ahead * of_part + plan.copies(&largest);
-        let limbs = 2 * (level as u64 + 1);
-        let ciphertext = limbs * RESIDUE * parameters.degree() as u64;
+        let in_memory = (read_ahead * of_part) as u64 * ciphertext_bytes(&parameters, level);
         Ok(Self {
             seconds: Seconds {
                 encrypt: whole.ciphertexts() as f64 * speed.encryption,
@@ -112,8 +110,7 @@ impl Cost {
                 classify: speed.seconds(plan.classification_operations(&samples.0)),
             },
             training_memory_bytes: keys.memory_bytes(&parameters)?
-                + plan.bootstrapping_memory(&parameters)?
-                + in_memory as u64 * ciphertext,
+                + spec.training_bytes(&parameters, in_memory)?,
             log_n: parameters.log_n(),
             log_qp: parameters.log_qp(),
             security_bits: parameters.security().bits(),
@@ -129,9 +126,6 @@ impl Cost {
         })
     }
 }
-
-/// Bytes of a residue in memory.
-const RESIDUE: u64 = 8;
 
 /// A file of samples.
 #[derive(Clone, Copy)]

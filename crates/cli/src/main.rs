@@ -11,6 +11,7 @@ use std::env;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tapetum::folders::exposed_key;
 use tapetum::{ErrorKind, Result};
 
 use command_line::{Cli, Command, with_simulation};
@@ -38,6 +39,14 @@ fn main() -> ExitCode {
         steps: Steps::for_user(cli.quiet, cli.json),
         json: cli.json,
     };
+    let owner = match &cli.command {
+        Command::Decrypt(args) => Some(&args.owner),
+        Command::Encrypt(args) => args.contributor.owner.as_ref(),
+        _ => None,
+    };
+    if let Some(warning) = owner.and_then(|dir| exposed_key(dir)) {
+        eprintln!("warning: {warning}");
+    }
     match run(&cli.command, &console) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -209,3 +209,25 @@ fn a_secret_key_under_a_passphrase() {
     let sent = "train --server server --data server/innocent.bin --out other.enc";
     fails(dir, sent, ROLE, &["innocent.bin", "secret key"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let temporary = world();
+    let dir = temporary.path();
+    let mode = |name: &str| {
+        let metadata = fs::metadata(dir.join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("owner"), mode("owner/secret.key")), (0o700, 0o600));
+    let open = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(dir.join("owner/secret.key"), open).unwrap();
+    let warned = output(dir, DECRYPT);
+    let errors = String::from_utf8_lossy(&warned.stderr);
+    assert!(warned.status.success(), "{errors}");
+    assert!(
+        errors.contains("warning: other users") && errors.contains("chmod 600"),
+        "{errors}"
+    );
+}

@@ -51,6 +51,26 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     assert_eq!(refused.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing was sent"));
 
+    // Nor is anything else that is not meant for it, whatever it is called.
+    fs::copy(dir.join("play/owner/features.json"), dir.join("train.enc")).unwrap();
+    let samples = fs::read(dir.join("play/outbox/test.enc")).unwrap();
+    let index = fs::read(dir.join("play/owner/train.index.csv")).unwrap();
+    fs::write(dir.join("with-index.enc"), [samples, index].concat()).unwrap();
+    for file in [
+        "train.enc",
+        "with-index.enc",
+        "play/owner/train.index.csv",
+        "play/owner/scores.enc",
+        "play/owner/public.key",
+    ] {
+        let refused = remote(&format!("append --data-set dat_0 {file}"))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(4), "{errors}");
+        assert!(errors.contains("nothing was sent"), "{errors}");
+    }
+
     // The same, command by command, with a token that can do no more than that.
     let made = json(&mut remote(
         "prepare --keys play/outbox --public-key play/owner/public.key",

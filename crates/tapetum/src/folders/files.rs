@@ -204,6 +204,33 @@ pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
+/// The same for what is private: only the user may look into a directory that is made.
+pub fn create_private_dir(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    let made = builder.create(path);
+    made.with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Whether other users may read a file or write to it.
+pub fn is_open_to_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The size of a file.
 pub fn size(path: &Path) -> Result<u64> {
     let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,10 +1,11 @@
 //! Says what a file is, without any key.
 
+use std::collections::BTreeSet;
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Serialize;
-use tapetum_ckks::wire::{self, Header};
+use tapetum_ckks::wire::{self, Header, Summary};
 
 use crate::error::{Context, Error, Result};
 use crate::folders::files;
@@ -38,35 +39,59 @@ pub struct Object {
 
 /// Reads the front of each object in a file.
 pub fn inspect(path: &Path) -> Result<Inspected> {
+    let mut objects = Vec::new();
+    let bytes = each(path, |summary| {
+        if objects.len() == MAX_OBJECTS {
+            let message = format!("{} holds more objects than can be shown", path.display());
+            return Err(Error::input(message));
+        }
+        objects.push(Object {
+            holds: name(&summary),
+            format: summary.version,
+            parameters: summary.digest.to_string(),
+            bytes: summary.file_len,
+            header: summary.header,
+        });
+        Ok(())
+    })?;
+    Ok(Inspected { bytes, objects })
+}
+
+/// What objects there are in a file, each once.
+pub(crate) fn names(path: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    each(path, |summary| {
+        names.insert(name(&summary));
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+fn name(summary: &Summary) -> String {
+    match &summary.header {
+        Header::Bundle(header) => header.kind.clone(),
+        _ => summary.file_type.name().to_owned(),
+    }
+}
+
+/// The front of each object in a file, which has no byte beside them. Returns its length.
+fn each(path: &Path, mut look: impl FnMut(Summary) -> Result<()>) -> Result<u64> {
     let mut file = files::open(path)?;
     let bytes = files::size(path)?;
-    let mut objects = Vec::new();
     let mut at = 0;
-    while at < bytes || objects.is_empty() {
-        let wrong = |reason: &str| Error::input(format!("{} {reason}", path.display()));
-        if objects.len() == MAX_OBJECTS {
-            return Err(wrong("holds more objects than any file of Tapetum"));
-        }
+    while at < bytes || at == 0 {
         file.seek(SeekFrom::Start(at))
             .with_context(|| format!("cannot read {}", path.display()))?;
         let summary = wire::inspect(&mut file)
             .with_context(|| format!("cannot make sense of {}", path.display()))?;
         at = at.saturating_add(summary.file_len);
         if at > bytes {
-            return Err(wrong(&format!(
-                "is truncated: it has {bytes} bytes, but announces {at}"
+            return Err(Error::input(format!(
+                "{} is truncated: it has {bytes} bytes, but announces {at}",
+                path.display()
             )));
         }
-        objects.push(Object {
-            holds: match &summary.header {
-                Header::Bundle(header) => header.kind.clone(),
-                _ => summary.file_type.name().to_owned(),
-            },
-            format: summary.version,
-            parameters: summary.digest.to_string(),
-            bytes: summary.file_len,
-            header: summary.header,
-        });
+        look(summary)?;
     }
-    Ok(Inspected { bytes, objects })
+    Ok(bytes)
 }

@@ -51,6 +51,17 @@ pub fn is_secret_key(path: &Path) -> Result<bool> {
         || wire::inspect(files::open(path)?).is_ok_and(|summary| summary.file_type.is_secret()))
 }
 
+/// What the owner should know whose secret key other users can read.
+pub fn exposed_key(owner: &Path) -> Option<String> {
+    let key = owner.join(SECRET_KEY);
+    files::is_open_to_others(&key).then(|| {
+        format!(
+            "other users of this machine can read {key}, and with it all that is encrypted: chmod 600 {key}",
+            key = key.display()
+        )
+    })
+}
+
 /// Refuses a file that holds a secret key, with advice for who has found it; any other file is none of its
 /// business.
 pub(crate) fn refuse_secret_key(path: &Path, advice: &str) -> Result<()> {

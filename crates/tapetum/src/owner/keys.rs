@@ -153,6 +153,7 @@ fn check_directories(directories: Directories<'_>) -> Result<()> {
         }
     }
     // Only what exists can be compared.
+    files::create_private_dir(owner)?;
     for dir in directories.all() {
         files::create_dir(dir)?;
     }

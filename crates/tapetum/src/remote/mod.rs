@@ -9,10 +9,11 @@ use std::path::Path;
 
 use serde::Serialize;
 use tapetum_client::{Client, ClientError, CreateTraining, JobKind, JobView, Object};
+use tapetum_learn::{Contribution, EncryptedLabels, EncryptedMatrix, Labels};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::folders::{self, EVALUATION_KEYS, Output, files};
+use crate::folders::{self, EVALUATION_KEYS, Output, files, inspect, model};
 use crate::plan::{Plan, Purpose};
 use crate::progress::{Progress, Step};
 
@@ -21,17 +22,79 @@ pub use session::RemoteServer;
 pub use tapetum_client as client;
 
 /// Where things of a kind are, by the first letters of their ids.
-const COLLECTIONS: [(&str, &str); 6] = [
+const COLLECTIONS: [(&str, &str); 7] = [
     ("par_", "parameter-sets"),
     ("key_", "key-sets"),
     ("dat_", "data-sets"),
     ("mod_", "models"),
     ("cls_", "classifications"),
     ("tok_", "tokens"),
+    ("upl_", "uploads"),
 ];
 
 /// What to say of a secret key that was to be sent.
 const NEVER_LEAVES: &str = "which never leaves its owner: nothing was sent";
+
+/// What a server is sent: nothing else leaves. A file names what its objects are, so neither features, nor an index with
+/// names and labels, nor an answer can be taken for samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sendable {
+    /// Evaluation keys.
+    EvaluationKeys,
+    /// A public key.
+    PublicKey,
+    /// Encrypted samples to be trained on with their labels, or to be classified.
+    Samples,
+    /// A model that is not encrypted.
+    PlainModel,
+}
+
+impl Sendable {
+    /// The names of objects, as `tapetum inspect` calls them.
+    fn objects(self) -> &'static [&'static str] {
+        match self {
+            Self::EvaluationKeys => &["evaluation keys"],
+            Self::PublicKey => &["a public key"],
+            Self::Samples => &[
+                Contribution::KIND,
+                EncryptedMatrix::KIND,
+                EncryptedLabels::KIND,
+                Labels::CLEAR_KIND,
+            ],
+            Self::PlainModel => &["a model"],
+        }
+    }
+
+    /// Refuses a file that holds anything else.
+    fn check(self, path: &Path) -> Result<()> {
+        folders::refuse_secret_key(path, NEVER_LEAVES)?;
+        let refused = |what: &str| {
+            let expected = self.objects().join(", ");
+            Error::role(format!(
+                "{} {what}, and a server is sent nothing but {expected} here: nothing was sent",
+                path.display()
+            ))
+        };
+        if self == Self::PlainModel {
+            return match model::read(path) {
+                Ok(_) => Ok(()),
+                Err(error) if error.kind() == ErrorKind::Files => Err(error),
+                Err(_) => Err(refused("is no model in the clear")),
+            };
+        }
+        let objects = inspect::names(path).map_err(|error| match error.kind() {
+            ErrorKind::Files => error,
+            _ => refused("is no whole file of these"),
+        })?;
+        match objects
+            .iter()
+            .find(|name| !self.objects().contains(&name.as_str()))
+        {
+            Some(other) => Err(refused(&format!("holds {other}"))),
+            None => Ok(()),
+        }
+    }
+}
 
 /// Runs something asynchronous to its end.
 ///
@@ -87,15 +150,14 @@ impl Remote {
         let advice = "name the directory that `tapetum keygen` made for the server";
         let evaluation_keys = files::existing(keys, EVALUATION_KEYS, advice)?;
         // Before anything is sent, not when its turn comes.
-        for path in [Some(evaluation_keys.as_path()), public_key]
-            .into_iter()
-            .flatten()
-        {
-            folders::refuse_secret_key(path, NEVER_LEAVES)?;
+        Sendable::EvaluationKeys.check(&evaluation_keys)?;
+        if let Some(path) = public_key {
+            Sendable::PublicKey.check(path)?;
         }
-        let evaluation_keys = self.send(&evaluation_keys, progress).await?;
+        let kind = Sendable::EvaluationKeys;
+        let evaluation_keys = self.send(kind, &evaluation_keys, progress).await?;
         let public_key = match public_key {
-            Some(path) => Some(self.send(path, progress).await?),
+            Some(path) => Some(self.send(Sendable::PublicKey, path, progress).await?),
             None => None,
         };
         let public_key = public_key.as_deref();
@@ -134,7 +196,7 @@ impl Remote {
         file: &Path,
         progress: &dyn Progress,
     ) -> Result<Object> {
-        let upload = self.send(file, progress).await?;
+        let upload = self.send(Sendable::Samples, file, progress).await?;
         Ok(self
             .client
             .append(data_set, &name_of(file), &upload)
@@ -161,7 +223,7 @@ impl Remote {
         file: &Path,
         progress: &dyn Progress,
     ) -> Result<Object> {
-        let upload = self.send(file, progress).await?;
+        let upload = self.send(Sendable::PlainModel, file, progress).await?;
         let name = name_of(file);
         Ok(self.client.create_model(&name, key_set, &upload).await?)
     }
@@ -176,7 +238,7 @@ impl Remote {
         progress: &dyn Progress,
     ) -> Result<(JobView, u64)> {
         Output::Scores.check(out, &[file])?;
-        let upload = self.send(file, progress).await?;
+        let upload = self.send(Sendable::Samples, file, progress).await?;
         let job = self.client.classify(&name_of(file), model, &upload).await?;
         let step = progress.begin("the server classifies");
         let job = self
@@ -187,7 +249,7 @@ impl Remote {
         Ok((job, bytes))
     }
 
-    /// Deletes what has this id. Returns the receipt; a token leaves none.
+    /// Deletes what has this id. Returns the receipt; tokens and uploads leave none.
     pub async fn delete(&self, id: &str) -> Result<Option<serde_json::Value>> {
         let found = COLLECTIONS
             .iter()
@@ -196,17 +258,25 @@ impl Remote {
             let prefixes = COLLECTIONS.map(|(prefix, _)| prefix).join(", ");
             Error::role(format!("{id} is not an id: ids begin with {prefixes}"))
         })?;
-        if *collection == "tokens" {
-            self.client.revoke_token(id).await?;
-            return Ok(None);
+        match *collection {
+            "tokens" => self.client.revoke_token(id).await?,
+            "uploads" => self.client.discard_upload(id).await?,
+            _ => {
+                let receipt = self.client.delete(collection, id).await?;
+                return Ok(Some(serde_json::to_value(receipt)?));
+            }
         }
-        let receipt = self.client.delete(collection, id).await?;
-        Ok(Some(serde_json::to_value(receipt)?))
+        Ok(None)
     }
 
-    /// Uploads a file, unless it holds a secret key. Returns the id of the upload.
-    pub async fn send(&self, path: &Path, progress: &dyn Progress) -> Result<String> {
-        folders::refuse_secret_key(path, NEVER_LEAVES)?;
+    /// Uploads a file that holds nothing but this. Returns the id of the upload.
+    pub async fn send(
+        &self,
+        what: Sendable,
+        path: &Path,
+        progress: &dyn Progress,
+    ) -> Result<String> {
+        what.check(path)?;
         let step = progress.begin(&format!("sending {}", name_of(path)));
         let mut advance = |done: u64, total: u64| step.advance_bytes(done, total);
         let upload = self.client.upload(path, &mut advance).await?;

@@ -14,6 +14,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const MODULE: &str = "tapetum_web.wasm";
 /// How the page calls it.
 const NAME: &str = "tapetum";
+/// The script that uses it.
+const WORKER: &str = "worker.js";
 /// Flags for the compiler, unless the environment has others.
 const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const FLAGS: &str = "-C target-feature=+simd128";
@@ -27,7 +29,7 @@ pub fn make(root: &Path, dir: &Path) -> anyhow::Result<()> {
     Bindgen::new()
         .input_path(target_dir.join(TARGET).join("release").join(MODULE))
         .out_name(NAME)
-        .web(true)?
+        .no_modules(true)?
         .typescript(false)
         .omit_default_module_path(true)
         .remove_name_section(true)
@@ -41,6 +43,12 @@ pub fn make(root: &Path, dir: &Path) -> anyhow::Result<()> {
         let to = dir.join(from.file_name().unwrap_or_default());
         fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
     }
+    // The worker may ask for no script, so that what binds it to the module is a part of it.
+    let (glue, worker) = (dir.join(format!("{NAME}.js")), dir.join(WORKER));
+    let text = fs::read_to_string(&glue).and_then(|glue| Ok(glue + &fs::read_to_string(&worker)?));
+    text.and_then(|text| fs::write(&worker, text))
+        .and_then(|()| fs::remove_file(&glue))
+        .with_context(|| format!("cannot write {}", worker.display()))?;
     println!("The page is in {}", dir.display());
     println!("Serve it with: tapetum serve --page {}", dir.display());
     Ok(())

@@ -1,7 +1,8 @@
 // Everything that touches the secret key or a picture's content. The policy that comes with this file forbids every
-// connection, so what leaves this worker is what it answers to the page: descriptions, ciphertexts, verdicts, and
-// pictures for the screen.
-import init, { Owner, Silhouettes, Training, checksum } from "./tapetum.js";
+// connection and every other script, so what leaves this worker is what it answers to the page: descriptions,
+// ciphertexts, verdicts, and pictures for the screen. A script may be asked for under an address that tells something, so
+// this file imports none: what binds it to WebAssembly is put in front of it when the page is made.
+const { Owner, Silhouettes, Training, checksum } = wasm_bindgen;
 
 // A secret key has a quarter of a byte for each coefficient; statistics are text.
 const MAX_KEY = 1 << 20;
@@ -59,7 +60,7 @@ function shown() {
 
 const operations = {
   async start({ module }) {
-    await init({ module_or_path: module });
+    await wasm_bindgen({ module_or_path: module });
   },
   async open({ secret, pipeline, passphrase }) {
     const key = await read(secret, MAX_KEY, "The secret key");

@@ -305,7 +305,25 @@ test("the worker with the key can reach nobody, not even the server", async () =
           resolve(error.name);
         }
       });
-    return [await fails(fetch(`${origin}/v1/whoami`)), await socket(origin.replace("https", "wss"))];
+    // A path of the server, with something to tell in its query.
+    const nested = (url) =>
+      new Promise((resolve) => {
+        try {
+          const made = new Worker(url, { type: "module" });
+          made.onmessage = () => resolve("connected");
+          made.onerror = () => resolve("refused");
+        } catch (error) {
+          resolve(error.name);
+        }
+      });
+    const script = `${origin}/page/drawing.js?secret`;
+    return [
+      await fails(fetch(`${origin}/v1/whoami`)),
+      await socket(origin.replace("https", "wss")),
+      await fails(import(script)),
+      await fails(import(`${origin}/v1/whoami?secret`)),
+      await nested(script),
+    ];
   }, wire.origin);
   assert.ok(!attempts.includes("connected"), attempts.join());
   assert.equal(wire.requests().length, before);

@@ -79,16 +79,25 @@ pub struct Limits {
     pub storage_bytes: u64,
     /// Uploads of a token that are not finished or not used yet.
     pub open_uploads: i64,
-    /// How long an upload is kept after its last byte.
+    /// How long an upload is kept that is complete.
     pub upload_life: Duration,
-    /// How long a request may be idle.
-    pub idle: Duration,
+    /// How long an upload is kept after its last byte while more are announced.
+    pub unfinished_life: Duration,
+    /// How long a connection may take from its acceptance to the first complete head of a request, TLS included, and
+    /// to each further head.
+    pub head: Duration,
+    /// Bytes a second of an upload, and of an answer that is not taken at once, over each [`window`](Self::window).
+    pub rate: u64,
+    /// Over how long the rate is taken. A JSON document must have arrived in that time.
+    pub window: Duration,
     /// Requests a second of a token, in the long run.
     pub requests_per_second: f64,
     /// Requests at once of a token.
     pub burst: f64,
-    /// Connections at a time; what is beyond is closed at once.
+    /// Connections at a time.
     pub connections: usize,
+    /// Connections of an address whose last request had no valid token.
+    pub connections_of_address: usize,
     /// How long jobs that are finished are kept, and the scores of classifications with them.
     pub job_life: Option<Duration>,
     /// Requests that are served at a time.
@@ -117,10 +126,14 @@ impl Default for Limits {
             storage_bytes: 64 << 30,
             open_uploads: 64,
             upload_life: Duration::from_secs(24 * 3600),
-            idle: Duration::from_secs(30),
+            unfinished_life: Duration::from_secs(3600),
+            head: Duration::from_secs(15),
+            rate: 8 << 10,
+            window: Duration::from_secs(30),
             requests_per_second: 200.0,
             burst: 400.0,
             connections: 512,
+            connections_of_address: 128,
             job_life: Some(Duration::from_secs(90 * 24 * 3600)),
             concurrent_requests: 256,
             requests_of_tenant: 128,
@@ -139,7 +152,9 @@ impl Default for Limits {
 pub struct Work {
     /// Jobs that run at a time; 0 leaves all work to other processes.
     pub jobs: usize,
-    /// Bytes of expanded evaluation keys in memory, of all jobs together.
+    /// Bytes of memory for all that is computed, keys included.
+    pub memory: u64,
+    /// Bytes of expanded evaluation keys in memory, of all jobs together; at most half of the memory.
     pub key_memory: u64,
     /// Bytes of files of a bucket that are kept here.
     pub cache: u64,
@@ -155,6 +170,7 @@ impl Default for Work {
     fn default() -> Self {
         Self {
             jobs: 1,
+            memory: 8 << 30,
             key_memory: 4 << 30,
             cache: 8 << 30,
             lease: Duration::from_secs(20),

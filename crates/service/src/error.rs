@@ -101,6 +101,12 @@ impl Error {
         }
     }
 
+    /// Says something more.
+    pub fn and(mut self, more: &str) -> Self {
+        self.detail = format!("{}; {more}", self.detail);
+        self
+    }
+
     fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -266,6 +272,13 @@ pub enum StartError {
     /// The place for files failed.
     #[error("cannot use the place for files: {0}")]
     Files(io::Error),
+    /// The database is of a later version of the program.
+    #[error(
+        "the database was last used by version {0} of this program, which is newer than this one ({this}): start that \
+         version, or restore a backup from before",
+        this = env!("CARGO_PKG_VERSION")
+    )]
+    Newer(String),
     /// The address is not available.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),

@@ -28,6 +28,7 @@ use crate::tls::Tls;
 const CAPS: Caps = Caps {
     log_n: 13,
     bundle_bytes: 4 << 20,
+    expanded_bytes: 64 << 20,
 };
 /// Answers that take longer have no end, as events have none.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -54,7 +55,7 @@ pub fn part(path: &Path, parameters: &Parameters, recipe: &TrainingSpec) -> bool
 
 /// Whether the service takes a file for samples to be classified.
 pub fn samples(path: &Path, parameters: &Parameters) -> bool {
-    is_accepted(content::samples(path, parameters, CAPS))
+    is_accepted(content::sample_shape(path, parameters, CAPS))
 }
 
 /// Whether a server takes these files for its certificate and the key of it.

@@ -18,9 +18,15 @@ pub struct Limiter {
     per_second: f64,
     burst: f64,
     buckets: Mutex<HashMap<String, (f64, Instant)>>,
-    /// Requests that a tenant may have in progress.
-    at_a_time: usize,
+    /// Requests that a tenant may have in progress, and all tenants together.
+    at_a_time: (usize, usize),
     present: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// What one of several may have of `all` where the others have so many: half of the rest, so that there is always some
+/// left for one more.
+pub fn share(all: usize, others: usize) -> usize {
+    (all.saturating_sub(others) / 2).max(1)
 }
 
 /// A request of a tenant in progress.
@@ -44,8 +50,8 @@ impl Drop for Presence {
 
 impl Limiter {
     /// Lets `per_second` requests of a token through in the long run, and `burst` at once; no more than
-    /// `at_a_time` of a tenant are in progress together.
-    pub fn new(per_second: f64, burst: f64, at_a_time: usize) -> Self {
+    /// `at_a_time` of a tenant and of all tenants are in progress together.
+    pub fn new(per_second: f64, burst: f64, at_a_time: (usize, usize)) -> Self {
         Self {
             per_second,
             burst,
@@ -64,14 +70,16 @@ impl Limiter {
     }
 
     /// Counts a request of a tenant until what is returned is dropped. Requests may wait, for a job or for
-    /// bytes: a tenant that lets all of its own wait must not keep others out.
+    /// bytes: tenants that let all of their own wait must not keep others out.
     ///
     /// # Errors
     /// 429 if there are too many.
     pub fn enter(&self, tenant: &str) -> Result<Presence> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let count = present.get(tenant).copied().unwrap_or(0);
-        if count >= self.at_a_time {
+        let others = present.values().sum::<usize>() - count;
+        let (of_tenant, of_all) = self.at_a_time;
+        if count >= of_tenant.min(share(of_all, others)) {
             let message = format!("this tenant already has {count} requests in progress");
             return Err(Error::too_many(message, 1));
         }
@@ -117,7 +125,7 @@ mod tests {
 
     #[test]
     fn bursts_pass_and_the_rest_waits() {
-        let limiter = Limiter::new(2.0, 3.0, 1);
+        let limiter = Limiter::new(2.0, 3.0, (1, 9));
         let start = Instant::now();
         for _ in 0..3 {
             limiter.admit_at("a", start).unwrap();
@@ -137,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_tenant_leaves_room_for_others() {
-        let limiter = Limiter::new(2.0, 3.0, 2);
+        let limiter = Limiter::new(2.0, 3.0, (2, 9));
         let first = limiter.enter("a").unwrap();
         let _second = limiter.enter("a").unwrap();
         assert_eq!(limiter.enter("a").unwrap_err().status(), 429);
@@ -145,5 +153,17 @@ mod tests {
         drop(first);
         let _third = limiter.enter("a").unwrap();
         assert!(limiter.enter("a").is_err());
+    }
+
+    #[test]
+    fn tenants_together_leave_room_for_one_more() {
+        let limiter = Limiter::new(2.0, 3.0, (8, 16));
+        let mut present = Vec::new();
+        let mut taken = |tenant: &str| {
+            let before = present.len();
+            present.extend(std::iter::from_fn(|| limiter.enter(tenant).ok()));
+            present.len() - before
+        };
+        assert_eq!(["a", "b", "c", "d", "e"].map(&mut taken), [8, 4, 2, 1, 1]);
     }
 }

@@ -3,17 +3,25 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
+use tapetum_ckks::idle_buffer_bytes;
+
+use crate::connections::Counts;
+use crate::memory::Memory;
+
 /// Upper ends of the intervals of times, in seconds.
 const BUCKETS: [f64; 8] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0];
 const REQUESTS: &str = "tapetum_requests_total";
 const REQUEST_SECONDS: &str = "tapetum_request_seconds";
 const RECEIVED_BYTES: &str = "tapetum_received_bytes_total";
+const CONNECTIONS_CLOSED: &str = "tapetum_connections_closed_total";
+const MEMORY: &str = "tapetum_memory_bytes";
+const MEMORY_TAKEN: &str = "tapetum_memory_set_aside_bytes";
 const JOBS: &str = "tapetum_jobs_total";
 const JOB_SECONDS: &str = "tapetum_job_seconds";
 const STATUSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const JOB_KINDS: [&str; 2] = ["classification", "training"];
 /// What is looked up when it is asked for: columns of a row, names and what they mean.
-pub const GAUGES: [(&str, &str, &str); 5] = [
+pub const GAUGES: [(&str, &str, &str); 12] = [
     ("queued", "tapetum_jobs_queued", "Jobs that wait."),
     ("running", "tapetum_jobs_running", "Jobs that run."),
     (
@@ -23,6 +31,33 @@ pub const GAUGES: [(&str, &str, &str); 5] = [
     ),
     ("tenants", "tapetum_tenants", "Tenants."),
     ("bytes", "tapetum_stored_bytes", "Bytes of accepted files."),
+    (
+        "announced",
+        "tapetum_announced_bytes",
+        "Bytes that unused uploads were announced with.",
+    ),
+    (
+        "waiting",
+        "tapetum_tenants_waiting",
+        "Tenants with a training that waits.",
+    ),
+    ("", "tapetum_key_sets", "Key sets in memory."),
+    (
+        "",
+        "tapetum_key_bytes",
+        "Bytes of expanded evaluation keys.",
+    ),
+    (
+        "",
+        "tapetum_idle_buffer_bytes",
+        "Bytes of buffers that are kept for reuse.",
+    ),
+    ("", "tapetum_connections", "Open connections."),
+    (
+        "",
+        "tapetum_connections_authenticated",
+        "Connections whose last request had a valid token.",
+    ),
 ];
 
 /// How a worker was done with a job.
@@ -79,6 +114,9 @@ impl Metrics {
             describe_counter!(REQUESTS, "Requests that were answered.");
             describe_histogram!(REQUEST_SECONDS, "Time to the head of the answer.");
             describe_counter!(RECEIVED_BYTES, "Bytes of uploads.");
+            describe_counter!(CONNECTIONS_CLOSED, "Connections that the server closed.");
+            describe_gauge!(MEMORY, "Memory for jobs of a kind.");
+            describe_gauge!(MEMORY_TAKEN, "Memory that is set aside for running jobs.");
             describe_counter!(JOBS, "Jobs that workers of this process were done with.");
             describe_histogram!(JOB_SECONDS, "Time that a worker was at a job.");
             for (_, name, about) in GAUGES {
@@ -131,6 +169,39 @@ impl Metrics {
     /// One of [`GAUGES`].
     pub fn gauge(&self, name: &'static str, value: i64) {
         self.with(|| gauge!(name).set(value as f64));
+    }
+
+    /// The memory of this process, and what of it is in use.
+    pub fn memory(&self, memory: &Memory, (key_sets, key_bytes): (usize, u64)) {
+        self.gauge("tapetum_key_sets", key_sets as i64);
+        self.gauge("tapetum_key_bytes", key_bytes as i64);
+        self.gauge("tapetum_idle_buffer_bytes", idle_buffer_bytes() as i64);
+        self.with(|| {
+            for (kind, bytes, taken) in memory.parts() {
+                gauge!(MEMORY, "kind" => kind).set(bytes as f64);
+                gauge!(MEMORY_TAKEN, "kind" => kind).set(taken as f64);
+            }
+        });
+    }
+
+    /// Connections, and those that the server has closed.
+    pub fn connections(&self, counts: Counts) {
+        self.gauge("tapetum_connections", counts.open as i64);
+        self.gauge(
+            "tapetum_connections_authenticated",
+            counts.authenticated as i64,
+        );
+        let closed = [
+            ("silent", counts.silent),
+            ("slow", counts.slow),
+            ("gave-way", counts.gave_way),
+            ("refused", counts.refused),
+        ];
+        self.with(|| {
+            for (reason, count) in closed {
+                counter!(CONNECTIONS_CLOSED, "reason" => reason).absolute(count);
+            }
+        });
     }
 
     /// Makes room for what is still to be observed, now and then.

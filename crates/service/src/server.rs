@@ -29,8 +29,6 @@ use crate::store::db::now;
 use crate::store::folder::DataFolder;
 use crate::tls::Tls;
 
-/// How long a connection may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(15);
 /// How long open requests may take when the server shuts down.
 const GRACE: Duration = Duration::from_secs(20);
 /// How often what has expired is removed.
@@ -74,15 +72,15 @@ impl Server {
 
         let handle = Handle::new();
         let config = RustlsConfig::from_config(tls.config);
-        let most = app.config.limits.connections;
+        // What is not negotiated is not spoken, even if a client begins with it. To find out what it speaks would take
+        // as long as it is silent.
         let mut server = axum_server::from_tcp_rustls(listener, config)?
+            .http1_only()
             .handle(handle.clone())
-            .map(|acceptor| Limited::new(acceptor, most));
-        // What is not negotiated is not spoken, even if a client begins with it.
-        let http1_only = server.http_builder().clone().http1_only();
-        *server.http_builder() = http1_only;
+            .map(|acceptor| Limited::new(acceptor, app.connections.clone()));
         let mut http = server.http_builder().http1();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(app.config.limits.head);
         let routes = api::router(app.clone(), page)?.into_make_service();
         let serving = tokio::spawn(server.serve(routes));
         let sweeper = app.clone();

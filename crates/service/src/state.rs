@@ -1,19 +1,24 @@
 //! The state that requests and workers of a process share.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tapetum_ckks::Parameters;
+use tapetum_ckks::{Parameters, limit_idle_buffers};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::error::{Error, Result, StartError};
+use crate::jobs::KeyCache;
 use crate::limiter::Limiter;
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::store::blobs::Blobs;
 use crate::store::blocking::run_blocking;
 use crate::store::content::Caps;
 use crate::store::db::Database;
+use crate::store::files::protect;
 use crate::store::queue::Tasks;
 
 /// Parameters that are kept, with their tables.
@@ -35,20 +40,24 @@ pub struct Service {
     pub blobs: Blobs,
     /// Request rates.
     pub limiter: Limiter,
+    /// Connections.
+    pub connections: Arc<Connections>,
     /// Metrics.
     pub metrics: Metrics,
-    /// Requests that may be served at a time.
-    pub requests: Semaphore,
-    /// Uploads that may be checked at a time.
-    pub checks: Semaphore,
+    /// Requests without a valid token that may be served at a time.
+    pub requests: Arc<Semaphore>,
+    /// Memory for checks and jobs.
+    pub memory: Memory,
+    /// Evaluation keys that jobs use.
+    pub keys: KeyCache,
     /// Streams of events that may be open at a time.
     pub streams: Arc<Semaphore>,
     /// Notified when a job of this process makes progress.
     pub changed: Notify,
     /// Parameters that were used last, by the ids of their sets.
     parameters: Mutex<Vec<(String, Parameters)>>,
-    /// Uploads that a request writes to.
-    in_use: Mutex<HashSet<String>>,
+    /// Uploads that a request writes to, and what ends it.
+    in_use: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
 impl Service {
@@ -57,7 +66,10 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: Config) -> Result<App, StartError> {
-        let database = Database::open(&config.database_url()).await?;
+        let (folder, has_databases) = (config.data.clone(), config.database.is_none());
+        let protected = run_blocking(move || protect(&folder, has_databases));
+        protected.await?.map_err(StartError::Folder)?;
+        let database = Database::open(&config.database_url(), &config.data).await?;
         let tasks = Tasks::open(&config, &database).await?;
         let identity = database.identity().await?;
         let (data, store, cache) = (config.data.clone(), config.store.clone(), config.work.cache);
@@ -68,15 +80,19 @@ impl Service {
         });
         let blobs = opened.await?.map_err(StartError::Files)?;
         let limits = &config.limits;
+        let memory = Memory::new(&config);
+        limit_idle_buffers(memory.idle);
         Ok(Arc::new(Self {
             limiter: Limiter::new(
                 limits.requests_per_second,
                 limits.burst,
-                limits.requests_of_tenant,
+                (limits.requests_of_tenant, limits.concurrent_requests),
             ),
+            connections: Connections::new(limits),
             metrics: Metrics::new(config.metrics.is_some()),
-            requests: Semaphore::new(limits.concurrent_requests),
-            checks: Semaphore::new(limits.concurrent_checks),
+            requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
+            keys: KeyCache::new(memory.keys, config.work.jobs + 1),
+            memory,
             streams: Arc::new(Semaphore::new(limits.concurrent_requests)),
             changed: Notify::new(),
             parameters: Mutex::default(),
@@ -99,6 +115,7 @@ impl Service {
         Caps {
             log_n: self.config.limits.log_n,
             bundle_bytes: self.config.limits.bundle_bytes,
+            expanded_bytes: self.memory.trainings.bytes(),
         }
     }
 
@@ -134,15 +151,23 @@ impl Service {
     /// 423 if another request does.
     pub fn claim(self: &Arc<Self>, upload: &str) -> Result<Claim> {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        if in_use.insert(upload.to_owned()) {
-            Ok(Claim {
+        match in_use.entry(upload.to_owned()) {
+            Entry::Occupied(_) => Err(Error::locked(
+                "another request is writing to this upload: try again",
+            )),
+            Entry::Vacant(free) => Ok(Claim {
                 app: self.clone(),
                 upload: upload.to_owned(),
-            })
-        } else {
-            Err(Error::locked(
-                "another request is writing to this upload: try again",
-            ))
+                discarded: free.insert(Arc::default()).clone(),
+            }),
+        }
+    }
+
+    /// Ends the request that writes to an upload, if there is one.
+    pub fn interrupt(&self, upload: &str) {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(discarded) = in_use.get(upload) {
+            discarded.notify_one();
         }
     }
 }
@@ -152,6 +177,8 @@ impl Service {
 pub struct Claim {
     app: App,
     upload: String,
+    /// Notified when somebody else has discarded the upload.
+    pub discarded: Arc<Notify>,
 }
 
 impl Drop for Claim {

@@ -29,6 +29,11 @@ pub enum RemoteAction {
         #[command(flatten)]
         connection: Connection,
     },
+    /// List uploads that are not used yet; the owner sees those of all tokens.
+    Uploads {
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Owner: create a token for someone else.
     Token {
         #[command(flatten)]
@@ -136,6 +141,10 @@ async fn act(action: &RemoteAction, progress: &dyn Progress) -> Result<Value> {
     match action {
         RemoteAction::Demo(_) => Ok(Value::Null),
         RemoteAction::Status { connection } => Ok(connection.connect()?.client.whoami().await?),
+        RemoteAction::Uploads { connection } => {
+            let uploads = connection.connect()?.client.uploads().await?;
+            Ok(json!({"uploads": uploads}))
+        }
         RemoteAction::Token {
             connection,
             scopes,
@@ -205,7 +214,12 @@ async fn act(action: &RemoteAction, progress: &dyn Progress) -> Result<Value> {
         }
         RemoteAction::Delete { connection, id } => {
             let receipt = connection.connect()?.delete(id).await?;
-            Ok(receipt.unwrap_or_else(|| json!({"revoked": id})))
+            let done = if id.starts_with("upl_") {
+                "discarded"
+            } else {
+                "revoked"
+            };
+            Ok(receipt.unwrap_or_else(|| json!({done: id})))
         }
     }
 }

@@ -57,9 +57,12 @@ pub struct Serve {
     /// Days after which jobs that are finished are removed, and the scores of classifications with them; 0 never.
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     pub retention: u32,
-    /// Connections at a time; what is beyond is closed at once.
+    /// Connections at a time; what is beyond takes the place of a connection without a valid token.
     #[arg(long, value_name = "N", default_value_t = 512)]
     pub connections: usize,
+    /// Connections without a valid token of an address; raise it behind a proxy.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub connections_per_address: usize,
     /// Serve Prometheus metrics at this address, without TLS and token.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
@@ -83,6 +86,7 @@ pub fn run(args: &Serve, console: &Console) -> Result<()> {
     let days = u64::from(args.retention);
     config.limits.job_life = (days > 0).then(|| Duration::from_secs(days * 24 * 3600));
     config.limits.connections = args.connections;
+    config.limits.connections_of_address = args.connections_per_address;
     if let Some(quota) = args.quota {
         config.limits.storage_bytes = quota;
     }

@@ -60,7 +60,10 @@ pub struct Power {
     /// Jobs that run at a time; 0 leaves them to `tapetum worker`.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub jobs: usize,
-    /// Memory for evaluation keys, in MiB.
+    /// Memory for all that is computed, in MiB; by default three quarters of the machine's.
+    #[arg(long, value_name = "MIB", default_value_t = machine_memory() / 4 * 3)]
+    pub memory: u64,
+    /// Memory for evaluation keys, in MiB; at most half of all.
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub key_memory: u64,
     /// Disk space for files of a bucket while they are in use, in MiB.
@@ -77,6 +80,7 @@ impl Power {
         let mut config = place.config()?;
         config.work = Work {
             jobs: self.jobs,
+            memory: self.memory << 20,
             key_memory: self.key_memory << 20,
             cache: self.cache << 20,
             lease: Duration::from_secs(self.lease),
@@ -84,6 +88,22 @@ impl Power {
         };
         Ok(config)
     }
+}
+
+/// The memory of this machine, or of what this process may use of it, in MiB; 8 GiB where the system tells it in no file.
+fn machine_memory() -> u64 {
+    let number = |text: &str| {
+        text.split_whitespace()
+            .find_map(|word| word.parse::<u64>().ok())
+    };
+    let of_file = |path| std::fs::read_to_string(path).ok();
+    let all = of_file("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"));
+        line.and_then(number).map(|kibibytes| kibibytes >> 10)
+    });
+    let allowed = of_file("/sys/fs/cgroup/memory.max").and_then(|text| number(&text));
+    let allowed = allowed.map(|bytes| bytes >> 20);
+    all.into_iter().chain(allowed).min().unwrap_or(8 << 10)
 }
 
 /// How a log is written.

@@ -117,6 +117,9 @@ pub struct TrainingRequest {
     /// With mini-batches: it ends after so many iterations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
+    /// Bytes of memory that are set aside for it; 0 where that was not planned yet.
+    #[serde(default)]
+    pub memory: u64,
 }
 
 /// What a classification works on.
@@ -136,4 +139,7 @@ pub struct ClassificationRequest {
     pub plain: bool,
     /// The number of samples.
     pub samples: usize,
+    /// Bytes of memory that are set aside for it; 0 where that was not planned yet.
+    #[serde(default)]
+    pub memory: u64,
 }

@@ -12,7 +12,7 @@ mod tokens;
 pub use jobs::{ClassificationRequest, JobView, ProgressView, State, TrainingRequest};
 pub use objects::{
     DataSetDetails, KeysDetails, ModelDetails, Object, Origin, PartDetails, Receipt, StoredFile,
-    TrainedDetails,
+    TrainedDetails, UploadView,
 };
 pub use requests::{
     CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,

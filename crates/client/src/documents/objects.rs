@@ -36,6 +36,25 @@ pub struct StoredFile {
     pub checksum: String,
 }
 
+/// A file on its way, which is not used yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = Upload))]
+pub struct UploadView {
+    /// Its id.
+    pub id: String,
+    /// The id of the token that sends it.
+    pub token: String,
+    /// Bytes that were announced.
+    pub length: i64,
+    /// Whether all of them have arrived.
+    pub complete: bool,
+    /// When it was started, in milliseconds since 1970.
+    pub created_at: i64,
+    /// When it is removed, unless more arrives or it is used.
+    pub expires_at: i64,
+}
+
 /// Details of a key set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KeysDetails {
@@ -72,6 +91,12 @@ pub struct PartDetails {
     /// Whose samples these are, by their own word.
     #[serde(default)]
     pub contributors: Vec<String>,
+    /// Bytes that all of it takes in memory; 0 where that was not known yet.
+    #[serde(default)]
+    pub expanded_bytes: u64,
+    /// The most bytes that a mini-batch of it takes there.
+    #[serde(default)]
+    pub largest_batch_bytes: u64,
 }
 
 /// Details of a model.
@@ -122,6 +147,14 @@ impl ModelDetails {
         match &self.origin {
             Origin::Trained(trained) => trained.recipe.columns,
             Origin::Plain { plain } => plain.columns,
+        }
+    }
+
+    /// Classes that it tells apart.
+    pub fn classes(&self) -> usize {
+        match &self.origin {
+            Origin::Trained(trained) => trained.recipe.classes,
+            Origin::Plain { plain } => plain.classes,
         }
     }
 }

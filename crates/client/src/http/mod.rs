@@ -18,7 +18,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tapetum_learn::TrainingSpec;
 
-use crate::documents::{CreateTraining, JobView, List, NewToken, Object, Receipt, Scope, State};
+use crate::documents::{
+    CreateTraining, JobView, List, NewToken, Object, Receipt, Scope, State, UploadView,
+};
 
 pub use address::Address;
 use connection::{Connection, send};
@@ -107,6 +109,16 @@ impl Client {
     /// Uploads bytes.
     pub async fn upload_bytes(&self, bytes: impl Into<Bytes>) -> Result<String> {
         upload::bytes(&self.connection, bytes.into()).await
+    }
+
+    /// Uploads that are not used yet, the oldest 100: of all tokens for the owner, of this one otherwise.
+    pub async fn uploads(&self) -> Result<Vec<UploadView>, ClientError> {
+        self.list("uploads", None).await
+    }
+
+    /// Discards an upload. The owner may discard those of all tokens.
+    pub async fn discard_upload(&self, id: &str) -> Result<(), ClientError> {
+        upload::discard(&self.connection, id).await
     }
 
     /// Parameters from an upload.

@@ -24,8 +24,11 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// The settings of connections.
-    pub(super) fn config(&self) -> Result<ClientConfig> {
+    /// The settings of connections, for those who speak to a server otherwise than by [`Client`](super::Client).
+    ///
+    /// # Errors
+    /// [`ClientError::Settings`] if there is no such certificate.
+    pub fn config(&self) -> Result<ClientConfig> {
         let refuse = |what: String| ClientError::Settings(what);
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])

@@ -194,3 +194,10 @@ async fn reached(client: &Connection, location: &str) -> Result<u64> {
     let offset = text(response.headers(), "upload-offset").and_then(|text| text.parse().ok());
     offset.ok_or_else(|| ClientError::Answer("Upload-Offset is missing".to_owned()))
 }
+
+pub async fn discard(client: &Connection, id: &str) -> Result<(), ClientError> {
+    let request = client
+        .prepare(Method::DELETE, &format!("/v1/uploads/{id}"))?
+        .header("tus-resumable", "1.0.0");
+    whole(connection::send(request).await?).await.map(drop)
+}

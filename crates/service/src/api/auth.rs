@@ -1,14 +1,16 @@
 //! Authentication and authorisation of callers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use sqlx::Row;
 use tapetum_client::{NewToken, Scope};
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
+use crate::connections::Visit;
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
 use crate::limiter::Presence;
@@ -60,12 +62,45 @@ impl Caller {
         (!self.is_owner()).then_some(&self.token)
     }
 
+    /// Refuses if the token has been revoked or has expired since the request came: some take long to answer.
+    ///
+    /// # Errors
+    /// 401.
+    pub async fn recheck(&self, app: &App) -> Result<()> {
+        let valid: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM tokens WHERE id = $1 AND revoked_at = 0 \
+             AND (expires_at = 0 OR expires_at > $2)",
+        )
+        .bind(&self.token)
+        .bind(now())
+        .fetch_optional(app.database.pool())
+        .await?;
+        valid.map(drop).ok_or_else(Error::unauthorized)
+    }
+
     /// For the audit log.
     pub fn actor(&self) -> Actor<'_> {
         Actor {
             tenant: &self.tenant,
             token: &self.token,
         }
+    }
+}
+
+/// The place of a request among those without a valid token. One that has a token leaves it, and counts among its
+/// tenant's requests from then on: these may take long, and keep nobody else from saying who they are.
+#[derive(Clone, Debug)]
+pub struct Anonymous(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Anonymous {
+    /// A request in this place.
+    pub fn new(permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self(Arc::new(Mutex::new(permit)))
+    }
+
+    /// Leaves the place to another.
+    pub fn end(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -93,9 +128,16 @@ impl FromRequestParts<App> for Caller {
         }
         let scopes: String = row.try_get("scopes")?;
         let (tenant, token): (String, String) = (row.try_get("tenant")?, row.try_get("id")?);
+        if let Some(visit) = parts.extensions.get::<Visit>() {
+            visit.belongs_to(&tenant)?;
+        }
         app.limiter.admit(&token)?;
+        let presence = app.limiter.enter(&tenant)?;
+        if let Some(anonymous) = parts.extensions.get::<Anonymous>() {
+            anonymous.end();
+        }
         Ok(Self {
-            _presence: Arc::new(app.limiter.enter(&tenant)?),
+            _presence: Arc::new(presence),
             tenant,
             token,
             scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 use tapetum_client::{ClassificationRequest, CreateClassification, ModelDetails, Origin, Receipt};
+use tapetum_learn::classification_bytes;
 
 use super::create::CreateRequest;
 use super::jobs;
@@ -55,19 +56,25 @@ pub async fn create(
     let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &model).await?;
     let upload = uploads::complete(&app, &caller, &upload).await?;
     let parameters = parameters(&app, tenant, &details.parameter_set).await?;
-    let columns = details.columns();
+    let (columns, classes) = (details.columns(), details.classes());
     let check = move |path: &_, app: &App| {
-        let matrix = content::samples(path, &parameters, app.caps())?;
-        if matrix.layout().cols() == columns {
-            Ok(matrix.layout().rows())
-        } else {
-            Err(Error::unacceptable(format!(
-                "the samples have {} features, the model has {columns}",
-                matrix.layout().cols()
-            )))
+        let shape = content::sample_shape(path, &parameters, app.caps())?;
+        let found = shape.layout.cols();
+        if found != columns {
+            return Err(Error::unacceptable(format!(
+                "the samples have {found} features, the model has {columns}"
+            )));
         }
+        let memory = classification_bytes(&parameters, &shape, classes);
+        let part = &app.memory.classifications;
+        part.check(
+            "this classification",
+            memory,
+            "send fewer samples at a time",
+        )?;
+        Ok((shape.layout.rows(), memory))
     };
-    let samples = checked(&app, &upload, check).await?;
+    let (samples, memory) = checked(&app, &caller, &upload, check).await?;
 
     let accepted = vec![uploads::accept(&app, upload).await?];
     let made = async {
@@ -88,6 +95,7 @@ pub async fn create(
             plain,
             verdicts,
             samples,
+            memory,
         };
         let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
         let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;

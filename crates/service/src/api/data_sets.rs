@@ -85,7 +85,7 @@ pub async fn append(
         kind: Kind::Part,
         name: body.name,
         parent: Some((set, MAX_PARTS)),
-        details: checked(&app, &upload, check).await?,
+        details: checked(&app, &caller, &upload, check).await?,
         files: vec![(upload, role::SAMPLES)],
     };
     objects::make(&app, &caller, &key, draft).await

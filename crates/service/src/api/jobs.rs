@@ -118,6 +118,7 @@ async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> 
     loop {
         // Begun before the look, so that nothing is missed in between.
         let changed = app.changed.notified();
+        caller.recheck(app).await?;
         let job = find(app, caller, kind, id).await?;
         if job.state.is_final() || Instant::now() >= until {
             return ok(&job.view()?);
@@ -164,7 +165,8 @@ async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
         }
         loop {
             let changed = app.changed.notified();
-            // A job that was deleted meanwhile has no more to tell.
+            // A job that was deleted meanwhile has no more to tell, and a token that was revoked no more to hear.
+            caller.recheck(&app).await.ok()?;
             let job = find(&app, &caller, kind, &id).await.ok()?;
             let text = serde_json::to_string(&job.view().ok()?).ok()?;
             if text != last {

@@ -39,7 +39,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         if !is_json {
             return Err(Error::media_type("application/json"));
         }
-        let body = tokio::time::timeout(app.config.limits.idle, Bytes::from_request(request, app));
+        let window = app.config.limits.window;
+        let body = tokio::time::timeout(window, Bytes::from_request(request, app));
         let text = body
             .await
             .map_err(|_| Error::request("the request body timed out"))?

@@ -37,13 +37,13 @@ pub async fn create(
     let keys = uploads::complete(&app, &caller, &body.evaluation_keys).await?;
     let of_keys = parameters.clone();
     let check = move |path: &_, _: &_| content::evaluation_keys(path, &of_keys);
-    let mut details = checked(&app, &keys, check).await?;
+    let mut details = checked(&app, &caller, &keys, check).await?;
     details.parameter_set = body.parameter_set;
     let mut files = vec![(keys, role::EVALUATION_KEYS)];
     if let Some(upload) = body.public_key {
         let public = uploads::complete(&app, &caller, &upload).await?;
         let check = move |path: &_, _: &_| content::public_key(path, &parameters);
-        checked(&app, &public, check).await?;
+        checked(&app, &caller, &public, check).await?;
         files.push((public, role::PUBLIC_KEY));
     }
     let draft = Draft {

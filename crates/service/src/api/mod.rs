@@ -32,6 +32,7 @@ use futures_util::FutureExt;
 
 use crate::error::{Error, Result};
 use crate::state::App;
+use auth::Anonymous;
 use openapi::Routes;
 use page::Page;
 
@@ -63,15 +64,22 @@ pub fn router(app: App, page: Option<Page>) -> Result<Router> {
 
 /// Around every request: no more than the server can take, no panic that closes a connection, headers that
 /// keep answers where they belong, and a line in the log.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
-    let mut response = match app.requests.try_acquire() {
+    // Whether the server lives is to be had when it is busy, too.
+    let is_admitted = path.starts_with(operations::HEALTH);
+    let permit = (!is_admitted).then(|| app.requests.clone().try_acquire_owned());
+    let mut response = match permit.transpose() {
         Err(_) => Error::busy("too many concurrent requests", 1).into_response(),
-        Ok(_permit) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => Error::internal("a handler", "it panicked").into_response(),
-        },
+        Ok(permit) => {
+            // As long as it is nobody's.
+            let anonymous = Anonymous::new(permit);
+            request.extensions_mut().insert(anonymous.clone());
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            anonymous.end();
+            answered.unwrap_or_else(|_| Error::internal("a handler", "it panicked").into_response())
+        }
     };
     let headers = response.headers_mut();
     headers
@@ -80,6 +88,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
+    );
+    // Browsers take it from a certificate that they trust, and come back by HTTPS only.
+    headers.insert(
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000"),
     );
     let seconds = started.elapsed().as_secs_f64();
     app.metrics.request(response.status().as_u16(), seconds);

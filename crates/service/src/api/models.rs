@@ -44,7 +44,7 @@ pub async fn create(
         plain.check(&parameters)?;
         Ok(plain)
     };
-    let plain = checked(&app, &upload, check).await?;
+    let plain = checked(&app, &caller, &upload, check).await?;
     let draft = Draft {
         kind: Kind::Model,
         name: body.name,

@@ -13,6 +13,9 @@ use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::state::App;
 
+/// Where health is asked for.
+pub const HEALTH: &str = "/health/";
+
 /// The addresses of all this.
 pub fn routes() -> Routes {
     let known = Op::new("tokens", "whoami", "Whose token this is");

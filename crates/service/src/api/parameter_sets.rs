@@ -10,6 +10,7 @@ use super::objects::{self, Draft};
 use super::openapi::Routes;
 use super::resource::{self, EVERYONE, Resource};
 use super::uploads;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
@@ -35,7 +36,7 @@ pub async fn create(
     CreateRequest { caller, key, body }: CreateRequest<CreateParameterSet>,
 ) -> Result<Response> {
     let upload = uploads::complete(&app, &caller, &body.upload).await?;
-    let parameters = checked(&app, &upload, |path, app| {
+    let parameters = checked(&app, &caller, &upload, |path, app| {
         content::parameters(path, app.caps())
     });
     let draft = Draft {
@@ -48,20 +49,24 @@ pub async fn create(
     objects::make(&app, &caller, &key, draft).await
 }
 
-/// Looks into an upload, beside no more than a few others.
+/// Looks into an upload, beside no more than a few others. One that is refused is gone, so that nobody has the same bytes
+/// read again and again.
 pub async fn checked<T: Send + 'static>(
     app: &App,
+    caller: &Caller,
     upload: &uploads::Complete,
     check: impl FnOnce(&std::path::Path, &App) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let permit = app.checks.acquire().await;
-    let _permit = permit.map_err(|e| Error::internal("the queue of checks", e))?;
+    let _turn = app.memory.checks.turn(&caller.tenant).await?;
     let (path, shared) = (upload.path.clone(), app.clone());
     let found = run_blocking(move || check(&path, &shared)).await?;
-    if matches!(&found, Err(problem) if *problem == Error::secret_key()) {
-        uploads::discard(app, &upload.id).await?;
+    match found {
+        Err(problem) if problem.status() < 500 => {
+            uploads::discard(app, &upload.id).await?;
+            Err(problem.and("the upload was removed"))
+        }
+        found => found,
     }
-    found
 }
 
 /// The parameters of a set.

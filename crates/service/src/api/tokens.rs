@@ -11,6 +11,7 @@ use super::create::check_name;
 use super::json::{Json, Path, ok};
 use super::openapi::{Op, Routes};
 use super::resource::OWNER;
+use super::uploads::{forget, take_all};
 use crate::api::auth::{Caller, issue};
 use crate::error::{Error, Result};
 use crate::id::Kind;
@@ -108,7 +109,7 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Result<Response> {
     ok(&List { items })
 }
 
-/// `DELETE`: the token is not valid any longer, from now on.
+/// `DELETE`: the token is not valid any longer, from now on, and its unused uploads are gone.
 pub async fn revoke(
     State(app): State<App>,
     caller: Caller,
@@ -128,7 +129,10 @@ pub async fn revoke(
     if revoked.rows_affected() == 0 {
         return Err(Error::not_found(Kind::Token.name()));
     }
-    audit::record(&mut tx, caller.actor(), "revoke", &id, &json!({})).await?;
+    let uploads = take_all(&mut tx, &caller.tenant, Some(&id)).await?;
+    let about = json!({"uploads": uploads.len()});
+    audit::record(&mut tx, caller.actor(), "revoke", &id, &about).await?;
     tx.commit().await?;
+    forget(&app, uploads).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

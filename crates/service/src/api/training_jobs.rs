@@ -13,11 +13,13 @@ use super::create::CreateRequest;
 use super::jobs;
 use super::objects;
 use super::openapi::Routes;
+use super::parameter_sets::parameters;
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
 use crate::store::audit;
+use crate::store::blocking::run_blocking;
 use crate::store::db::stored;
 
 /// The kind.
@@ -54,13 +56,23 @@ pub async fn create(
             "`until` is for training in mini-batches, and this data set's recipe has none",
         ));
     }
+    let parameters = parameters(&app, tenant, &set.parameter_set).await?;
+    let recipe = set.recipe.clone();
+    let working = run_blocking(move || recipe.training_bytes(&parameters, 0)).await??;
     let mut tx = app.database.begin().await?;
     if let Some(answer) = key.replay(&mut *tx).await? {
         return Ok(answer);
     }
     jobs::check_room(&mut tx, &app, &caller.tenant).await?;
     objects::check_room(&mut tx, &app, &caller.tenant).await?;
-    let (parts, samples) = parts(&mut tx, &app, &caller, &data_set, (&set, &without)).await?;
+    let Parts {
+        ids: parts,
+        samples,
+        memory,
+    } = parts(&mut tx, &caller, &data_set, (&set, &without)).await?;
+    let memory = memory.saturating_add(working);
+    let part = &app.memory.trainings;
+    part.check("this training", memory, "train in mini-batches")?;
     let id = KIND.new_id()?;
     let request = TrainingRequest {
         data_set,
@@ -71,6 +83,7 @@ pub async fn create(
         samples,
         without,
         until,
+        memory,
     };
     let mut inputs = vec![
         request.data_set.as_str(),
@@ -92,14 +105,24 @@ pub async fn create(
     Ok(answer)
 }
 
-/// The ids of all parts and the number of samples in them, if they can be trained on together.
+/// Bytes in memory of a byte in a file, where it is not known: a seed stands for as much again, and residues fill words.
+const EXPANSION: u64 = 8;
+
+/// What can be trained on together.
+struct Parts {
+    ids: Vec<String>,
+    samples: usize,
+    /// Bytes of samples and labels that are in memory at a time.
+    memory: u64,
+}
+
+/// All parts of a data set, if they can be trained on together.
 async fn parts(
     tx: &mut crate::store::db::Tx,
-    app: &App,
     caller: &Caller,
     data_set: &str,
     (set, without): (&DataSetDetails, &[String]),
-) -> Result<(Vec<String>, usize)> {
+) -> Result<Parts> {
     let rows = sqlx::query(
         "SELECT o.id AS id, o.details AS details, b.bytes AS bytes FROM objects o \
          JOIN blobs b ON b.object = o.id \
@@ -110,9 +133,10 @@ async fn parts(
     .fetch_all(&mut **tx)
     .await?;
     let streams = set.recipe.streams();
-    let (mut ids, mut bytes, mut labels, mut samples) = (Vec::new(), 0, String::new(), 0);
+    let (mut ids, mut labels, mut samples) = (Vec::new(), String::new(), 0);
     // Parts of earlier versions do not say whose they are: the job finds out.
     let (mut contributors, mut known) = (BTreeSet::new(), true);
+    let (mut all, mut largest) = (0_u64, 0);
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
         if index > 0 && labels != details.labels {
@@ -124,7 +148,12 @@ async fn parts(
         samples += details.samples;
         known &= !details.contributors.is_empty();
         contributors.extend(details.contributors);
-        bytes += row.try_get::<i64, _>("bytes")?;
+        let of_file = row.try_get::<i64, _>("bytes")? as u64 * EXPANSION;
+        let (whole, batch) = match details.expanded_bytes {
+            0 => (of_file, of_file.div_ceil(details.batches.max(1) as u64)),
+            known => (known, details.largest_batch_bytes),
+        };
+        (all, largest) = (all.saturating_add(whole), largest.max(batch));
         ids.push(row.try_get("id")?);
     }
     if ids.is_empty() {
@@ -139,12 +168,11 @@ async fn parts(
             "no samples from {name}; contributors: {contributors}"
         )));
     }
-    let most = app.config.limits.bundle_bytes;
-    if !streams && bytes as u64 > most {
-        return Err(Error::unacceptable(format!(
-            "this training needs all {bytes} bytes in memory, more than this server's limit of \
-             {most}: train in mini-batches"
-        )));
-    }
-    Ok((ids, samples))
+    // One is read ahead.
+    let memory = if streams { all.min(2 * largest) } else { all };
+    Ok(Parts {
+        ids,
+        samples,
+        memory,
+    })
 }

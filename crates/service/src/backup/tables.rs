@@ -95,8 +95,8 @@ mod tests {
 
     #[tokio::test]
     async fn all_columns_are_copied() {
-        let (_folder, url) = temporary();
-        let database = Database::open(&url).await.unwrap();
+        let (folder, url) = temporary();
+        let database = Database::open(&url, folder.path()).await.unwrap();
         let mut tables: Vec<String> =
             sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
                 .fetch_all(database.pool())

@@ -66,15 +66,23 @@ impl KeyCache {
         Ok(engine)
     }
 
+    /// How many key sets there are, and the bytes of expanded keys.
+    pub fn counts(&self) -> (usize, u64) {
+        let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = |(_, engine): &(String, Arc<Engine>)| engine.evaluator.keys().memory_bytes();
+        (engines.len(), engines.iter().map(bytes).sum())
+    }
+
     /// Drops idle engines until the new one and those in use have their shares.
     fn make_room(&self, engines: &mut Vec<(String, Arc<Engine>)>) {
         let in_use = |engine: &Arc<Engine>| Arc::strong_count(engine) > 1;
         let reserved = |engines: &[(String, Arc<Engine>)]| {
             let bytes = |(_, engine): &(String, Arc<Engine>)| {
+                // Also one without a key in memory has the tables of its parameters.
                 if in_use(engine) {
                     self.share
                 } else {
-                    engine.evaluator.keys().memory_bytes()
+                    engine.evaluator.keys().memory_bytes() + tables(engine)
                 }
             };
             engines.iter().map(bytes).sum::<u64>() + self.share
@@ -86,6 +94,14 @@ impl KeyCache {
             }
         }
     }
+}
+
+/// About how many bytes the tables of an engine's parameters take: roots of unity and their quotients, both ways.
+fn tables(engine: &Engine) -> u64 {
+    const OF_A_RESIDUE: u64 = 32;
+    let parameters = engine.evaluator.parameters();
+    let primes = parameters.literal().q_bits.len() + parameters.literal().p_bits.len();
+    (primes * parameters.degree()) as u64 * OF_A_RESIDUE
 }
 
 impl std::fmt::Debug for KeyCache {

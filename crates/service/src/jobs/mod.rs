@@ -24,10 +24,12 @@ use sqlx::any::AnyRow;
 use tapetum_client::{JobView, ProgressView, State};
 
 use crate::error::{Error, Result};
+use crate::id::Kind;
 use crate::state::App;
 use crate::store::db::{Tx, now, stored};
 use crate::store::rows::{FileRow, remove_files};
 
+pub use keys::KeyCache;
 pub use sweep::sweep;
 pub use worker::Workers;
 
@@ -55,6 +57,29 @@ pub async fn redeliver(app: &App, age: Duration) -> Result<()> {
         app.tasks.push(kind, id, *created_at).await?;
     }
     Ok(())
+}
+
+/// The job that is to be worked on for this one, unless it no longer waits. Of trainings that is one of the tenant
+/// whose last training began longest ago: who has many of them goes in turn with those who have one. Classifications are
+/// short, and go in the order in which they came.
+async fn next_in_turn(app: &App, id: &str) -> Result<Option<Job>> {
+    let pool = app.database.pool();
+    let job = Job::find(pool, id).await?;
+    let Some(job) = job.filter(|job| job.state == State::Queued) else {
+        return Ok(None);
+    };
+    if job.kind != Kind::TrainingJob.prefix() {
+        return Ok(Some(job));
+    }
+    let first = sqlx::query(
+        "SELECT * FROM jobs j WHERE kind = $1 AND state = 'queued' ORDER BY \
+         (SELECT MAX(o.started_at) FROM jobs o WHERE o.tenant = j.tenant AND o.kind = j.kind), \
+         created_at, id LIMIT 1",
+    )
+    .bind(&job.kind)
+    .fetch_optional(pool)
+    .await?;
+    first.as_ref().map(Job::of).transpose()
 }
 
 /// Removes a job that is finished, with all that is kept of it. Nothing if there is none.

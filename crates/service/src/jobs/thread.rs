@@ -15,7 +15,6 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::compute::{self, ClassificationInput, Ended, TrainingInput};
-use super::keys::KeyCache;
 use super::lease::{self, Lease, LeaseStatus, Made};
 use crate::error::{Error, Result};
 use crate::id::Kind;
@@ -100,22 +99,15 @@ fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<crate::store::blo
 /// What a thread works with.
 pub struct Thread {
     app: App,
-    keys: Arc<KeyCache>,
     lease: Lease,
     observer: Watcher,
 }
 
 impl Thread {
     /// For a job, whose progress `progress` gets. To be called where the database can be reached from.
-    pub fn new(
-        app: &App,
-        keys: &Arc<KeyCache>,
-        lease: &Lease,
-        progress: &Arc<JobProgress>,
-    ) -> Self {
+    pub fn new(app: &App, lease: &Lease, progress: &Arc<JobProgress>) -> Self {
         Self {
             app: app.clone(),
-            keys: keys.clone(),
             lease: lease.clone(),
             observer: Watcher {
                 app: app.clone(),
@@ -175,7 +167,10 @@ impl Thread {
             without: request.without,
             until: request.until,
         };
-        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
+        let engine = self
+            .app
+            .keys
+            .engine(&request.key_set, || self.fetch(keys))?;
         self.observer.inputs = input.inputs;
         let trained = compute::train(&engine, &request.recipe, &input, &mut self.observer)?;
         let Some(trained) = trained else {
@@ -220,7 +215,10 @@ impl Thread {
             verdicts: request.verdicts,
             caps: self.app.caps(),
         };
-        let engine = self.keys.engine(&request.key_set, || self.fetch(keys))?;
+        let engine = self
+            .app
+            .keys
+            .engine(&request.key_set, || self.fetch(keys))?;
         let blob = Kind::Blob.new_id()?;
         let app = &self.app;
         let keep = |bundle: Bundle<'_>| write(app, &blob, &bundle);

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tapetum_ckks::trim_idle_buffers;
 use tapetum_client::{ClassificationRequest, TrainingRequest};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::keys::KeyCache;
 use super::lease::{self, Claim, Lease, LeaseStatus, Made};
 use super::thread::{JobProgress, Thread};
+use super::{Job, next_in_turn};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::metrics::JobEnd;
@@ -21,6 +22,8 @@ use crate::store::rows::{self, FileRow, role};
 
 /// How often a job of another worker is looked at, and the pause after a failure.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often buffers are given back that were idle all the time.
+const TRIM: Duration = Duration::from_secs(10);
 /// How often progress is recorded.
 const BEAT: Duration = Duration::from_millis(250);
 
@@ -39,7 +42,6 @@ impl Workers {
         let (stop, stopped) = watch::channel(false);
         let worker = Worker {
             app: app.clone(),
-            keys: Arc::new(KeyCache::new(work.key_memory, work.jobs + 1)),
             slots: Arc::new(Semaphore::new(work.jobs + 1)),
             stopped,
         };
@@ -49,8 +51,10 @@ impl Workers {
         ];
         let kinds = kinds.into_iter().filter(|_| work.jobs > 0);
         let queues = kinds.map(|kind| tokio::spawn(worker.clone().serve(kind)));
+        // Checks of uploads leave buffers, too, where no job runs.
+        let trimming = tokio::spawn(trim(stop.subscribe()));
         Self {
-            queues: queues.collect(),
+            queues: queues.chain([trimming]).collect(),
             stop,
         }
     }
@@ -64,10 +68,19 @@ impl Workers {
     }
 }
 
+/// Gives memory back that was not needed for a while.
+async fn trim(mut stopped: watch::Receiver<bool>) {
+    while timeout(TRIM, stopped.wait_for(|stopped| *stopped))
+        .await
+        .is_err()
+    {
+        trim_idle_buffers();
+    }
+}
+
 #[derive(Clone)]
 struct Worker {
     app: App,
-    keys: Arc<KeyCache>,
     /// For the jobs that run at a time.
     slots: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
@@ -103,8 +116,9 @@ impl Worker {
     async fn run(&self, id: &str) -> Result<(), Unfinished> {
         while !self.is_stopped() {
             match self.try_to_finish(id).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => (),
+                Ok(Outcome::Finished) => return Ok(()),
+                Ok(Outcome::OtherFinished) => continue,
+                Ok(Outcome::Unfinished) => (),
                 // The database is away, say. The lease runs out, and the job is started again.
                 Err(problem) => tracing::error!(job = id, %problem, "a job could not be finished"),
             }
@@ -123,18 +137,46 @@ impl Worker {
         let _ = timeout(LOOK, stopped.wait_for(|stopped| *stopped)).await;
     }
 
-    /// Works on a job if nobody else does. Returns whether it is finished.
-    async fn try_to_finish(&self, id: &str) -> Result<bool> {
+    /// Works on a job if nobody else does, or on one that has its turn before it. It begins when the memory that was
+    /// planned for it is there.
+    async fn try_to_finish(&self, id: &str) -> Result<Outcome> {
         let slot = self.slots.acquire().await;
         let _slot = slot.map_err(|e| Error::internal("a slot for a job", e))?;
+        let turn = next_in_turn(&self.app, id).await?;
+        let next = turn.as_ref().map_or(id, |job| &job.id);
+        let _memory = match &turn {
+            Some(job) => Some(self.set_aside(job).await?),
+            None => None,
+        };
         if self.is_stopped() {
-            return Ok(false);
+            return Ok(Outcome::Unfinished);
         }
-        match lease::claim(&self.app, id).await? {
-            Claim::Granted(lease) => self.compute(&lease).await,
-            Claim::Held => Ok(false),
-            Claim::Finished => Ok(true),
-        }
+        let is_finished = match lease::claim(&self.app, next).await? {
+            Claim::Granted(lease) => self.compute(&lease).await?,
+            Claim::Held => false,
+            Claim::Finished => true,
+        };
+        Ok(match (is_finished, next == id) {
+            (true, true) => Outcome::Finished,
+            (true, false) => Outcome::OtherFinished,
+            (false, _) => Outcome::Unfinished,
+        })
+    }
+
+    /// The memory that was planned for a job.
+    async fn set_aside(&self, job: &Job) -> Result<SemaphorePermit<'_>> {
+        let memory = &self.app.memory;
+        let (share, planned) = if job.kind == Kind::TrainingJob.prefix() {
+            let request: TrainingRequest = stored(&job.request)?;
+            (&memory.trainings, request.memory)
+        } else {
+            let request: ClassificationRequest = stored(&job.request)?;
+            (&memory.classifications, request.memory)
+        };
+        // What was made before memory was planned may take all there is.
+        share
+            .set_aside(if planned == 0 { share.bytes() } else { planned })
+            .await
     }
 
     /// Computes, and renews the lease meanwhile. Returns whether the job is finished.
@@ -212,7 +254,7 @@ impl Worker {
         lease: &Lease,
         progress: &Arc<JobProgress>,
     ) -> Result<JoinHandle<Option<Result<Made>>>> {
-        let thread = Thread::new(&self.app, &self.keys, lease, progress);
+        let thread = Thread::new(&self.app, lease, progress);
         let app = &self.app;
         let job = &lease.job;
         Ok(if job.kind == Kind::TrainingJob.prefix() {
@@ -232,6 +274,17 @@ impl Worker {
             thread.start(move |thread| thread.classify(request, &keys, &model, &samples))
         })
     }
+}
+
+/// What came of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is finished.
+    Finished,
+    /// Another one is, which had its turn before it.
+    OtherFinished,
+    /// It is not.
+    Unfinished,
 }
 
 async fn located(app: &App, object: &str, role: &str) -> Result<FileRow> {

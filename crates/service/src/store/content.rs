@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::{Bundle, FileType, Header, Summary, WireError, inspect};
 use tapetum_ckks::{EvaluationKeys, MemoryBudget, Parameters, ParametersLiteral, PublicKey};
 use tapetum_client::{KeysDetails, PartDetails};
-use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, read_samples};
+use tapetum_learn::files::{
+    DataFile, FileError, FileLimits, SampleShape, TrainingFiles, check_samples, read_samples,
+};
 use tapetum_learn::{
     EncryptedMatrix, LabelKind, LearnError, LinearModel, Model, PlainModel, PlainModelFile,
     PlainModelSpec, TrainingSpec,
@@ -21,6 +23,8 @@ use crate::error::{Error, Result};
 const MAX_BATCHES: usize = 1 << 16;
 /// How messages call a file, whose path is nobody's business.
 const FILE: &str = "the file";
+/// Bytes of a plain model, whose numbers are in memory as a whole.
+const MAX_PLAIN_MODEL: u64 = 16 << 20;
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 20;
 
@@ -29,8 +33,20 @@ const BUFFER: usize = 1 << 20;
 pub struct Caps {
     /// log2 of the ring degree.
     pub log_n: u32,
-    /// Bytes of a bundle, which is in memory as a whole.
+    /// Bytes of a bundle.
     pub bundle_bytes: u64,
+    /// Bytes of a bundle in memory, which it fills as a whole when it is used.
+    pub expanded_bytes: u64,
+}
+
+impl Caps {
+    fn of_samples(self) -> FileLimits {
+        FileLimits {
+            object_bytes: self.bundle_bytes,
+            expanded_bytes: self.expanded_bytes,
+            ..FileLimits::default()
+        }
+    }
 }
 
 impl From<WireError> for Error {
@@ -192,6 +208,7 @@ pub fn training_files<'a>(
     let limits = FileLimits {
         batches,
         object_bytes: caps.bundle_bytes,
+        expanded_bytes: caps.expanded_bytes,
     };
     Ok(TrainingFiles::open(files, recipe, parameters, limits)?)
 }
@@ -212,6 +229,8 @@ pub fn part(
         batches: summary.batches,
         level: summary.level,
         labels: label_kind(summary.labels).to_owned(),
+        expanded_bytes: summary.expanded_bytes,
+        largest_batch_bytes: summary.largest_batch_bytes,
     })
 }
 
@@ -223,23 +242,25 @@ pub fn label_kind(labels: LabelKind) -> &'static str {
     }
 }
 
-/// Samples that are to be classified: a file with one matrix.
-pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Result<EncryptedMatrix> {
-    let limits = FileLimits {
-        object_bytes: caps.bundle_bytes,
-        ..FileLimits::default()
-    };
-    let file = DataFile::named(path, FILE);
-    match read_samples(&file, parameters, limits)? {
-        (matrix, 0) => Ok(matrix),
-        (_, more) => Err(WireError::TrailingBytes(more).into()),
+/// Checks samples that are to be classified, a file with one matrix, without keeping them.
+pub fn sample_shape(path: &Path, parameters: &Parameters, caps: Caps) -> Result<SampleShape> {
+    let shape = check_samples(&DataFile::named(path, FILE), parameters, caps.of_samples())?;
+    match shape.rest {
+        0 => Ok(shape),
+        more => Err(WireError::TrailingBytes(more).into()),
     }
+}
+
+/// Samples that were checked and are to be classified now.
+pub fn samples(path: &Path, parameters: &Parameters, caps: Caps) -> Result<EncryptedMatrix> {
+    let file = DataFile::named(path, FILE);
+    Ok(read_samples(&file, parameters, caps.of_samples())?.0)
 }
 
 /// A plain model that a client has sent, and what it classifies.
 pub fn plain_model(path: &Path, caps: Caps) -> Result<(PlainModel, PlainModelSpec)> {
     // What is larger ends within the text.
-    let text = open(path)?.take(caps.bundle_bytes);
+    let text = open(path)?.take(MAX_PLAIN_MODEL.min(caps.bundle_bytes));
     let file: PlainModelFile = serde_json::from_reader(text)
         .map_err(|e| Error::unacceptable(format!("{FILE} is not a model: {e}")))?;
     let classes = file.classes.len();

@@ -4,12 +4,14 @@
 //! changed in a transaction that [`Database::begin`] opens, and such transactions run one after the
 //! other, so what one has read is still so when it writes.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
-use crate::error::{Error, Result};
+use super::upgrade;
+use crate::error::{Error, Result, StartError};
 use crate::id::{hex, random};
 
 /// Connections of a server; more would only wait for each other.
@@ -30,11 +32,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens a database by its URL, `sqlite:PATH` or `postgres://...`, and brings its schema up to date.
+    /// Opens a database by its URL, `sqlite:PATH` or `postgres://...`, and brings its schema up to date; one of an
+    /// earlier version is copied before, into the folder `data` if it is a file.
     ///
     /// # Errors
-    /// Those of the database, and one for a database of a newer version.
-    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
+    /// Those of the database, and [`StartError::Newer`].
+    pub async fn open(url: &str, data: &Path) -> Result<Self, StartError> {
         install_drivers_once();
         let is_sqlite = url.starts_with("sqlite:");
         let options = |connections| {
@@ -71,7 +74,7 @@ impl Database {
             pool: options(CONNECTIONS).connect(url).await?,
             is_sqlite,
         };
-        database.migrate().await?;
+        database.migrate(data).await?;
         Ok(database)
     }
 
@@ -109,9 +112,13 @@ impl Database {
         self.writer.close().await;
     }
 
-    async fn migrate(&self) -> Result<(), sqlx::Error> {
-        let identity = random::<16>().map_err(|e| sqlx::Error::Configuration(Box::new(e)))?;
-        let identity = hex(&identity);
+    async fn migrate(&self, data: &Path) -> Result<(), StartError> {
+        let identity = hex(&random::<16>()?);
+        let mut migrator = sqlx::migrate!();
+        let is_pending = upgrade::is_pending(&self.pool, &migrator).await?;
+        if is_pending && self.is_sqlite {
+            upgrade::copy_file(&self.writer, &migrator, data).await?;
+        }
         let mut tx = if self.is_sqlite {
             self.writer.begin_with("BEGIN IMMEDIATE").await?
         } else {
@@ -122,9 +129,13 @@ impl Database {
                 .await?;
             tx
         };
+        if is_pending && !self.is_sqlite {
+            upgrade::copy_tables(&mut tx, &migrator).await?;
+        }
         // Nobody else migrates as long as this transaction is open.
-        let mut migrator = sqlx::migrate!();
-        migrator.set_locking(false).run(&mut *tx).await?;
+        let migrated = migrator.set_locking(false).run(&mut *tx).await;
+        migrated.map_err(sqlx::Error::from)?;
+        upgrade::sign(&mut tx).await?;
         sqlx::query(
             "INSERT INTO identity (id) SELECT CAST($1 AS TEXT) \
              WHERE NOT EXISTS (SELECT 1 FROM identity)",
@@ -132,7 +143,7 @@ impl Database {
         .bind(identity)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
     }
 
     /// What names the database.
@@ -182,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn databases_from_before_migrations_were_counted_are_opened() {
-        let (_folder, url) = temporary();
+        let (folder, url) = temporary();
         install_drivers_once();
         let old = AnyPool::connect(&url).await.unwrap();
         let statements = include_str!("../../tests/database-2.sql");
@@ -190,7 +201,7 @@ mod tests {
         old.close().await;
 
         for _ in 0..2 {
-            let database = Database::open(&url).await.unwrap();
+            let database = Database::open(&url, folder.path()).await.unwrap();
             let found: (String, String, i64) =
                 sqlx::query_as("SELECT t.name, a.hash, a.seq FROM tenants t, audit_head a")
                     .fetch_one(database.pool())
@@ -201,13 +212,43 @@ mod tests {
             assert_eq!(identity, "0123456789abcdef0123456789abcdef");
             database.close().await;
         }
-        // One of a newer version is not.
+        // It was copied before it was changed, once.
+        let copies: Vec<_> = std::fs::read_dir(folder.path().join("upgrades"))
+            .unwrap()
+            .collect();
+        assert_eq!(copies.len(), 1);
+        let copy = copies[0].as_ref().unwrap();
+        assert_eq!(copy.file_name(), "service-before-3.db");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let copy = AnyPool::connect(&format!("sqlite:{}", copy.path().display()))
+            .await
+            .unwrap();
+        let name: String = sqlx::query_scalar("SELECT name FROM tenants")
+            .fetch_one(&copy)
+            .await
+            .unwrap();
+        assert_eq!(name, "first");
+        assert!(
+            sqlx::query("SELECT * FROM programs")
+                .fetch_all(&copy)
+                .await
+                .is_err()
+        );
+        copy.close().await;
+        // One of a newer version is refused, and says which.
         let newer = AnyPool::connect(&url).await.unwrap();
         let migration = "INSERT INTO _sqlx_migrations \
                          SELECT 99, description, installed_on, success, checksum, execution_time \
                          FROM _sqlx_migrations WHERE version = 2";
         newer.execute(migration).await.unwrap();
         newer.close().await;
-        assert!(Database::open(&url).await.is_err());
+        let refused = Database::open(&url, folder.path()).await.unwrap_err();
+        assert!(
+            matches!(&refused, StartError::Newer(version) if version == env!("CARGO_PKG_VERSION"))
+        );
     }
 }

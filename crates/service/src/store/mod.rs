@@ -9,3 +9,4 @@ pub mod files;
 pub mod folder;
 pub mod queue;
 pub mod rows;
+mod upgrade;

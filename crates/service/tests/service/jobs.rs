@@ -288,3 +288,54 @@ async fn a_job_outlives_its_task() {
     workers.stop().await;
     place.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trainings_go_round_the_tenants() {
+    let place = Place::new(|config| config.work.jobs = 0).await;
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let clients = [0, 1].map(|tenant| place.client(&place.tokens[tenant]));
+    let mut jobs = Vec::new();
+    for (client, count) in clients.iter().zip([3, 2]) {
+        let (_, keys, set) = owner.settle(client).await;
+        owner.append(client, &set, &Data::new(20, 5)).await;
+        for _ in 0..count {
+            jobs.push((client, client.train("", &set, &keys).await.unwrap().id));
+        }
+    }
+    let worker = worker(&place).await;
+    let mut begun = Vec::new();
+    for (number, (client, id)) in jobs.iter().enumerate() {
+        let job = finish(client, JobKind::Training, id).await;
+        begun.push((job.started_at, number));
+    }
+    begun.sort();
+    let order: Vec<_> = begun.iter().map(|(_, number)| *number).collect();
+    // The first of the first, the first of the second, and so on.
+    assert_eq!(order, [0, 3, 1, 4, 2]);
+    worker.stop().await;
+    place.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_fits_into_memory_is_refused() {
+    let place = Place::new(|config| config.work.memory = 256 << 20).await;
+    let client = place.owner();
+    let owner = tokio::task::spawn_blocking(Owner::linear_means)
+        .await
+        .unwrap();
+    let (_, keys, set) = owner.settle(&client).await;
+    let part = owner.append(&client, &set, &Data::new(20, 5)).await;
+    // A block of samples and one of labels, each of two polynomials of six residues at 8192 places.
+    let expanded = 2 * 2 * 6 * 8 * 8192;
+    assert_eq!(part.details["expanded_bytes"], expanded);
+    let refused = client.train("", &set, &keys).await.unwrap_err();
+    let problem = refused.problem().unwrap();
+    assert_eq!(problem.status, 422);
+    assert!(
+        problem.detail.contains("train in mini-batches"),
+        "{problem}"
+    );
+    place.server.stop().await;
+}

@@ -1,5 +1,6 @@
 //! A real server, over TLS, with its database and files in a temporary folder.
 
+mod attacks;
 mod backup;
 mod common;
 mod crash;
@@ -7,4 +8,5 @@ mod hostile;
 mod jobs;
 mod operations;
 mod training;
+mod upgrade;
 mod uploads;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tapetum_client::{
     CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
     CreateToken, CreateTraining, JobView, NewToken, Object, Problem, ProgressView, Receipt, Scope,
-    State, StoredFile, TokenView, Usage, WhoAmI,
+    State, StoredFile, TokenView, UploadView, Usage, WhoAmI,
 };
 use utoipa::openapi::path::{HttpMethod, PathItem, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -152,6 +152,7 @@ fn document_of(paths: Paths) -> Result<Value> {
         .schema_from::<Usage>()
         .schema_from::<Object>()
         .schema_from::<StoredFile>()
+        .schema_from::<UploadView>()
         .schema_from::<JobView>()
         .schema_from::<State>()
         .schema_from::<ProgressView>()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::response::Response;
 
-use super::arrival::{find, finish};
+use super::arrival::{COMPLETE, find, finish};
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
@@ -28,9 +28,9 @@ pub struct Complete {
 
 /// An upload of this caller, all of which has arrived.
 pub async fn complete(app: &App, caller: &Caller, id: &str) -> Result<Complete> {
-    let upload = find(app, caller, id).await?;
+    let mut upload = find(app, caller, id).await?;
     let path = app.blobs.staged(id);
-    if upload.state != "complete" {
+    if upload.state != COMPLETE {
         let offset = upload.offset(app).await?;
         if offset < upload.length {
             let message = format!(
@@ -41,7 +41,7 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> Result<Complete> 
         }
         // The server ended between the last byte and its answer.
         let _claim = app.claim(id)?;
-        finish(app, &upload, path.clone()).await?;
+        finish(app, &mut upload, path.clone()).await?;
     }
     Ok(Complete {
         path,

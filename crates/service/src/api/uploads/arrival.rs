@@ -8,18 +8,23 @@ use http_body_util::BodyExt;
 use sqlx::Row;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+use super::discarding::discard;
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::state::App;
+use crate::pace::Pace;
+use crate::state::{App, Claim};
 use crate::store::blocking::run_blocking;
 use crate::store::content;
 use crate::store::db::now;
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
+
+/// The state of an upload, all bytes of which have arrived and were compared.
+pub const COMPLETE: &str = "complete";
 
 /// An upload as the database has it.
 #[derive(Debug)]
@@ -37,6 +42,29 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// When an upload expires of which a byte has just arrived.
+    pub fn expiry(app: &App, is_complete: bool) -> i64 {
+        let limits = &app.config.limits;
+        let life = match is_complete {
+            true => limits.upload_life,
+            false => limits.unfinished_life,
+        };
+        now() + life.as_millis() as i64
+    }
+
+    /// It is kept for longer, since it gets on.
+    async fn extend(&mut self, app: &App) -> Result<()> {
+        let is_complete = self.state == COMPLETE;
+        self.expires_at = Self::expiry(app, is_complete);
+        sqlx::query("UPDATE uploads SET state = $2, expires_at = $3 WHERE id = $1")
+            .bind(&self.id)
+            .bind(&self.state)
+            .bind(self.expires_at)
+            .execute(app.database.pool())
+            .await?;
+        Ok(())
+    }
+
     /// The bytes that have arrived are those in the file.
     pub async fn offset(&self, app: &App) -> Result<u64> {
         match tokio::fs::metadata(app.blobs.staged(&self.id)).await {
@@ -71,7 +99,12 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<Upload> {
 
 /// Writes bytes as they come. What has arrived stays, whatever ends the request. Returns the offset
 /// after it.
-pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Result<u64> {
+pub async fn receive(
+    app: &App,
+    (upload, claim): (&mut Upload, &Claim),
+    offset: u64,
+    body: Body,
+) -> Result<u64> {
     let path = app.blobs.staged(&upload.id);
     let failed = |e: std::io::Error| Error::internal("writing an upload", e);
     let mut file = OpenOptions::new()
@@ -82,7 +115,7 @@ pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Res
     file.seek(SeekFrom::Start(offset)).await.map_err(failed)?;
     let mut writer = tokio::io::BufWriter::with_capacity(BUFFER, file);
     let mut at = offset;
-    let ended = copy(app, upload, &mut at, body, &mut writer).await;
+    let ended = copy(app, (upload, claim), &mut at, body, &mut writer).await;
     // Bytes are acknowledged only when they are on the disk.
     writer.flush().await.map_err(failed)?;
     writer.get_ref().sync_data().await.map_err(failed)?;
@@ -96,22 +129,39 @@ pub async fn receive(app: &App, upload: &Upload, offset: u64, body: Body) -> Res
     ended?;
     if at == upload.length {
         finish(app, upload, path).await?;
+    } else if at > offset {
+        upload.extend(app).await?;
     }
     Ok(at)
 }
 
 async fn copy(
     app: &App,
-    upload: &Upload,
+    (upload, claim): (&mut Upload, &Claim),
     at: &mut u64,
     mut body: Body,
     writer: &mut tokio::io::BufWriter<File>,
 ) -> Result<()> {
-    let idle = app.config.limits.idle;
+    let limits = &app.config.limits;
+    let mut pace = Pace::new(limits.rate, limits.window, Instant::now());
+    let too_slow = || {
+        let rate = limits.rate;
+        Error::request(format!(
+            "fewer than {rate} bytes a second arrived: resume where the upload is now"
+        ))
+    };
+    let mut extended = Instant::now();
     loop {
-        let frame = timeout(idle, body.frame())
-            .await
-            .map_err(|_| Error::request("the upload timed out"))?;
+        let arrived = tokio::select! {
+            arrived = timeout_at(pace.end(), body.frame()) => arrived,
+            () = claim.discarded.notified() => return Err(Error::not_found(Kind::Upload.name())),
+        };
+        let Ok(frame) = arrived else {
+            if pace.moved(0, Instant::now()) {
+                continue;
+            }
+            return Err(too_slow());
+        };
         let Some(frame) = frame else {
             return Ok(());
         };
@@ -130,12 +180,19 @@ async fn copy(
             .map_err(|e| Error::internal("writing an upload", e))?;
         *at += data.len() as u64;
         app.metrics.received(data.len());
+        if !pace.moved(data.len() as u64, Instant::now()) {
+            return Err(too_slow());
+        }
+        if extended.elapsed() > limits.unfinished_life / 2 {
+            extended = Instant::now();
+            upload.extend(app).await?;
+        }
     }
 }
 
 /// All bytes are there: they must be those that were announced.
-pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Result<()> {
-    if upload.state == "complete" {
+pub async fn finish(app: &App, upload: &mut Upload, path: PathBuf) -> Result<()> {
+    if upload.state == COMPLETE {
         return Ok(());
     }
     let hashed = run_blocking(move || {
@@ -154,19 +211,6 @@ pub async fn finish(app: &App, upload: &Upload, path: PathBuf) -> Result<()> {
         );
         return Err(Error::unacceptable(message));
     }
-    sqlx::query("UPDATE uploads SET state = 'complete' WHERE id = $1")
-        .bind(&upload.id)
-        .execute(app.database.pool())
-        .await?;
-    Ok(())
-}
-
-/// Removes an upload.
-pub async fn discard(app: &App, id: &str) -> Result<()> {
-    sqlx::query("DELETE FROM uploads WHERE id = $1")
-        .bind(id)
-        .execute(app.database.pool())
-        .await?;
-    let removed = app.blobs.remove_staged(id);
-    removed.map_err(|e| Error::internal("removing an upload", e))
+    upload.state = COMPLETE.to_owned();
+    upload.extend(app).await
 }

@@ -7,6 +7,7 @@
 
 mod acceptance;
 mod arrival;
+mod discarding;
 pub mod headers;
 mod usage;
 
@@ -15,9 +16,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
+use sqlx::Row;
+use tapetum_client::{List, UploadView};
 use tokio::fs::File;
 
-use super::json::Path;
+use super::json::{Path, Query, ok};
+use super::objects::Page;
 use super::openapi::{Op, Routes, pattern, text};
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
@@ -26,12 +30,13 @@ use crate::state::App;
 use crate::store::db::now;
 
 pub use acceptance::{Complete, accept, attach, complete, finalize};
-pub use arrival::discard;
 use arrival::{Upload, find, receive};
+pub use discarding::{discard, forget, take_all};
 use headers::{
     CONTENT_TYPE, EXTENSIONS, LENGTH, OFFSET, RESUMABLE, VERSION, VERSIONS, check_version,
     checksum, content_type, number, state_of,
 };
+use usage::check_room;
 pub use usage::usage;
 
 /// The addresses of uploads.
@@ -78,12 +83,26 @@ pub fn routes() -> Routes {
         .bytes()
         .sends(NO_CONTENT, "They have arrived.", "", &state)
         .problems(&[400, 409, 413, 415, 422, 423]);
-    let deleted = of_one("deleteUpload", "Abandon an upload");
-    let deleted = deleted
-        .sends(NO_CONTENT, "Done.", "", &state[..1])
-        .problems(&[423]);
+    let deleted = of_one(
+        "deleteUpload",
+        "Abandon an upload; for owners, any of the tenant",
+    );
+    let deleted = deleted.sends(NO_CONTENT, "Done.", "", &state[..1]);
+    let listed = Op::new(
+        TAG,
+        "listUploads",
+        "Unused uploads; for owners, all of the tenant",
+    );
+    let listed = listed.pages().lists::<UploadView>();
+    let emptied = op(
+        "deleteUploads",
+        "Abandon all uploads; for owners, all of the tenant",
+    );
+    let emptied = emptied.sends(NO_CONTENT, "Done.", "", &state[..1]);
     Routes::default()
+        .get(all, list, listed)
         .post(all, create, created)
+        .delete(all, delete_all, emptied)
         .options(all, options, known("uploadOptions"))
         .head(one, head, found)
         .patch(one, append, appended)
@@ -137,7 +156,6 @@ async fn create(
     let checksum = checksum(&headers)?;
     let id = Kind::Upload.new_id()?;
     let claim = app.claim(&id)?;
-    let expires_at = now() + limits.upload_life.as_millis() as i64;
 
     let mut tx = app.database.begin().await?;
     let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM uploads WHERE token = $1")
@@ -148,13 +166,8 @@ async fn create(
         let message = format!("this token has {open} unused uploads: use or delete some");
         return Err(Error::too_many(message, 10));
     }
-    let usage = usage(&mut tx, &caller.tenant).await?;
-    if usage.used.saturating_add(length) > usage.quota {
-        return Err(Error::quota(format!(
-            "{} of {} bytes are used, so {length} more do not fit: delete something",
-            usage.used, usage.quota
-        )));
-    }
+    check_room(&mut tx, &caller, length).await?;
+    let expires_at = Upload::expiry(&app, false);
     sqlx::query(
         "INSERT INTO uploads \
          (id, tenant, token, length, checksum, metadata, state, created_at, expires_at) \
@@ -175,7 +188,7 @@ async fn create(
         .map_err(|e| Error::internal("making an upload", e))?;
     tx.commit().await?;
 
-    let upload = Upload {
+    let mut upload = Upload {
         id,
         length,
         checksum,
@@ -183,7 +196,7 @@ async fn create(
         expires_at,
     };
     let offset = match content_type(&headers) {
-        Some(CONTENT_TYPE) => receive(&app, &upload, 0, body).await?,
+        Some(CONTENT_TYPE) => receive(&app, (&mut upload, &claim), 0, body).await?,
         _ => 0,
     };
     drop(claim);
@@ -222,18 +235,64 @@ async fn append(
         return Err(Error::media_type(CONTENT_TYPE));
     }
     let from = number(&headers, &OFFSET)?;
-    let upload = find(&app, &caller, &id).await?;
-    let _claim = app.claim(&id)?;
+    let mut upload = find(&app, &caller, &id).await?;
+    let claim = app.claim(&id)?;
     let offset = upload.offset(&app).await?;
     if from != offset {
         let message = format!("the upload is at offset {offset}, not {from}: resume there");
         return Err(Error::conflict(message));
     }
-    let offset = receive(&app, &upload, offset, body).await?;
+    let offset = receive(&app, (&mut upload, &claim), offset, body).await?;
     Ok(state_of(StatusCode::NO_CONTENT, &upload, offset))
 }
 
-/// `DELETE`: the upload is not wanted any longer.
+/// `GET`: the caller's uploads, for owners all of the tenant.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Response> {
+    let rows = sqlx::query(
+        "SELECT id, token, length, state, created_at, expires_at FROM uploads \
+         WHERE tenant = $1 AND ($2 = '' OR token = $2) AND ($3 = '' OR (created_at, id) > \
+         (SELECT p.created_at, p.id FROM uploads p WHERE p.id = $3 AND p.tenant = $1)) \
+         ORDER BY created_at, id LIMIT $4",
+    )
+    .bind(&caller.tenant)
+    .bind(caller.sees().unwrap_or(""))
+    .bind(page.after())
+    .bind(page.limit())
+    .fetch_all(app.database.pool())
+    .await?;
+    let view = |row: &sqlx::any::AnyRow| {
+        Ok(UploadView {
+            id: row.try_get("id")?,
+            token: row.try_get("token")?,
+            length: row.try_get("length")?,
+            complete: row.try_get::<String, _>("state")? == "complete",
+            created_at: row.try_get("created_at")?,
+            expires_at: row.try_get("expires_at")?,
+        })
+    };
+    let items = rows.iter().map(view).collect::<Result<Vec<_>>>()?;
+    ok(&List { items })
+}
+
+/// `DELETE` of all: none of them is wanted any longer.
+async fn delete_all(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response> {
+    check_version(&headers)?;
+    let mut tx = app.database.begin().await?;
+    let ids = take_all(&mut tx, &caller.tenant, caller.sees()).await?;
+    tx.commit().await?;
+    forget(&app, ids).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `DELETE`: the upload is not wanted any longer, whoever writes to it.
 async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -241,8 +300,20 @@ async fn delete(
     headers: HeaderMap,
 ) -> Result<Response> {
     check_version(&headers)?;
-    let upload = find(&app, &caller, &id).await?;
-    let _claim = app.claim(&id)?;
-    discard(&app, &upload.id).await?;
+    Kind::Upload.check(&id)?;
+    let mut tx = app.database.begin().await?;
+    let taken = sqlx::query(
+        "DELETE FROM uploads WHERE id = $1 AND tenant = $2 AND ($3 = '' OR token = $3)",
+    )
+    .bind(&id)
+    .bind(&caller.tenant)
+    .bind(caller.sees().unwrap_or(""))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    if taken.rows_affected() == 0 {
+        return Err(Error::not_found(Kind::Upload.name()));
+    }
+    forget(&app, vec![id]).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

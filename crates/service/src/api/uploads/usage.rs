@@ -3,7 +3,9 @@
 use sqlx::Row;
 use tapetum_client::Usage;
 
-use crate::error::Result;
+use crate::api::auth::Caller;
+use crate::error::{Error, Result};
+use crate::store::db::Tx;
 
 /// The storage of this tenant.
 pub async fn usage(connection: &mut sqlx::AnyConnection, tenant: &str) -> Result<Usage> {
@@ -19,4 +21,26 @@ pub async fn usage(connection: &mut sqlx::AnyConnection, tenant: &str) -> Result
         used: row.try_get::<i64, _>("used")? as u64,
         quota: row.try_get::<i64, _>("storage_quota")? as u64,
     })
+}
+
+/// Refuses an upload of so many bytes if they do not fit into the tenant's storage. All bytes that were announced count,
+/// and those of one token for no more than half of what the others leave, unless it is an owner's: whoever announces
+/// and does not send keeps nobody else from sending.
+pub async fn check_room(tx: &mut Tx, caller: &Caller, length: u64) -> Result<()> {
+    let Usage { used, quota } = usage(tx, &caller.tenant).await?;
+    let own = "SELECT CAST(COALESCE(SUM(length), 0) AS BIGINT) FROM uploads WHERE token = $1";
+    let own: i64 = sqlx::query_scalar(own)
+        .bind(&caller.token)
+        .fetch_one(&mut **tx)
+        .await?;
+    let own = own as u64;
+    let left = quota.saturating_sub(used.saturating_sub(own));
+    let room = if caller.is_owner() { left } else { left / 2 };
+    if own.saturating_add(length) <= room {
+        return Ok(());
+    }
+    Err(Error::quota(format!(
+        "{used} of {quota} bytes are used, {own} of them announced by this token, which may announce {room}: {length} \
+         more do not fit, so use or delete something"
+    )))
 }

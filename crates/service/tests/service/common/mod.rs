@@ -317,7 +317,7 @@ impl Owner {
     pub fn decrypt(&self, bytes: &[u8]) -> Vec<f64> {
         let bundle = Bundle::from_bytes(&self.parameters, bytes).unwrap();
         let scores = EncryptedScores::from_bundle(bundle).unwrap();
-        scores.decrypt(&Decryptor::new(&self.secret)).unwrap()
+        scores.decrypt_exact(&Decryptor::new(&self.secret)).unwrap()
     }
 
     /// The scores that training and classification in the clear give.

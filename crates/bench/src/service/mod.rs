@@ -4,6 +4,7 @@
 //! many do at once, each with a token and a connection of its own. Every answer is decrypted and held
 //! against what the same computation gives in the clear.
 
+mod attack;
 mod report;
 mod serving;
 
@@ -22,9 +23,12 @@ use tapetum::{Context, Owner, Progress, Result, Silent};
 use tapetum_vision::{Samples as Pixels, Unlabeled};
 
 use super::report::machine;
-use report::{Load, Memory, Milliseconds, Report, Single};
+use attack::Attackers;
+use report::{Attacked, Load, Memory, Milliseconds, Report, Single};
 use serving::Serving;
 
+/// How often the memory of the server is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Images of the embedded collection, for training and test together.
 const IMAGES: usize = 1984;
 /// Largest difference of a score from the one in the clear, as a part of the largest score.
@@ -35,6 +39,7 @@ const TOLERANCE: f64 = 1e-3;
 #[command(after_help = "\
 Examples:
   tapetum bench service
+  tapetum bench service --attack --minutes 60
   tapetum bench service --clients 200 --seconds 300 --json > service.json
 
 A server is started on this machine, with its data in a temporary folder, and clients share the processors
@@ -47,6 +52,12 @@ pub struct Service {
     /// How long they classify.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
+    /// The same in minutes.
+    #[arg(long, value_name = "MINUTES", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub minutes: Option<u64>,
+    /// Then the same again under attack: silent connections, dripping uploads and malformed parts beside the clients.
+    #[arg(long)]
+    pub attack: bool,
     /// Single images that one client classifies before.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub singles: u32,
@@ -80,35 +91,75 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
     stage.encrypt_all(|done, total| step.advance(done, total))?;
     step.finish();
 
-    let step = steps.begin(&format!("{} clients", args.clients));
+    let length = Duration::from_secs(args.minutes.map_or(args.seconds, |minutes| 60 * minutes));
     let mut clients = Vec::new();
     for _ in 0..args.clients {
         let token = owner.create_token("load", &[Scope::Classify], None).await?;
-        clients.push(serving.client(&token.token)?);
+        clients.push(Arc::new(serving.client(&token.token)?));
     }
+    let step = steps.begin(&format!("{} clients", args.clients));
+    let (load, memory) = load(&stage, &serving, &clients, length).await?;
+    step.finish();
+    let attacked = match args.attack {
+        true => {
+            let step = steps.begin(&format!("{} clients under attack", args.clients));
+            let attackers = Attackers::begin(&serving, &stage).await?;
+            let (load, memory) = self::load(&stage, &serving, &clients, length).await?;
+            step.finish();
+            let attack = attackers.report();
+            Some(Attacked {
+                load,
+                memory,
+                attack,
+            })
+        }
+        false => None,
+    };
+    Ok(Report {
+        machine: machine(),
+        single,
+        load,
+        memory,
+        attacked,
+    })
+}
+
+/// Has all clients classify for so long.
+async fn load(
+    stage: &Arc<Stage>,
+    serving: &Serving,
+    clients: &[Arc<Client>],
+    length: Duration,
+) -> Result<(Load, Memory)> {
     let before = serving.memory();
     let started = Instant::now();
-    let length = Duration::from_secs(args.seconds);
     let tasks: Vec<_> = clients
-        .into_iter()
+        .iter()
         .enumerate()
-        .map(|(number, client)| tokio::spawn(stage.clone().visit(client, number, length)))
+        .map(|(number, client)| tokio::spawn(stage.clone().visit(client.clone(), number, length)))
         .collect();
-    tokio::time::sleep(length / 2).await;
-    let middle = serving.memory();
+    let (mut middle, mut largest) = (before, before.map(|memory| memory.resident));
+    while started.elapsed() < length {
+        tokio::time::sleep(LOOK.min(length)).await;
+        let now = serving.memory();
+        largest = largest.max(now.map(|memory| memory.resident));
+        if started.elapsed() <= length / 2 {
+            middle = now;
+        }
+    }
     let mut visits = Visits::default();
     for task in tasks {
         visits.add(task.await.ok().context("a client has died")?);
     }
     let seconds = started.elapsed().as_secs_f64();
-    step.finish();
     let after = serving.memory();
     let memory = Memory {
         resident: [before, middle, after].map(|memory| memory.map(|m| m.resident)),
+        largest: largest.max(after.map(|memory| memory.resident)),
         peak: after.map(|memory| memory.peak),
     };
     let load = Load {
-        clients: args.clients,
+        clients: clients.len() as u32,
         seconds,
         classified: visits.times.len(),
         per_second: visits.times.len() as f64 / seconds,
@@ -119,12 +170,7 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
         waiting_ms: Milliseconds::of(visits.times.iter().map(|t| t.waiting).collect()),
         computing_ms: Milliseconds::of(visits.times.iter().map(|t| t.computing).collect()),
     };
-    Ok(Report {
-        machine: machine(),
-        single,
-        load,
-        memory,
-    })
+    Ok((load, memory))
 }
 
 /// Classifies single images: from the image to the prediction.
@@ -253,7 +299,12 @@ impl Stage {
     }
 
     /// One of many clients: classifies for so long, an image of its own at a time.
-    async fn visit(self: Arc<Self>, client: Client, number: usize, length: Duration) -> Visits {
+    async fn visit(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        number: usize,
+        length: Duration,
+    ) -> Visits {
         let mut visits = Visits::default();
         let began = Instant::now();
         let out = self.rehearsal.outbox.join(format!("scores-{number}.enc"));

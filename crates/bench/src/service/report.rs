@@ -15,6 +15,70 @@ pub struct Report {
     pub load: Load,
     /// Of the server.
     pub memory: Memory,
+    /// The same under attack, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attacked: Option<Attacked>,
+}
+
+/// Many clients at once beside attackers.
+#[derive(Debug, Serialize)]
+pub struct Attacked {
+    /// The clients.
+    pub load: Load,
+    /// Of the server.
+    pub memory: Memory,
+    /// The attackers.
+    pub attack: Attack,
+}
+
+/// What attackers did.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Attack {
+    /// Connections that were opened to say nothing.
+    pub silent_connections: u64,
+    /// Uploads that sent a byte a second until the server ended them.
+    pub dripping_uploads: u64,
+    /// Parts with a changed byte that were refused.
+    pub malformed_refused: u64,
+    /// Parts with a changed byte that were accepted.
+    pub malformed_accepted: u64,
+}
+
+/// How much longer the slowest answers may take under attack, and how much more memory the server may need.
+const MOST_LONGER: f64 = 3.0;
+const MOST_MEMORY: f64 = 1.5;
+/// The most memory that it may need, in bytes.
+const MEMORY: u64 = 2_000_000_000;
+
+impl Attacked {
+    /// How much longer the 99th percentile is than without attackers, and how much larger the largest memory.
+    fn factors(&self, load: &Load, memory: &Memory) -> (f64, Option<f64>) {
+        let of = |load: &Load| load.end_to_end_ms.p99;
+        let memory = self.memory.largest.zip(memory.largest);
+        (
+            of(&self.load) / of(load).max(1e-9),
+            memory.map(|(with, without)| with as f64 / without.max(1) as f64),
+        )
+    }
+
+    fn failure(&self, load: &Load, memory: &Memory) -> Option<String> {
+        let (longer, more) = self.factors(load, memory);
+        let accepted = self.attack.malformed_accepted;
+        Some(if accepted > 0 {
+            format!("{accepted} malformed parts were accepted")
+        } else if longer > MOST_LONGER {
+            format!("99 % of the answers took {longer:.1} times as long under attack")
+        } else if more.is_some_and(|more| more > MOST_MEMORY) {
+            format!(
+                "the server needed {:.2} times the memory under attack",
+                more.unwrap_or(0.0)
+            )
+        } else if self.memory.largest.is_some_and(|bytes| bytes > MEMORY) {
+            "the server needed more than 2 GB under attack".to_owned()
+        } else {
+            return None;
+        })
+    }
 }
 
 /// One client that classifies one image after the other.
@@ -73,15 +137,22 @@ pub struct Milliseconds {
 pub struct Memory {
     /// Before the load, after half of it, and at its end.
     pub resident: [Option<u64>; 3],
-    /// The most.
+    /// The most of these that was seen, once a second.
+    pub largest: Option<u64>,
+    /// The most since the server started.
     pub peak: Option<u64>,
 }
 
 impl Report {
     /// What went wrong, if anything.
     pub fn failure(&self) -> Option<String> {
-        let (errors, wrong) = (self.load.errors, self.single.wrong + self.load.wrong);
-        (errors + wrong > 0).then(|| format!("{errors} errors, {wrong} wrong answers"))
+        let attacked = self.attacked.as_ref();
+        let errors = self.load.errors + attacked.map_or(0, |a| a.load.errors);
+        let wrong = self.load.wrong + attacked.map_or(0, |a| a.load.wrong) + self.single.wrong;
+        if errors + wrong > 0 {
+            return Some(format!("{errors} errors, {wrong} wrong answers"));
+        }
+        attacked.and_then(|attacked| attacked.failure(&self.load, &self.memory))
     }
 }
 
@@ -106,44 +177,69 @@ impl fmt::Display for Milliseconds {
     }
 }
 
+/// Above times.
+const HEAD: &str = "milliseconds                     median     99 %      most";
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (single, load) = (&self.single, &self.load);
+        let single = &self.single;
         writeln!(
             f,
             "{}\n\nOne client, {} images of {} bytes: {} wrong",
             self.machine, single.images, single.bytes, single.wrong
         )?;
-        let head = "milliseconds                     median     99 %      most";
-        writeln!(f, "  {head}")?;
+        writeln!(f, "  {HEAD}")?;
         writeln!(
             f,
             "  image to prediction             {}",
             single.end_to_end_ms
         )?;
         writeln!(f, "  the server's work            {}", single.computing_ms)?;
+        describe(f, &self.load, &self.memory)?;
+        let Some(attacked) = &self.attacked else {
+            return Ok(());
+        };
+        let attack = attacked.attack;
         writeln!(
             f,
-            "\n{} clients for {:.0} s: {} images, {:.1} a second; {} errors, {} wrong",
-            load.clients, load.seconds, load.classified, load.per_second, load.errors, load.wrong
+            "\n\nUnder attack: {} silent connections, {} dripping uploads, {} malformed parts ({} accepted)",
+            attack.silent_connections,
+            attack.dripping_uploads,
+            attack.malformed_refused + attack.malformed_accepted,
+            attack.malformed_accepted
         )?;
-        writeln!(f, "  {head}")?;
-        writeln!(f, "  ciphertext to encrypted score{}", load.end_to_end_ms)?;
-        writeln!(f, "  in the queue                 {}", load.waiting_ms)?;
-        writeln!(f, "  the server's work            {}", load.computing_ms)?;
-        if let Some(error) = &load.first_error {
-            writeln!(f, "  one of the errors: {error}")?;
-        }
-        let megabytes = |bytes: Option<u64>| {
-            bytes.map_or_else(|| "?".to_owned(), |b| format!("{:.0} MB", b as f64 / 1e6))
-        };
-        let [before, middle, after] = self.memory.resident.map(megabytes);
+        describe(f, &attacked.load, &attacked.memory)?;
+        let (longer, more) = attacked.factors(&self.load, &self.memory);
+        let more = more.map_or_else(|| "?".to_owned(), |more| format!("{more:.2}"));
         write!(
             f,
-            "\nThe server's memory: {before} before, {middle} after half of it, {after} at the end; {} at most",
-            megabytes(self.memory.peak)
+            "\n99 % took {longer:.2} times as long, the memory was {more} times as large"
         )
     }
+}
+
+fn describe(f: &mut fmt::Formatter<'_>, load: &Load, memory: &Memory) -> fmt::Result {
+    writeln!(
+        f,
+        "\n{} clients for {:.0} s: {} images, {:.1} a second; {} errors, {} wrong",
+        load.clients, load.seconds, load.classified, load.per_second, load.errors, load.wrong
+    )?;
+    writeln!(f, "  {HEAD}")?;
+    writeln!(f, "  ciphertext to encrypted score{}", load.end_to_end_ms)?;
+    writeln!(f, "  in the queue                 {}", load.waiting_ms)?;
+    writeln!(f, "  the server's work            {}", load.computing_ms)?;
+    if let Some(error) = &load.first_error {
+        writeln!(f, "  one of the errors: {error}")?;
+    }
+    let megabytes = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "?".to_owned(), |b| format!("{:.0} MB", b as f64 / 1e6))
+    };
+    let [before, middle, after] = memory.resident.map(megabytes);
+    write!(
+        f,
+        "\nThe server's memory: {before} before, {middle} after half of it, {after} at the end; {} at most",
+        megabytes(memory.peak)
+    )
 }
 
 #[cfg(test)]

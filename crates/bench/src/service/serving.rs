@@ -1,7 +1,8 @@
 //! `tapetum serve` in a process of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::report::ProcessMemory;
 /// A server that ends with this value.
 pub struct Serving {
     process: Child,
+    folder: PathBuf,
     url: String,
     fingerprint: String,
     /// The token of its first tenant.
@@ -48,6 +50,7 @@ impl Serving {
         match said.context("the server did not start") {
             Ok(said) => Ok(Self {
                 process,
+                folder: folder.to_owned(),
                 url: said.url,
                 fingerprint: said.fingerprint,
                 token: Zeroizing::new(said.token),
@@ -60,10 +63,40 @@ impl Serving {
         }
     }
 
+    /// How its clients know it.
+    pub fn trust(&self) -> Trust {
+        Trust::Fingerprint(self.fingerprint.clone())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let address = self.url.strip_prefix("https://").unwrap_or(&self.url);
+        address
+            .parse()
+            .ok()
+            .context("the server has no such address")
+    }
+
     /// A client with a connection of its own.
     pub fn client(&self, token: &str) -> Result<Client> {
-        let trust = Trust::Fingerprint(self.fingerprint.clone());
-        Ok(Client::new(&self.url, &trust, token)?)
+        Ok(Client::new(&self.url, &self.trust(), token)?)
+    }
+
+    /// Another tenant. Returns its token.
+    pub fn add_tenant(&self, name: &str) -> Result<Zeroizing<String>> {
+        #[derive(Deserialize)]
+        struct Added {
+            token: String,
+        }
+        let this = std::env::current_exe().context("cannot find this program's file")?;
+        let mut command = Command::new(this);
+        command
+            .args(["--json", "tenant", "add", name, "--data"])
+            .arg(&self.folder);
+        let output = command.output().context("cannot add a tenant")?;
+        let said = Zeroizing::new(output.stdout);
+        let added: Added = serde_json::from_slice(&said).context("cannot add a tenant")?;
+        Ok(Zeroizing::new(added.token))
     }
 
     /// How much memory it has, where the system tells it in a file.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tapetum::remote::client::{Client, ClientError};
+use tapetum::remote::Rehearsal;
+use tapetum::remote::client::{Client, ClientError, Scope};
 use tapetum::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -17,7 +18,6 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
-use super::Stage;
 use super::report::Attack;
 use super::serving::Serving;
 
@@ -30,7 +30,7 @@ const MALFORMED: usize = 2;
 /// Addresses of this machine that the silent connections come from.
 const ADDRESSES: usize = 8;
 /// After a failure, so that the attackers do not take the processors from the server.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_secs(1);
 /// Between two bytes of an upload.
 const DRIP: Duration = Duration::from_secs(1);
 
@@ -52,7 +52,7 @@ pub struct Attackers {
 
 impl Attackers {
     /// Lets them begin. The tenants that they need are made.
-    pub async fn begin(serving: &Serving, stage: &Stage) -> Result<Self> {
+    pub async fn begin(serving: &Serving, rehearsal: &Rehearsal) -> Result<Self> {
         let tally = Arc::new(Tally::default());
         let mut work = JoinSet::new();
         let target = Target {
@@ -69,9 +69,14 @@ impl Attackers {
             });
         }
         for name in ["dripping", "trickling"] {
-            let token = serving.add_tenant(name)?;
-            for _ in 0..DRIPPING {
-                let (target, tally, token) = (target.clone(), tally.clone(), token.clone());
+            // Half of them each, since a token has no more uploads that are not used.
+            let first = serving.add_tenant(name)?;
+            let second = serving.client(&first)?;
+            let second = second.create_token("", &[Scope::Contributor], None).await?;
+            let tokens = [first, Zeroizing::new(second.token)];
+            for number in 0..DRIPPING {
+                let token = tokens[number % tokens.len()].clone();
+                let (target, tally) = (target.clone(), tally.clone());
                 work.spawn(async move {
                     loop {
                         // What the server answers ends it.
@@ -83,10 +88,10 @@ impl Attackers {
                 });
             }
         }
-        let part = std::fs::read(stage.rehearsal.outbox.join("train.enc"))
-            .context("cannot read the samples")?;
-        let (part, spec) = (Arc::new(part), stage.rehearsal.plan.training_spec()?);
-        let parameters = stage.rehearsal.plan.parameters()?.to_bytes();
+        let part =
+            std::fs::read(rehearsal.outbox.join("train.enc")).context("cannot read the samples")?;
+        let (part, spec) = (Arc::new(part), rehearsal.plan.training_spec()?);
+        let parameters = rehearsal.plan.parameters()?.to_bytes();
         let token = serving.add_tenant("malformed")?;
         for number in 0..MALFORMED {
             let client = serving.client(&token)?;

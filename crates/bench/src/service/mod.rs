@@ -103,7 +103,7 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
     let attacked = match args.attack {
         true => {
             let step = steps.begin(&format!("{} clients under attack", args.clients));
-            let attackers = Attackers::begin(&serving, &stage).await?;
+            let attackers = Attackers::begin(&serving, &stage.rehearsal).await?;
             let (load, memory) = self::load(&stage, &serving, &clients, length).await?;
             step.finish();
             let attack = attackers.report();

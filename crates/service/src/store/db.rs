@@ -135,7 +135,7 @@ impl Database {
         // Nobody else migrates as long as this transaction is open.
         let migrated = migrator.set_locking(false).run(&mut *tx).await;
         migrated.map_err(sqlx::Error::from)?;
-        upgrade::sign(&mut tx).await?;
+        upgrade::sign(&mut tx, now()).await?;
         sqlx::query(
             "INSERT INTO identity (id) SELECT CAST($1 AS TEXT) \
              WHERE NOT EXISTS (SELECT 1 FROM identity)",

@@ -11,9 +11,8 @@
 use std::path::Path;
 
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, AssertSqlSafe, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor};
 
-use super::db::{Tx, now};
 use super::files::{create_private_dir, create_private_file, sync_dir};
 use crate::error::StartError;
 use crate::id::{hex, random};
@@ -78,16 +77,21 @@ pub async fn copy_file(pool: &AnyPool, migrator: &Migrator, data: &Path) -> Resu
 ///
 /// # Errors
 /// Those of the database.
-pub async fn copy_tables(tx: &mut Tx, migrator: &Migrator) -> Result<(), sqlx::Error> {
+pub async fn copy_tables(
+    connection: &mut AnyConnection,
+    migrator: &Migrator,
+) -> Result<(), sqlx::Error> {
     let schema = format!("tapetum_before_{}", newest(migrator));
     let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-    tx.execute(AssertSqlSafe(make)).await?;
+    connection.execute(AssertSqlSafe(make)).await?;
     let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
                   WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut **tx).await?;
+    let tables: Vec<String> = sqlx::query_scalar(tables)
+        .fetch_all(&mut *connection)
+        .await?;
     for name in tables {
         let copy = format!("CREATE TABLE IF NOT EXISTS {schema}.{name} AS TABLE {name}");
-        tx.execute(AssertSqlSafe(copy)).await?;
+        connection.execute(AssertSqlSafe(copy)).await?;
     }
     tracing::info!(schema, "the tables of an earlier version were copied");
     Ok(())
@@ -98,18 +102,18 @@ fn newest(migrator: &Migrator) -> i64 {
     versions.max().unwrap_or(0)
 }
 
-/// Writes down that this version has used the database.
+/// Writes down that this version has used the database, now in milliseconds since 1970.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn sign(tx: &mut Tx) -> Result<(), sqlx::Error> {
+pub async fn sign(connection: &mut AnyConnection, now: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO programs (version, first_at) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT) \
          WHERE NOT EXISTS (SELECT 1 FROM programs WHERE version = $1)",
     )
     .bind(env!("CARGO_PKG_VERSION"))
-    .bind(now())
-    .execute(&mut **tx)
+    .bind(now)
+    .execute(connection)
     .await
     .map(drop)
 }

@@ -21,7 +21,7 @@ use crate::store::content;
 use crate::store::db::now;
 
 /// Bytes that are gathered before they are written.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 1 << 18;
 
 /// The state of an upload, all bytes of which have arrived and were compared.
 pub const COMPLETE: &str = "complete";

@@ -41,7 +41,7 @@ serve "$new"
 "$new" --json remote classify $(connection) --model "$(said model demo)" play/outbox/test.enc --out scores.enc >classified
 stop
 decrypt() { "$new" --json decrypt --owner play/owner "$1" | python3 -c 'import json, sys; print([v["class"] for v in json.load(sys.stdin)["verdicts"]])'; }
-[[ $(decrypt scores.enc) == $(decrypt play/owner/scores.enc) ]] || { echo "other predictions"; exit 1; }
+[[ $(decrypt scores.enc) == "$(decrypt play/owner/scores.enc)" ]] || { echo "other predictions"; exit 1; }
 ls server/upgrades/service-before-*.db
 [[ -z $(find server -name '*.db*' -perm /077) ]] || { echo "others may read the database"; exit 1; }
 if "$old" --json serve --data server --listen 127.0.0.1:0 --log quiet 2>refused; then

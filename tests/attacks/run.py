@@ -224,11 +224,11 @@ def memory(tapetum):
             for thread in threads:
                 thread.join()
         assert all(found.returncode == 3 for found in refused), [found.stderr for found in refused]
-        uploads = json.loads(of.remote("uploads").stdout)["uploads"]
-        assert uploads == [], "what was refused can be checked again"
         peak = of.peak()
         figures = f"{len(part) >> 20} MiB in the file, {before >> 20} MiB before, {peak >> 20} MiB at most"
         assert peak <= MOST_MEMORY, f"the server needs too much memory: {figures}"
+        uploads = json.loads(of.remote("uploads").stdout)["uploads"]
+        assert uploads == [], "what was refused can be checked again"
         return figures
 
 

@@ -518,6 +518,13 @@ def layout(metadata):
     return tuple(metadata.varint() for _ in range(4))
 
 
+def origin(metadata):
+    """Ids of keys, features and samples, where there are any."""
+    if metadata.at == len(metadata.data):
+        return None
+    return [metadata.take(16) if metadata.number(1) else None for _ in range(3)]
+
+
 WIDE, TALL = (3, 5, 512, 4), (5, 3, 4, 512)
 
 
@@ -577,9 +584,10 @@ def check_learning(owner):
     expected = rows(lambda r, c: weight(c, r % 4) if c < 3 and r % 4 < 3 else 0)
     close("linear-model-3", vector, expected, 1e-5)
 
-    def answers(name, kind, classes, places):
+    def answers(name, kind, classes, places, known=None):
         metadata, [(level, vector)] = owner.bundle(name, kind)
         assert (layout(metadata), metadata.varint(), level) == (TALL, classes, 0)
+        assert origin(metadata) == known
         metadata.end()
         expected = [0] * 2048
         for slot, value in places:
@@ -589,6 +597,9 @@ def check_learning(owner):
     # Sample 4 is in the second row of blocks, so one slot to the left, cyclically.
     first = [(512 * (i % 4) - i // 4, i) for i in range(5)]
     answers("encrypted-scores", None, 2, [(slot, score(i, 0)) for slot, i in first])
+    known = [bytes([1] * 16), None, bytes([3] * 16)]
+    samples = [(slot, score(i, 0)) for slot, i in first]
+    answers("encrypted-scores-origin", "encrypted-scores", 2, samples, known)
     answers("encrypted-verdicts", None, 2, [(slot, i > 1) for slot, i in first])
     # Column k of row r has class (r + k) mod 4; columns of a row of blocks lie beside each other.
     places = []

@@ -93,6 +93,13 @@ pub fn predictions(found: &Predictions) -> String {
         );
         text += &metrics(found);
     }
+    if found.undecided > 0 {
+        text += &format!(
+            "{} undecided: their scores are no larger than the noise.\n",
+            found.undecided
+        );
+    }
+    text += &notes(&found.notes);
     if let Some(out) = &found.out {
         text += &format!("Written to {}.\n", out.display());
     }
@@ -114,10 +121,13 @@ pub fn remarks(classes: &[String], counts: &[usize], notes: &[String]) -> String
         let line = format!("Samples of each class: {}{positive}.", named.join(", "));
         text += &(escaped(&line) + "\n");
     }
-    for note in notes {
-        text += &format!("Note: {}.\n", escaped(note));
-    }
-    text
+    text + &self::notes(notes)
+}
+
+/// What there is to note, a line each.
+pub fn notes(notes: &[String]) -> String {
+    let line = |note: &String| format!("Note: {}.\n", escaped(note));
+    notes.iter().map(line).collect()
 }
 
 /// What is known beside the accuracy.

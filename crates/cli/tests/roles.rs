@@ -146,7 +146,8 @@ fn a_table_with_encrypted_and_with_clear_labels() {
     // What is given to others has no scores in it.
     let others = run(
         dir,
-        "decrypt --owner owner server/scores.enc --labels-only --out others.csv",
+        "decrypt --owner owner server/scores.enc --index contributor/test.index.csv --labels-only \
+         --out others.csv",
     );
     assert!(others["verdicts"][0].get("score").is_none());
     assert!(others.get("roc_auc").is_none_or(serde_json::Value::is_null));

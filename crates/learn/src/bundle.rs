@@ -13,6 +13,7 @@ use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::origin::Origin;
 use crate::score_threshold::EncryptedPredictions;
 use crate::scores::EncryptedScores;
 
@@ -31,61 +32,53 @@ impl EncryptedMatrix {
                 reason: "matrices that were stacked are written one by one",
             });
         }
-        write(self.parameters(), Self::KIND, self.layout(), self.blocks())
+        let shape = (self.layout(), self.origin());
+        write(self.parameters(), Self::KIND, shape, self.blocks())
     }
 
     /// A matrix from a bundle.
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-        let (layout, blocks) = read(bundle, Self::KIND)?;
-        Self::from_blocks(layout, blocks)
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (layout, origin, blocks) = read(bundle, Self::KIND)?;
+        Ok(Self::from_blocks(layout, blocks)?.with_origin(origin))
+    }
+
+    /// The origin in the metadata of a matrix, which have been read alone.
+    pub(crate) fn origin_in(metadata: &[u8]) -> Result<Origin, LearnError> {
+        let (_, origin): (Layout, _) = decode(metadata, Self::KIND)?;
+        Ok(origin)
     }
 }
 
-/// Ciphertexts in blocks of a layout, of some classes.
-macro_rules! of_classes {
-    ($name:ident, $what:literal, $kind:literal, $ciphertexts:ident, $from:ident) => {
-        impl $name {
-            #[doc = concat!("The kind of bundle that holds ", $what, ".")]
-            pub const KIND: &'static str = $kind;
+impl EncryptedLabels {
+    /// The kind of bundle that holds labels.
+    pub const KIND: &'static str = "encrypted-labels";
 
-            #[doc = concat!("As a bundle of ", $what, ", without a copy.")]
-            ///
-            /// # Errors
-            /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
-            pub fn to_bundle(&self) -> Result<Bundle<'_>> {
-                let shape = ClassShape::new(*self.layout(), self.classes());
-                write(self.parameters(), Self::KIND, &shape, self.$ciphertexts())
-            }
+    /// The labels as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
+        let shape = ClassShape::new(*self.layout(), self.classes());
+        write(
+            self.parameters(),
+            Self::KIND,
+            (&shape, &Origin::default()),
+            self.vectors(),
+        )
+    }
 
-            #[doc = concat!("From a bundle of ", $what, ".")]
-            ///
-            /// # Errors
-            /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-            pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-                let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
-                Self::$from(shape.layout, shape.classes.into(), ciphertexts)
-            }
-        }
-    };
+    /// Labels from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (shape, _, vectors): (ClassShape, _, _) = read(bundle, Self::KIND)?;
+        Self::from_vectors(shape.layout, shape.classes.into(), vectors)
+    }
 }
-
-of_classes!(
-    EncryptedLabels,
-    "labels",
-    "encrypted-labels",
-    vectors,
-    from_vectors
-);
-of_classes!(
-    EncryptedScores,
-    "scores",
-    "encrypted-scores",
-    ciphertexts,
-    from_ciphertexts
-);
 
 impl Labels {
     /// The kind of bundle that holds labels in the clear.
@@ -193,6 +186,39 @@ impl Contribution {
     }
 }
 
+impl EncryptedScores {
+    /// The kind of bundle that holds scores.
+    pub const KIND: &'static str = "encrypted-scores";
+
+    /// The scores as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
+        let shape = ClassShape::new(*self.layout(), self.classes());
+        write(
+            self.parameters(),
+            Self::KIND,
+            (&shape, self.origin()),
+            self.ciphertexts(),
+        )
+    }
+
+    /// Scores from a bundle.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        Self::of_kind(bundle, Self::KIND)
+    }
+
+    fn of_kind(bundle: Bundle<'_>, kind: &'static str) -> Result<Self, LearnError> {
+        let (shape, origin, ciphertexts): (ClassShape, _, _) = read(bundle, kind)?;
+        let found = Self::from_ciphertexts(shape.layout, shape.classes.into(), ciphertexts)?;
+        Ok(found.with_origin(origin))
+    }
+}
+
 impl EncryptedPredictions {
     /// The kind of bundle that holds predictions.
     pub const KIND: &'static str = "encrypted-verdicts";
@@ -204,18 +230,20 @@ impl EncryptedPredictions {
     pub fn to_bundle(&self) -> Result<Bundle<'_>> {
         let slots = self.slots();
         let shape = ClassShape::new(*slots.layout(), slots.classes());
-        write(slots.parameters(), Self::KIND, &shape, slots.ciphertexts())
+        write(
+            slots.parameters(),
+            Self::KIND,
+            (&shape, slots.origin()),
+            slots.ciphertexts(),
+        )
     }
 
     /// Predictions from a bundle.
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-        let (shape, ciphertexts): (ClassShape, _) = read(bundle, Self::KIND)?;
-        let (layout, classes) = (shape.layout, shape.classes.into());
-        let slots = EncryptedScores::from_ciphertexts(layout, classes, ciphertexts)?;
-        Ok(Self::new(slots))
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        Ok(Self::new(EncryptedScores::of_kind(bundle, Self::KIND)?))
     }
 }
 
@@ -234,7 +262,7 @@ impl LinearModel {
             classes: self.classes() as u16,
             has_offset: self.intercept().is_some(),
         };
-        let bytes = encode(Self::KIND, &shape)?;
+        let bytes = encode(Self::KIND, (&shape, self.origin()))?;
         let (parameters, ciphertexts) = (self.parameters(), self.ciphertexts());
         Ok(Bundle::new(parameters, Self::KIND, bytes, ciphertexts)?)
     }
@@ -243,15 +271,16 @@ impl LinearModel {
     ///
     /// # Errors
     /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
-    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
-        let (shape, mut ciphertexts): (ModelShape, _) = read(bundle, Self::KIND)?;
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self, LearnError> {
+        let (shape, origin, mut ciphertexts): (ModelShape, _, _) = read(bundle, Self::KIND)?;
         let intercept = match shape.has_offset {
             true => ciphertexts.pop(),
             false => None,
         };
         let (features, block_cols) = (shape.features as usize, shape.block_cols as usize);
         let classes = shape.classes.into();
-        Self::from_ciphertexts(features, block_cols, classes, ciphertexts, intercept)
+        let model = Self::from_ciphertexts(features, block_cols, classes, ciphertexts, intercept)?;
+        Ok(model.with_origin(origin))
     }
 }
 
@@ -281,26 +310,37 @@ impl ClassShape {
     }
 }
 
+/// A shape, and an origin if anything is known of it.
+type Described<'a, Shape> = (&'a Shape, &'a Origin);
+
 fn write<'a>(
     parameters: &Parameters,
     kind: &'static str,
-    shape: &impl Serialize,
+    described: Described<'_, impl Serialize>,
     ciphertexts: &'a [Ciphertext],
-) -> Result<Bundle<'a>> {
-    let bytes = encode(kind, shape)?;
+) -> Result<Bundle<'a>, LearnError> {
+    let bytes = encode(kind, described)?;
     Ok(Bundle::new(parameters, kind, bytes, ciphertexts)?)
 }
 
-fn encode(kind: &'static str, shape: &impl Serialize) -> Result<Vec<u8>> {
-    postcard::to_allocvec(shape).map_err(|_| malformed(kind))
+fn encode(
+    kind: &'static str,
+    (shape, origin): Described<'_, impl Serialize>,
+) -> Result<Vec<u8>, LearnError> {
+    let mut bytes = postcard::to_allocvec(shape).map_err(|_| malformed(kind))?;
+    if !origin.is_unknown() {
+        bytes.extend(postcard::to_allocvec(origin).map_err(|_| malformed(kind))?);
+    }
+    Ok(bytes)
 }
 
 fn read<Shape: DeserializeOwned>(
     bundle: Bundle<'_>,
     kind: &'static str,
-) -> Result<(Shape, Vec<Ciphertext>)> {
+) -> Result<(Shape, Origin, Vec<Ciphertext>), LearnError> {
     let (metadata, ciphertexts) = bundle.into_contents(kind)?;
-    Ok((shape_of(&metadata, kind)?, ciphertexts))
+    let (shape, origin) = decode(&metadata, kind)?;
+    Ok((shape, origin, ciphertexts))
 }
 
 /// The shape in the metadata of a bundle.
@@ -308,8 +348,17 @@ pub(crate) fn shape_of<Shape: DeserializeOwned>(
     metadata: &[u8],
     kind: &'static str,
 ) -> Result<Shape> {
-    match postcard::take_from_bytes(metadata) {
-        Ok((shape, [])) => Ok(shape),
+    Ok(decode(metadata, kind)?.0)
+}
+
+fn decode<Shape: DeserializeOwned>(metadata: &[u8], kind: &'static str) -> Result<(Shape, Origin)> {
+    let (shape, rest) = postcard::take_from_bytes(metadata).map_err(|_| malformed(kind))?;
+    if rest.is_empty() {
+        return Ok((shape, Origin::default()));
+    }
+    match postcard::take_from_bytes::<Origin>(rest) {
+        // In one way only: what is not known is left out.
+        Ok((origin, [])) if !origin.is_unknown() => Ok((shape, origin)),
         _ => Err(malformed(kind)),
     }
 }

@@ -107,7 +107,8 @@ pub enum LearnError {
     #[error(
         "in iteration {iteration} a sample has |z| = {largest:.2}, outside the interval of the \
          sigmoid's polynomial, [-{interval}, {interval}]: encrypted training would silently fail. \
-         Take a larger interval, a smaller learning rate, or fewer or standardised features"
+         Take a larger interval (--interval), a smaller learning rate (--learning-rate), or fewer or \
+         standardised features"
     )]
     OutOfRange {
         /// The iteration, from 1.
@@ -120,8 +121,8 @@ pub enum LearnError {
     /// The spectrum of the samples is wider than what least squares was told.
     #[error(
         "the largest eigenvalue of X^T X / m is {found:.4}, above the bound of {bound} that the \
-         steps are made for: encrypted training would silently fail. Set a larger bound, or scale \
-         the features down"
+         steps are made for: encrypted training would silently fail. Set a larger bound \
+         (--largest-eigenvalue), or scale the features down"
     )]
     Eigenvalue {
         /// The largest eigenvalue.
@@ -147,6 +148,18 @@ pub enum LearnError {
          values left their range in training, which a simulation would show"
     )]
     OtherKey,
+    /// What was encrypted, trained or scored with other keys.
+    #[error(
+        "it was made with keys of another `keygen` than {0}: everything that is computed together must \
+         come from the same keys"
+    )]
+    OtherKeySet(String),
+    /// Features that were standardised otherwise.
+    #[error(
+        "its features were fitted separately from those of {0}: everyone who encrypts for a model needs \
+         the same features.json, and what was encrypted before it changed must be encrypted again"
+    )]
+    OtherFeatures(String),
     /// A checkpoint of another training.
     #[error(
         "the checkpoint is of a training with other settings, keys or data: resume with those, or \
@@ -253,6 +266,14 @@ pub enum FileError {
         found: u64,
         /// Most bytes of an object.
         allowed: u64,
+    },
+    /// The same samples come twice, and would count twice.
+    #[error("{file} holds the same encrypted samples as {other}: give them once")]
+    Repeated {
+        /// Which file.
+        file: String,
+        /// Where they are as well.
+        other: String,
     },
     /// Samples of somebody are to be left out who has none.
     #[error("no samples from {name}; contributors: {}", contributors.join(", "))]

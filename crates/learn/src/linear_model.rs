@@ -10,6 +10,7 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
 use crate::matrix::{EncryptedMatrix, check_vectors};
+use crate::origin::Origin;
 use crate::packing;
 use crate::plain_model::PlainModel;
 use crate::products::Products;
@@ -33,6 +34,7 @@ pub struct LinearModel {
     classes: usize,
     weights: Vec<Ciphertext>,
     intercept: Option<Ciphertext>,
+    origin: Origin,
 }
 
 impl LinearModel {
@@ -83,7 +85,19 @@ impl LinearModel {
             classes,
             weights,
             intercept,
+            origin: Origin::default(),
         })
+    }
+
+    /// The same model, with what is known of what it was trained on.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Whose keys and features it was trained with.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The number of classes.
@@ -223,8 +237,9 @@ impl LinearModel {
                 counter.add(cost, "scoring");
                 Ok(scores)
             })
-            .collect::<Result<Vec<_>>>()?;
-        pack(evaluator, *layout, self.classes, &columns)
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        let scores = pack(evaluator, *layout, self.classes, &columns)?;
+        Ok(scores.with_origin(*samples.origin()))
     }
 
     /// Rows of a model after which the classes repeat.
@@ -245,6 +260,7 @@ impl LinearModel {
         if samples.parameters() != parameters {
             return Err(LearnError::Parameters("the encrypted matrix"));
         }
+        samples.origin().check(&self.origin, "the model")?;
         check_equal(
             "features of the samples",
             self.features,

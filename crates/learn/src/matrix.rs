@@ -9,6 +9,7 @@ use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 use crate::error::{LearnError, Result, check_equal};
 use crate::features::Features;
 use crate::layout::Layout;
+use crate::origin::Origin;
 use crate::packing;
 use crate::progress::{Counter, Listener};
 
@@ -19,6 +20,7 @@ pub struct EncryptedMatrix {
     blocks: Arc<Vec<Ciphertext>>,
     /// Rows that are samples: all, unless matrices were stacked.
     samples: usize,
+    origin: Origin,
 }
 
 impl EncryptedMatrix {
@@ -74,7 +76,19 @@ impl EncryptedMatrix {
             samples: layout.rows(),
             layout,
             blocks: Arc::new(blocks),
+            origin: Origin::default(),
         }
+    }
+
+    /// The same matrix, with what is known of where it comes from.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Whose keys and features it has, and which samples.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Matrices of several contributors below each other, to be trained on. Each begins with a row of
@@ -93,12 +107,16 @@ impl EncryptedMatrix {
         let layouts: Vec<_> = parts.iter().map(|part| part.layout).collect();
         let layout = Layout::stacked(&layouts)?;
         let samples = parts.iter().map(|part| part.samples).sum();
+        let origin = parts.iter().try_fold(Origin::default(), |origin, part| {
+            origin.join(&part.origin, "the other contributors")
+        })?;
         let blocks = parts
             .into_iter()
             .flat_map(|part| Arc::unwrap_or_clone(part.blocks))
             .collect();
         Ok(Self {
             samples,
+            origin,
             ..Self::from_blocks(layout, blocks)?
         })
     }

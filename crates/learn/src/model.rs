@@ -9,6 +9,7 @@ use crate::labels::MAX_CLASSES;
 use crate::layout::MAX_COLS;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::origin::Id;
 use crate::plain_model::PlainModel;
 use crate::progress::Listener;
 use crate::score_threshold::ScoreThreshold;
@@ -82,6 +83,9 @@ pub struct PlainModelFile {
     weights: Vec<Vec<f64>>,
     /// What is added to each score.
     offsets: Vec<f64>,
+    /// The id of the features that it was trained on, if they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features_id: Option<Id>,
 }
 
 impl PlainModelFile {
@@ -97,6 +101,7 @@ impl PlainModelFile {
             features,
             weights: rows.map(<[f64]>::to_vec).collect(),
             offsets: model.intercepts.clone(),
+            features_id: None,
         }
     }
 

@@ -122,6 +122,15 @@ impl RangeReport {
         }
     }
 
+    /// The largest part of its interval that an argument reaches, or of its bound that a weight does; more
+    /// than 1 beyond them.
+    pub fn filled(&self) -> f64 {
+        // f64::max would pass over a NaN, from an overflow.
+        let larger = |max: f64, x: f64| if max >= x { max } else { x };
+        let arguments = self.largest.iter().map(|largest| largest / self.interval);
+        arguments.fold(self.weight / self.weight_bound, larger)
+    }
+
     /// Whether training stays within the interval.
     ///
     /// # Errors

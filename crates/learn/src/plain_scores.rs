@@ -103,8 +103,9 @@ impl PlainModel {
                 counter.add(cost, "scoring");
                 Ok(evaluator.add_plain(&scores, &intercepts)?)
             })
-            .collect::<Result<Vec<_>>>()?;
-        pack(evaluator, *layout, self.classes(), &columns)
+            .collect::<Result<Vec<_>, LearnError>>()?;
+        let scores = pack(evaluator, *layout, self.classes(), &columns)?;
+        Ok(scores.with_origin(*samples.origin()))
     }
 
     /// In row r the weights of class (r + `rotation`) mod P for one column of blocks, zero if there is no

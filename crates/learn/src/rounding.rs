@@ -15,6 +15,10 @@ const SCORE_DECIMALS: i32 = 3;
 /// The step of scores by a model whose training bootstraps, whose weights are right to about 2^-8.
 const BOOTSTRAPPED_DECIMALS: i32 = 2;
 
+/// The largest errors themselves: what is nearer to the boundary than that, the noise decides.
+const SCORE_ERROR: f64 = 1.0 / (1 << 15) as f64;
+const BOOTSTRAPPED_ERROR: f64 = 1.0 / (1 << 8) as f64;
+
 /// Weights keep so many bits below the largest of them.
 const WEIGHT_BITS: f64 = 10.0;
 
@@ -27,20 +31,26 @@ const WEIGHT_BITS: f64 = 10.0;
 /// let rounding = ScoreRounding::of(&Parameters::preset(Preset::N13));
 /// assert_eq!(rounding.round(-0.731_249_998), -0.731);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScoreRounding {
     decimals: i32,
+    error: f64,
 }
 
 impl ScoreRounding {
     /// For scores under these parameters, which may be made for bootstrapping.
     pub fn of(parameters: &Parameters) -> Self {
-        Self {
-            decimals: match parameters.literal().bootstrapping {
-                Some(_) => BOOTSTRAPPED_DECIMALS,
-                None => SCORE_DECIMALS,
-            },
-        }
+        let (decimals, error) = match parameters.literal().bootstrapping {
+            Some(_) => (BOOTSTRAPPED_DECIMALS, BOOTSTRAPPED_ERROR),
+            None => (SCORE_DECIMALS, SCORE_ERROR),
+        };
+        Self { decimals, error }
+    }
+
+    /// How far a score may be from that of the plaintext reference. Of scores, or differences of scores, that
+    /// are no larger the sign is that of the noise.
+    pub fn error(self) -> f64 {
+        self.error
     }
 
     /// The step.
@@ -68,8 +78,11 @@ mod tests {
 
     #[test]
     fn steps_are_far_above_the_error() {
-        let rounding = ScoreRounding { decimals: 3 };
-        assert!(rounding.step() > 30.0 * 2f64.powi(-15));
+        let rounding = ScoreRounding {
+            decimals: SCORE_DECIMALS,
+            error: SCORE_ERROR,
+        };
+        assert!(rounding.step() > 30.0 * rounding.error());
         assert_eq!(rounding.round(-0.000_4).to_bits(), 0);
         assert_eq!(rounding.round(12.345_678), 12.346);
         assert!(rounding.round(f64::NAN).is_nan());

@@ -186,7 +186,9 @@ impl ScoreThreshold {
                 Ok(evaluator.add_noise(&cleaned, self.deviation())?)
             })
             .collect::<Result<Vec<_>>>()?;
-        EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), predictions)
+        let found =
+            EncryptedScores::from_ciphertexts(*scores.layout(), scores.classes(), predictions)?;
+        Ok(found.with_origin(*scores.origin()))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
+use crate::origin::Origin;
 use crate::plain_model::classes_of;
 use crate::rounding::ScoreRounding;
 
@@ -28,6 +29,7 @@ pub struct EncryptedScores {
     layout: Layout,
     classes: usize,
     ciphertexts: Vec<Ciphertext>,
+    origin: Origin,
 }
 
 /// Packs the columns of scores of each row of blocks: ciphertexts with scores in the first column
@@ -55,6 +57,7 @@ pub(crate) fn pack(
         layout,
         classes,
         ciphertexts,
+        origin: Origin::default(),
     })
 }
 
@@ -78,7 +81,19 @@ impl EncryptedScores {
             layout,
             classes,
             ciphertexts,
+            origin: Origin::default(),
         })
+    }
+
+    /// The same scores, with what is known of the samples.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Whose keys and features the samples have, and which samples they are.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The number of classes.

@@ -226,6 +226,16 @@ fn checkpoint(owner: &mut Owner) -> Bundle<'static> {
     .unwrap()
 }
 
+/// Of keys and samples, whose features are not known.
+fn origin() -> Origin {
+    let id = |byte: &str| Some(byte.repeat(16).parse().unwrap());
+    Origin {
+        key_set: id("01"),
+        features: None,
+        samples: id("03"),
+    }
+}
+
 fn vectors() -> Vec<(&'static str, Vec<u8>)> {
     let mut owner = Owner::small();
     let mut training = Owner::training();
@@ -255,6 +265,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
             bytes(scores_of_three(&mut owner).to_bundle()),
         ),
         ("encrypted-verdicts", predictions(&mut owner).to_bytes()),
+        (
+            "encrypted-scores-origin",
+            bytes(scores(&mut owner).with_origin(origin()).to_bundle()),
+        ),
         (
             "training-secret-key",
             training.secret_key.to_bytes().to_vec(),
@@ -341,8 +355,13 @@ fn a_model_and_its_answers_are_as_stated() {
     let scores = plain.decision_function(&Features::new(&[0.0, 1.0, 0.0], 3).unwrap());
     close(&scores.unwrap(), &[0, 1, 2].map(|k| weight(1, k)));
 
-    for (name, outputs) in [("encrypted-scores", 1), ("encrypted-scores-3", 3)] {
+    for (name, outputs, expected) in [
+        ("encrypted-scores", 1, Origin::default()),
+        ("encrypted-scores-3", 3, Origin::default()),
+        ("encrypted-scores-origin", 1, origin()),
+    ] {
         let scores = EncryptedScores::from_bundle(bundle(&owner, name)).unwrap();
+        assert_eq!(*scores.origin(), expected);
         let expected: Vec<f64> = (0..5)
             .flat_map(|i| (0..outputs).map(move |k| score(i, k)))
             .collect();

@@ -11,12 +11,18 @@ pub struct EncryptedDataSet {
     pub(crate) contributor: String,
     /// More than one where training reads its samples part by part.
     pub(crate) parts: Vec<(EncryptedMatrix, Labels)>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl EncryptedDataSet {
     /// Whose samples they are.
     pub fn contributor(&self) -> &str {
         &self.contributor
+    }
+
+    /// What there is to note of the samples and their features.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// As the file that `encrypt` writes.

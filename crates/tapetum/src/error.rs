@@ -7,10 +7,10 @@ use tapetum_ckks::kernel::KernelError;
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{
     BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
-    LinearTransformError, ParametersError, PrecisionError,
+    LinearTransformError, ParametersError, PrecisionError, RandomnessError,
 };
-use tapetum_learn::LearnError;
 use tapetum_learn::files::FileError;
+use tapetum_learn::{IdError, LearnError};
 
 /// What a function of this library gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -193,6 +193,8 @@ kinds! {
     BootstrappingError => |_| ErrorKind::Unexpected;
     PrecisionError => |_| ErrorKind::Unexpected;
     EncodeError => |_| ErrorKind::Unexpected;
+    RandomnessError => |_| ErrorKind::Unexpected;
+    IdError => |_| ErrorKind::Input;
     EncryptionError => |_| ErrorKind::Unexpected;
     DecryptionError => |_| ErrorKind::Unexpected;
     LinearTransformError => |_| ErrorKind::Unexpected;
@@ -224,6 +226,8 @@ fn learn(error: &LearnError) -> ErrorKind {
             _ => ErrorKind::Input,
         },
         LearnError::MissingKeys { .. }
+        | LearnError::OtherKeySet(_)
+        | LearnError::OtherFeatures(_)
         | LearnError::Parameters(_)
         | LearnError::Decryption(DecryptionError::Parameters) => ErrorKind::Role,
         LearnError::LevelExhausted { .. }

@@ -35,6 +35,19 @@ pub struct Predictions {
     /// The pictures that were drawn.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plots: Vec<PathBuf>,
+    /// How many are undecided. They are left out of the figures of merit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undecided: usize,
+    /// What there is to note of the scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// The class of a sample whose score is no larger than the noise.
+const UNDECIDED: &str = "undecided";
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The prediction on one sample.
@@ -42,8 +55,11 @@ pub struct Predictions {
 pub struct Prediction {
     /// Where the sample came from, or its number.
     pub source: String,
-    /// The class that it is found to be in.
+    /// The class that it is found to be in, or `undecided`.
     pub class: String,
+    /// Whether the score is larger than the noise.
+    #[serde(skip)]
+    pub is_decided: bool,
     /// The score: of two classes positive for the positive one, of more that of the class that it is
     /// found to be in. Left out of what is given to others.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,9 +73,10 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Whether it is right, if that is known.
+    /// Whether it is right, if that is known and it is decided.
     pub fn is_right(&self) -> Option<bool> {
-        self.truth.as_ref().map(|truth| *truth == self.class)
+        let truth = self.truth.as_ref().filter(|_| self.is_decided);
+        truth.map(|truth| *truth == self.class)
     }
 }
 
@@ -71,21 +88,40 @@ impl Predictions {
     /// # Errors
     /// If there are more classes than labels can be of.
     pub fn new(scores: &[f64], classes: &[String], entries: Option<&[Entry]>) -> Result<Self> {
+        Self::above(0.0, scores, classes, entries)
+    }
+
+    /// The same for scores with noise up to this magnitude, of which smaller ones decide nothing.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn above(
+        noise: f64,
+        scores: &[f64],
+        classes: &[String],
+        entries: Option<&[Entry]>,
+    ) -> Result<Self> {
         let outputs = match classes.len() {
             2 => 1,
             many => many,
         };
         let found = classes_of(scores, outputs);
         let entry = |i: usize| entries.and_then(|entries| entries.get(i));
-        let predictions = found
+        let is_decided = |scores: &[f64]| margin(scores) > noise;
+        let predictions: Vec<_> = found
             .iter()
             .zip(scores.chunks_exact(outputs))
             .enumerate()
             .map(|(i, (&class, scores))| {
                 let class = usize::from(class);
+                let is_decided = is_decided(scores);
                 Prediction {
                     source: entry(i).map_or_else(|| i.to_string(), |e| e.source.clone()),
-                    class: classes[class].clone(),
+                    class: match is_decided {
+                        true => classes[class].clone(),
+                        false => UNDECIDED.to_owned(),
+                    },
+                    is_decided,
                     score: Some(if outputs == 1 {
                         scores[0]
                     } else {
@@ -98,7 +134,9 @@ impl Predictions {
             .collect();
         let (mut known, mut labels) = (Vec::new(), Vec::new());
         for (i, scores) in scores.chunks_exact(outputs).enumerate() {
-            if let Some(label) = entry(i).and_then(|entry| entry.label) {
+            if let Some(label) = entry(i).and_then(|entry| entry.label)
+                && is_decided(scores)
+            {
                 known.extend_from_slice(scores);
                 labels.push(
                     u8::try_from(label)
@@ -116,6 +154,8 @@ impl Predictions {
         };
         Ok(Self {
             classes: classes.to_vec(),
+            undecided: predictions.iter().filter(|p| !p.is_decided).count(),
+            notes: Vec::new(),
             predictions,
             metrics,
             out: None,
@@ -177,6 +217,21 @@ impl Predictions {
     }
 }
 
+/// How far scores are from deciding otherwise: a lone one from zero, the largest of several from the next.
+fn margin(scores: &[f64]) -> f64 {
+    match scores {
+        [score] => score.abs(),
+        scores => {
+            let mut sorted = scores.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            match sorted[..] {
+                [.., next, largest] => largest - next,
+                _ => 0.0,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,8 +249,9 @@ mod tests {
         let entries = [entry("a", Some(1)), entry("b", Some(1)), entry("c", None)];
         let found = Predictions::new(&[0.5, -0.5, 0.0], &classes, Some(&entries)).unwrap();
         let names: Vec<_> = found.predictions.iter().map(|v| v.class.as_str()).collect();
-        assert_eq!(names, ["cat", "dog", "dog"]);
-        assert_eq!(found.accuracy(), Some(0.5));
+        // A score of zero says nothing.
+        assert_eq!(names, ["cat", "dog", "undecided"]);
+        assert_eq!((found.accuracy(), found.undecided), (Some(0.5), 1));
         let json = serde_json::to_value(&found).unwrap();
         assert_eq!(
             (&json["accuracy"], &json["balanced_accuracy"]),

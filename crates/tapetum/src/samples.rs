@@ -224,6 +224,8 @@ impl Source {
         let related = positive.is_some() || data.class_names().iter().any(known);
         match data.among(fitted) {
             Ok(data) if related => Ok(Samples::Labelled(data)),
+            // Which label is which class shows when the scores are there.
+            _ if data.class_names().len() == fitted.len() => Ok(Samples::Labelled(data)),
             _ => {
                 let note = format!(
                     "the labels {} are not those that the model was trained with ({}) and are not used \

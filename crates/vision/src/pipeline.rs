@@ -56,6 +56,9 @@ pub struct Pipeline {
     #[serde(skip_serializing_if = "Option::is_none")]
     column_names: Option<Vec<String>>,
     standardizer: Standardizer,
+    /// What names these statistics, so that features of others are not mixed with theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +72,8 @@ struct Unchecked {
     #[serde(default)]
     column_names: Option<Vec<String>>,
     standardizer: Standardizer,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 impl Pipeline {
@@ -126,6 +131,7 @@ impl Pipeline {
             class_names,
             column_names: None,
             standardizer,
+            id: None,
         })
     }
 
@@ -149,6 +155,26 @@ impl Pipeline {
     /// The names of a table's columns, if they had any when the statistics were taken.
     pub fn column_names(&self) -> Option<&[String]> {
         self.column_names.as_deref()
+    }
+
+    /// The same pipeline with a name of its own, which nothing else should have.
+    pub fn with_id(self, id: String) -> Self {
+        Self {
+            id: Some(id),
+            ..self
+        }
+    }
+
+    /// What names these statistics, if they have a name: files of before there were any have none.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The same pipeline with features that are this times as large.
+    pub fn scaled(mut self, factor: f64) -> Result<Self, Error> {
+        let scale = self.standardizer.scale() * factor;
+        self.standardizer = self.standardizer.with_scale(scale)?;
+        Ok(self)
     }
 
     /// The same pipeline with the file of its backbone, if it has one, elsewhere.
@@ -247,7 +273,7 @@ impl Pipeline {
 
     /// Columns of what [`Pipeline::apply`] gives, the intercept included.
     pub fn columns(&self) -> usize {
-        self.standardizer.columns() + usize::from(self.intercept)
+        self.standardizer.outputs() + usize::from(self.intercept)
     }
 
     /// Which features are taken.
@@ -309,7 +335,11 @@ impl TryFrom<Unchecked> for Pipeline {
             raw.class_names,
             raw.standardizer,
         )?;
-        fitted.with_column_names(raw.column_names)
+        let named = fitted.with_column_names(raw.column_names)?;
+        Ok(Self {
+            id: raw.id,
+            ..named
+        })
     }
 }
 

@@ -67,6 +67,18 @@ impl DataSet {
             .relabel(names, |label| usize::from(label == class)))
     }
 
+    /// The same samples with those of rarer classes repeated, so that each class comes about as often as the most
+    /// frequent one: what a class weight of `balanced` is in scikit-learn, for any learner.
+    pub fn with_equal_classes(&self) -> DataSet {
+        let counts = self.class_counts();
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let times = |i: usize| (most as f64 / counts[self.labels()[i]] as f64).round() as usize;
+        let indices: Vec<usize> = (0..self.len())
+            .flat_map(|i| std::iter::repeat_n(i, times(i)))
+            .collect();
+        self.select(&indices)
+    }
+
     /// The same samples with their labels among these classes, in this order. Some may have no sample. Of two
     /// classes the first may be all that is `not <second>`.
     pub fn among(&self, class_names: &[String]) -> Result<DataSet, Error> {

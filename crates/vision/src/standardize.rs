@@ -22,6 +22,8 @@ pub struct StandardizerOptions {
     pub clip: f64,
     /// All values are multiplied by this at the end, so they lie in [-clip * scale, clip * scale]; 1 unless set.
     pub scale: f64,
+    /// Whether the square of every standardised feature, standardised as well, is a feature; no unless set.
+    pub squares: bool,
     /// Whitening with this shrinkage `a > 0` (try 0.3), see [`Standardizer`]; none unless set.
     pub whitening: Option<f64>,
 }
@@ -31,6 +33,7 @@ impl Default for StandardizerOptions {
         Self {
             clip: DEFAULT_CLIP,
             scale: 1.0,
+            squares: false,
             whitening: None,
         }
     }
@@ -39,7 +42,9 @@ impl Default for StandardizerOptions {
 /// Per-feature statistics, either fitted on the user's own data (then they are private: whoever gets them learns the
 /// average image) or taken from a public file.
 ///
-/// A feature x becomes `z = clip((x - mean) / std)`; a constant feature (std 0) becomes 0. With whitening, C being the
+/// A feature x becomes `z = clip((x - mean) / std)`; a constant feature (std 0) becomes 0. With squares the same is done
+/// to every z^2, and these follow: then a linear model can tell a class that lies between two others, and classes that
+/// differ in spread. With whitening, C being the
 /// correlation matrix of the fitted data's z and `C + a I = L L^T` its Cholesky factors, z becomes `clip(L^-1 z)`: the
 /// features are uncorrelated up to the shrinkage a, which keeps noise in directions of little variance small. A
 /// gradient method then needs one to three steps instead of tens. It needs no labels, but it does in the clear what those
@@ -47,6 +52,7 @@ impl Default for StandardizerOptions {
 /// multiplied by `scale`.
 ///
 /// As JSON: `{"mean": [...], "std": [...], "clip": 4.0, "scale": 1.0}`, `clip` and `scale` optional, and perhaps
+/// `"squares": {"mean": [...], "std": [...]}` and
 /// `"whitening": {"shrinkage": a, "factor": [...]}` with the rows of the lower triangle L one after another.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
@@ -56,7 +62,17 @@ pub struct Standardizer {
     clip: f64,
     scale: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    squares: Option<Statistics>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     whitening: Option<Whitening>,
+}
+
+/// Of each column.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statistics {
+    mean: Vec<f64>,
+    std: Vec<f64>,
 }
 
 /// Packed lower triangle: row i holds i + 1 numbers.
@@ -76,6 +92,8 @@ struct Unchecked {
     clip: f64,
     #[serde(default = "default_scale")]
     scale: f64,
+    #[serde(default)]
+    squares: Option<Statistics>,
     #[serde(default)]
     whitening: Option<Whitening>,
 }
@@ -109,36 +127,24 @@ impl Standardizer {
             )));
         }
         check_finite("features", columns, values)?;
-        let n = rows as f64;
-        // Divided before summing, so that no sum of finite values overflows.
-        let mut mean = vec![0.0; columns];
-        for row in values.chunks_exact(columns) {
-            for (m, v) in mean.iter_mut().zip(row) {
-                *m += v / n;
-            }
+        let Statistics { mean, std } = Statistics::of(columns, values)?;
+        let mut fitted = Self {
+            mean,
+            std,
+            clip: options.clip,
+            scale: options.scale,
+            squares: None,
+            whitening: None,
         }
-        let mut variance = vec![0.0; columns];
-        let mut largest = vec![0.0f64; columns];
-        for row in values.chunks_exact(columns) {
-            for (j, v) in row.iter().enumerate() {
-                variance[j] += (v - mean[j]).powi(2) / n;
-                largest[j] = largest[j].max(v.abs());
+        .checked()?;
+        if options.squares {
+            let mut squares = Vec::with_capacity(values.len());
+            for row in values.chunks_exact(columns) {
+                fitted.standardize(row, &mut squares);
             }
+            squares.iter_mut().for_each(|z| *z *= *z);
+            fitted.squares = Some(Statistics::of(columns, &squares)?);
         }
-        check_finite("variance of the features", columns, &variance)?;
-        // What is left of a constant after rounding is no variation.
-        let std = variance
-            .iter()
-            .zip(&largest)
-            .map(|(v, max)| {
-                if v.sqrt() <= 1e-12 * max {
-                    0.0
-                } else {
-                    v.sqrt()
-                }
-            })
-            .collect();
-        let mut fitted = Self::checked(mean, std, options.clip, options.scale, None)?;
         if let Some(shrinkage) = options.whitening {
             fitted.whitening = Some(fitted.fit_whitening(values, shrinkage)?);
         }
@@ -152,7 +158,15 @@ impl Standardizer {
         clip: f64,
         scale: f64,
     ) -> Result<Self, Error> {
-        Self::checked(mean, std, clip, scale, None)
+        Self {
+            mean,
+            std,
+            clip,
+            scale,
+            squares: None,
+            whitening: None,
+        }
+        .checked()
     }
 
     /// Reads the JSON form, checking lengths and values.
@@ -173,10 +187,15 @@ impl Standardizer {
 
     /// The same statistics with another scale, which must be positive and at most 1e6.
     pub fn with_scale(self, scale: f64) -> Result<Self, Error> {
-        Self::checked(self.mean, self.std, self.clip, scale, self.whitening)
+        Self { scale, ..self }.checked()
     }
 
-    /// Number of features.
+    /// By what all values are multiplied at the end.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Number of features that go in.
     pub fn columns(&self) -> usize {
         self.mean.len()
     }
@@ -189,9 +208,24 @@ impl Standardizer {
             .collect()
     }
 
+    /// Number of features that come out: as many, or twice as many with their squares.
+    pub fn outputs(&self) -> usize {
+        self.columns() * (1 + usize::from(self.squares.is_some()))
+    }
+
+    /// The magnitude at which values are cut off.
+    pub fn limit(&self) -> f64 {
+        self.clip * self.scale
+    }
+
     /// The largest absolute value that can come out, that of an intercept included.
     pub fn bound(&self) -> f64 {
         self.clip.max(1.0) * self.scale
+    }
+
+    /// The shrinkage of whitening, if features are whitened.
+    pub fn shrinkage(&self) -> Option<f64> {
+        self.whitening.as_ref().map(|whitening| whitening.shrinkage)
     }
 
     /// Whether features are whitened.
@@ -211,7 +245,7 @@ impl Standardizer {
         }
         check_finite("features", columns, values)?;
         let rows = values.len() / columns;
-        let cols = columns + usize::from(intercept);
+        let cols = self.outputs() + usize::from(intercept);
         let mut out = Vec::with_capacity(rows * cols);
         for row in values.chunks_exact(columns) {
             let start = out.len();
@@ -227,23 +261,24 @@ impl Standardizer {
         Features::new(rows, cols, out)
     }
 
+    /// Appends a row without its scale.
     fn standardize(&self, row: &[f64], out: &mut Vec<f64>) {
-        let z = row
-            .iter()
-            .zip(&self.mean)
-            .zip(&self.std)
-            .map(|((x, mean), &std)| {
-                if std == 0.0 {
-                    0.0
-                } else {
-                    ((x - mean) / std).clamp(-self.clip, self.clip)
-                }
-            });
-        out.extend(z);
+        let start = out.len();
+        let z = |x: f64, mean: f64, std: f64| match std {
+            0.0 => 0.0,
+            std => ((x - mean) / std).clamp(-self.clip, self.clip),
+        };
+        let columns = row.iter().zip(&self.mean).zip(&self.std);
+        out.extend(columns.map(|((&x, &mean), &std)| z(x, mean, std)));
+        if let Some(squares) = &self.squares {
+            for (j, (&mean, &std)) in squares.mean.iter().zip(&squares.std).enumerate() {
+                out.push(z(out[start + j].powi(2), mean, std));
+            }
+        }
     }
 
     fn fit_whitening(&self, values: &[f64], shrinkage: f64) -> Result<Whitening, Error> {
-        let d = self.columns();
+        let d = self.outputs();
         if d > MAX_WHITENED_COLUMNS {
             return Err(Error::Option {
                 name: "whitening",
@@ -252,10 +287,10 @@ impl Standardizer {
             });
         }
         check_shrinkage(shrinkage)?;
-        let n = (values.len() / d) as f64;
+        let n = (values.len() / self.columns()) as f64;
         let mut gram = vec![0.0; triangle(d)];
         let mut z = Vec::with_capacity(d);
-        for row in values.chunks_exact(d) {
+        for row in values.chunks_exact(self.columns()) {
             z.clear();
             self.standardize(row, &mut z);
             for i in 0..d {
@@ -275,28 +310,13 @@ impl Standardizer {
         })
     }
 
-    fn checked(
-        mean: Vec<f64>,
-        std: Vec<f64>,
-        clip: f64,
-        scale: f64,
-        whitening: Option<Whitening>,
-    ) -> Result<Self, Error> {
-        let d = mean.len();
-        if d == 0 || std.len() != d {
-            return Err(Error::Inconsistent(format!(
-                "{d} means and {} standard deviations; as many of both are needed, at least one",
-                std.len()
-            )));
+    fn checked(self) -> Result<Self, Error> {
+        let d = self.mean.len();
+        check_statistics(d, &self.mean, &self.std)?;
+        if let Some(squares) = &self.squares {
+            check_statistics(d, &squares.mean, &squares.std)?;
         }
-        check_finite("mean", d, &mean)?;
-        check_finite("standard deviation", d, &std)?;
-        if let Some(j) = std.iter().position(|&s| s < 0.0) {
-            return Err(Error::Inconsistent(format!(
-                "standard deviation {j} is negative"
-            )));
-        }
-        for (name, value) in [("clip", clip), ("scale", scale)] {
+        for (name, value) in [("clip", self.clip), ("scale", self.scale)] {
             if !(value > 0.0 && value <= 1e6) {
                 let expected = "must be positive and at most 1e6";
                 return Err(Error::Option {
@@ -306,16 +326,61 @@ impl Standardizer {
                 });
             }
         }
-        if let Some(whitening) = &whitening {
-            whitening.check(d)?;
+        if let Some(whitening) = &self.whitening {
+            whitening.check(self.outputs())?;
         }
+        Ok(self)
+    }
+}
+
+impl Statistics {
+    /// The standard deviation divides by the number of rows.
+    fn of(columns: usize, values: &[f64]) -> Result<Self, Error> {
+        let n = (values.len() / columns) as f64;
+        // Divided before summing, so that no sum of finite values overflows.
+        let mut mean = vec![0.0; columns];
+        for row in values.chunks_exact(columns) {
+            for (m, v) in mean.iter_mut().zip(row) {
+                *m += v / n;
+            }
+        }
+        let mut variance = vec![0.0; columns];
+        let mut largest = vec![0.0f64; columns];
+        for row in values.chunks_exact(columns) {
+            for (j, v) in row.iter().enumerate() {
+                variance[j] += (v - mean[j]).powi(2) / n;
+                largest[j] = largest[j].max(v.abs());
+            }
+        }
+        check_finite("variance of the features", columns, &variance)?;
+        // What is left of a constant after rounding is no variation.
+        let std = |(v, max): (&f64, &f64)| match v.sqrt() {
+            std if std <= 1e-12 * max => 0.0,
+            std => std,
+        };
         Ok(Self {
+            std: variance.iter().zip(&largest).map(std).collect(),
             mean,
-            std,
-            clip,
-            scale,
-            whitening,
         })
+    }
+}
+
+/// A mean and a standard deviation for each of `d` columns.
+fn check_statistics(d: usize, mean: &[f64], std: &[f64]) -> Result<(), Error> {
+    if d == 0 || mean.len() != d || std.len() != d {
+        return Err(Error::Inconsistent(format!(
+            "{} means and {} standard deviations; as many of both are needed, at least one",
+            mean.len(),
+            std.len()
+        )));
+    }
+    check_finite("mean", d, mean)?;
+    check_finite("standard deviation", d, std)?;
+    match std.iter().position(|&s| s < 0.0) {
+        Some(j) => Err(Error::Inconsistent(format!(
+            "standard deviation {j} is negative"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -326,6 +391,7 @@ impl std::fmt::Debug for Standardizer {
             .field("columns", &self.columns())
             .field("clip", &self.clip)
             .field("scale", &self.scale)
+            .field("squares", &self.squares.is_some())
             .field("whitening", &self.is_whitening())
             .finish_non_exhaustive()
     }
@@ -335,7 +401,15 @@ impl TryFrom<Unchecked> for Standardizer {
     type Error = Error;
 
     fn try_from(raw: Unchecked) -> Result<Self, Error> {
-        Self::checked(raw.mean, raw.std, raw.clip, raw.scale, raw.whitening)
+        Self {
+            mean: raw.mean,
+            std: raw.std,
+            clip: raw.clip,
+            scale: raw.scale,
+            squares: raw.squares,
+            whitening: raw.whitening,
+        }
+        .checked()
     }
 }
 

@@ -8,6 +8,7 @@ use tapetum_vision::{
 
 fn options(clip: f64, scale: f64, whitening: Option<f64>) -> StandardizerOptions {
     StandardizerOptions {
+        squares: false,
         clip,
         scale,
         whitening,

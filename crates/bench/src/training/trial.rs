@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tapetum::contributor::LabelsAre;
 use tapetum::owner::{self, Directories};
+use tapetum::plan::Expansion;
 use tapetum::samples::{Samples, class_labels};
 use tapetum::server::TrainOptions;
 use tapetum::simulate::Reference;
@@ -31,6 +32,8 @@ pub fn run(trial: &Trial, data: &Path, progress: &dyn Progress) -> Result<Row> {
         estimator: trial.learner.clone(),
         features: trial.features.clone(),
         side: trial.side,
+        // Figures are those of the features as they are.
+        expansion: Some(Expansion::default()),
         columns: match split.train.samples() {
             Pixels::Images(_) => None,
             Pixels::Table(table) => Some(table.columns()),

@@ -6,7 +6,7 @@ use clap::Args;
 use tapetum::units::bytes;
 use tapetum::{Result, Server};
 
-use crate::console::Console;
+use crate::console::{Console, notes};
 use crate::options::memory_size;
 
 /// Arguments of `classify`.
@@ -43,10 +43,11 @@ pub fn run(args: &Classify, console: &Console) -> Result<()> {
     let done = server.classify_file(&args.model, &args.data, &args.out, &console.steps)?;
     console.print(&done, || {
         format!(
-            "Classified {} encrypted samples. Encrypted scores: {} ({}).\n",
+            "Classified {} encrypted samples. Encrypted scores: {} ({}).\n{}",
             done.samples,
             args.out.display(),
-            bytes(done.bytes)
+            bytes(done.bytes),
+            notes(&done.notes)
         )
     })
 }

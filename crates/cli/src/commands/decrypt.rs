@@ -119,12 +119,12 @@ fn weights<'a>(args: &'a Decrypt, progress: &dyn Progress) -> Result<Weights<'a>
         )));
     };
     let step = progress.begin("decrypting a model");
-    let (plain, classes) = open_owner(&args.owner)?.decrypt_model(&args.scores, args.digits())?;
-    model::write(out, &plain, &classes)?;
+    let found = open_owner(&args.owner)?.decrypt_model(&args.scores, args.digits())?;
+    model::write(out, &found.model, &found.classes, found.features)?;
     step.finish();
     Ok(Weights {
-        classes,
-        features: plain.features(),
+        features: found.model.features(),
+        classes: found.classes,
         out,
     })
 }

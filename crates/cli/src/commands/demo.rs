@@ -45,7 +45,7 @@ pub fn run(args: &Demo, console: &Console) -> Result<()> {
     let script = Script {
         dir: args.dir.as_deref(),
         report: &args.report,
-        estimator: args.learner.defaults(),
+        estimator: args.learner.defaults(false),
         precision: args.argmax.then_some(args.precision),
         seed: args.seed,
     };

@@ -12,7 +12,7 @@ use tapetum::vision::Pipeline;
 use tapetum::{Contributor as Encrypting, Error, Progress, Result};
 
 use crate::console::{Console, remarks};
-use crate::options::{Part, Parts, Source, open_owner};
+use crate::options::{ClassWeight, Part, Parts, Source, open_owner};
 
 /// Arguments of `encrypt`.
 #[derive(Debug, Args)]
@@ -40,6 +40,9 @@ pub struct Encrypt {
     /// How labels are sent [default: encrypted if there are any]
     #[arg(long, value_enum)]
     pub labels: Option<LabelsAre>,
+    /// `balanced`: samples of rarer classes are repeated, so that each class counts the same in training.
+    #[arg(long, value_enum, value_name = "WEIGHT")]
+    pub class_weight: Option<ClassWeight>,
     /// Encrypt one part of a stratified split.
     #[arg(long, value_enum, value_name = "PART", requires = "train_count")]
     pub split: Option<Part>,
@@ -151,7 +154,22 @@ fn read(args: &Encrypt, contributor: &Encrypting) -> Result<Samples> {
     let (source, parts) = (args.source.to_source(withheld), args.parts.to_parts());
     let part = args.split.map(Into::into);
     let colour = plan.feature_spec()?.wants_colour();
-    Ok(match source.read(part, parts, colour, classes)? {
+    let trains = args.labels != Some(LabelsAre::Withheld) && args.split != Some(Part::Test);
+    let samples = match (
+        source.read(part, parts, colour, classes)?,
+        args.class_weight,
+    ) {
+        (Samples::Labelled(data), Some(ClassWeight::Balanced)) if trains => {
+            Samples::Labelled(data.with_equal_classes())
+        }
+        (_, Some(_)) => {
+            return Err(Error::input(
+                "--class-weight is for training: for samples whose labels are sent",
+            ));
+        }
+        (samples, None) => samples,
+    };
+    Ok(match samples {
         Samples::Unlabelled(_) if args.refit => return Err(source.without_labels("--refit")),
         // Every mini-batch gets its share of each class. A split is in such an order already.
         Samples::Labelled(data)

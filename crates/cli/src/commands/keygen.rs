@@ -51,7 +51,7 @@ pub struct Keygen {
     /// Make only the keys to classify with a plain model, whose features.json this is.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "learner", "features", "side", "batch", "iterations", "classes", "rows", "columns",
-        "like",
+        "like", "interval", "learning_rate", "largest_eigenvalue", "plain_columns",
     ])]
     pub classify_only: Option<PathBuf>,
     /// Keep the secret key under a passphrase, which is asked for, or taken from TAPETUM_PASSPHRASE; every

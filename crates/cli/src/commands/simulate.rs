@@ -12,7 +12,7 @@ use tapetum::{Progress, Result};
 use tapetum_report::draw;
 
 use crate::console::{Console, metrics, remarks};
-use crate::options::{Kind, Parts, Source};
+use crate::options::{ClassWeight, Kind, Parts, Source};
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
@@ -34,6 +34,9 @@ pub struct Simulate {
     pub parts: Parts,
     #[command(flatten)]
     pub kind: Kind,
+    /// `balanced`: samples of rarer classes are repeated, so that each class counts the same in training.
+    #[arg(long, value_enum, value_name = "WEIGHT")]
+    pub class_weight: Option<ClassWeight>,
     /// Write the predictions on the held-out part to this CSV file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -66,7 +69,10 @@ fn simulate(args: &Simulate, progress: &dyn Progress) -> Result<Simulated> {
     };
     let step = progress.begin("reading samples");
     let source = args.source.to_source(false);
-    let split = source.read_split(args.parts.to_parts(), colour, args.kind.classes)?;
+    let mut split = source.read_split(args.parts.to_parts(), colour, args.kind.classes)?;
+    if args.class_weight.is_some() {
+        split.train = split.train.with_equal_classes();
+    }
     step.finish();
     let (default, columns) = match split.train.samples() {
         Samples::Images(_) => (DEFAULT_FEATURES, None),

@@ -7,7 +7,7 @@ use tapetum::server::TrainOptions;
 use tapetum::units::bytes;
 use tapetum::{Result, Server};
 
-use crate::console::Console;
+use crate::console::{Console, notes};
 use crate::options::memory_size;
 
 /// Arguments of `train`.
@@ -81,11 +81,12 @@ pub fn run(args: &Train, console: &Console) -> Result<()> {
             "clear"
         };
         format!(
-            "Trained {} on {} encrypted samples with {labels} labels. Encrypted model: {} ({}).\n",
+            "Trained {} on {} encrypted samples with {labels} labels. Encrypted model: {} ({}).\n{}",
             done.learner,
             done.samples,
             args.out.display(),
-            bytes(done.bytes)
+            bytes(done.bytes),
+            notes(&done.notes)
         )
     })
 }

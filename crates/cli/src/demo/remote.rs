@@ -77,7 +77,7 @@ pub async fn run(args: &RemoteDemo, console: &Console) -> Result<()> {
         }
     };
     let script = Script {
-        estimator: args.learner.defaults(),
+        estimator: args.learner.defaults(false),
         images: args.images as usize,
         seed: args.seed,
     };

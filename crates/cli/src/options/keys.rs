@@ -1,8 +1,10 @@
 //! What is trained, and on which features.
 
 use clap::{Args, ValueEnum};
-use tapetum::learn::{EstimatorConfig, LeastSquaresConfig, LogisticRegressionConfig};
-use tapetum::plan::{DEFAULT_SIDE, PlanOptions};
+use tapetum::learn::{
+    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, SigmoidDegree,
+};
+use tapetum::plan::{DEFAULT_SIDE, Expansion, PlanOptions, TABLE_FEATURES};
 use tapetum::{Error, Plan, Result};
 
 /// What is trained, and on which features.
@@ -32,6 +34,22 @@ pub struct Kind {
     /// Penalty on the squared weights of ridge, as in scikit-learn: the intercept is exempt [default: 0]
     #[arg(long, value_name = "ALPHA")]
     pub alpha: Option<f64>,
+    /// The polynomial of logistic regression stands for the sigmoid on [-Z, Z], which the scores must not
+    /// leave in training; 1 to 64 [default: 8; 12 for tables, 16 with --batch]
+    #[arg(long, value_name = "Z")]
+    pub interval: Option<f64>,
+    /// Learning rates of logistic regression: one for each iteration, or one for all, in units in which
+    /// 4 is safe [default: 12,8,32; with --batch 12 / (k + 1) in iteration k]
+    #[arg(long, value_name = "RATE", value_delimiter = ',')]
+    pub learning_rate: Vec<f64>,
+    /// The largest eigenvalue of X^T X / m that ridge and fisher have room for, where data of one
+    /// contributor have 1 [default: 1.1; 2 for tables]
+    #[arg(long, value_name = "LAMBDA")]
+    pub largest_eigenvalue: Option<f64>,
+    /// Only standardise the columns of a table; by default they are whitened and, where there are samples
+    /// enough, joined by their squares.
+    #[arg(long)]
+    pub plain_columns: bool,
 }
 
 impl Kind {
@@ -43,18 +61,20 @@ impl Kind {
         rows: usize,
     ) -> Result<Plan> {
         let features = self.features.as_deref().unwrap_or(default_features);
+        let is_table = features == TABLE_FEATURES;
         Plan::new(PlanOptions {
-            estimator: self.estimator()?,
+            estimator: self.estimator(is_table)?,
             features: features.to_owned(),
             side: self.side,
+            expansion: self.plain_columns.then(Expansion::default),
             columns,
             rows,
             classes: self.classes,
         })
     }
 
-    /// The training algorithm with these settings.
-    pub fn estimator(&self) -> Result<EstimatorConfig> {
+    /// The training algorithm with these settings, for a table or for images.
+    fn estimator(&self, is_table: bool) -> Result<EstimatorConfig> {
         // Of many classes each is told from the rest by a logistic regression of its own.
         let name = match (self.learner, self.classes) {
             (LearnerName::Logistic, 3..) => LearnerName::Ovr,
@@ -75,21 +95,26 @@ impl Kind {
                     "--batch is a setting of --learner logistic and ovr",
                 ));
             }
-            (name, None) => name.defaults(),
+            (name, None) => name.defaults(is_table),
         };
-        match (&mut estimator, self.iterations) {
-            (
-                EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config),
-                Some(iterations),
-            ) => {
-                config.iterations = iterations;
+        match &mut estimator {
+            EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config) => {
+                config.iterations = self.iterations.unwrap_or(config.iterations);
+                let bound = config.largest_eigenvalue;
+                config.largest_eigenvalue = self.largest_eigenvalue.unwrap_or(bound);
+                self.refuse_of_logistic()?;
             }
-            (_, Some(_)) if self.batch.is_none() => {
-                return Err(Error::input(
-                    "--iterations is a setting of --learner fisher and ridge, and of --batch",
-                ));
+            EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
+                self.refuse_of_least_squares()?;
+                self.set_steps(config)?;
             }
-            _ => (),
+            _ => {
+                self.refuse_of_logistic()?;
+                self.refuse_of_least_squares()?;
+                if self.iterations.is_some() {
+                    return Err(Error::input("--learner linear-means has no --iterations"));
+                }
+            }
         }
         match (&mut estimator, self.alpha) {
             (EstimatorConfig::Ridge(config), Some(alpha)) => config.alpha = alpha,
@@ -97,6 +122,58 @@ impl Kind {
             (_, None) => (),
         }
         Ok(estimator)
+    }
+
+    /// Interval, iterations and learning rates of logistic regression.
+    fn set_steps(&self, config: &mut LogisticRegressionConfig) -> Result<()> {
+        if let Some(interval) = self.interval {
+            config.interval = interval;
+            // On wide intervals a cubic is far from the sigmoid.
+            if interval > LogisticRegressionConfig::default().interval {
+                config.degree = SigmoidDegree::Five;
+            }
+        }
+        match (self.learning_rate.as_slice(), self.iterations) {
+            ([], Some(_)) if self.batch.is_none() => {
+                return Err(Error::input(
+                    "--iterations of --learner logistic and ovr takes one --learning-rate for all of them, or \
+                     --batch",
+                ));
+            }
+            ([], _) => {}
+            (&[rate], iterations) => {
+                config.learning_rate = LearningRate::Constant(rate);
+                config.iterations = iterations.unwrap_or(config.iterations);
+            }
+            (rates, iterations) => {
+                config.learning_rate = LearningRate::Listed(rates.to_vec());
+                config.iterations = iterations.unwrap_or(rates.len());
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_of_logistic(&self) -> Result<()> {
+        let given = [
+            (self.interval.is_some(), "--interval"),
+            (!self.learning_rate.is_empty(), "--learning-rate"),
+        ];
+        refuse(&given, "logistic and ovr")
+    }
+
+    fn refuse_of_least_squares(&self) -> Result<()> {
+        let given = [(self.largest_eigenvalue.is_some(), "--largest-eigenvalue")];
+        refuse(&given, "ridge and fisher")
+    }
+}
+
+/// Refuses settings of other training algorithms.
+fn refuse(given: &[(bool, &str)], learners: &str) -> Result<()> {
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, option)) => Err(Error::input(format!(
+            "{option} is a setting of --learner {learners}"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -117,14 +194,21 @@ pub enum LearnerName {
 }
 
 impl LearnerName {
-    /// The algorithm with default settings.
-    pub fn defaults(self) -> EstimatorConfig {
+    /// The algorithm with default settings for a table or for images.
+    pub fn defaults(self, is_table: bool) -> EstimatorConfig {
+        let (logistic, squares) = match is_table {
+            true => (
+                LogisticRegressionConfig::table(),
+                LeastSquaresConfig::table(),
+            ),
+            false => Default::default(),
+        };
         match self {
-            Self::Logistic => EstimatorConfig::Logistic(LogisticRegressionConfig::default()),
+            Self::Logistic => EstimatorConfig::Logistic(logistic),
             Self::LinearMeans => EstimatorConfig::LinearMeans,
-            Self::Fisher => EstimatorConfig::Fisher(LeastSquaresConfig::default()),
-            Self::Ridge => EstimatorConfig::Ridge(LeastSquaresConfig::default()),
-            Self::Ovr => EstimatorConfig::OneVsRest(LogisticRegressionConfig::default()),
+            Self::Fisher => EstimatorConfig::Fisher(squares),
+            Self::Ridge => EstimatorConfig::Ridge(squares),
+            Self::Ovr => EstimatorConfig::OneVsRest(logistic),
         }
     }
 }

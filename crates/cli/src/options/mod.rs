@@ -14,6 +14,6 @@ pub use connection::Connection;
 pub use keys::{Kind, LearnerName};
 pub use memory::memory_size;
 pub use passphrase::{new_passphrase, open_owner};
-pub use samples::{Part, Parts, Source, Table};
+pub use samples::{ClassWeight, Part, Parts, Source, Table};
 #[cfg(feature = "server")]
 pub use server::{LogFormat, Place, Power, end_wanted, failed};

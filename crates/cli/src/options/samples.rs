@@ -133,6 +133,13 @@ impl Parts {
     }
 }
 
+/// What a sample counts in training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ClassWeight {
+    /// As much as makes all classes count the same.
+    Balanced,
+}
+
 /// Which part of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use tapetum::ckks::{Encryptor, SecretKey};
 use tapetum::learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Layout};
 
-use crate::common::{ROWS, copy, fails, output, run};
+use crate::common::{ROWS, copy, fails, run};
 use crate::{COMPUTATION, ENCRYPT_NEW, FILES, INPUT, ROLE, with, world};
 
 #[test]
@@ -132,25 +132,35 @@ fn pictures_that_are_none() {
 }
 
 #[test]
-fn values_that_leave_their_range() {
+fn values_that_would_leave_their_range() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = temporary.path();
-    // Far values that say most clearly what they are: the first step overshoots on these.
+    // Far values that say most clearly what they are: the first step would overshoot on these, so the features are
+    // made smaller.
     let mut text = "label,a\n".to_owned();
     for i in -200..=200 {
         let value = (f64::from(i) / 200.0).powi(3);
         text += &format!("{},{value}\n", i32::from(i > 0));
     }
     fs::write(dir.join("far.csv"), text).unwrap();
-    let line = "simulate --images far.csv --out clear.csv";
-    let output = output(dir, line);
-    // The figures are there all the same.
-    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = run(
+        dir,
+        "simulate --images far.csv --plain-columns --interval 8",
+    );
     let largest = found["ranges"]["largest_z"].as_array().unwrap();
-    let leaves = largest.iter().any(|z| z.as_f64().unwrap() > 8.0);
-    assert!(leaves, "{largest:?}");
-    assert_eq!(output.status.code(), Some(COMPUTATION));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("outside the interval"));
+    let largest = largest
+        .iter()
+        .map(|z| z.as_f64().unwrap())
+        .fold(0.0, f64::max);
+    assert!((6.0..=7.2).contains(&largest), "{largest}");
+    assert!(found["accuracy"].as_f64().unwrap() > 0.9);
+    // Where there is no room for eigenvalues of 1, nothing is made smaller.
+    fails(
+        dir,
+        "simulate --images far.csv --learner ridge --largest-eigenvalue 0.5",
+        INPUT,
+        &["eigenvalue", "--largest-eigenvalue"],
+    );
 }
 
 #[test]
@@ -163,9 +173,10 @@ fn levels_that_do_not_suffice() {
     let plan: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(dir.join("server/plan.json")).unwrap()).unwrap();
     let width = plan["block_cols"].as_u64().unwrap() as usize;
-    let layout = Layout::new(4, 5, parameters.slots() / width, width).unwrap();
-    let values: Vec<f64> = (0..20).map(|i| f64::from(i) / 20.0).collect();
-    let features = Features::new(&values, 5).unwrap();
+    let columns = plan["columns"].as_u64().unwrap() as usize;
+    let layout = Layout::new(4, columns, parameters.slots() / width, width).unwrap();
+    let values: Vec<f64> = (0..4 * columns).map(|i| i as f64 / 40.0).collect();
+    let features = Features::new(&values, columns).unwrap();
     let labels = ClassLabels::new(vec![true, false, true, false]).unwrap();
     let mut file = File::create(dir.join("low.enc")).unwrap();
     let matrix = EncryptedMatrix::encrypt(&features, layout, 1, &encryptor, &mut |_| ()).unwrap();

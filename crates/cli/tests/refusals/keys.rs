@@ -15,15 +15,19 @@ fn keys_and_files_of_another_keygen() {
         &format!("{KEYGEN} --owner owner2 --contributor contributor2 --server server2"),
     );
     let other = "decrypt --owner owner2 scores.enc --out verdicts.csv";
-    fails(
-        dir,
-        other,
-        ROLE,
-        &["does not decrypt", "another `tapetum keygen`"],
-    );
+    fails(dir, other, ROLE, &["scores.enc", "another `keygen`"]);
+    let other = "classify --server server2 --model model.enc --data new.enc --out strange.enc";
+    fails(dir, other, ROLE, &["model.enc", "another `keygen`"]);
+    // Keys that got into another's directory show when scores are decrypted.
+    crate::common::copy(&dir.join("server"), &dir.join("swapped"));
+    std::fs::copy(
+        dir.join("server2/evaluation.keys"),
+        dir.join("swapped/evaluation.keys"),
+    )
+    .unwrap();
     run(
         dir,
-        "classify --server server2 --model model.enc --data new.enc --out strange.enc",
+        "classify --server swapped --model model.enc --data new.enc --out strange.enc",
     );
     fails(
         dir,

@@ -97,6 +97,9 @@ pub struct PartDetails {
     /// The most bytes that a mini-batch of it takes there.
     #[serde(default)]
     pub largest_batch_bytes: u64,
+    /// Random ids of the keys and features, where the file has them.
+    #[serde(default)]
+    pub ids: tapetum_learn::Origin,
 }
 
 /// Details of a model.
@@ -139,9 +142,20 @@ pub struct TrainedDetails {
     pub labels: String,
     /// The level that is left.
     pub level: usize,
+    /// Random ids of the keys and features of its samples, where these have them.
+    #[serde(default)]
+    pub ids: tapetum_learn::Origin,
 }
 
 impl ModelDetails {
+    /// Random ids of the keys and features that it was trained on, as far as they are known.
+    pub fn ids(&self) -> tapetum_learn::Origin {
+        match &self.origin {
+            Origin::Trained(trained) => trained.ids,
+            Origin::Plain { .. } => tapetum_learn::Origin::default(),
+        }
+    }
+
     /// Features of a sample.
     pub fn columns(&self) -> usize {
         match &self.origin {

@@ -24,7 +24,7 @@ use crate::error::{LearnError, Result};
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 
-pub use self::samples::{SampleShape, check_samples, read_samples, samples_from};
+pub use self::samples::{SampleShape, check_samples, origin_of, read_samples, samples_from};
 pub use self::training::{DataSummary, TrainingFiles};
 pub use crate::error::FileError;
 

@@ -9,6 +9,10 @@ use tapetum_ckks::wire::{Bundle, FileType, Header, WireError, inspect};
 use super::{CHECKSUM_LEN, DataFile, FileError, FileLimits};
 use crate::error::LearnError;
 use crate::front::Front;
+use crate::matrix::EncryptedMatrix;
+
+/// Most bytes of the metadata of a matrix.
+const MAX_SHAPE: u64 = 256;
 
 /// Walks through the objects of a file, one after the other, and reads no more than the front and the
 /// checksum of each.
@@ -25,6 +29,8 @@ pub(super) struct Objects<'a> {
 pub(super) struct Object {
     pub begin: u64,
     pub kind: String,
+    /// The metadata of a matrix.
+    pub metadata: Vec<u8>,
     pub checksum: [u8; 32],
     /// Bytes in memory.
     pub expanded: u64,
@@ -105,6 +111,13 @@ impl<'a> Objects<'a> {
             .checked_add(summary.file_len)
             .filter(|&end| end <= self.len && summary.file_len >= CHECKSUM_LEN)
             .ok_or_else(|| FileError::Truncated(self.file.name.clone()))?;
+        // The payload begins with them. What is longer is not a shape.
+        let mut metadata = Vec::new();
+        if header.kind == EncryptedMatrix::KIND {
+            let len = u64::from(header.metadata_len).min(MAX_SHAPE);
+            let read = self.reader.by_ref().take(len).read_to_end(&mut metadata);
+            read.map_err(|error| self.file.unreadable(error))?;
+        }
         let mut checksum = [0; CHECKSUM_LEN as usize];
         self.seek(end - CHECKSUM_LEN)?;
         let read = self.reader.read_exact(&mut checksum);
@@ -113,6 +126,7 @@ impl<'a> Objects<'a> {
         Ok(Object {
             begin,
             kind: header.kind,
+            metadata,
             checksum,
             expanded,
         })

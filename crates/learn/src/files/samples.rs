@@ -11,6 +11,7 @@ use crate::bundle::Contribution;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::matrix::EncryptedMatrix;
+use crate::origin::Origin;
 
 /// Reads samples to be classified, and says how many bytes follow them: labels, say, which
 /// classification has no use for.
@@ -47,6 +48,8 @@ pub struct SampleShape {
     pub layout: Layout,
     /// Their level.
     pub level: usize,
+    /// Whose keys and features they have.
+    pub origin: Origin,
     /// Bytes that they take in memory.
     pub expanded_bytes: u64,
     /// Bytes of the file that follow them.
@@ -65,12 +68,23 @@ pub fn check_samples(
     let mut objects = Objects::open(file, parameters, limits)?;
     let object = find(&mut objects)?;
     let (layout, level) = objects.skim(&object, |front| front.matrix())?;
+    let origin = EncryptedMatrix::origin_in(&object.metadata);
     Ok(SampleShape {
         layout,
         level,
+        origin: origin.map_err(|error| file.unusable(error))?,
         expanded_bytes: object.expanded,
         rest: objects.rest(),
     })
+}
+
+/// What the first samples of a file say of themselves, by their front alone.
+///
+/// # Errors
+/// [`FileError`] if the file does not begin with samples of these parameters.
+pub fn origin_of(file: &DataFile, parameters: &Parameters) -> Result<Origin, FileError> {
+    let object = find(&mut Objects::open(file, parameters, FileLimits::default())?)?;
+    EncryptedMatrix::origin_in(&object.metadata).map_err(|error| file.unusable(error))
 }
 
 /// Reads samples to be classified from the beginning of a file that its owner trusts to be of a

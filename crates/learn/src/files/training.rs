@@ -1,5 +1,6 @@
 //! Training files: labelled samples of one contributor or several, which need not fit into memory.
 
+use std::collections::HashMap;
 use std::io::{Seek, SeekFrom};
 
 use tapetum_ckks::Parameters;
@@ -11,6 +12,7 @@ use crate::bundle::Contribution;
 use crate::error::{LearnError, Result};
 use crate::labels::{EncryptedLabels, LabelKind, Labels};
 use crate::matrix::EncryptedMatrix;
+use crate::origin::Origin;
 use crate::session::BatchSource;
 use crate::training_spec::TrainingSpec;
 
@@ -20,7 +22,7 @@ const UNNAMED: &str = "unnamed";
 /// Where each batch of the files begins: a matrix and its labels.
 ///
 /// Contributions are in the order of their contributors' names, and of the checksums of all they
-/// hold for the same name; each stays in one piece, also one that comes twice. So it does not
+/// hold for the same name; each stays in one piece, and none may come twice. So it does not
 /// matter in which order files are named or were appended to each other, and without one of them
 /// all is as if it had never been there, bit for bit.
 #[derive(Clone, Debug)]
@@ -29,6 +31,7 @@ pub struct TrainingFiles {
     parameters: Parameters,
     files: Vec<DataFile>,
     batches: Vec<Batch>,
+    origin: Origin,
 }
 
 /// A matrix and its labels.
@@ -38,6 +41,7 @@ struct Batch {
     file: usize,
     begin: u64,
     contributor: String,
+    origin: Origin,
     labels: LabelKind,
     /// Of matrix and labels.
     checksums: [[u8; 32]; 2],
@@ -49,7 +53,8 @@ impl TrainingFiles {
     /// Finds the batches of files. Only the front and the checksum of each object are read.
     ///
     /// # Errors
-    /// [`FileError`] if a file is not a training file for these parameters, or exceeds the limits.
+    /// [`FileError`] if a file is not a training file for these parameters, exceeds the limits, holds what
+    /// another holds as well, or was made with other keys or features than the others.
     pub fn open(
         files: impl IntoIterator<Item = impl Into<DataFile>>,
         spec: &TrainingSpec,
@@ -66,7 +71,9 @@ impl TrainingFiles {
         batches.sort_by(|a, b| {
             (&a.contributor, a.contribution).cmp(&(&b.contributor, b.contribution))
         });
+        let origin = together(&files, &batches)?;
         let found = Self {
+            origin,
             spec: spec.clone(),
             parameters: parameters.clone(),
             files,
@@ -105,6 +112,11 @@ impl TrainingFiles {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Whose keys and features all samples have, as far as they say it.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// A hash of the checksums of all objects.
@@ -236,8 +248,14 @@ fn find(
             return Err(FileError::NoLabels(objects.file.name.clone()));
         }
         let labels = objects.next()?;
+        let origin = match object.kind == EncryptedMatrix::KIND {
+            true => EncryptedMatrix::origin_in(&object.metadata)
+                .map_err(|error| objects.file.unusable(error))?,
+            false => Origin::default(),
+        };
         batches.push(Batch {
             file,
+            origin,
             begin: object.begin,
             contributor: contributor.clone(),
             labels: match labels.kind == EncryptedLabels::KIND {
@@ -250,6 +268,30 @@ fn find(
     }
     close_contribution(&mut batches[start..]);
     Ok(())
+}
+
+/// What all batches have in common, which is to be learned from together.
+fn together(files: &[DataFile], batches: &[Batch]) -> Result<Origin, FileError> {
+    let name = |batch: &Batch| &files[batch.file].name;
+    let mut origin = Origin::default();
+    let mut first: Option<&Batch> = None;
+    for batch in batches {
+        let than = first.map_or("", |first| name(first));
+        let joined = origin.join(&batch.origin, than);
+        origin = joined.map_err(|error| files[batch.file].unusable(error))?;
+        // The first of those that say what they are of.
+        first = first.or_else(|| (!batch.origin.is_unknown()).then_some(batch));
+    }
+    let mut seen = HashMap::with_capacity(batches.len());
+    for batch in batches {
+        if let Some(other) = seen.insert(batch.checksums, batch.file) {
+            return Err(FileError::Repeated {
+                file: name(batch).clone(),
+                other: files[other].name.clone(),
+            });
+        }
+    }
+    Ok(origin)
 }
 
 /// A hash of the checksums of all objects of these batches.
@@ -301,7 +343,7 @@ mod tests {
         };
         let [anne, also_anne, bert] = [
             contribution(&parameters, "anne", &[3, 1, 2]),
-            contribution(&parameters, "anne", &[3, 4]),
+            contribution(&parameters, "anne", &[6, 4]),
             contribution(&parameters, "bert", &[5, 0]),
         ];
         let dir = tempfile::tempdir().unwrap();
@@ -315,7 +357,7 @@ mod tests {
                     path
                 })
                 .collect();
-            TrainingFiles::open(paths, &spec, &parameters, FileLimits::default()).unwrap()
+            TrainingFiles::open(paths, &spec, &parameters, FileLimits::default())
         };
         let order = |batches: &TrainingFiles| -> Vec<_> {
             batches
@@ -325,25 +367,34 @@ mod tests {
                 .collect()
         };
 
-        let once = open(&[&[&anne]]);
-        let twice = open(&[&[&bert, &anne, &anne]]);
-        let [first, again, last] = [0..3, 3..6, 6..8].map(|range| order(&twice)[range].to_vec());
-        assert_eq!(first, order(&once));
-        assert_eq!(again, order(&once));
-        assert_eq!(last, order(&open(&[&[&bert]])));
+        let once = open(&[&[&anne]]).unwrap();
+        let both = open(&[&[&bert, &anne]]).unwrap();
+        assert_eq!(order(&both)[..3], order(&once));
+        assert_eq!(order(&both)[3..], order(&open(&[&[&bert]]).unwrap()));
 
-        let all = open(&[&[&anne, &also_anne, &bert, &anne]]);
+        let all = open(&[&[&anne, &also_anne, &bert]]).unwrap();
         assert_eq!(all.contributors(), ["anne", "bert"]);
         let others: [&[&[&[u8]]]; 3] = [
-            &[&[&anne], &[&anne], &[&also_anne], &[&bert]],
-            &[&[&bert, &anne], &[&also_anne, &anne]],
-            &[&[&also_anne], &[&anne, &bert], &[&anne]],
+            &[&[&anne], &[&also_anne], &[&bert]],
+            &[&[&bert, &anne], &[&also_anne]],
+            &[&[&also_anne], &[&anne, &bert]],
         ];
         for files in others {
-            let other = open(files);
+            let other = open(files).unwrap();
             assert_eq!(order(&other), order(&all));
             assert_eq!(other.checksum(), all.checksum());
         }
-        assert_ne!(twice.checksum(), all.checksum());
+        assert_ne!(both.checksum(), all.checksum());
+
+        // Nothing counts twice, in whatever file it comes.
+        let twice: [&[&[&[u8]]]; 3] = [
+            &[&[&anne], &[&anne]],
+            &[&[&anne, &bert, &anne]],
+            &[&[&bert, &anne], &[&also_anne, &anne]],
+        ];
+        for files in twice {
+            let error = open(files).unwrap_err();
+            assert!(matches!(error, FileError::Repeated { .. }), "{error}");
+        }
     }
 }

@@ -73,6 +73,15 @@ impl Default for LeastSquaresConfig {
 }
 
 impl LeastSquaresConfig {
+    /// The default for tables: whitened columns have many eigenvalues near the largest, which differs more from one
+    /// contributor to the next, so there is room for 2.
+    pub fn table() -> Self {
+        Self {
+            largest_eigenvalue: 2.0,
+            ..Self::default()
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let iterations = self.iterations as f64;
         Setting::Iterations.check(

@@ -14,6 +14,7 @@ use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
 use crate::labels::LabelKind;
 use crate::linear_model::LinearModel;
+use crate::origin::Origin;
 use crate::progress::Progress;
 use crate::samples::Batch;
 use crate::training_spec::TrainingSpec;
@@ -182,7 +183,9 @@ pub fn train<O: Observer>(
         batches: order.len(),
     };
     let mut rows = BTreeMap::new();
+    let mut origin = Origin::default();
     let end = read_ahead(source, order, |k, batch| {
+        origin = origin.join(batch.0.origin(), "the samples before")?;
         rows.insert(order[k], batch.0.layout().rows());
         if let Flow::Whole = flow {
             let (of_phase, overall) = steps.read(k);
@@ -200,7 +203,9 @@ pub fn train<O: Observer>(
     // Those that were read before the training was resumed.
     for &batch in before {
         if let std::collections::btree_map::Entry::Vacant(entry) = rows.entry(batch) {
-            entry.insert(source.read(batch)?.0.layout().rows());
+            let (features, _) = source.read(batch)?;
+            origin = origin.join(features.origin(), "the other samples")?;
+            entry.insert(features.layout().rows());
         }
     }
     let samples = rows.values().sum();
@@ -212,7 +217,7 @@ pub fn train<O: Observer>(
     let iterations = session.iteration();
     let model = session.finish(&mut |p| observer.progress(p, steps.finish(p)))?;
     Ok(Some(Trained {
-        model,
+        model: model.with_origin(origin),
         samples,
         labels,
         iterations,

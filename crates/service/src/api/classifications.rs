@@ -56,9 +56,10 @@ pub async fn create(
     let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &model).await?;
     let upload = uploads::complete(&app, &caller, &upload).await?;
     let parameters = parameters(&app, tenant, &details.parameter_set).await?;
-    let (columns, classes) = (details.columns(), details.classes());
+    let (columns, classes, ids) = (details.columns(), details.classes(), details.ids());
     let check = move |path: &_, app: &App| {
         let shape = content::sample_shape(path, &parameters, app.caps())?;
+        shape.origin.check(&ids, "the model")?;
         let found = shape.layout.cols();
         if found != columns {
             return Err(Error::unacceptable(format!(

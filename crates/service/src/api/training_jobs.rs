@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 use sqlx::Row;
 use tapetum_client::{CreateTraining, DataSetDetails, KeysDetails, PartDetails, TrainingRequest};
+use tapetum_learn::Origin;
 
 use super::create::CreateRequest;
 use super::jobs;
@@ -137,6 +138,7 @@ async fn parts(
     // Parts of earlier versions do not say whose they are: the job finds out.
     let (mut contributors, mut known) = (BTreeSet::new(), true);
     let (mut all, mut largest) = (0_u64, 0);
+    let mut ids_of_all = Origin::default();
     for (index, row) in rows.iter().enumerate() {
         let details: PartDetails = stored(&row.try_get::<String, _>("details")?)?;
         if index > 0 && labels != details.labels {
@@ -144,6 +146,7 @@ async fn parts(
                 "labels must be encrypted in all parts or in none",
             ));
         }
+        ids_of_all = details.ids.join(&ids_of_all, "the other parts")?;
         labels = details.labels;
         samples += details.samples;
         known &= !details.contributors.is_empty();

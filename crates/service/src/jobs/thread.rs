@@ -185,6 +185,7 @@ impl Thread {
             samples: trained.samples,
             labels: content::label_kind(trained.labels).to_owned(),
             level: trained.model.level(),
+            ids: *trained.model.origin(),
         }));
         let details = json!(ModelDetails {
             key_set: request.key_set,

@@ -225,6 +225,7 @@ pub fn part(
     let summary = files.check()?;
     Ok(PartDetails {
         contributors: files.contributors(),
+        ids: *files.origin(),
         samples: summary.samples,
         batches: summary.batches,
         level: summary.level,

@@ -4,13 +4,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::files::{write_batch, write_contributor};
+use tapetum_learn::files::{origin_of, write_batch, write_contributor};
 use tapetum_learn::{
-    ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Labels, Layout, Progress as Units,
+    ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Id, Labels, Layout, Origin,
+    Progress as Units,
 };
 use tapetum_vision::{DataSet, Features as Table, Pipeline, Samples as Pixels};
 
 use super::Contributor;
+use super::ranges::Judged;
 use crate::encrypted::{EncryptedDataSet, EncryptedSamples};
 use crate::error::{Context, Error, Result};
 use crate::folders::files::{self, Pending, Readers};
@@ -106,19 +108,23 @@ impl Contributor {
         let (pipeline, is_new) = self.fit(training, refit)?;
         let (pixels, arranged) = pipeline.arrange(samples.pixels())?;
         let constant = is_new.then(|| pipeline.constant_columns()).flatten();
-        let notes = samples.notes().iter().cloned();
-        let notes = notes.chain(arranged).chain(constant).collect();
         let prepared = Prepared::new(
             self,
             &pipeline,
             &pixels,
             training.map(|data| (data, labels_are)),
+            is_new,
             progress,
         )?;
+        let notes = samples.notes().iter().cloned();
+        let notes = notes.chain(arranged).chain(constant);
+        let notes = notes.chain(prepared.notes.iter().cloned()).collect();
         let step = progress.begin(&format!("encrypting {} samples", prepared.rows()));
         // All files are written before the first takes its name: they belong together.
-        let index = self.index_path(out)?;
-        let written = Index::new(samples, pipeline.class_names(), &self.name).write(&index)?;
+        let path = self.index_path(out)?;
+        let mut index = Index::new(samples, pipeline.class_names(), &self.name);
+        index.origin = prepared.origin;
+        let written = index.write(&path)?;
         let pending_pipeline = is_new.then(|| self.write_pipeline(&pipeline)).transpose()?;
         let pending_out = Pending::write_while(out, Readers::Default, |file| {
             let unwritable = || files::cannot_write(out);
@@ -134,7 +140,11 @@ impl Contributor {
         written.commit()?;
         let bytes = pending_out.commit()?;
         step.finish();
-        let (classes, class_counts) = samples.class_counts();
+        let (mut classes, mut class_counts) = samples.class_counts();
+        // Of labels by other names it is not known which is positive.
+        if classes != pipeline.class_names() {
+            (classes, class_counts) = Default::default();
+        }
         Ok(Encrypted {
             samples: prepared.rows(),
             columns: prepared.table.cols(),
@@ -149,7 +159,7 @@ impl Contributor {
             classes,
             class_counts,
             notes,
-            index,
+            index: path,
         })
     }
 
@@ -163,7 +173,7 @@ impl Contributor {
         let shuffled = self.plan.batch_rows()?.map(|_| data.shuffled(SEED));
         let data = shuffled.as_ref().unwrap_or(data);
         let labels = Some((data, LabelsAre::Encrypted));
-        let prepared = Prepared::new(self, &pipeline, data.samples(), labels, progress)?;
+        let prepared = Prepared::new(self, &pipeline, data.samples(), labels, is_new, progress)?;
         let step = progress.begin(&format!("encrypting {} samples", prepared.rows()));
         let mut parts = Vec::new();
         prepared.encrypt(self, &*step, |matrix, labels| {
@@ -177,6 +187,7 @@ impl Contributor {
         Ok(EncryptedDataSet {
             contributor: self.name.clone(),
             parts,
+            notes: prepared.notes,
         })
     }
 
@@ -186,7 +197,7 @@ impl Contributor {
         progress: &dyn Progress,
     ) -> Result<EncryptedSamples> {
         let (pipeline, _) = self.fit(None, false)?;
-        let prepared = Prepared::new(self, &pipeline, samples, None, progress)?;
+        let prepared = Prepared::new(self, &pipeline, samples, None, false, progress)?;
         let step = progress.begin(&format!("encrypting {} samples", prepared.rows()));
         let mut found = None;
         prepared.encrypt(self, &*step, |matrix, _| {
@@ -236,6 +247,10 @@ impl Contributor {
                 listed(data.class_names()),
             ))),
             (None, Some(data)) => Ok((self.plan.fit(data)?, true)),
+            (None, None) if refit => Err(Error::input(
+                "--refit takes labels that are sent, because the classes are those of the features: leave \
+                 out --labels withheld, or --refit",
+            )),
             (None, None) => Err(Error::role(format!(
                 "{name} is missing, which says how features are standardised: encrypt labelled \
                  training data first, or copy the file from a contributor who did",
@@ -243,17 +258,33 @@ impl Contributor {
         }
     }
 
-    /// In the contributor's directory, named after the file that is given away.
+    /// In the contributor's directory, named after the file that is given away. An index is replaced with
+    /// its file and never else: another file of the same name elsewhere gets a number.
     fn index_path(&self, out: &Path) -> Result<PathBuf> {
         let dir = self.dir.as_ref().context("there is no directory")?;
         let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(dir.join(format!("{stem}.index.csv")))
+        let numbered = (2..).map(|number| format!("{stem}-{number}.index.csv"));
+        let mut paths = std::iter::once(format!("{stem}.index.csv"))
+            .chain(numbered)
+            .map(|name| dir.join(name));
+        let replaced = origin_of(&out.into(), self.encryptor.parameters()).ok();
+        let free = |path: &PathBuf| match (path.symlink_metadata(), replaced) {
+            (Err(_), _) => true,
+            (Ok(_), None) => false,
+            (Ok(_), Some(origin)) => {
+                Index::read(path).is_ok_and(|index| index.origin.samples == origin.samples)
+            }
+        };
+        paths.find(free).context("there is no name for the index")
     }
 }
 
 /// Features and labels, ready to be encrypted part by part.
 struct Prepared {
     table: Table,
+    /// What all parts say of themselves.
+    origin: Origin,
+    notes: Vec<String>,
     labels: Option<(ClassLabels, LabelsAre)>,
     parts: Vec<Part>,
 }
@@ -273,15 +304,32 @@ impl Prepared {
         pipeline: &Pipeline,
         samples: &Pixels,
         training: Option<(&DataSet, LabelsAre)>,
+        is_new: bool,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let step = progress.begin("computing features");
         let table = pipeline.apply(samples)?;
         step.finish();
+        let features = pipeline.id().map(str::parse);
+        let origin = Origin {
+            key_set: contributor.plan.key_set,
+            features: features
+                .transpose()
+                .context("features.json has an id that is none")?,
+            samples: Some(Id::random().context("cannot name the samples")?),
+        };
         let labels = training
             .map(|(data, labels_are)| Ok::<_, Error>((class_labels(data)?, labels_are)))
             .transpose()?;
         let (plan, parameters) = (&contributor.plan, contributor.encryptor.parameters());
+        let judged = Judged {
+            plan,
+            parameters,
+            pipeline,
+            contributor: &contributor.name,
+            is_new,
+        };
+        let notes = judged.check(samples, &table, labels.as_ref().map(|(labels, _)| labels))?;
         // What is not read part by part is one part.
         let rows = Features::new(table.values(), table.cols())?.rows();
         let of_part = match &labels {
@@ -308,6 +356,8 @@ impl Prepared {
         }
         Ok(Self {
             table,
+            origin,
+            notes,
             labels,
             parts,
         })
@@ -351,7 +401,7 @@ impl Prepared {
                 &mut |p| step.advance(done + p.done, total),
             )?;
             done += layout.blocks();
-            each(matrix, labels)?;
+            each(matrix.with_origin(self.origin), labels)?;
         }
         Ok(())
     }

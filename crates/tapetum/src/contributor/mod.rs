@@ -1,6 +1,7 @@
 //! Everyone who encrypts: the owner with the secret key, contributors with the public one.
 
 mod encryption;
+pub(crate) mod ranges;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ impl Contributor {
         plan.check_key(key.parameters(), Path::new("the public key"))?;
         let encryptor = Encryptor::with_public_key(key);
         let mut contributor = Self::with(None, plan.clone(), encryptor, "contributor");
-        contributor.check_columns("the pipeline", &pipeline)?;
+        plan.check_pipeline("the pipeline", &pipeline)?;
         contributor.fitted = Some(pipeline);
         Ok(contributor)
     }
@@ -119,23 +120,12 @@ impl Contributor {
         };
         let pipeline = Pipeline::from_json(&files::read_text(&path)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
-        self.check_columns(&path.display().to_string(), &pipeline)?;
+        self.plan
+            .check_pipeline(&path.display().to_string(), &pipeline)?;
         Ok(Some(match &self.backbone {
             Some(path) => pipeline.with_backbone_at(path),
             None => pipeline,
         }))
-    }
-
-    fn check_columns(&self, name: &str, pipeline: &Pipeline) -> Result<()> {
-        if pipeline.columns() == self.plan.columns {
-            return Ok(());
-        }
-        Err(Error::role(format!(
-            "{name} makes {} features, but the keys were made for {}: use --refit, or make keys for \
-             these features",
-            pipeline.columns(),
-            self.plan.columns
-        )))
     }
 
     fn features_path(&self) -> Option<PathBuf> {
@@ -147,7 +137,7 @@ impl Contributor {
     /// # Errors
     /// [`Error`] if it is not for this plan, or cannot be written.
     pub fn adopt(&mut self, pipeline: Pipeline) -> Result<()> {
-        self.check_columns("the pipeline", &pipeline)?;
+        self.plan.check_pipeline("the pipeline", &pipeline)?;
         match self.dir.is_some() {
             true => drop(self.write_pipeline(&pipeline)?.commit()?),
             false => self.fitted = Some(pipeline),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tapetum_learn::{PlainModel, PlainModelFile};
+use tapetum_learn::{Id, PlainModel, PlainModelFile};
 
 use crate::error::{Context, Error, Result};
 use crate::folders::files;
@@ -17,19 +17,26 @@ pub(super) fn is_in(text: &str) -> bool {
     text.starts_with("{\"version\":") && text.contains("\"features\":")
 }
 
-/// Reads and checks a model.
-pub fn read(path: &Path) -> Result<PlainModel> {
+/// Reads and checks a model. Returns it with the id of its features, if they have one.
+pub fn read(path: &Path) -> Result<(PlainModel, Option<Id>)> {
     let wrong = |reason: &dyn std::fmt::Display| {
         Error::input(format!("{} is not a model: {reason}", path.display()))
     };
     let text = files::read_text(path)?;
     let written: PlainModelFile = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
-    written.into_model().map_err(|e| wrong(&e))
+    let features_id = written.features_id;
+    Ok((written.into_model().map_err(|e| wrong(&e))?, features_id))
 }
 
-/// Writes a model, for the user's eyes only.
-pub fn write(path: &Path, model: &PlainModel, classes: &[String]) -> Result<u64> {
-    let text = serde_json::to_string(&PlainModelFile::new(model, classes));
-    let text = text.context("cannot write down the model")?;
+/// Writes a model trained on the features of this id, for the user's eyes only.
+pub fn write(
+    path: &Path,
+    model: &PlainModel,
+    classes: &[String],
+    features_id: Option<Id>,
+) -> Result<u64> {
+    let mut written = PlainModelFile::new(model, classes);
+    written.features_id = features_id;
+    let text = serde_json::to_string(&written).context("cannot write down the model")?;
     files::write_private(path, (text + "\n").as_bytes())
 }

@@ -5,13 +5,22 @@ use std::path::Path;
 use tapetum_ckks::Decryptor;
 use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
 use tapetum_learn::{
-    EncryptedPredictions, EncryptedScores, LearnError, LinearModel, PlainModel, ScoreRounding,
+    EncryptedPredictions, EncryptedScores, EstimatorConfig, Id, LearnError, LinearModel, Origin,
+    PlainModel, ScoreRounding, classes_of,
 };
 
 use super::Owner;
 use crate::error::{Context, Error, Result};
 use crate::folders::{Entry, Index, files};
 use crate::predictions::Predictions;
+
+/// The magnitude that scores of a regression on labels hardly reach.
+const LARGEST_RIDGE_SCORE: f64 = 8.0;
+/// Scores this many times as large as any should be are not scores.
+const FAR_OUT: f64 = 4.0;
+/// What to know of files of before there were ids.
+const NO_IDS: &str = "the index or the scores are of an earlier version and have no id: make sure that they belong \
+                      together";
 
 impl Owner {
     /// Whether a file is an encrypted model, and not scores.
@@ -23,20 +32,26 @@ impl Owner {
         Ok(inspect(files::open(path)?).is_ok_and(|summary| is_model(summary.header)))
     }
 
-    /// Decrypts a model. Returns it with the names of its classes.
+    /// Decrypts a model.
     ///
     /// # Errors
     /// [`Error`] if the file is not a model, or of another key.
-    pub fn decrypt_model(&self, path: &Path, digits: Digits) -> Result<(PlainModel, Vec<String>)> {
+    pub fn decrypt_model(&self, path: &Path, digits: Digits) -> Result<DecryptedModel> {
         let unusable = || format!("cannot use {}", path.display());
         let model = LinearModel::from_bundle(self.bundle(path)?).with_context(unusable)?;
-        let classes = self.class_names(model.classes());
+        let origin = model.origin();
+        self.plan().check_origin(origin).with_context(unusable)?;
+        let classes = self.class_names(model.classes(), origin);
         let plain = model.decrypt_exact(&Decryptor::new(&self.secret))?;
         let plain = match digits {
             Digits::Rounded => plain.rounded(),
             Digits::All => plain,
         };
-        Ok((plain, classes))
+        Ok(DecryptedModel {
+            model: plain,
+            classes,
+            features: origin.features,
+        })
     }
 
     /// Decrypts a file of scores, and says what they mean.
@@ -70,11 +85,68 @@ impl Owner {
                 answer.classes()
             )));
         }
+        let origin = answer.encrypted.origin();
+        let mut notes = Vec::new();
         let classes = match index {
-            Some(index) => index.classes.clone(),
-            None => self.class_names(answer.classes()),
+            Some(index) => {
+                match (index.origin.samples, origin.samples) {
+                    (Some(a), Some(b)) if a != b => {
+                        return Err(Error::input(format!(
+                            "the index is of other samples than the scores in {}: take the one that \
+                             `tapetum encrypt` named when it wrote the samples",
+                            path.display()
+                        )));
+                    }
+                    (Some(_), Some(_)) => {}
+                    _ => notes.push(NO_IDS.to_owned()),
+                }
+                index.classes.clone()
+            }
+            None => self.class_names(answer.classes(), origin),
         };
-        answer.predictions(&classes, index.map(|index| &*index.entries), digits)
+        let contributor = index.map_or("these samples", |index| &index.contributor);
+        notes.extend(self.check_sizes(&answer, contributor)?);
+        let mut entries = index.map(|index| index.entries.clone());
+        if let (Some(names), Some(entries)) =
+            (index.and_then(|index| index.labels.as_ref()), &mut entries)
+        {
+            notes.push(answer.match_labels(names, &classes, entries)?);
+        }
+        let mut found = answer.predictions(&classes, entries.as_deref(), digits)?;
+        found.notes.extend(notes);
+        Ok(found)
+    }
+
+    /// Whether scores are as large as those of the training may be.
+    fn check_sizes(&self, answer: &Answer, contributor: &str) -> Result<Option<String>> {
+        if answer.is_predictions {
+            return Ok(None);
+        }
+        let scores = answer.exact_scores()?;
+        let largest = scores.iter().fold(0.0, |max, s| f64::max(max, s.abs()));
+        let of_parameters = LinearModel::largest_score(self.secret.parameters());
+        let of_learner = match self.plan().learner() {
+            Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
+                config.interval
+            }
+            // Targets are 1/2 in magnitude, or 1.
+            Some(EstimatorConfig::Ridge(_)) => LARGEST_RIDGE_SCORE,
+            _ => of_parameters,
+        };
+        let message = || {
+            format!(
+                "scores of {contributor} reach {largest:.1}, but those of {} stay within {of_learner:.1}",
+                self.plan().purpose.describe()
+            )
+        };
+        if largest >= of_parameters || largest > FAR_OUT * of_learner {
+            return Err(Error::computation(format!(
+                "{}: values left their range in training, or these samples are unlike those trained on, and \
+                 the predictions would mean nothing; compare with `tapetum simulate`",
+                message()
+            )));
+        }
+        Ok((largest > of_learner).then(|| message() + ": be careful with the largest"))
     }
 
     /// Decrypts a file of scores or, if that was agreed, of predictions.
@@ -105,6 +177,7 @@ impl Owner {
             true => EncryptedPredictions::from_bundle(bundle).map(|found| found.slots().clone()),
         };
         let scores = scores?;
+        self.plan().check_origin(scores.origin())?;
         let decryptor = Decryptor::new(&self.secret);
         let slots = scores.open(&decryptor).map_err(|error| match error {
             LearnError::OtherKey => Error::role(
@@ -131,15 +204,29 @@ impl Owner {
         Ok(bundle)
     }
 
-    /// The classes that training data had, if they were fitted here.
-    fn class_names(&self, count: usize) -> Vec<String> {
-        let pipeline = self.pipeline().ok().flatten();
+    /// The classes that training data had, if the features of the model were fitted here.
+    fn class_names(&self, count: usize, origin: &Origin) -> Vec<String> {
+        let pipeline = self.pipeline().ok().flatten().filter(|pipeline| {
+            let own = pipeline.id().and_then(|id| id.parse().ok());
+            own.is_none() || origin.features.is_none() || own == origin.features
+        });
         match pipeline.as_ref().map(tapetum_vision::Pipeline::class_names) {
             Some(names) if names.len() == count => names.to_vec(),
             _ if count == 2 => ["negative", "positive"].map(str::to_owned).to_vec(),
             _ => (0..count).map(|class| format!("class {class}")).collect(),
         }
     }
+}
+
+/// A model in the clear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecryptedModel {
+    /// Its weights.
+    pub model: PlainModel,
+    /// The names of its classes.
+    pub classes: Vec<String>,
+    /// The id of the features that it was trained on, if they have one.
+    pub features: Option<Id>,
 }
 
 /// What the server answered, decrypted.
@@ -196,12 +283,61 @@ impl Answer {
         entries: Option<&[Entry]>,
         digits: Digits,
     ) -> Result<Predictions> {
-        let found = Predictions::new(&self.exact_scores()?, classes, entries)?;
+        let noise = match self.is_predictions {
+            true => 0.0,
+            false => self.rounding.error(),
+        };
+        let found = Predictions::above(noise, &self.exact_scores()?, classes, entries)?;
         Ok(match (self.is_predictions, digits) {
             (true, _) => found.without_scores(),
             (false, Digits::Rounded) => found.rounded(self.rounding),
             (false, Digits::All) => found,
         })
+    }
+
+    /// Takes labels of other names than the classes for those that they agree with best, and says so.
+    fn match_labels(
+        &self,
+        names: &[String],
+        classes: &[String],
+        entries: &mut [Entry],
+    ) -> Result<String> {
+        let outputs = self.encrypted.outputs();
+        let found = classes_of(&self.exact_scores()?, outputs);
+        let mut counts = vec![vec![0u32; classes.len()]; names.len()];
+        for (entry, &class) in entries.iter().zip(&found) {
+            if let Some(label) = entry.label {
+                counts[label][usize::from(class)] += 1;
+            }
+        }
+        // The most frequent pair first, each label and class once. Of two labels that is the better assignment but
+        // for ties of the rest.
+        let mut pairs: Vec<_> = (0..names.len())
+            .flat_map(|label| (0..classes.len()).map(move |class| (label, class)))
+            .collect();
+        let margin = |&(label, class): &(usize, usize)| {
+            let others: u32 = counts.iter().map(|row| row[class]).sum();
+            std::cmp::Reverse(2 * i64::from(counts[label][class]) - i64::from(others))
+        };
+        pairs.sort_by_key(margin);
+        let mut taken: Vec<Option<usize>> = vec![None; names.len()];
+        for (label, class) in pairs {
+            if taken[label].is_none() && !taken.contains(&Some(class)) {
+                taken[label] = Some(class);
+            }
+        }
+        for entry in entries {
+            entry.label = entry.label.and_then(|label| taken[label]);
+        }
+        let matched = names.iter().zip(&taken).map(|(name, class)| match class {
+            Some(class) => format!("{name} for {}", classes[*class]),
+            None => format!("{name} for nothing"),
+        });
+        Ok(format!(
+            "the labels of these samples are not the classes of the model and are taken as they agree best, {}; \
+             `encrypt --positive` says it for certain",
+            matched.collect::<Vec<_>>().join(", ")
+        ))
     }
 
     /// The largest magnitude in a slot that belongs to no sample.

@@ -98,6 +98,7 @@ pub fn make_protected(
     let key_plan = plan.keys(&parameters)?;
     let step = progress.begin(&format!("making {} evaluation keys", key_plan.len()));
     let secret = SecretKey::generate(&parameters)?;
+    let plan = plan.with_new_keys()?;
     let mut generator = KeyGenerator::new(&secret)?;
     let public = generator.public_key()?;
     let evaluation = generator.evaluation_keys_with(&key_plan, |done| {

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::samples::class_labels;
 
-pub use decryption::{Answer, Digits};
+pub use decryption::{Answer, DecryptedModel, Digits};
 pub use keys::{Directories, Made, classify_only, make, make_protected};
 pub use passphrase::{Passphrase, key_file, key_from_file};
 
@@ -35,8 +35,9 @@ impl Owner {
     /// [`Error`] if the system gives no randomness.
     pub fn generate(plan: &Plan) -> Result<Self> {
         let secret = SecretKey::generate(&plan.parameters()?)?;
+        let plan = plan.with_new_keys()?;
         Ok(Self {
-            contributor: Contributor::owner(None, plan.clone(), &secret),
+            contributor: Contributor::owner(None, plan, &secret),
             secret,
         })
     }

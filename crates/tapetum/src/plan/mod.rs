@@ -1,6 +1,8 @@
 //! What owner, contributors and server agree on. It is public: nothing in it is secret.
 
 mod counts;
+mod expansion;
+mod fit;
 mod purpose;
 
 use std::path::Path;
@@ -8,14 +10,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use tapetum_learn::{
-    Computation, EstimatorConfig, Layout, LearnError, PlainModel, PlainModelSpec, Requirements,
-    ScoreThreshold, TrainingSpec,
+    Computation, EstimatorConfig, Id, Layout, LearnError, Origin, PlainModel, PlainModelSpec,
+    Requirements, ScoreThreshold, TrainingSpec,
 };
-use tapetum_vision::{DataSet, FeatureSpec, Pipeline, PipelineOptions};
+use tapetum_vision::{FeatureSpec, Pipeline};
 
 use crate::error::{Context, Error, Result};
 use crate::folders::files;
 
+pub use self::expansion::Expansion;
 pub use self::purpose::Purpose;
 
 /// Under this name in each of the three directories.
@@ -42,8 +45,17 @@ pub struct Plan {
     pub features: String,
     /// Pixels along each side of an image before that.
     pub side: usize,
+    /// What is made of these features.
+    #[serde(default, skip_serializing_if = "Expansion::is_none")]
+    pub expansion: Expansion,
     /// Features of a sample, with the intercept if there is one.
     pub columns: usize,
+    /// How many samples are expected of all contributors together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// The keys that were made for the plan, if they were: everything encrypted with them says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_set: Option<Id>,
     /// The number of classes that are told apart.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub classes: usize,
@@ -75,6 +87,8 @@ pub struct PlanOptions {
     pub features: String,
     /// Pixels along each side of an image before that.
     pub side: usize,
+    /// What is made of these features; what suits them unless it is said.
+    pub expansion: Option<Expansion>,
     /// How many features a table has; images have as many as `features` says.
     pub columns: Option<usize>,
     /// How many samples are expected: other numbers work, but slower.
@@ -90,6 +104,7 @@ impl PlanOptions {
             estimator,
             features: DEFAULT_FEATURES.to_owned(),
             side: DEFAULT_SIDE,
+            expansion: None,
             columns: None,
             rows,
             classes: 2,
@@ -135,7 +150,10 @@ impl Plan {
             purpose: Purpose::ClassifyOnly,
             features: pipeline.spec().to_string(),
             side: pipeline.side(),
+            expansion: Expansion::of(pipeline),
             columns,
+            rows: None,
+            key_set: None,
             classes,
             block_cols: PlainModelSpec::BLOCK_COLS,
             threshold: None,
@@ -157,6 +175,7 @@ impl Plan {
             estimator: learner,
             features,
             side,
+            expansion,
             columns,
             rows,
             classes,
@@ -176,7 +195,14 @@ impl Plan {
                 return Err(Error::input(message));
             }
         };
-        let columns = columns.saturating_add(usize::from(learner.wants_intercept()));
+        let suits = || match taken.is_table() {
+            true => Expansion::for_table(columns, rows),
+            false => Expansion::default(),
+        };
+        let expansion = expansion.unwrap_or_else(suits);
+        let columns = expansion
+            .columns(columns)
+            .saturating_add(usize::from(learner.wants_intercept()));
         let purpose = Purpose::Training(learner.clone());
         purpose.check_classes(classes)?;
         let planned = TrainingSpec::planned(learner, columns, classes, rows);
@@ -186,7 +212,10 @@ impl Plan {
             purpose,
             features: taken.to_string(),
             side,
+            expansion,
             columns,
+            rows: Some(rows),
+            key_set: None,
             classes,
             block_cols: spec.block_cols,
             threshold: None,
@@ -242,7 +271,10 @@ impl Plan {
             purpose: Purpose::Training(spec.learner.clone()),
             features: pipeline.spec().to_string(),
             side: pipeline.side(),
+            expansion: Expansion::of(pipeline),
             columns: spec.columns,
+            rows: None,
+            key_set: None,
             classes: spec.classes,
             block_cols: spec.block_cols,
             threshold: spec.threshold,
@@ -304,34 +336,28 @@ impl Plan {
         Ok(self.features.parse()?)
     }
 
-    /// The pipeline from samples to features, fitted to training data.
-    pub fn fit(&self, data: &DataSet) -> Result<Pipeline> {
-        let classes = data.class_names().len();
-        if classes != self.classes {
-            let message = format!(
-                "these data have {classes} classes, but the keys were made for {}: make keys with \
-                 --classes {classes}",
-                self.classes
-            );
-            return Err(Error::input(message));
-        }
-        let spec = self.feature_spec()?;
-        let options = PipelineOptions {
-            side: self.side,
-            intercept: self.learner().is_some_and(EstimatorConfig::wants_intercept),
-            ..PipelineOptions::default()
+    /// The same plan for keys that are made now.
+    ///
+    /// # Errors
+    /// [`Error`] if the system gives no randomness.
+    pub fn with_new_keys(&self) -> Result<Self> {
+        let id = Id::random().context("cannot name the keys")?;
+        Ok(Self {
+            key_set: Some(id),
+            ..self.clone()
+        })
+    }
+
+    /// Fails unless what somebody gives says that it was made with the keys of this plan, or says nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Role`](crate::ErrorKind::Role) for other keys.
+    pub fn check_origin(&self, origin: &Origin) -> Result<()> {
+        let own = Origin {
+            key_set: self.key_set,
+            ..Origin::default()
         };
-        let pipeline = Pipeline::fit(spec, data, options)?;
-        if pipeline.columns() != self.columns {
-            let message = format!(
-                "these data have {} features, but the keys were made for {}: make keys with \
-                 `tapetum keygen --like` for them",
-                pipeline.columns(),
-                self.columns
-            );
-            return Err(Error::input(message));
-        }
-        Ok(pipeline)
+        Ok(origin.check(&own, "this directory")?)
     }
 
     /// Writes the plan into a role's directory.

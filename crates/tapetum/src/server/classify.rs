@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::samples_from;
-use tapetum_learn::{EncryptedScores, LinearModel, Model, Progress as Units};
+use tapetum_learn::{EncryptedScores, LinearModel, Model, Origin, Progress as Units};
 
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedSamples;
@@ -20,7 +20,14 @@ pub struct Classified {
     pub samples: usize,
     /// Bytes of the scores.
     pub bytes: u64,
+    /// What there is to note of model and samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
+
+/// What is to be said where files of an earlier version are involved.
+pub(super) const NOT_KNOWN: &str = "files of an earlier version have no ids, or a model was made elsewhere: that all \
+                                    have the same features cannot be checked";
 
 impl Server {
     /// The encrypted scores of samples: of two classes one each, positive for the second class; of more,
@@ -39,6 +46,7 @@ impl Server {
             samples.samples()
         ));
         let mut advance = |p: Units| step.advance(p.done, p.total);
+        self.plan.check_origin(samples.0.origin())?;
         let scores = model.decision_function((&self.evaluator, &samples.0), &mut advance)?;
         step.finish();
         Ok(scores)
@@ -51,19 +59,25 @@ impl Server {
     /// [`Error`] if a file cannot be used, or is a secret key.
     pub fn classify_file(
         &self,
-        model: &Path,
+        path_of_model: &Path,
         data: &Path,
         out: &Path,
         progress: &dyn Progress,
     ) -> Result<Classified> {
-        for path in [model, data] {
+        for path in [path_of_model, data] {
             refuse_secret_key(path)?;
         }
-        Output::Scores.check(out, &[model, data])?;
+        Output::Scores.check(out, &[path_of_model, data])?;
         let step = progress.begin("reading model and samples");
-        let model = read_model(model, self, &*step)?;
+        let (model, origin) = read_model(path_of_model, self, &*step)?;
+        let unusable = || format!("cannot use {}", data.display());
         let matrix = samples_from(&mut progress::open(&*step, data)?, self.parameters())
-            .with_context(|| format!("cannot use {}", data.display()))?;
+            .with_context(unusable)?;
+        self.plan
+            .check_origin(matrix.origin())
+            .with_context(unusable)?;
+        let than = path_of_model.display();
+        (matrix.origin().check(&origin, than)).with_context(unusable)?;
         step.finish();
 
         let samples = matrix.layout().rows();
@@ -75,23 +89,36 @@ impl Server {
             |bundle| files::write_atomically(out, |file| bundle.write(file)),
         )?;
         step.finish();
-        Ok(Classified { samples, bytes })
+        let known = matrix.origin().features.is_some() && origin.features.is_some();
+        Ok(Classified {
+            samples,
+            bytes,
+            notes: (!known).then(|| NOT_KNOWN.to_owned()).into_iter().collect(),
+        })
     }
 }
 
-fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<Model> {
+/// A model, and what it says of itself.
+fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<(Model, Origin)> {
     if model_file::is_one(path)? {
         if server.plan.threshold.is_some() {
             let message = "a plain model gives scores, but the plan is that only predictions leave the \
                            server";
             return Err(Error::role(message));
         }
-        return Ok(Model::Plain(model_file::read(path)?));
+        let (model, features) = model_file::read(path)?;
+        let origin = Origin {
+            features,
+            ..Origin::default()
+        };
+        return Ok((Model::Plain(model), origin));
     }
     let unusable = || format!("cannot use {}", path.display());
     let mut file = progress::open(step, path)?;
     let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
     files::check_end(file, path)?;
     let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
-    Ok(Model::Encrypted(model))
+    let origin = *model.origin();
+    server.plan.check_origin(&origin).with_context(unusable)?;
+    Ok((Model::Encrypted(model), origin))
 }

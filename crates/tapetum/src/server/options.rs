@@ -59,6 +59,9 @@ pub struct Trained {
     /// The iteration that it went on from, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<usize>,
+    /// What there is to note of the data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Writes an encrypted model.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, checksum_of};
 use tapetum_learn::{
-    LabelKind, LearnError, Model, Observer, Phase, Progress as Units, Session, TrainingOptions,
-    TrainingSpec, train,
+    LabelKind, LearnError, Model, Observer, Origin, Phase, Progress as Units, Session,
+    TrainingOptions, TrainingSpec, train,
 };
 
+use super::classify::NOT_KNOWN;
 use super::options::{TrainOptions, Trained, write};
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedDataSet;
@@ -25,6 +26,7 @@ impl Server {
     pub fn fit(&self, data: &EncryptedDataSet, progress: &dyn Progress) -> Result<Model> {
         let (spec, options) = (self.plan.training_spec()?, TrainingOptions::default());
         for (matrix, labels) in &data.parts {
+            self.plan.check_origin(matrix.origin())?;
             spec.check_samples(matrix, labels)?;
         }
         let mut watch = Watch::new(progress);
@@ -42,6 +44,9 @@ impl Server {
         Output::Model.check(&options.out, &inputs)?;
         let spec = self.plan.training_spec()?;
         let data = self.open_files(options, &spec)?;
+        let origin = *data.origin();
+        let first = || format!("cannot use {}", options.data[0].display());
+        self.plan.check_origin(&origin).with_context(first)?;
         let TrainOptions {
             checkpoint,
             snapshot,
@@ -62,10 +67,10 @@ impl Server {
         }
         let mut watch = Watch::new(progress);
         if in_batches {
-            watch.keeps = Some((options, self.inputs(&data)?));
+            watch.keeps = Some((options, self.inputs(&data)?, origin));
         }
         let resume = match (kept(options)?, &watch.keeps) {
-            (Some(path), Some((_, inputs))) => Some((*inputs, self.read_checkpoint(path)?)),
+            (Some(path), Some((_, inputs, _))) => Some((*inputs, self.read_checkpoint(path)?)),
             _ => None,
         };
         let until = *until;
@@ -88,6 +93,10 @@ impl Server {
             bytes,
             iterations: trained.iterations,
             resumed_from: options.resume.then_some(resumed_from),
+            notes: (origin.features.is_none())
+                .then(|| NOT_KNOWN.to_owned())
+                .into_iter()
+                .collect(),
         })
     }
 
@@ -131,8 +140,8 @@ struct Watch<'a> {
     progress: &'a dyn Progress,
     step: Option<Box<dyn Step>>,
     phase: Option<Phase>,
-    /// Where to keep it, and the hash of what it depends on.
-    keeps: Option<(&'a TrainOptions, [u8; 32])>,
+    /// Where to keep it, the hash of what it depends on, and what a model says of itself.
+    keeps: Option<(&'a TrainOptions, [u8; 32], Origin)>,
 }
 
 impl<'a> Watch<'a> {
@@ -170,7 +179,7 @@ impl Observer for Watch<'_> {
     }
 
     fn after_batch(&mut self, session: &dyn Session) -> Result<ControlFlow<()>> {
-        if let Some((options, inputs)) = self.keeps {
+        if let Some((options, inputs, origin)) = self.keeps {
             if let Some(path) = &options.checkpoint
                 && let Some(state) = session.checkpoint(inputs)?
             {
@@ -179,7 +188,7 @@ impl Observer for Watch<'_> {
             if let Some(path) = &options.snapshot
                 && let Some(model) = session.model()?
             {
-                write(&model, path)?;
+                write(&model.with_origin(origin), path)?;
             }
         }
         Ok(ControlFlow::Continue(()))

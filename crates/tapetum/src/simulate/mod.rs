@@ -11,12 +11,13 @@ use serde::Serialize;
 use tapetum_learn::{LinearModel, PlainModel, RangeReport};
 use tapetum_vision::{Pipeline, Split};
 
+use crate::contributor::ranges::Judged;
 use crate::error::{Error, Result};
 use crate::folders::{FEATURES, Index, Output, files, model};
 use crate::plan::{self, Plan};
 use crate::predictions::Predictions;
 use crate::progress::Progress;
-use crate::samples::Samples;
+use crate::samples::{Samples, class_labels};
 
 pub use cost::Cost;
 pub use curve::{Curve, CurvePoint};
@@ -87,6 +88,15 @@ impl Simulated {
         let step = progress.begin("training and classifying in the clear");
         let pipeline = plan.fit(&split.train)?;
         let reference = Reference::run(plan, &pipeline, &split.train, &split.test)?;
+        let judged = Judged {
+            plan,
+            parameters: &parameters,
+            pipeline: &pipeline,
+            contributor: "the training part",
+            is_new: true,
+        };
+        let (samples, labels) = (split.train.samples(), class_labels(&split.train)?);
+        let judged = judged.notes(samples, &pipeline.apply(samples)?, Some(&labels));
         step.finish();
         let step = progress.begin("weighing keys and ciphertexts");
         let cost = Cost::of(plan, split.train.len(), split.test.len())?;
@@ -109,7 +119,10 @@ impl Simulated {
                 .zip(&counts[1])
                 .map(|(a, b)| a + b)
                 .collect(),
-            notes: notes.chain(pipeline.constant_columns()).collect(),
+            notes: notes
+                .chain(pipeline.constant_columns())
+                .chain(judged)
+                .collect(),
             positive,
             learner: plan.purpose.describe(),
             features: plan.features.clone(),
@@ -157,7 +170,8 @@ impl Simulated {
     /// [`Error`] if it cannot be written.
     pub fn write(&mut self, dir: &Path) -> Result<()> {
         files::create_dir(dir)?;
-        model::write(&dir.join(MODEL), &self.model, &self.predictions.classes)?;
+        let id = self.pipeline.id().map(str::parse).transpose()?;
+        model::write(&dir.join(MODEL), &self.model, &self.predictions.classes, id)?;
         files::write_private(&dir.join(FEATURES), self.pipeline.to_json()?.as_bytes())?;
         self.export = Some(dir.to_owned());
         Ok(())

@@ -43,6 +43,7 @@ impl Fixture {
                 ),
             );
         }
+        encrypt_again(dir, "owner", "zoe", "other.enc");
         fs::rename(dir.join("owner"), dir.join("away")).unwrap();
         run(
             dir,
@@ -53,6 +54,12 @@ impl Fixture {
             simulated,
         }
     }
+}
+
+/// The same samples in other ciphertexts, of a contributor whose name comes after the owner's.
+fn encrypt_again(dir: &Path, owner: &str, name: &str, out: &str) {
+    let line = format!("encrypt --owner {owner} {DATA} --split train --name {name} --out {out}");
+    run(dir, &line);
 }
 
 fn fixture() -> (&'static Fixture, MutexGuard<'static, ()>) {
@@ -163,17 +170,15 @@ fn checkpoints_of_other_trainings_are_refused() {
     let there = format!("{TRAIN} --out x.enc --checkpoint through.state");
     fails(&there, 3, &["--resume", "through.state"]);
     let train = fs::read(dir.join("server/train.enc")).unwrap();
+    let more = format!("{TRAIN} --data other.enc --out x.enc --checkpoint through.state --resume");
+    fails(&more, 3, &["other settings, keys or data"]);
     fs::write(
         dir.join("twice.enc"),
         [train.clone(), train.clone()].concat(),
     )
     .unwrap();
-    let line = "train --server server --data twice.enc --out x.enc --checkpoint through.state";
-    fails(
-        &format!("{line} --resume"),
-        3,
-        &["other settings, keys or data"],
-    );
+    let twice = "train --server server --data twice.enc --out x.enc";
+    fails(twice, 3, &["twice.enc", "the same encrypted samples"]);
     let wrong = format!("{TRAIN} --out x.enc --checkpoint through.enc --resume");
     fails(&wrong, 4, &["through.enc", "not a checkpoint"]);
     fs::write(dir.join("cut.enc"), &train[..train.len() - 7]).unwrap();
@@ -181,7 +186,7 @@ fn checkpoints_of_other_trainings_are_refused() {
     fails(cut, 3, &["truncated"]);
 }
 
-/// The same mini-batches over and over, more of them than the process may have memory.
+/// More mini-batches than the process may have memory.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "writes a file of a gigabyte"]
@@ -191,9 +196,11 @@ fn data_larger_than_memory_stream_by() {
     let dir = fixture.dir.path();
     let batches = fs::read(dir.join("server/train.enc")).unwrap();
     let mut file = fs::File::create(dir.join("large.enc")).unwrap();
-    let copies = (LIMIT_KIB * 1024).div_ceil(batches.len()) + 1;
-    for _ in 0..copies {
-        std::io::Write::write_all(&mut file, &batches).unwrap();
+    std::io::Write::write_all(&mut file, &batches).unwrap();
+    for i in 0..(LIMIT_KIB * 1024).div_ceil(batches.len()) {
+        encrypt_again(dir, "away", &format!("zoe{i}"), "part.enc");
+        let part = fs::read(dir.join("part.enc")).unwrap();
+        std::io::Write::write_all(&mut file, &part).unwrap();
     }
     let line = format!("{TRAIN} --out limited.enc").replace("server/train.enc", "large.enc");
     // Limits the memory that the process may write to. By default the allocator takes a gigabyte of

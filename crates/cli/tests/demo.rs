@@ -64,16 +64,14 @@ fn demo(dir: &Path, learner: &str, least: f64) -> Value {
         &format!("simulate {DATA} --learner {learner} --out clear.csv"),
     );
     assert_eq!(simulated["accuracy"], found["accuracy_clear"]);
-    decrypt(dir, "play/server/scores.enc");
+    decrypt(dir, "play/server/scores.enc", "contributor/test.index.csv");
     same_predictions(&dir.join("verdicts.csv"), &dir.join("clear.csv"), 1e-2);
     found
 }
 
-fn decrypt(dir: &Path, scores: &str) {
-    let line = format!(
-        "decrypt --owner play/owner {scores} --index play/contributor/test.index.csv \
-         --out verdicts.csv"
-    );
+fn decrypt(dir: &Path, scores: &str, index: &str) {
+    let line =
+        format!("decrypt --owner play/owner {scores} --index play/{index} --out verdicts.csv");
     run(dir, &line);
 }
 
@@ -131,7 +129,7 @@ fn logistic_regression_and_one_more_picture() {
         "classify --server play/server --model play/server/model.enc --data again.enc \
          --out scores.enc",
     );
-    decrypt(dir, "scores.enc");
+    decrypt(dir, "scores.enc", "owner/again.index.csv");
     same_predictions(&dir.join("verdicts.csv"), &dir.join("demo.csv"), 1e-2);
     assert_eq!(column(&dir.join("verdicts.csv"), "class").len(), 448);
 }
@@ -160,7 +158,7 @@ fn labels_and_no_scores() {
     assert!(page.contains("no score left the server") && !page.contains("decrypted score,"));
 
     // The role commands know what they have.
-    decrypt(dir, "play/server/scores.enc");
+    decrypt(dir, "play/server/scores.enc", "contributor/test.index.csv");
     assert!(
         column(&dir.join("verdicts.csv"), "score")
             .iter()

@@ -28,10 +28,11 @@ async fn worker(place: &Place) -> WorkerProcess {
         .unwrap()
 }
 
+/// Waits until this holds, or the job has come to its end before it was seen.
 async fn until(client: &Client, id: &str, holds: impl Fn(&JobView) -> bool) -> JobView {
     for _ in 0..3000 {
         let job = client.job(JobKind::Training, id, 0.0).await.unwrap();
-        if holds(&job) {
+        if holds(&job) || job.state.is_final() {
             return job;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -51,7 +51,7 @@ impl TrainingSpec {
                 EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
                     outputs(self.classes) * layout.grid_cols() * (2 + config.iterations.min(4))
                 }
-                _ => 4 * layout.grid_cols(),
+                EstimatorConfig::LinearMeans => 4 * layout.grid_cols(),
             }
     }
 }

@@ -15,11 +15,11 @@ use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Session, SessionStart, fit_whole};
 
-const NAME: &str = "softmax regression";
+const NAME: &str = "one-vs-rest logistic regression";
 
-/// Softmax regression for any number of classes, with the gradient X^T (y_k - sigma(z_k)) for the
+/// Logistic regression of each class against the rest, for any number of classes, with the gradient X^T (y_k - sigma(z_k)) for the
 /// scores z_k of class k, where the softmax would have exp(z_k) / sum exp(z_j) in place of the
-/// sigmoid: each class is told from the rest, in passes over the data that all classes share.
+/// sigmoid, in passes over the data that all classes share.
 ///
 /// The softmax itself takes about 20 levels an iteration (Lee et al., HETAL, 2023, section 4), this
 /// 5 or 6, and no maximum, exponential and division of encrypted numbers. `docs/learning.md`

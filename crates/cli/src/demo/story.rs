@@ -50,7 +50,10 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
                 Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
                     config.iterations
                 }
-                _ => 1,
+                Some(EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config)) => {
+                    config.iterations
+                }
+                Some(EstimatorConfig::LinearMeans) | None => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,
         },

@@ -53,7 +53,7 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
                 Some(EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config)) => {
                     config.iterations
                 }
-                Some(EstimatorConfig::LinearMeans) | None => 1,
+                _ => 1,
             },
             labels_encrypted: ran.trained.labels_encrypted,
         },

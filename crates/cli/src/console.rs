@@ -24,6 +24,16 @@ pub struct Console {
 }
 
 impl Console {
+    /// Says something that is neither the result nor an error, to standard error.
+    pub fn aside(&self, kind: &str, text: &str) {
+        let line = match self.json {
+            true => json!({ kind: text }).to_string(),
+            false => format!("{kind}: {text}"),
+        };
+        // Nothing is left to be done if even that cannot be written.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
     /// Prints a result.
     pub fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         let text = if self.json {

@@ -8,6 +8,7 @@ mod options;
 mod progress;
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,9 +33,6 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
     };
-    if env::args_os().any(|arg| arg == "softmax" || arg == "--learner=softmax") {
-        eprintln!("note: --learner softmax is now called ovr (one-vs-rest), which is what it does");
-    }
     let console = Console {
         steps: Steps::for_user(cli.quiet, cli.json),
         json: cli.json,
@@ -45,7 +43,13 @@ fn main() -> ExitCode {
         _ => None,
     };
     if let Some(warning) = owner.and_then(|dir| exposed_key(dir)) {
-        eprintln!("warning: {warning}");
+        console.aside("warning", &warning);
+    }
+    if names_softmax(&env::args_os().collect::<Vec<_>>()) {
+        console.aside(
+            "note",
+            "--learner softmax is now called ovr (one-vs-rest), which is what it does",
+        );
     }
     match run(&cli.command, &console) {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,6 +59,12 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Whether a learner is given by a name of before.
+fn names_softmax(args: &[OsString]) -> bool {
+    let apart = |pair: &[OsString]| pair[0] == "--learner" && pair[1] == "softmax";
+    args.windows(2).any(apart) || args.iter().any(|arg| arg == "--learner=softmax")
 }
 
 fn run(command: &Command, console: &Console) -> Result<()> {

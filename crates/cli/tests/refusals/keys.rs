@@ -231,7 +231,7 @@ fn a_key_that_others_can_read() {
     let errors = String::from_utf8_lossy(&warned.stderr);
     assert!(warned.status.success(), "{errors}");
     assert!(
-        errors.contains("warning: other users") && errors.contains("chmod 600"),
+        errors.starts_with("{\"warning\":") && errors.contains("chmod 600"),
         "{errors}"
     );
 }

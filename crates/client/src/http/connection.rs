@@ -85,7 +85,7 @@ impl Connection {
     }
 
     pub async fn download(&self, path: &str, to: &Path) -> Result<u64> {
-        let mut response = send(self.prepare(Method::GET, path)?).await?;
+        let mut response = self.opened(path).await?;
         let announced = text(response.headers(), CHECKSUM).map(str::to_owned);
         let temporary = to.with_extension("partial");
         let mut file = tokio::fs::File::create(&temporary).await?;
@@ -102,6 +102,17 @@ impl Connection {
         }
         tokio::fs::rename(&temporary, to).await?;
         Ok(bytes)
+    }
+
+    /// The answer to a GET, whose body is still to be read.
+    async fn opened(&self, path: &str) -> Result<Response> {
+        let (mut tries, mut wait) = (1, FIRST_WAIT);
+        loop {
+            match send(self.prepare(Method::GET, path)?).await {
+                Ok(response) => return Ok(response),
+                Err(error) => pause(error, true, &mut tries, &mut wait).await?,
+            }
+        }
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
@@ -155,23 +166,35 @@ impl Connection {
                 request = request.header("idempotency-key", key);
             }
             let answered = async { whole(send(request).await?).await };
-            let error = match answered.await {
+            match answered.await {
                 Ok(bytes) => return parse(&bytes),
-                Err(error) => error,
-            };
-            // A request that was told to come back later has not been served, so any may be repeated then.
-            let pause = match &error {
-                ClientError::Problem(problem) => problem.retry_after.map(Duration::from_secs),
-                ClientError::Connection(_) if repeats => Some(wait),
-                _ => None,
-            };
-            let Some(pause) = pause.filter(|_| tries < TRIES) else {
-                return Err(error);
-            };
-            tokio::time::sleep(pause.min(LONGEST_WAIT)).await;
-            (tries, wait) = (tries + 1, wait * 2);
+                Err(error) => pause(error, repeats, &mut tries, &mut wait).await?,
+            }
         }
     }
+}
+
+/// Waits until a request may be sent again; `repeats` says whether that is so after a connection has broken. Fails
+/// if it may not be, or has been tried often enough.
+async fn pause(
+    error: ClientError,
+    repeats: bool,
+    tries: &mut u32,
+    wait: &mut Duration,
+) -> Result<()> {
+    // A request that was told to come back later has not been served, so any may be repeated then.
+    let pause = match &error {
+        ClientError::Problem(problem) => problem.retry_after.map(Duration::from_secs),
+        ClientError::Connection(_) if repeats => Some(*wait),
+        _ => None,
+    };
+    let Some(pause) = pause.filter(|_| *tries < TRIES) else {
+        return Err(error);
+    };
+    tokio::time::sleep(pause.min(LONGEST_WAIT)).await;
+    *tries += 1;
+    *wait *= 2;
+    Ok(())
 }
 
 /// The answer to a request, unless it is a problem.

@@ -436,8 +436,21 @@ async fn who_asks_too_often_waits() {
             .status,
         200
     );
-    // And the client waits by itself.
-    place.owner().whoami().await.unwrap();
+    // And the client waits by itself, with what it downloads as well.
+    let client = place.owner();
+    client.whoami().await.unwrap();
+    let nowhere = place.folder.path().join("nothing");
+    let none = "mdl_00000000000000000000000000000000";
+    for error in [
+        client.model(none, &nowhere).await,
+        client.model(none, &nowhere).await,
+    ] {
+        let told = error.unwrap_err();
+        assert!(
+            matches!(&told, ClientError::Problem(p) if p.status == 404),
+            "{told}"
+        );
+    }
     place.server.stop().await;
 }
 

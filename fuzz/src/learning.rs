@@ -43,10 +43,22 @@ pub fn bundle(data: &[u8]) -> bool {
 fn again(p: &Parameters, bundle: Bundle<'_>) -> Result<usize, LearnError> {
     let kind = bundle.kind().to_owned();
     Ok(match kind.as_str() {
-        EncryptedMatrix::KIND => EncryptedMatrix::from_bundle(bundle)?.to_bundle()?.ciphertexts().len(),
-        EncryptedScores::KIND => EncryptedScores::from_bundle(bundle)?.to_bundle()?.ciphertexts().len(),
-        EncryptedPredictions::KIND => EncryptedPredictions::from_bundle(bundle)?.to_bundle()?.ciphertexts().len(),
-        LinearModel::KIND => LinearModel::from_bundle(bundle)?.to_bundle()?.ciphertexts().len(),
+        EncryptedMatrix::KIND => EncryptedMatrix::from_bundle(bundle)?
+            .to_bundle()?
+            .ciphertexts()
+            .len(),
+        EncryptedScores::KIND => EncryptedScores::from_bundle(bundle)?
+            .to_bundle()?
+            .ciphertexts()
+            .len(),
+        EncryptedPredictions::KIND => EncryptedPredictions::from_bundle(bundle)?
+            .to_bundle()?
+            .ciphertexts()
+            .len(),
+        LinearModel::KIND => LinearModel::from_bundle(bundle)?
+            .to_bundle()?
+            .ciphertexts()
+            .len(),
         Contribution::KIND => {
             let contribution = Contribution::from_bundle(bundle)?;
             contribution.to_bundle(p)?.ciphertexts().len()

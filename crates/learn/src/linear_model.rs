@@ -10,7 +10,7 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
 use crate::matrix::{EncryptedMatrix, check_vectors};
-use crate::origin::Origin;
+use crate::origin::{Origin, has_origin};
 use crate::packing;
 use crate::plain_model::PlainModel;
 use crate::products::Products;
@@ -36,6 +36,8 @@ pub struct LinearModel {
     intercept: Option<Ciphertext>,
     origin: Origin,
 }
+
+has_origin!(LinearModel);
 
 impl LinearModel {
     /// The level at which a model can classify samples in every layout.
@@ -87,17 +89,6 @@ impl LinearModel {
             intercept,
             origin: Origin::default(),
         })
-    }
-
-    /// The same model, with what is known of what it was trained on.
-    #[must_use]
-    pub fn with_origin(self, origin: Origin) -> Self {
-        Self { origin, ..self }
-    }
-
-    /// Whose keys and features it was trained with.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
     }
 
     /// The number of classes.

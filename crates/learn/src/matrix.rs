@@ -9,7 +9,7 @@ use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
 use crate::error::{LearnError, Result, check_equal};
 use crate::features::Features;
 use crate::layout::Layout;
-use crate::origin::Origin;
+use crate::origin::{Origin, has_origin};
 use crate::packing;
 use crate::progress::{Counter, Listener};
 
@@ -22,6 +22,8 @@ pub struct EncryptedMatrix {
     samples: usize,
     origin: Origin,
 }
+
+has_origin!(EncryptedMatrix);
 
 impl EncryptedMatrix {
     /// Encrypts a matrix at `level`; several blocks at a time.
@@ -78,17 +80,6 @@ impl EncryptedMatrix {
             blocks: Arc::new(blocks),
             origin: Origin::default(),
         }
-    }
-
-    /// The same matrix, with what is known of where it comes from.
-    #[must_use]
-    pub fn with_origin(self, origin: Origin) -> Self {
-        Self { origin, ..self }
-    }
-
-    /// Whose keys and features it has, and which samples.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
     }
 
     /// Matrices of several contributors below each other, to be trained on. Each begins with a row of

@@ -119,6 +119,25 @@ impl Origin {
     }
 }
 
+/// Methods of a type with a field `origin`.
+macro_rules! has_origin {
+    ($type:ident) => {
+        impl $type {
+            /// The same, with what is known of where it comes from.
+            #[must_use]
+            pub fn with_origin(self, origin: $crate::Origin) -> Self {
+                Self { origin, ..self }
+            }
+
+            /// Whose keys and features it was made with and, unless it is a model, of which samples.
+            pub fn origin(&self) -> &$crate::Origin {
+                &self.origin
+            }
+        }
+    };
+}
+pub(crate) use has_origin;
+
 #[cfg(test)]
 mod tests {
     use super::*;

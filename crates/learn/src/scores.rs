@@ -7,7 +7,7 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
-use crate::origin::Origin;
+use crate::origin::{Origin, has_origin};
 use crate::plain_model::classes_of;
 use crate::rounding::ScoreRounding;
 
@@ -61,6 +61,8 @@ pub(crate) fn pack(
     })
 }
 
+has_origin!(EncryptedScores);
+
 impl EncryptedScores {
     /// Scores from their ciphertexts.
     ///
@@ -83,17 +85,6 @@ impl EncryptedScores {
             ciphertexts,
             origin: Origin::default(),
         })
-    }
-
-    /// The same scores, with what is known of the samples.
-    #[must_use]
-    pub fn with_origin(self, origin: Origin) -> Self {
-        Self { origin, ..self }
-    }
-
-    /// Whose keys and features the samples have, and which samples they are.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
     }
 
     /// The number of classes.

@@ -334,8 +334,8 @@ impl Answer {
             None => format!("{name} for nothing"),
         });
         Ok(format!(
-            "the labels of these samples are not the classes of the model and are taken as they agree best, {}; \
-             `encrypt --positive` says it for certain",
+            "the labels of these samples are not the classes of the model and are taken as they agree best, {}, \
+             which flatters the accuracy; `encrypt --positive` says it for certain",
             matched.collect::<Vec<_>>().join(", ")
         ))
     }

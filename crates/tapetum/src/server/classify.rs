@@ -116,8 +116,9 @@ fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<(Model, O
     let unusable = || format!("cannot use {}", path.display());
     let mut file = progress::open(step, path)?;
     let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
-    files::check_end(file, path)?;
+    // What else it holds matters less than that it is no model.
     let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    files::check_end(file, path)?;
     let origin = *model.origin();
     server.plan.check_origin(&origin).with_context(unusable)?;
     Ok((Model::Encrypted(model), origin))

@@ -215,6 +215,46 @@ impl Encoder {
         level: usize,
         scale: f64,
     ) -> Result<Poly<Evaluation>, EncodeError> {
+        let coefficients = self.rounded(values, level, scale)?;
+        let poly = if all_below(&coefficients, NARROW) {
+            let narrow = coefficients.iter().map(|&c| c as i64);
+            let narrow = Zeroizing::new(narrow.collect::<Vec<_>>());
+            Poly::from_coefficients(basis, &narrow)
+        } else {
+            let wide = coefficients.iter().map(|&c| c as i128);
+            let wide = Zeroizing::new(wide.collect::<Vec<_>>());
+            Poly::from_wide_coefficients(basis, &wide)
+        };
+        Ok(poly.into_evaluation())
+    }
+
+    /// The coefficients of a polynomial of public values, if they are below 2^62.
+    pub(crate) fn coefficients(
+        &self,
+        values: impl ExactSizeIterator<Item = Complex64>,
+        level: usize,
+        scale: f64,
+    ) -> Result<Vec<i64>, EncodeError> {
+        let coefficients = self.rounded(values, level, scale)?;
+        if all_below(&coefficients, NARROW) {
+            Ok(coefficients.iter().map(|&c| c as i64).collect())
+        } else {
+            Err(EncodeError::TooLarge {
+                largest: coefficients.iter().fold(0.0, |max, c| c.abs().max(max)) / scale,
+                log_scale: scale.log2(),
+                level,
+                log_capacity: NARROW.log2(),
+            })
+        }
+    }
+
+    /// The rounded coefficients, which fit under the modulus of `level`.
+    fn rounded(
+        &self,
+        values: impl ExactSizeIterator<Item = Complex64>,
+        level: usize,
+        scale: f64,
+    ) -> Result<Zeroizing<Vec<f64>>, EncodeError> {
         if !(scale >= 1.0 && scale.is_finite()) {
             return Err(EncodeError::Scale(scale));
         }
@@ -236,28 +276,23 @@ impl Encoder {
             .map(|c| (c * scale).round());
         let coefficients = Zeroizing::new(rounded.collect::<Vec<f64>>());
         wipe(&mut values);
-
         // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
         let log_capacity = (self.parameters.log_q(level) - 2.0).min(WIDEST.log2());
-        let fits = |bound: f64| coefficients.iter().all(|c| c.abs() < bound);
-        let poly = if !fits(log_capacity.exp2()) {
-            return Err(EncodeError::TooLarge {
+        if all_below(&coefficients, log_capacity.exp2()) {
+            Ok(coefficients)
+        } else {
+            Err(EncodeError::TooLarge {
                 largest,
                 log_scale: scale.log2(),
                 level,
                 log_capacity,
-            });
-        } else if fits(NARROW) {
-            let narrow = coefficients.iter().map(|&c| c as i64);
-            let narrow = Zeroizing::new(narrow.collect::<Vec<_>>());
-            Poly::from_coefficients(basis, &narrow)
-        } else {
-            let wide = coefficients.iter().map(|&c| c as i128);
-            let wide = Zeroizing::new(wide.collect::<Vec<_>>());
-            Poly::from_wide_coefficients(basis, &wide)
-        };
-        Ok(poly.into_evaluation())
+            })
+        }
     }
+}
+
+fn all_below(coefficients: &[f64], bound: f64) -> bool {
+    coefficients.iter().all(|c| c.abs() < bound)
 }
 
 /// Slots of what may be secret.

@@ -23,14 +23,15 @@ pub mod wire;
 
 pub use ciphertext::Ciphertext;
 pub use circuits::{
-    Argmax, ArgmaxError, ArgmaxPlan, Bootstrapper, BootstrappingError, BootstrappingEstimate,
-    BootstrappingPlan, LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts,
-    Polynomial, PolynomialError, Precision, PrecisionError, SlotKind, SlotMatrix,
+    Argmax, ArgmaxError, ArgmaxPlan, BlockIndices, BlockMatrix, Bootstrapper, BootstrappingError,
+    BootstrappingEstimate, BootstrappingPlan, DiagonalForm, LinearTransform, LinearTransformError,
+    LinearTransformPlan, OperationCounts, Polynomial, PolynomialError, Precision, PrecisionError,
+    SlotKind, SlotMatrix,
 };
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};
-pub use evaluator::{EvaluationError, Evaluator, KeyName};
+pub use evaluator::{EvaluationError, Evaluator, KeyName, Undivided};
 pub use keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, KeyUnavailable,
     MemoryBudget, PublicKey, RelinearizationKey, SecretKey,

@@ -1,5 +1,6 @@
 //! The automorphisms X -> X^g of the ring, g odd modulo 2N.
 
+use crate::modulus::{Modulus, Residue};
 use crate::poly::{Coefficient, Evaluation, Poly};
 use crate::simd::{self, Kernel};
 
@@ -131,10 +132,14 @@ impl Automorphism {
             "degrees must agree"
         );
         Poly::from_limbs_with(poly.basis(), |i, out| {
-            let (modulus, limb) = (poly.basis().modulus(i), poly.limb(i));
-            let kernel = Kernel::selected();
-            simd::permute(kernel, modulus, out, limb, &self.blocks, &self.patterns);
+            self.permute(poly.basis().modulus(i), out, poly.limb(i));
         })
+    }
+
+    /// Writes the permutation of one limb.
+    pub(crate) fn permute(&self, modulus: Modulus, out: &mut [Residue], limb: &[Residue]) {
+        let kernel = Kernel::selected();
+        simd::permute(kernel, modulus, out, limb, &self.blocks, &self.patterns);
     }
 
     /// Applies it to a polynomial in coefficient form: a signed permutation of each limb.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::basis::Basis;
-use crate::buffer::{Buffer, slices};
+use crate::buffer::Buffer;
 use crate::convert::{BaseConverter, PADDING, Scaled};
 use crate::modulus::{Modulus, Residue};
-use crate::parallel::{for_each_group, for_each_group_pair};
+use crate::parallel::for_each_group;
 use crate::poly::{Evaluation, Poly, positions};
 use crate::simd::{self, Kernel};
 
@@ -109,28 +109,6 @@ impl Decomposer {
                 Poly::from_data(&self.qp, data)
             })
             .collect()
-    }
-
-    /// The sums over the digits of `poly` of digit times `weights[digit][half]`, over Q P: a key
-    /// switch that is alone with its digits. Modulo a few primes after the other they are lifted,
-    /// multiplied and forgotten, so that they never leave the cache. The weights may live in any
-    /// basis that contains the primes of Q P, and there may be more of them than digits.
-    ///
-    /// # Panics
-    /// If the polynomial lives in another basis than Q, a weight is missing, or one of its primes.
-    pub fn inner_product_pair(
-        &self,
-        poly: &Poly<Evaluation>,
-        weights: &[[Poly<Evaluation>; 2]],
-    ) -> [Poly<Evaluation>; 2] {
-        let products = DigitProducts::new(self, poly, weights);
-        let n = self.qp.degree();
-        let mut sums = [0, 1].map(|_| Buffer::any(self.qp.len() * n));
-        let [first, second] = slices(&mut sums);
-        for_each_group_pair(first, second, n, |range, first, second| {
-            products.write(range, first, second);
-        });
-        sums.map(|sum| Poly::from_data(&self.qp, sum))
     }
 
     /// Adds P times a limb of a polynomial over Q, modulo the prime at index i of Q P: nothing where that is

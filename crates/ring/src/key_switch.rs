@@ -17,8 +17,8 @@ impl Decomposer {
     /// the cache and threads seldom wait for each other.
     ///
     /// # Panics
-    /// As [`inner_product_pair`](Self::inner_product_pair), and if an addend or what `divider` divides lives
-    /// in another basis.
+    /// If the polynomial lives in another basis than Q, a weight is missing, or one of its primes, or an addend or
+    /// what `divider` divides lives in another basis.
     pub fn switch(
         &self,
         poly: &Poly<Evaluation>,

@@ -11,6 +11,8 @@
 //!   evaluation form (the form is a type, so mixing them does not compile).
 //! * [`BaseConverter`], [`Divider`], [`Decomposer`]: what leaves a basis: exact centred base
 //!   conversion, division with rounding (rescaling, mod-down) and RNS digits (key switching).
+//! * [`Hoisted`], [`Multiplier`], [`RotationKey`]: sums of products of constants with rotated pairs
+//!   of polynomials, before the division that ends a key switch.
 //! * [`Automorphism`]: X -> X^g in both forms.
 //! * [`sampling`]: uniform from a seed, ternary, and discrete Gaussian in constant time; [`Hedge`]:
 //!   generators that stay good if the operating system's is not.
@@ -27,6 +29,7 @@ mod convert;
 mod decompose;
 mod divide;
 mod hedge;
+mod hoist;
 mod key_switch;
 mod modulus;
 mod ntt;
@@ -45,6 +48,7 @@ pub use convert::BaseConverter;
 pub use decompose::Decomposer;
 pub use divide::Divider;
 pub use hedge::Hedge;
+pub use hoist::{Hoisted, Multiplier, RotationKey, RotationSource};
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
 pub use poly::{

@@ -103,26 +103,6 @@ fn products_are_those_of_the_schoolbook() {
 }
 
 #[test]
-fn digits_are_multiplied_as_if_they_had_been_kept() {
-    for log_n in [4, 12] {
-        let whole = basis(log_n, &[45, 40, 40, 40, 40, 49, 49]);
-        let (q, p) = (whole.prefix(3), whole.slice(5..7));
-        let poly = uniform(&q, Seed::from_bytes([9; 32]));
-        // Weights of a higher level, and more than there are digits.
-        let weights: Vec<_> = (0..3)
-            .map(|i| [0, 1].map(|half| uniform(&whole, Seed::from_bytes([2 * i + half; 32]))))
-            .collect();
-        for alpha in [1, 2, 3] {
-            let decomposer = Decomposer::new(&q, &p, alpha);
-            let digits = decomposer.decompose(&poly);
-            let pairs: Vec<_> = digits.iter().zip(&weights).collect();
-            let expected = inner_product_pair(&pairs);
-            assert!(decomposer.inner_product_pair(&poly, &weights) == expected);
-        }
-    }
-}
-
-#[test]
 fn a_switch_is_an_inner_product_and_a_division() {
     for log_n in [4, 12] {
         let whole = basis(log_n, &[45, 40, 40, 40, 40, 49, 49]);
@@ -142,7 +122,9 @@ fn a_switch_is_an_inner_product_and_a_division() {
             let raised_integers = integers(&raised.clone().into_coefficients());
             assert!(product.eq(raised_integers));
             for addends in [[Some(&addend), None], [Some(&addend), Some(&addend)]] {
-                let mut sums = decomposer.inner_product_pair(&poly, &weights);
+                let digits = decomposer.decompose(&poly);
+                let pairs: Vec<_> = digits.iter().zip(&weights).collect();
+                let mut sums = inner_product_pair(&pairs);
                 for (sum, addend) in sums.iter_mut().zip(addends) {
                     if addend.is_some() {
                         sum.add_prefix_assign(&raised);

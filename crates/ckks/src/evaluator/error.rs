@@ -74,6 +74,20 @@ pub enum EvaluationError {
         /// log2 of the scale.
         log_scale: f64,
     },
+    /// A transform takes another number of ciphertexts.
+    #[error("the transform takes {expected} ciphertexts, but there are {found}")]
+    Inputs {
+        /// How many there are.
+        found: usize,
+        /// How many it takes.
+        expected: usize,
+    },
+    /// A transform of several outputs was applied as if it had one.
+    #[error("the transform gives {found} ciphertexts: apply it with linear_transforms")]
+    Outputs {
+        /// How many it gives.
+        found: usize,
+    },
     /// The operation is defined for another degree.
     #[error(
         "{operation} needs a ciphertext of degree {expected}, but it has degree {found} \

@@ -38,17 +38,25 @@ impl Evaluator {
         divider: Option<&'d Divider>,
     ) -> Result<(&'d Divider, f64), EvaluationError> {
         self.check_own(a.parameters())?;
-        let level = a.level();
+        self.rescaled(a.level(), a.scale(), divider)
+    }
+
+    /// The same for whatever has this level and this scale.
+    pub(super) fn rescaled<'d>(
+        &self,
+        level: usize,
+        scale: f64,
+        divider: Option<&'d Divider>,
+    ) -> Result<(&'d Divider, f64), EvaluationError> {
         let divider = divider.ok_or(EvaluationError::LevelExhausted {
             operation: "rescaling",
             level,
             needed: 1,
         })?;
-        let scale = a.scale() / self.parameters().q(level).modulus(level).to_f64();
+        let log_scale = scale.log2();
+        let scale = scale / self.parameters().q(level).modulus(level).to_f64();
         if scale < MIN_SCALE {
-            return Err(EvaluationError::ScaleTooSmall {
-                log_scale: a.scale().log2(),
-            });
+            return Err(EvaluationError::ScaleTooSmall { log_scale });
         }
         Ok((divider, scale))
     }

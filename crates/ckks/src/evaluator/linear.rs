@@ -8,7 +8,7 @@ use crate::evaluator::EvaluationError;
 use crate::plaintext::Plaintext;
 
 /// Products added up before a reduction; see [`inner_product`].
-pub(crate) const TERMS_AT_ONCE: usize = 512;
+pub(super) const TERMS_AT_ONCE: usize = 512;
 
 impl Evaluator {
     /// `a + b`, slot by slot. The errors add up.

@@ -11,6 +11,7 @@ mod linear;
 mod multiply;
 mod noise;
 mod rotate;
+mod undivided;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::keys::EvaluationKeys;
 use crate::parameters::Parameters;
 
 pub use error::{EvaluationError, KeyName};
-pub(crate) use linear::TERMS_AT_ONCE;
+pub use undivided::Undivided;
 
 /// Scales whose ratio is within this of 1 are the same: rounding in their bookkeeping.
 const SCALE_TOLERANCE: f64 = 1e-9;
@@ -103,7 +104,7 @@ pub(crate) fn check_levels(left: usize, right: usize) -> Result<(), EvaluationEr
     }
 }
 
-fn check_scales(left: f64, right: f64) -> Result<(), EvaluationError> {
+pub(crate) fn check_scales(left: f64, right: f64) -> Result<(), EvaluationError> {
     if (left / right - 1.0).abs() <= SCALE_TOLERANCE {
         Ok(())
     } else {

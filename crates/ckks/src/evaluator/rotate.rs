@@ -78,7 +78,8 @@ impl Evaluator {
     }
 
     /// Slot i of the result is the sum of the slots i + k `stride` for k = 0, ..., `count` - 1,
-    /// cyclically: log2(`count`) rotations by `stride` 2^k.
+    /// cyclically: log2(`count`) rotations by `stride` 2^k. Where the evaluator also has the key of the rotation
+    /// by 3 `stride` 4^k, two rotations become three that share one decomposition and one division.
     ///
     /// # Errors
     /// If `count` is not a power of two or larger than the number of slots, a key is missing, or
@@ -93,9 +94,18 @@ impl Evaluator {
             return Err(EvaluationError::SlotCount(count));
         }
         let mut sum = a.clone();
-        for k in 0..count.trailing_zeros() {
-            let rotated = self.rotate(&sum, stride << k)?;
-            self.add_assign(&mut sum, &rotated)?;
+        let mut k = 0;
+        while k < count.trailing_zeros() {
+            let step = stride << k;
+            let four = [0, step, 2 * step, 3 * step];
+            if k + 1 < count.trailing_zeros() && self.can_rotate(&four, sum.level()) {
+                sum = self.divide(self.sum_rotations(&sum, &four)?)?;
+                k += 2;
+            } else {
+                let rotated = self.rotate(&sum, step)?;
+                self.add_assign(&mut sum, &rotated)?;
+                k += 1;
+            }
         }
         Ok(sum)
     }

@@ -157,6 +157,19 @@ impl EvaluationKeys {
         sources().map(KeySource::own_bytes).sum::<u64>() + file.map_or(0, KeyFile::memory_bytes)
     }
 
+    /// Whether these keys of the set may be in memory at the same time.
+    pub(crate) fn fit_together<'a>(&self, keys: impl Iterator<Item = &'a GaloisKey>) -> bool {
+        let mut bytes = 0;
+        let mut budget = u64::MAX;
+        for key in keys {
+            if let Some(file) = key.key.file() {
+                budget = file.budget();
+                bytes += SwitchingKey::memory_bytes_at(&self.parameters, key.level());
+            }
+        }
+        bytes <= budget
+    }
+
     /// All keys of a set are in memory or in one file.
     fn sources(&self) -> impl Iterator<Item = &KeySource> {
         let relinearization = self.relinearization.iter().map(|key| &key.key);

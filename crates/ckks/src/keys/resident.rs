@@ -62,6 +62,11 @@ impl<T> Residents<T> {
         }
     }
 
+    /// The bytes that may be kept.
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
     /// The bytes of all that is kept.
     pub fn bytes(&self) -> u64 {
         lock(&self.kept).bytes

@@ -63,18 +63,14 @@ impl SwitchingKey {
         self.digits.iter().map(|[b, _]| b)
     }
 
-    /// From c to (k0, k1) over Q P with k0 + k1 t = P c s, up to an error that a division by P makes
-    /// small. The level of c is at most that of the key.
-    pub(crate) fn switch(
-        &self,
-        decomposer: &Decomposer,
-        c: &Poly<Evaluation>,
-    ) -> [Poly<Evaluation>; 2] {
-        decomposer.inner_product_pair(c, &self.digits)
+    /// A pair for each digit.
+    pub(crate) fn weights(&self) -> &[[Poly<Evaluation>; 2]] {
+        &self.digits
     }
 
-    /// The same together with the division that ends a key switch, before which P times the addend of each
-    /// half, over Q, joins it: by P, or by P and the last prime of Q.
+    /// From c to (k0, k1) with k0 + k1 t = c s up to a small error: the sums over the digits of c over Q P, joined
+    /// by P times the addend of each half, which is over Q, and divided by P, or by P and the last prime of Q. The
+    /// level of c is at most that of the key.
     pub(crate) fn switch_and_divide(
         &self,
         decomposer: &Decomposer,
@@ -85,7 +81,8 @@ impl SwitchingKey {
         decomposer.switch(c, &self.digits, addends, divider)
     }
 
-    /// The same for a c that has been decomposed, for those who switch it with several keys.
+    /// The sums over Q P, before the division, for a c that has been decomposed, for those who switch it with
+    /// several keys.
     pub(crate) fn switch_hoisted(&self, digits: &[Poly<Evaluation>]) -> [Poly<Evaluation>; 2] {
         let pairs: Vec<_> = digits.iter().zip(&self.digits).collect();
         inner_product_pair(&pairs)

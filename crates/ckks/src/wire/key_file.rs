@@ -69,6 +69,11 @@ impl KeyFile {
         self.residents.bytes()
     }
 
+    /// The memory that expanded keys may take.
+    pub fn budget(&self) -> u64 {
+        self.residents.budget()
+    }
+
     /// The key at `index`, expanded unless it is.
     pub fn fetch(self: &Arc<Self>, index: usize) -> Result<Arc<SwitchingKey>, KeyUnavailable> {
         let key = &self.keys[index];

@@ -5,16 +5,19 @@ use std::fmt;
 
 use num_complex::Complex64;
 use rayon::prelude::*;
-use tapetum_ring::{Evaluation, Poly};
+use tapetum_ring::{Evaluation, Multiplier, Poly};
 
-use super::{LinearTransformError, LinearTransformPlan, OperationCounts, SlotMatrix};
+use super::{
+    BlockIndices, BlockMatrix, LinearTransformError, LinearTransformPlan, OperationCounts,
+    SlotMatrix,
+};
 use crate::encoder::Encoder;
 
 /// A matrix whose diagonals are encoded over Q P, ready to be applied to ciphertexts of one level
 /// by [`Evaluator::linear_transform`](crate::Evaluator::linear_transform).
 ///
 /// It takes 8 N (l + 1 + K) bytes for each diagonal, at level l with K special primes: 1.3 MB at
-/// level 8 of the preset n14.
+/// level 8 of the preset n14; or 8 N bytes, see [`DiagonalForm`].
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -45,20 +48,51 @@ use crate::encoder::Encoder;
 #[derive(Clone)]
 pub struct LinearTransform {
     plan: LinearTransformPlan,
-    giants: Vec<GiantStep>,
+    /// By output and giant step, in order.
+    sums: Vec<Sum>,
 }
 
-/// The diagonals of one giant step, each rotated back by it.
+/// How the diagonals of a transform are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiagonalForm {
+    /// Ready to be multiplied, over Q P: fastest if the transform is used again and again.
+    #[default]
+    Values,
+    /// By coefficients, which are transformed modulo one prime after the other when they are used: at level l
+    /// with K special primes, 1 / (l + 1 + K) of the memory, for a transform of a prime of a diagonal at each
+    /// use. For matrices that are used once, or that do not fit into memory otherwise.
+    Coefficients,
+}
+
+/// The diagonals of an output that have one giant step, each rotated back by it.
 #[derive(Clone)]
-pub(super) struct GiantStep {
-    pub(super) steps: i64,
+pub(super) struct Sum {
+    pub(super) output: usize,
+    pub(super) giant: i64,
     pub(super) terms: Vec<Term>,
 }
 
 #[derive(Clone)]
 pub(super) struct Term {
+    pub(super) input: usize,
     pub(super) baby: i64,
-    pub(super) diagonal: Poly<Evaluation>,
+    pub(super) diagonal: Diagonal,
+}
+
+/// A diagonal in one of the forms.
+#[derive(Clone)]
+pub(super) enum Diagonal {
+    Values(Poly<Evaluation>),
+    Coefficients(Vec<i64>),
+}
+
+impl Diagonal {
+    pub(super) fn multiplier(&self) -> Multiplier<'_> {
+        match self {
+            Self::Values(poly) => Multiplier::Values(poly),
+            Self::Coefficients(coefficients) => Multiplier::Coefficients(coefficients),
+        }
+    }
 }
 
 impl LinearTransform {
@@ -88,31 +122,81 @@ impl LinearTransform {
         matrix: &SlotMatrix,
         plan: LinearTransformPlan,
     ) -> Result<Self, LinearTransformError> {
+        Self::encode(encoder, [((0, 0), matrix)], plan, DiagonalForm::Values)
+    }
+
+    /// Encodes a matrix of matrices by a given plan, which may be for more diagonals than the matrix has.
+    ///
+    /// # Errors
+    /// As [`with_plan`](Self::with_plan), and if the plan has other numbers of inputs and outputs.
+    pub fn of_blocks(
+        encoder: &Encoder,
+        matrix: &BlockMatrix,
+        plan: LinearTransformPlan,
+        form: DiagonalForm,
+    ) -> Result<Self, LinearTransformError> {
+        Self::encode(encoder, matrix.blocks(), plan, form)
+    }
+
+    fn encode<'a>(
+        encoder: &Encoder,
+        blocks: impl IntoIterator<Item = ((usize, usize), &'a SlotMatrix)>,
+        plan: LinearTransformPlan,
+        form: DiagonalForm,
+    ) -> Result<Self, LinearTransformError> {
         let parameters = encoder.parameters();
         if plan.parameters() != parameters {
             return Err(LinearTransformError::Parameters);
         }
-        let (found, slots) = (matrix.slots(), parameters.slots());
-        if found != slots {
-            return Err(LinearTransformError::Slots { found, slots });
+        let slots = parameters.slots();
+        let mut indices = BlockIndices::new();
+        let mut diagonals = Vec::new();
+        for (place, matrix) in blocks {
+            let found = matrix.slots();
+            if found != slots {
+                return Err(LinearTransformError::Slots { found, slots });
+            }
+            for (index, diagonal) in matrix.diagonals() {
+                indices.entry(place).or_default().insert(index);
+                diagonals.push((place, index, diagonal));
+            }
         }
-        let encoded: Vec<(i64, Term)> = matrix
-            .diagonals()
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|(index, diagonal)| encode(encoder, &plan, index, diagonal))
-            .collect::<Result<_, _>>()?;
-        let indices = matrix.diagonals().map(|(k, _)| k).collect();
+        let planned = (plan.outputs(), plan.inputs());
+        let encode = |&((output, input), index, diagonal): &((usize, usize), i64, &[Complex64])| {
+            let (giant, baby, diagonal) = encode(encoder, &plan, form, index, diagonal)?;
+            let term = Term {
+                input,
+                baby,
+                diagonal,
+            };
+            Ok(((output, giant), term))
+        };
+        let encoded: Vec<_> = diagonals
+            .par_iter()
+            .map(encode)
+            .collect::<Result<_, LinearTransformError>>()?;
         let plan = plan.restricted(&indices);
-        let mut giants = BTreeMap::<i64, Vec<Term>>::new();
-        for (giant, term) in encoded {
-            giants.entry(giant).or_default().push(term);
+        if planned != (plan.outputs(), plan.inputs()) {
+            return Err(LinearTransformError::Blocks {
+                planned_outputs: planned.0,
+                planned_inputs: planned.1,
+                outputs: plan.outputs(),
+                inputs: plan.inputs(),
+            });
         }
-        let giants = giants
+        let mut sums = BTreeMap::<_, Vec<Term>>::new();
+        for (sum, term) in encoded {
+            sums.entry(sum).or_default().push(term);
+        }
+        let sums = sums
             .into_iter()
-            .map(|(steps, terms)| GiantStep { steps, terms })
+            .map(|((output, giant), terms)| Sum {
+                output,
+                giant,
+                terms,
+            })
             .collect();
-        Ok(Self { plan, giants })
+        Ok(Self { plan, sums })
     }
 
     /// The level of the ciphertexts that it applies to; the result is one level lower.
@@ -135,8 +219,8 @@ impl LinearTransform {
         self.plan.operations()
     }
 
-    pub(super) fn giants(&self) -> &[GiantStep] {
-        &self.giants
+    pub(super) fn sums(&self) -> &[Sum] {
+        &self.sums
     }
 }
 
@@ -146,26 +230,28 @@ impl LinearTransform {
 fn encode(
     encoder: &Encoder,
     plan: &LinearTransformPlan,
+    form: DiagonalForm,
     index: i64,
     diagonal: &[Complex64],
-) -> Result<(i64, Term), LinearTransformError> {
+) -> Result<(i64, i64, Diagonal), LinearTransformError> {
     let (parameters, level) = (encoder.parameters(), plan.level());
     let steps = plan
         .steps(index)
         .ok_or(LinearTransformError::NotPlanned { index })?;
     let split = (-steps.giant).rem_euclid(diagonal.len() as i64) as usize;
     let (end, start) = diagonal.split_at(split);
-    let rotated: Vec<_> = start.iter().chain(end).copied().collect();
-    let diagonal = encoder
-        .encode_over(
-            parameters.qp(level),
-            rotated.into_iter(),
-            level,
-            plan.scale(),
-        )
-        .map_err(|source| LinearTransformError::Encode { index, source })?;
-    let baby = steps.baby;
-    Ok((steps.giant, Term { baby, diagonal }))
+    let rotated = || start.iter().chain(end).copied().collect::<Vec<_>>();
+    let (basis, scale) = (parameters.qp(level), plan.scale());
+    let encoded = match form {
+        DiagonalForm::Values => encoder
+            .encode_over(basis, rotated().into_iter(), level, scale)
+            .map(Diagonal::Values),
+        DiagonalForm::Coefficients => encoder
+            .coefficients(rotated().into_iter(), level, scale)
+            .map(Diagonal::Coefficients),
+    };
+    let diagonal = encoded.map_err(|source| LinearTransformError::Encode { index, source })?;
+    Ok((steps.giant, steps.baby, diagonal))
 }
 
 impl fmt::Debug for LinearTransform {

@@ -1,73 +1,102 @@
 //! Linear transforms of encrypted vectors, with double hoisting.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rayon::prelude::*;
-use tapetum_ring::{Evaluation, GaloisElement, Poly, inner_product};
+use tapetum_ring::{Evaluation, GaloisElement, Multiplier, Poly, RotationKey, RotationSource};
 
 use super::LinearTransform;
-use super::encoded::GiantStep;
 use crate::ciphertext::Ciphertext;
-use crate::evaluator::{
-    EvaluationError, Evaluator, KeyName, TERMS_AT_ONCE, check_degree, check_levels,
-};
-use crate::keys::GaloisKey;
-
-/// Two polynomials over Q P that encrypt P times a message.
-type Raised = [Poly<Evaluation>; 2];
+use crate::evaluator::{EvaluationError, Evaluator, KeyName, check_levels, check_scales};
+use crate::keys::{GaloisKey, SwitchingKey};
 
 /// The keys of the rotations of a transform; none for the rotation by nothing.
 type Keys<'a> = BTreeMap<i64, Option<&'a GaloisKey>>;
 
+/// A sum over Q P that encrypts P times a message.
+type Raised = [Poly<Evaluation>; 2];
+
 impl Evaluator {
     /// A matrix times the vector of the slots, with one level less: `transform` in the clear, its
-    /// rotations by [`rotations`](LinearTransform::rotations).
-    ///
-    /// Baby-step giant-step with double hoisting (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux,
-    /// 2021, algorithm 6): one decomposition serves all baby steps; their products with the
-    /// diagonals and the rotated giant steps are added up over Q P. The division by P is done once
-    /// for one half of each giant step, and once at the end for the result, together with the
-    /// rescaling. [`operations`](LinearTransform::operations) counts what is done.
-    ///
-    /// An argument of the canonical scale of its level gives a result of the canonical scale; any
-    /// other deviation from it stays the same. The error in a slot is about that of one
-    /// rotation and one rescaling, times the square root of the sum of the squares of the
-    /// matrix entries in the slot's row.
+    /// rotations by [`rotations`](LinearTransform::rotations). The case of one input and one output of
+    /// [`linear_transforms`](Self::linear_transforms).
     ///
     /// # Errors
-    /// If the ciphertext has degree 2 or another level or other parameters than the transform, or
-    /// a key is missing or serves lower levels only.
+    /// As [`linear_transforms`](Self::linear_transforms).
     pub fn linear_transform(
         &self,
         a: &Ciphertext,
         transform: &LinearTransform,
     ) -> Result<Ciphertext, EvaluationError> {
-        self.check_own(a.parameters())?;
-        self.check_own(transform.plan().parameters())?;
-        check_degree("a linear transform", a, 1)?;
-        let level = a.level();
-        check_levels(level, transform.level())?;
-        self.checked_scale(a.scale() * transform.plan().scale(), level)?;
+        let outputs = transform.plan().outputs();
+        match self.linear_transforms(&[a], transform)?.pop() {
+            Some(image) if outputs == 1 => Ok(image),
+            _ => Err(EvaluationError::Outputs { found: outputs }),
+        }
+    }
+
+    /// A matrix of matrices times a vector of vectors of slots, with one level less: output o is the sum over
+    /// the inputs i of the block (o, i) times input i.
+    ///
+    /// Baby-step giant-step with double hoisting (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, 2021,
+    /// algorithm 6). One decomposition of each input serves all baby steps, and these serve all outputs; their
+    /// products with the diagonals and the rotated giant steps are added up over Q P. The division by P is done
+    /// once for one half of each giant step of an output, and once at the end for the output, together with the
+    /// rescaling. [`operations`](LinearTransform::operations) counts what is done.
+    ///
+    /// Inputs of the canonical scale of their level give outputs of the canonical scale; any other deviation from
+    /// it, which all inputs share, stays the same. The error in a slot is about that of one rotation and one
+    /// rescaling, times the square root of the sum of the squares of the matrix entries in the slot's row. An
+    /// input of degree 2 is relinearised first.
+    ///
+    /// # Errors
+    /// If there is not one ciphertext for each input, they differ in level or scale, one has another level or
+    /// other parameters than the transform, or a key is missing or serves lower levels only.
+    pub fn linear_transforms(
+        &self,
+        inputs: &[&Ciphertext],
+        transform: &LinearTransform,
+    ) -> Result<Vec<Ciphertext>, EvaluationError> {
+        let plan = transform.plan();
+        self.check_own(plan.parameters())?;
+        let level = transform.level();
+        let &first = inputs.first().ok_or(EvaluationError::Empty)?;
+        if inputs.len() != plan.inputs() {
+            return Err(EvaluationError::Inputs {
+                found: inputs.len(),
+                expected: plan.inputs(),
+            });
+        }
+        for a in inputs {
+            self.check_own(a.parameters())?;
+            check_levels(a.level(), level)?;
+            check_scales(a.scale(), first.scale())?;
+        }
+        self.checked_scale(first.scale() * plan.scale(), level)?;
+        let babies = self.keys_of(plan.babies(), level)?;
+        let giants = self.keys_of(plan.giants(), level)?;
+        let relinearized = inputs
+            .iter()
+            .map(|a| self.relinearize(a))
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let sums = self.sums(&relinearized, &babies, transform)?;
         let parameters = self.parameters();
         let Some(divider) = parameters.mod_down_rescaler(level) else {
             unreachable!("transforms have a level to take");
         };
-        let babies = self.keys_of(transform.plan().babies(), level)?;
-        let giants = self.keys_of(transform.plan().giants(), level)?;
-
-        let babies = self.baby_steps(a, babies)?;
-        let sum = transform
-            .giants()
-            .par_iter()
-            .map(|giant| self.giant_step(giant, &babies, giants[&giant.steps], level))
-            .try_reduce_with(|mut sum, term| {
-                add_assign(&mut sum, &term);
-                Ok(sum)
-            })
-            .ok_or(EvaluationError::Empty)??;
-        let [c0, c1] = divider.divide_pair(sum);
-        let scale = parameters.scale(level - 1) * (a.scale() / parameters.scale(level));
-        Ok(Ciphertext::new(parameters, vec![c0, c1], scale))
+        let scale = parameters.scale(level - 1) * (first.scale() / parameters.scale(level));
+        let mut sums = transform.sums().iter().zip(sums).peekable();
+        let mut images = Vec::with_capacity(plan.outputs());
+        while let Some((sum, raised)) = sums.next() {
+            let mut image = self.giant_step(None, raised, giants[&sum.giant], level)?;
+            while let Some((next, raised)) = sums.next_if(|(next, _)| next.output == sum.output) {
+                image = self.giant_step(Some(image), raised, giants[&next.giant], level)?;
+            }
+            let parts = divider.divide_pair(image).into();
+            images.push(Ciphertext::new(parameters, parts, scale));
+        }
+        Ok(images)
     }
 
     fn keys_of(
@@ -87,85 +116,111 @@ impl Evaluator {
             .collect()
     }
 
-    /// P times the rotations of `a`, over Q P.
-    fn baby_steps(
+    /// For each sum of the transform, what its terms add up to.
+    fn sums(
         &self,
-        a: &Ciphertext,
-        keys: Keys<'_>,
-    ) -> Result<BTreeMap<i64, Raised>, EvaluationError> {
-        let parameters = self.parameters();
-        let (decomposer, qp) = (parameters.decomposer(a.level()), parameters.qp(a.level()));
-        // P times the ciphertext is zero modulo the primes of P.
-        let scaled = [0, 1].map(|half| {
-            let mut part = a.parts()[half].clone();
-            part.scale_assign(|i| decomposer.special_product(i));
-            part
-        });
-        let digits = if keys.values().any(Option::is_some) {
-            self.digits(a)
-        } else {
-            Vec::new()
-        };
-        keys.into_par_iter()
-            .map(|(steps, key)| {
-                let step = match key {
-                    Some(key) => {
-                        let [mut k0, k1] = key.key()?.switch_hoisted(&digits);
-                        k0.add_prefix_assign(&scaled[0]);
-                        [k0, k1].map(|part| key.automorphism().apply(&part))
-                    }
-                    None => [0, 1].map(|half| {
-                        let mut part = Poly::zero(qp);
-                        part.add_prefix_assign(&scaled[half]);
-                        part
-                    }),
-                };
-                Ok((steps, step))
+        inputs: &[Ciphertext],
+        keys: &Keys<'_>,
+        transform: &LinearTransform,
+    ) -> Result<Vec<Raised>, EvaluationError> {
+        let decomposer = self.parameters().decomposer(transform.level());
+        // By input and baby step.
+        let mut places = BTreeMap::new();
+        for term in transform.sums().iter().flat_map(|sum| &sum.terms) {
+            places.entry((term.input, term.baby)).or_insert(0);
+        }
+        for (place, found) in places.values_mut().enumerate() {
+            *found = place;
+        }
+        let hoisted: Vec<_> = inputs
+            .iter()
+            .enumerate()
+            .map(|(i, a)| {
+                let rotates = places.keys().any(|&(input, baby)| input == i && baby != 0);
+                decomposer.hoist([&a.parts()[0], &a.parts()[1]], rotates)
             })
-            .collect()
+            .collect();
+
+        let used: Vec<_> = places.keys().map(|&(_, baby)| keys[&baby]).collect();
+        let together = self.keys().fit_together(keys.values().copied().flatten());
+        // Keys that do not fit into their memory at once are used one after the other.
+        let one_by_one = |key: &GaloisKey, input: usize| {
+            let switching = key.key()?;
+            let rotated = decomposer.rotate_hoisted(&hoisted[input], rotation_key(key, &switching));
+            Ok::<_, EvaluationError>(rotated)
+        };
+        let mut rotated = Vec::new();
+        let mut held: BTreeMap<i64, Arc<SwitchingKey>> = BTreeMap::new();
+        for (&(input, baby), key) in places.keys().zip(&used) {
+            match key {
+                Some(key) if !together => rotated.push(one_by_one(key, input)?),
+                Some(key) if !held.contains_key(&baby) => {
+                    held.insert(baby, key.key()?);
+                }
+                _ => {}
+            }
+        }
+        let mut rotated = rotated.iter();
+        let sources: Vec<_> = places
+            .keys()
+            .zip(&used)
+            .map(|(&(input, baby), key)| match key {
+                None => RotationSource::Itself(input),
+                Some(key) => match held.get(&baby) {
+                    Some(switching) => RotationSource::Rotated(input, rotation_key(key, switching)),
+                    None => RotationSource::Ready(rotated.next().expect("it has been rotated")),
+                },
+            })
+            .collect();
+        let terms: Vec<Vec<(usize, Multiplier<'_>)>> = transform
+            .sums()
+            .iter()
+            .map(|sum| {
+                let terms = sum.terms.iter();
+                terms
+                    .map(|term| {
+                        let place = places[&(term.input, term.baby)];
+                        (place, term.diagonal.multiplier())
+                    })
+                    .collect()
+            })
+            .collect();
+        Ok(decomposer.sums_of_rotations(&hoisted, &sources, &terms))
     }
 
-    /// The sum of the products of one giant step, rotated by it, over Q P.
+    /// Adds what a giant step rotates to what there is.
     fn giant_step(
         &self,
-        giant: &GiantStep,
-        babies: &BTreeMap<i64, Raised>,
+        image: Option<Raised>,
+        [c0, c1]: Raised,
         key: Option<&GaloisKey>,
         level: usize,
     ) -> Result<Raised, EvaluationError> {
-        let sum = |half: usize| {
-            let pairs: Vec<_> = giant
-                .terms
-                .iter()
-                .map(|term| (&babies[&term.baby][half], &term.diagonal))
-                .collect();
-            sum_of_products(&pairs)
-        };
-        let (c0, c1) = rayon::join(|| sum(0), || sum(1));
-        let Some(key) = key else {
-            return Ok([c0, c1]);
-        };
-        // Only c1 leaves Q P: what it is decomposed into must be small.
         let parameters = self.parameters();
+        let Some(key) = key else {
+            return Ok(match image {
+                None => [c0, c1],
+                Some(mut image) => {
+                    image[0].add_assign(&c0);
+                    image[1].add_assign(&c1);
+                    image
+                }
+            });
+        };
+        let qp = parameters.qp(level);
+        let mut image = image.unwrap_or_else(|| [0, 1].map(|_| Poly::zero(qp)));
+        // Only c1 leaves Q P: what it is decomposed into must be small.
         let c1 = parameters.mod_down(level).divide(c1);
-        let [mut k0, k1] = key.key()?.switch(parameters.decomposer(level), &c1);
-        k0.add_assign(&c0);
-        Ok([k0, k1].map(|part| key.automorphism().apply(&part)))
+        let switching = key.key()?;
+        let decomposer = parameters.decomposer(level);
+        decomposer.add_rotated(&mut image, &c0, &c1, rotation_key(key, &switching));
+        Ok(image)
     }
 }
 
-/// A lazy sum of any number of products, at least one.
-fn sum_of_products(pairs: &[(&Poly<Evaluation>, &Poly<Evaluation>)]) -> Poly<Evaluation> {
-    let (first, others) = pairs.split_at(pairs.len().min(TERMS_AT_ONCE));
-    let mut sum = inner_product(first);
-    for chunk in others.chunks(TERMS_AT_ONCE) {
-        sum.add_assign(&inner_product(chunk));
-    }
-    sum
-}
-
-fn add_assign(sum: &mut Raised, term: &Raised) {
-    for (sum, term) in sum.iter_mut().zip(term) {
-        sum.add_assign(term);
+fn rotation_key<'a>(key: &'a GaloisKey, switching: &'a SwitchingKey) -> RotationKey<'a> {
+    RotationKey {
+        weights: switching.weights(),
+        automorphism: key.automorphism(),
     }
 }

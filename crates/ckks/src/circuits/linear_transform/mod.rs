@@ -9,19 +9,22 @@
 //! Both sums are hoisted (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, 2021, section 4): the baby
 //! steps share one decomposition, and everything is added up over Q P, before the division by P.
 
+mod blocks;
 mod encoded;
 mod evaluation;
 mod fourier;
 mod matrix;
 mod plan;
+mod window;
 
 use thiserror::Error;
 
 use crate::encoder::EncodeError;
 
-pub use encoded::LinearTransform;
+pub use blocks::BlockMatrix;
+pub use encoded::{DiagonalForm, LinearTransform};
 pub use matrix::SlotMatrix;
-pub use plan::{LinearTransformPlan, OperationCounts};
+pub use plan::{BlockIndices, LinearTransformPlan, OperationCounts};
 
 /// Why something is not a linear transform.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -39,6 +42,27 @@ pub enum LinearTransformError {
         found: usize,
         /// How many it must have.
         slots: usize,
+    },
+    /// An output or an input of a matrix of matrices has no diagonal.
+    #[error(
+        "an output or an input has no diagonal: outputs and inputs count from 0 without a gap, and a \
+         transform computes no zeros"
+    )]
+    EmptyBlocks,
+    /// A matrix of matrices was given where one matrix was wanted, or the other way round.
+    #[error(
+        "the plan is for {planned_outputs} outputs of {planned_inputs} inputs, the matrix has \
+         {outputs} of {inputs}"
+    )]
+    Blocks {
+        /// Outputs of the plan.
+        planned_outputs: usize,
+        /// Inputs of the plan.
+        planned_inputs: usize,
+        /// Outputs of the matrix.
+        outputs: usize,
+        /// Inputs of the matrix.
+        inputs: usize,
     },
     /// A diagonal is given twice.
     #[error("the diagonal {index} is given twice: indices count modulo the {slots} slots")]
@@ -62,6 +86,14 @@ pub enum LinearTransformError {
         columns: usize,
         /// The number of slots.
         slots: usize,
+    },
+    /// There is another number of vectors than of inputs.
+    #[error("there are {found} vectors for the {inputs} inputs of the matrix")]
+    Vectors {
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        inputs: usize,
     },
     /// A vector has the wrong length.
     #[error("the vector has {found} entries, but there are {slots} slots")]
@@ -98,8 +130,11 @@ pub enum LinearTransformError {
     /// The plan and the encoder belong to different parameters.
     #[error("the plan and the encoder belong to different parameters")]
     Parameters,
-    /// The matrix has a diagonal that the plan does not know.
-    #[error("the plan was not made for the diagonal {index} of the matrix")]
+    /// A diagonal is not the sum of a baby step and a giant step of the plan.
+    #[error(
+        "the plan was not made for the diagonal {index} of the matrix: it is no sum of one of its \
+         baby steps and one of its giant steps"
+    )]
     NotPlanned {
         /// The diagonal.
         index: i64,

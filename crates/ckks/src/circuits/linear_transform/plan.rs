@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::LinearTransformError;
+use super::window::{Window, nearest_to_zero, shortest_run};
 use crate::parameters::Parameters;
 
 /// The split of each diagonal of a linear transform into baby step and giant step, for
@@ -42,7 +43,12 @@ pub struct LinearTransformPlan {
     level: usize,
     /// By index of the diagonal in 0 .. slots.
     steps: BTreeMap<i64, Steps>,
+    /// Indices in 0 .. slots.
+    blocks: BlockIndices,
 }
+
+/// Which diagonals each block of a matrix of matrices has, by output and input.
+pub type BlockIndices = BTreeMap<(usize, usize), BTreeSet<i64>>;
 
 /// A diagonal's index as the sum of two rotations, each the representative nearest to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +83,25 @@ impl LinearTransformPlan {
         diagonals: impl IntoIterator<Item = i64>,
         level: usize,
     ) -> Result<Self, LinearTransformError> {
+        Self::for_blocks(parameters, &single(diagonals), level)
+    }
+
+    /// The plan of least counted work for a matrix of matrices with these diagonals, as
+    /// [`BlockMatrix::indices`](super::BlockMatrix::indices) gives them: one split serves all blocks, so that
+    /// an input's baby steps are shared by the outputs and an output's giant steps by the inputs.
+    ///
+    /// # Errors
+    /// If an output or an input has no diagonal, or the level is 0 or does not exist.
+    pub fn for_blocks(
+        parameters: &Parameters,
+        blocks: &BlockIndices,
+        level: usize,
+    ) -> Result<Self, LinearTransformError> {
         check_level(parameters, level)?;
-        let indices = shortest_run(diagonals, parameters.slots())?;
-        let candidates = Window::candidates(&indices, parameters.slots());
+        let run = shortest_run(all(blocks)?, parameters.slots())?;
         let work = |plan: &Self| plan.operations().work(parameters, level);
-        Ok(candidates
-            .map(|window| Self::with_window(parameters, &indices, level, window))
+        Ok(Window::candidates(&run, parameters.slots())
+            .map(|window| Self::with_window(parameters, blocks, level, &run, window))
             .min_by(|a, b| work(a).total_cmp(&work(b)))
             .expect("there is a candidate"))
     }
@@ -100,7 +119,8 @@ impl LinearTransformPlan {
     ) -> Result<Self, LinearTransformError> {
         check_level(parameters, level)?;
         let slots = parameters.slots();
-        let indices = shortest_run(diagonals, slots)?;
+        let blocks = single(diagonals);
+        let run = shortest_run(all(&blocks)?, slots)?;
         if !(1..=slots).contains(&count) {
             return Err(LinearTransformError::BabySteps {
                 found: count,
@@ -111,21 +131,101 @@ impl LinearTransformPlan {
             low: 0,
             width: count as i64,
         };
-        Ok(Self::with_window(parameters, &indices, level, window))
+        Ok(Self::with_window(parameters, &blocks, level, &run, window))
     }
 
-    /// The caller guarantees that the level exists and that there is an index.
-    fn with_window(parameters: &Parameters, indices: &[i64], level: usize, window: Window) -> Self {
+    /// The plan with the baby steps and giant steps of one's choice, of which each diagonal's index must be a
+    /// sum: those of a convolution, say, whose taps are baby steps and whose channels are giant steps.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use tapetum_ckks::{LinearTransformPlan, Parameters, Preset};
+    ///
+    /// let parameters = Parameters::preset(Preset::N14);
+    /// // Nine taps of rows of 32 pixels, on 8 channels of 1,024.
+    /// let taps: Vec<i64> = [-32, 0, 32].iter().flat_map(|y| [y - 1, *y, y + 1]).collect();
+    /// let channels: Vec<i64> = (0..8).map(|c| 1024 * c).collect();
+    /// let diagonals = channels.iter().flat_map(|c| taps.iter().map(move |t| c + t)).collect();
+    /// let blocks = BTreeMap::from([((0, 0), diagonals)]);
+    /// let plan = LinearTransformPlan::with_steps(&parameters, &blocks, 8, &taps, &channels)?;
+    /// assert_eq!(plan.operations().inner_products, 8 + 7);
+    /// # Ok::<(), tapetum_ckks::LinearTransformError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`for_blocks`](Self::for_blocks), and if a diagonal is no sum of a baby step and a giant step.
+    pub fn with_steps(
+        parameters: &Parameters,
+        blocks: &BlockIndices,
+        level: usize,
+        babies: &[i64],
+        giants: &[i64],
+    ) -> Result<Self, LinearTransformError> {
+        check_level(parameters, level)?;
         let slots = parameters.slots() as i64;
-        let steps = indices
+        let babies: BTreeSet<_> = babies.iter().map(|k| nearest_to_zero(*k, slots)).collect();
+        let splits = all(blocks)?
+            .map(|index| {
+                let split = giants.iter().find_map(|&giant| {
+                    let baby = nearest_to_zero(index - giant, slots);
+                    let giant = nearest_to_zero(giant, slots);
+                    babies.contains(&baby).then_some(Steps { giant, baby })
+                });
+                let steps = split.ok_or(LinearTransformError::NotPlanned { index })?;
+                Ok((index.rem_euclid(slots), steps))
+            })
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        Ok(Self::split(parameters, blocks, level, |k| splits[&k]))
+    }
+
+    /// The caller guarantees that the level exists and that the run is that of all indices.
+    fn with_window(
+        parameters: &Parameters,
+        blocks: &BlockIndices,
+        level: usize,
+        run: &[i64],
+        window: Window,
+    ) -> Self {
+        let slots = parameters.slots() as i64;
+        let splits: BTreeMap<_, _> = run
             .iter()
             .map(|&k| (k.rem_euclid(slots), window.split(k, slots)))
             .collect();
+        Self::split(parameters, blocks, level, |k| splits[&k])
+    }
+
+    /// By the steps of each index in 0 .. slots. The caller guarantees that the level exists and that there is an
+    /// index.
+    fn split(
+        parameters: &Parameters,
+        blocks: &BlockIndices,
+        level: usize,
+        split: impl Fn(i64) -> Steps,
+    ) -> Self {
+        let slots = parameters.slots() as i64;
+        let blocks: BlockIndices = blocks
+            .iter()
+            .map(|(&block, indices)| (block, indices.iter().map(|k| k.rem_euclid(slots)).collect()))
+            .collect();
+        let indices: BTreeSet<i64> = blocks.values().flatten().copied().collect();
         Self {
             parameters: parameters.clone(),
             level,
-            steps,
+            steps: indices.into_iter().map(|k| (k, split(k))).collect(),
+            blocks,
         }
+    }
+
+    /// How many ciphertexts it takes.
+    pub fn inputs(&self) -> usize {
+        let last = self.blocks.keys().map(|&(_, input)| input).max();
+        last.map_or(0, |last| last + 1)
+    }
+
+    /// How many ciphertexts it gives.
+    pub fn outputs(&self) -> usize {
+        let last = self.blocks.keys().map(|&(output, _)| output).max();
+        last.map_or(0, |last| last + 1)
     }
 
     /// The parameters that it is for.
@@ -148,13 +248,21 @@ impl LinearTransformPlan {
 
     /// What an evaluation does.
     pub fn operations(&self) -> OperationCounts {
-        let switched = |steps: BTreeSet<i64>| steps.iter().filter(|&&k| k != 0).count();
-        let (babies, giants) = (switched(self.babies()), switched(self.giants()));
+        let (mut babies, mut giants) = (BTreeSet::new(), BTreeSet::new());
+        for (&(output, input), indices) in &self.blocks {
+            for steps in indices.iter().map(|k| self.steps[k]) {
+                babies.insert((input, steps.baby));
+                giants.insert((output, steps.giant));
+            }
+        }
+        babies.retain(|&(_, baby)| baby != 0);
+        giants.retain(|&(_, giant)| giant != 0);
+        let rotated: BTreeSet<_> = babies.iter().map(|(input, _)| input).collect();
         OperationCounts {
-            decompositions: usize::from(babies > 0) + giants,
-            inner_products: babies + giants,
-            divisions: giants + 2,
-            plaintext_products: self.steps.len(),
+            decompositions: rotated.len() + giants.len(),
+            inner_products: babies.len() + giants.len(),
+            divisions: giants.len() + 2 * self.outputs(),
+            plaintext_products: self.blocks.values().map(BTreeSet::len).sum(),
         }
     }
 
@@ -166,10 +274,10 @@ impl LinearTransformPlan {
         parameters.scale(level - 1) * prime / parameters.scale(level)
     }
 
-    /// Without the diagonals that are not among these.
-    pub(super) fn restricted(mut self, indices: &BTreeSet<i64>) -> Self {
-        self.steps.retain(|index, _| indices.contains(index));
-        self
+    /// With the diagonals of these blocks, which it knows, and no others.
+    pub(super) fn restricted(self, blocks: &BlockIndices) -> Self {
+        let split = |k| self.steps[&k];
+        Self::split(&self.parameters, blocks, self.level, split)
     }
 
     /// The baby steps, that by nothing included.
@@ -205,43 +313,24 @@ impl OperationCounts {
     }
 }
 
-/// The baby steps low, ..., low + width - 1; the giant steps are multiples of the width.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    low: i64,
-    width: i64,
+/// The blocks of a matrix of one block.
+fn single(diagonals: impl IntoIterator<Item = i64>) -> BlockIndices {
+    BTreeMap::from([((0, 0), diagonals.into_iter().collect())])
 }
 
-impl Window {
-    fn split(self, index: i64, slots: i64) -> Steps {
-        let giant = (index - self.low).div_euclid(self.width) * self.width;
-        Steps {
-            giant: nearest_to_zero(giant, slots),
-            baby: nearest_to_zero(index - giant, slots),
-        }
+/// All indices, of which each output and each input has one.
+fn all(blocks: &BlockIndices) -> Result<impl Iterator<Item = i64> + '_, LinearTransformError> {
+    let with_diagonals = || blocks.iter().filter(|(_, indices)| !indices.is_empty());
+    let outputs: BTreeSet<_> = with_diagonals().map(|(block, _)| block.0).collect();
+    let inputs: BTreeSet<_> = with_diagonals().map(|(block, _)| block.1).collect();
+    let gapless = |places: &BTreeSet<usize>| places.iter().copied().eq(0..places.len());
+    if outputs.is_empty() {
+        return Err(LinearTransformError::Empty);
     }
-
-    /// Widths of three significant bits, in units of the greatest common divisor of the indices,
-    /// with the windows placed such that a first, or a middle, baby step needs no rotation or that
-    /// they begin with the lowest index; and one window for all indices.
-    fn candidates(indices: &[i64], slots: usize) -> impl Iterator<Item = Self> {
-        let (low, high) = (indices[0], indices[indices.len() - 1]);
-        let span = high - low + 1;
-        let stride = indices.iter().fold(slots as i64, |a, &b| gcd(a, b));
-        let widths = (0..slots.ilog2()).flat_map(|shift| [4i64, 5, 6, 7].map(|m| m << shift));
-        let windows = [1, 2, 3]
-            .into_iter()
-            .chain(widths)
-            .map(move |width| width * stride)
-            .take_while(move |&width| width <= span)
-            .flat_map(move |width| {
-                let first = low.rem_euclid(width);
-                let middle = -(width / stride / 2) * stride;
-                [0, middle, first, first - width].map(|low| Self { low, width })
-            });
-        // One window for all: no giant step but that by nothing.
-        windows.chain([Self { low, width: span }])
+    if !(gapless(&outputs) && gapless(&inputs)) {
+        return Err(LinearTransformError::EmptyBlocks);
     }
+    Ok(blocks.values().flatten().copied())
 }
 
 fn check_level(parameters: &Parameters, level: usize) -> Result<(), LinearTransformError> {
@@ -251,47 +340,4 @@ fn check_level(parameters: &Parameters, level: usize) -> Result<(), LinearTransf
     } else {
         Err(LinearTransformError::Level { level, max })
     }
-}
-
-/// The distinct indices as a run of representatives modulo the number of slots with the least
-/// span, in order, and as near to zero as such a run can be.
-fn shortest_run(
-    diagonals: impl IntoIterator<Item = i64>,
-    slots: usize,
-) -> Result<Vec<i64>, LinearTransformError> {
-    let slots = slots as i64;
-    let indices: BTreeSet<i64> = diagonals.into_iter().map(|k| k.rem_euclid(slots)).collect();
-    let indices: Vec<i64> = indices.into_iter().collect();
-    let &last = indices.last().ok_or(LinearTransformError::Empty)?;
-    // The run begins after the widest gap; of equal ones, after the one that ends at slot 0.
-    let before = |i: usize| match i {
-        0 => last - slots,
-        i => indices[i - 1],
-    };
-    let start = (0..indices.len())
-        .rev()
-        .max_by_key(|&i| indices[i] - before(i))
-        .expect("there is an index");
-    let (wrapped, first) = indices.split_at(start);
-    let run: Vec<i64> = first
-        .iter()
-        .copied()
-        .chain(wrapped.iter().map(|k| k + slots))
-        .collect();
-    let (low, high) = (run[0], run[run.len() - 1]);
-    let shift = if high <= slots - low { 0 } else { slots };
-    Ok(run.into_iter().map(|k| k - shift).collect())
-}
-
-fn nearest_to_zero(steps: i64, slots: i64) -> i64 {
-    let steps = steps.rem_euclid(slots);
-    if steps > slots / 2 {
-        steps - slots
-    } else {
-        steps
-    }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.abs() } else { gcd(b, a % b) }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::LinearTransformError;
-use super::window::{Window, nearest_to_zero, shortest_run};
+use super::window::{Steps, Window, nearest_to_zero, shortest_run};
 use crate::parameters::Parameters;
 
 /// The split of each diagonal of a linear transform into baby step and giant step, for
@@ -49,13 +49,6 @@ pub struct LinearTransformPlan {
 
 /// Which diagonals each block of a matrix of matrices has, by output and input.
 pub type BlockIndices = BTreeMap<(usize, usize), BTreeSet<i64>>;
-
-/// A diagonal's index as the sum of two rotations, each the representative nearest to zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Steps {
-    pub(super) giant: i64,
-    pub(super) baby: i64,
-}
 
 /// The costly operations of a linear transform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

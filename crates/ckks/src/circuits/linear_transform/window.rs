@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::LinearTransformError;
-use super::plan::Steps;
+
+/// A diagonal's index as the sum of two rotations, each the representative nearest to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    pub(super) giant: i64,
+    pub(super) baby: i64,
+}
 
 /// The baby steps low, ..., low + width - 1; the giant steps are multiples of the width.
 #[derive(Clone, Copy, Debug)]

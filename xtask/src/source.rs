@@ -21,6 +21,7 @@ pub const SERVER_ROLE: &[&str] = &[
     "crates/client/src",
     "crates/learn/src/files",
     "crates/learn/src/session",
+    "crates/nets/src/server",
     // Its tests play the owner too.
     "crates/service/src",
     "crates/tapetum/src/remote",

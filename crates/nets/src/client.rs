@@ -1,0 +1,133 @@
+//! Images in, scores out: what is done on the side of the keys.
+
+use tapetum_ckks::{Decryptor, Encryptor, Rounding};
+
+use crate::encrypted::{EncryptedImage, EncryptedScores};
+use crate::error::{NetworkError, Result};
+use crate::graph::Window;
+use crate::plan::{InputPacking, NetworkPlan, WindowPlan};
+
+/// Encrypts an image, its values channel by channel and row by row, as a plan packs it.
+///
+/// # Errors
+/// If the image does not fit the plan, a value is out of the plan's range, or the encryptor has other parameters.
+pub fn encrypt_image(
+    plan: &NetworkPlan,
+    image: &[f64],
+    encryptor: &Encryptor,
+) -> Result<EncryptedImage> {
+    let input = plan.input();
+    if image.len() != plan.input_len() {
+        return Err(NetworkError::ImageSize {
+            found: image.len(),
+            expected: plan.input_len(),
+        });
+    }
+    let [low, high] = input.range;
+    let outside = image.iter().position(|v| !(low..=high).contains(v));
+    if let Some(index) = outside {
+        return Err(NetworkError::ImageValue {
+            index,
+            value: image[index],
+            low,
+            high,
+        });
+    }
+    let parameters = plan.parameters()?;
+    let (slots, level) = (parameters.slots(), parameters.max_level());
+    let encrypt = |values: &[f64]| -> Result<_> {
+        let plaintext = encryptor.encoder().encode(values, level)?;
+        Ok(encryptor.encrypt(&plaintext)?)
+    };
+    let ciphertexts = match &input.packing {
+        InputPacking::Vector(packing) => vec![encrypt(&packing.spread(slots, |i| image[i]))?],
+        InputPacking::Windows { output, window } => {
+            let pixels = windows(image, &input.shape, window);
+            let positions = window.output[0] * window.output[1];
+            pixels
+                .map(|pixels| encrypt(&output.spread(slots, |i| pixels[i % positions])))
+                .collect::<Result<_>>()?
+        }
+    };
+    Ok(EncryptedImage::new(plan, ciphertexts))
+}
+
+/// For each channel and each pixel of the window, the values that it meets, by output position (im2col).
+fn windows<'a>(
+    image: &'a [f64],
+    shape: &'a [usize],
+    plan: &'a WindowPlan,
+) -> impl Iterator<Item = Vec<f64>> + 'a {
+    let (channels, height, width) = (shape[1], shape[2], shape[3]);
+    let window = Window {
+        kernel: plan.kernel,
+        strides: plan.strides,
+        dilations: plan.dilations,
+        pads: plan.pads,
+    };
+    let taps = plan.kernel[0] * plan.kernel[1];
+    (0..channels * taps).map(move |index| {
+        let (channel, tap) = (index / taps, index % taps);
+        let (ky, kx) = (tap / plan.kernel[1], tap % plan.kernel[1]);
+        let positions = plan.output[0] * plan.output[1];
+        let pixel = |position: usize| {
+            let (y, x) = (position / plan.output[1], position % plan.output[1]);
+            let y = window.source(0, y, ky, height)?;
+            let x = window.source(1, x, kx, width)?;
+            Some(image[(channel * height + y) * width + x])
+        };
+        (0..positions).map(|p| pixel(p).unwrap_or(0.0)).collect()
+    })
+}
+
+/// The scores of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    label: usize,
+    values: Vec<f64>,
+    step: f64,
+}
+
+impl Scores {
+    /// The class with the largest score.
+    pub fn label(&self) -> usize {
+        self.label
+    }
+
+    /// The scores, rounded to multiples of [`step`](Self::step): their last digits would tell the secret key.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// What the scores are rounded to.
+    pub fn step(&self) -> f64 {
+        self.step
+    }
+}
+
+/// Decrypts scores.
+///
+/// # Errors
+/// If the scores are not of this plan, or the decryptor has other parameters.
+pub fn decrypt_scores(
+    plan: &NetworkPlan,
+    scores: &EncryptedScores,
+    decryptor: &Decryptor,
+) -> Result<Scores> {
+    let ciphertext = scores.of(&plan.digest())?;
+    let parameters = plan.parameters()?;
+    let slots = decryptor
+        .encoder()
+        .decode_complex(&decryptor.decrypt(ciphertext)?);
+    let exact: Vec<f64> = slots[..plan.scores()].iter().map(|z| z.re).collect();
+    let label = (0..exact.len())
+        .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
+        .unwrap_or(0);
+    let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots);
+    let factor = plan.score_factor();
+    Ok(Scores {
+        label,
+        values: exact.iter().map(|&v| rounding.round(v) / factor).collect(),
+        step: rounding.step() / factor,
+    })
+}

@@ -1,0 +1,62 @@
+//! What travels between client and server.
+
+use tapetum_ckks::Ciphertext;
+
+use crate::error::{NetworkError, Result};
+use crate::plan::NetworkPlan;
+
+/// An encrypted image, for the networks of one plan.
+#[derive(Clone)]
+pub struct EncryptedImage {
+    plan: [u8; 32],
+    ciphertexts: Vec<Ciphertext>,
+}
+
+impl EncryptedImage {
+    pub(crate) fn new(plan: &NetworkPlan, ciphertexts: Vec<Ciphertext>) -> Self {
+        Self {
+            plan: plan.digest(),
+            ciphertexts,
+        }
+    }
+
+    /// Its ciphertexts, if it is for this plan.
+    pub(crate) fn of(&self, plan: &[u8; 32]) -> Result<&[Ciphertext]> {
+        check("the encrypted image", &self.plan, plan)?;
+        Ok(&self.ciphertexts)
+    }
+}
+
+/// The encrypted scores of one image.
+#[derive(Clone)]
+pub struct EncryptedScores {
+    plan: [u8; 32],
+    ciphertext: Ciphertext,
+}
+
+impl EncryptedScores {
+    pub(crate) fn new(plan: [u8; 32], ciphertext: Ciphertext) -> Self {
+        Self { plan, ciphertext }
+    }
+
+    /// The ciphertext, if it is for this plan.
+    pub(crate) fn of(&self, plan: &[u8; 32]) -> Result<&Ciphertext> {
+        check("the encrypted scores", &self.plan, plan)?;
+        Ok(&self.ciphertext)
+    }
+}
+
+fn check(what: &'static str, found: &[u8; 32], expected: &[u8; 32]) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let name = |digest: &[u8; 32]| {
+        let start = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        format!("plan {start:08x}")
+    };
+    Err(NetworkError::Mismatch {
+        what,
+        found: name(found),
+        expected: name(expected),
+    })
+}

@@ -1,0 +1,127 @@
+//! The matrix of a linear layer, entry by entry.
+
+use crate::graph::{Convolution, Dense, Operation, Shape};
+
+/// A linear layer on the values of a tensor in their order. Its matrix is never stored: the entries come from the
+/// weights.
+#[derive(Clone, Debug)]
+pub(crate) enum Linear {
+    Dense(Dense),
+    Convolution {
+        layer: Convolution,
+        /// Channels, height, width.
+        input: [usize; 3],
+        output: [usize; 3],
+    },
+}
+
+impl Linear {
+    /// The layer of an operation on a tensor of this shape, if it is one.
+    pub fn new(operation: &Operation, input: &Shape, output: &Shape) -> Option<Self> {
+        match operation {
+            Operation::Dense(layer) => Some(Self::Dense(layer.clone())),
+            Operation::Convolution(layer) => Some(Self::Convolution {
+                layer: layer.clone(),
+                input: input.image().ok()?,
+                output: output.image().ok()?,
+            }),
+            _ => None,
+        }
+    }
+
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Dense(layer) => layer.bias.len(),
+            Self::Convolution { output, .. } => output.iter().product(),
+        }
+    }
+
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Dense(layer) => layer.weights.values().len() / layer.bias.len(),
+            Self::Convolution { input, .. } => input.iter().product(),
+        }
+    }
+
+    /// What is added to a row.
+    pub fn bias(&self, row: usize) -> f64 {
+        match self {
+            Self::Dense(layer) => layer.bias[row],
+            Self::Convolution { layer, output, .. } => layer.bias[row / (output[1] * output[2])],
+        }
+    }
+
+    /// Visits every entry that the layer's shape does not make zero: row, column, weight.
+    pub fn for_each(&self, mut visit: impl FnMut(usize, usize, f64)) {
+        match self {
+            Self::Dense(layer) => {
+                let columns = self.columns();
+                for (i, &weight) in layer.weights.values().iter().enumerate() {
+                    visit(i / columns, i % columns, weight);
+                }
+            }
+            Self::Convolution {
+                layer,
+                input: [inputs, height, width],
+                output: [outputs, out_height, out_width],
+            } => {
+                let window = &layer.window;
+                let group_inputs = inputs / layer.groups;
+                let group_outputs = outputs / layer.groups;
+                for (i, &weight) in layer.weights.values().iter().enumerate() {
+                    let [kernel_height, kernel_width] = window.kernel;
+                    let (kx, i) = (i % kernel_width, i / kernel_width);
+                    let (ky, i) = (i % kernel_height, i / kernel_height);
+                    let (channel, output) = (i % group_inputs, i / group_inputs);
+                    let channel = output / group_outputs * group_inputs + channel;
+                    for y in 0..*out_height {
+                        let Some(from_y) = window.source(0, y, ky, *height) else {
+                            continue;
+                        };
+                        for x in 0..*out_width {
+                            if let Some(from_x) = window.source(1, x, kx, *width) {
+                                let row = (output * out_height + y) * out_width + x;
+                                let column = (channel * height + from_y) * width + from_x;
+                                visit(row, column, weight);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Tensor, Window};
+    use crate::reference;
+
+    #[test]
+    fn the_entries_are_those_of_the_reference() {
+        let shape = |dims: &[usize]| Shape::new(dims.to_vec()).unwrap();
+        let weights = shape(&[4, 1, 2, 3]);
+        let operation = Operation::Convolution(Convolution {
+            window: Window {
+                kernel: [2, 3],
+                strides: [2, 1],
+                dilations: [1, 2],
+                pads: [1, 2, 0, 1],
+            },
+            groups: 2,
+            weights: Tensor::new(weights, (1..=24).map(f64::from).collect()).unwrap(),
+            bias: vec![0.5, 1.5, 2.5, 3.5],
+        });
+        let input = shape(&[1, 2, 4, 5]);
+        let output = operation.output_shape(&[&input]).unwrap();
+        let linear = Linear::new(&operation, &input, &output).unwrap();
+        assert_eq!((linear.rows(), linear.columns()), (output.values(), 40));
+        let x: Vec<f64> = (0..40).map(|i| f64::from(i * i % 17)).collect();
+        let mut y: Vec<f64> = (0..linear.rows()).map(|row| linear.bias(row)).collect();
+        linear.for_each(|row, column, weight| y[row] += weight * x[column]);
+        let x = Tensor::new(input, x).unwrap();
+        let expected = reference::apply(&operation, &output, &[&x]).unwrap();
+        assert_eq!(expected.values(), y);
+    }
+}

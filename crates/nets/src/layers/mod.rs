@@ -1,0 +1,9 @@
+//! Linear layers on vectors in slots.
+
+mod folded;
+mod linear;
+mod packing;
+
+pub(crate) use folded::Folded;
+pub(crate) use linear::Linear;
+pub(crate) use packing::Packing;

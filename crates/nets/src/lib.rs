@@ -1,0 +1,21 @@
+//! Networks from ONNX files, in the clear and on encrypted images.
+
+mod client;
+mod encrypted;
+mod error;
+mod graph;
+mod layers;
+mod network;
+mod onnx;
+mod passes;
+mod plan;
+mod reference;
+mod server;
+
+pub use client::{Scores, decrypt_scores, encrypt_image};
+pub use encrypted::{EncryptedImage, EncryptedScores};
+pub use error::{NetworkError, NodeName, Result};
+pub use network::Network;
+pub use onnx::operators_page;
+pub use plan::{LayerPlan, NetworkPlan};
+pub use server::EncodedNetwork;

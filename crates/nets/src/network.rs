@@ -1,0 +1,82 @@
+//! A network in the clear.
+
+use crate::error::{NetworkError, Result};
+use crate::graph::Graph;
+use crate::plan::{NetworkPlan, Scaling, prepare};
+use crate::server::EncodedNetwork;
+use crate::{onnx, reference};
+
+/// A network with its weights, as its provider has it.
+///
+/// ```no_run
+/// use tapetum_nets::Network;
+///
+/// let network = Network::from_onnx(&std::fs::read("network.onnx")?)?;
+/// let image = vec![0.5; network.input_len()];
+/// let scores = network.scores(&image)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    graph: Graph,
+}
+
+impl Network {
+    /// From the bytes of an ONNX file.
+    ///
+    /// # Errors
+    /// If the file is damaged or too large, or the network has an operator, a shape or weights that are not supported.
+    /// The error names the node.
+    pub fn from_onnx(bytes: &[u8]) -> Result<Self> {
+        let graph = onnx::read(bytes)?;
+        Ok(Self { graph })
+    }
+
+    /// The shape of an image: `[1, channels, height, width]` or `[1, length]`.
+    pub fn input_shape(&self) -> &[usize] {
+        self.graph.input_shape().dims()
+    }
+
+    /// The number of values of an image, channel by channel and row by row.
+    pub fn input_len(&self) -> usize {
+        self.graph.input_shape().values()
+    }
+
+    /// The output for an image, in the clear: the reference of an encrypted evaluation.
+    ///
+    /// # Errors
+    /// If the image has another number of values, or a value in the network is not finite.
+    pub fn scores(&self, image: &[f64]) -> Result<Vec<f64>> {
+        reference::output(&self.graph, image)
+    }
+
+    /// The plan for encrypted images with values in `range`.
+    ///
+    /// The images of the calibration, which should be like those to come, set the scale of the layers. They have
+    /// no other influence: with others the scores are the same, but less or more precise.
+    ///
+    /// # Errors
+    /// If an operation is not supported on encrypted images, which the error names, or an image does not fit.
+    pub fn plan(&self, range: [f64; 2], calibration: &[Vec<f64>]) -> Result<NetworkPlan> {
+        let scaling = Scaling::Calibration(calibration);
+        Ok(prepare(&self.graph, range, scaling)?.plan)
+    }
+
+    /// The network encoded for a plan that [`plan`](Self::plan) has made of it.
+    ///
+    /// # Errors
+    /// If the plan is that of another network, or damaged.
+    pub fn encode(&self, plan: &NetworkPlan) -> Result<EncodedNetwork> {
+        plan.check()?;
+        let scaling = Scaling::Factors(plan.factors());
+        let prepared = prepare(&self.graph, plan.range(), scaling)?;
+        if prepared.plan != *plan {
+            return Err(NetworkError::Mismatch {
+                what: "the plan",
+                found: "another network".to_owned(),
+                expected: "this network".to_owned(),
+            });
+        }
+        EncodedNetwork::new(&prepared)
+    }
+}

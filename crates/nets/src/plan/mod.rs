@@ -1,0 +1,251 @@
+//! How a network is evaluated on an encrypted image, decided before anything runs.
+
+mod make;
+mod step;
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::{KeyPlan, LinearTransformPlan, Parameters, ParametersLiteral};
+
+use crate::error::{NetworkError, Result};
+use crate::layers::Packing;
+
+pub(crate) use make::{Layer, Prepared, Scaling, prepare};
+pub use step::LayerPlan;
+pub(crate) use step::{Parts, Step};
+
+/// Slots of the largest ring.
+const MAX_SLOTS: usize = 1 << 16;
+/// Layers of a plan.
+const MAX_LAYERS: usize = 64;
+/// Ciphertexts of an image.
+const MAX_CIPHERTEXTS: usize = 64;
+
+/// What the owner of the keys, whoever encrypts images, and the server agree on: parameters, how images and layers
+/// are packed, at which level each layer is computed. It has no weights, but their digest.
+///
+/// It says what shape each layer has. Everyone who uses the network learns that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkPlan {
+    parameters: ParametersLiteral,
+    /// BLAKE3 of the layers that are evaluated, weights included.
+    weights: [u8; 32],
+    input: InputPlan,
+    layers: Vec<LayerPlan>,
+    /// What the outputs of each layer with weights are multiplied by while they are encrypted.
+    factors: Vec<f64>,
+}
+
+/// What an image must be, and how it is packed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InputPlan {
+    pub shape: Vec<usize>,
+    /// The least and the largest value of an image.
+    pub range: [f64; 2],
+    pub packing: InputPacking,
+}
+
+/// What the ciphertexts of an image hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum InputPacking {
+    /// One ciphertext with all values.
+    Vector(Packing),
+    /// A ciphertext for each pixel of the first convolution's window, with the pixel that each output value reads: the
+    /// client cuts the image into windows (im2col), and the server needs no rotation for the convolution.
+    Windows {
+        /// How the output of the convolution is packed.
+        output: Packing,
+        window: WindowPlan,
+    },
+}
+
+/// The window of the first convolution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WindowPlan {
+    pub kernel: [usize; 2],
+    pub strides: [usize; 2],
+    pub dilations: [usize; 2],
+    pub pads: [usize; 4],
+    /// Height and width of the output.
+    pub output: [usize; 2],
+}
+
+impl NetworkPlan {
+    /// The parameters of keys and ciphertexts.
+    ///
+    /// # Errors
+    /// If the plan states parameters that cannot be.
+    pub fn parameters(&self) -> Result<Parameters> {
+        Ok(Parameters::new(self.parameters.clone())?)
+    }
+
+    /// A hash of the whole plan. Encrypted images and scores carry it.
+    pub fn digest(&self) -> [u8; 32] {
+        let bytes = postcard::to_allocvec(self).expect("a plan can be written to memory");
+        *blake3::hash(&bytes).as_bytes()
+    }
+
+    /// The layers, in the order in which they are evaluated.
+    pub fn layers(&self) -> &[LayerPlan] {
+        &self.layers
+    }
+
+    /// The least and the largest value of an image.
+    pub fn range(&self) -> [f64; 2] {
+        self.input.range
+    }
+
+    /// The number of values of an image.
+    pub fn input_len(&self) -> usize {
+        self.input.shape.iter().product()
+    }
+
+    /// The number of ciphertexts of an encrypted image.
+    pub fn input_ciphertexts(&self) -> usize {
+        match &self.input.packing {
+            InputPacking::Vector(_) => 1,
+            InputPacking::Windows { window, .. } => {
+                self.input.shape[1] * window.kernel.iter().product::<usize>()
+            }
+        }
+    }
+
+    /// The number of scores.
+    pub fn scores(&self) -> usize {
+        self.output().length
+    }
+
+    /// The levels that the evaluation uses, which are all that there are.
+    pub fn levels(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Rotations of all layers.
+    pub fn rotations(&self) -> usize {
+        self.layers.iter().map(LayerPlan::rotations).sum()
+    }
+
+    /// The evaluation keys that the server needs, each for the highest level at which it is used.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn key_plan(&self, parameters: &Parameters) -> Result<KeyPlan> {
+        let mut keys = KeyPlan::new(parameters);
+        for layer in &self.layers {
+            let at = |level: usize| KeyPlan::new(parameters).up_to_level(level);
+            match &layer.step {
+                Step::Windows => {}
+                Step::Square => keys = keys.join(&at(layer.level).relinearization()),
+                Step::Linear {
+                    diagonals, parts, ..
+                } => {
+                    let plan = LinearTransformPlan::new(
+                        parameters,
+                        diagonals.iter().copied(),
+                        layer.level,
+                    )?;
+                    keys = keys.join(&at(layer.level).rotations(plan.rotations()));
+                    let folds = parts.rotations();
+                    keys = keys.join(&at(layer.level - 1).rotations(folds));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Refuses a plan that no network has: plans come from others.
+    ///
+    /// # Errors
+    /// If the parts of the plan contradict each other or are too large.
+    pub fn check(&self) -> Result<()> {
+        let damaged = |reason: &str| Err(NetworkError::Plan(reason.to_owned()));
+        let parameters = self.parameters()?;
+        let slots = parameters.slots();
+        let levels = parameters.max_level();
+        if self.layers.is_empty() || self.layers.len() > MAX_LAYERS || self.layers.len() != levels {
+            return damaged("it has another number of layers than its parameters have levels");
+        }
+        let [low, high] = self.input.range;
+        let finite = low.is_finite() && high.is_finite();
+        let positive = |factor: &f64| factor.is_finite() && *factor > 0.0;
+        let factors = self.factors.len() <= MAX_LAYERS && self.factors.iter().all(positive);
+        if !finite || low >= high || !factors {
+            return damaged("its range or its factors are not numbers that can be");
+        }
+        let packings = self.layers.iter().map(|layer| &layer.output);
+        let first = match &self.input.packing {
+            InputPacking::Vector(packing) => packing,
+            InputPacking::Windows { output, .. } => output,
+        };
+        let fits = |packing: &Packing| {
+            packing.period.is_power_of_two()
+                && packing.copies.is_power_of_two()
+                && packing.period <= MAX_SLOTS
+                && packing.copies <= packing.period
+                && packing.tile() <= slots
+                && (1..=packing.period).contains(&packing.length)
+        };
+        if !packings.chain([first]).all(fits) {
+            return damaged("a vector does not fit its slots");
+        }
+        self.check_input(first)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            if layer.level != levels - index {
+                return damaged("its layers do not follow each other");
+            }
+            layer.check(slots)?;
+        }
+        Ok(())
+    }
+
+    fn check_input(&self, first: &Packing) -> Result<()> {
+        let damaged = |reason: &str| Err(NetworkError::Plan(reason.to_owned()));
+        let shape = &self.input.shape;
+        let values = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
+        if shape.first() != Some(&1) || !matches!(values, Some(1..=MAX_SLOTS)) {
+            return damaged("its image has no size, or more values than there are slots");
+        }
+        match &self.input.packing {
+            InputPacking::Vector(_) if first.length == self.input_len() => Ok(()),
+            InputPacking::Vector(_) => damaged("its image does not fit its packing"),
+            InputPacking::Windows { output, window } => {
+                let pixels = window.output[0].checked_mul(window.output[1]);
+                let fits = pixels.is_some_and(|n| n > 0 && output.length % n == 0);
+                let kernel = window.kernel[0].checked_mul(window.kernel[1]);
+                let ciphertexts = kernel.and_then(|k| k.checked_mul(*shape.get(1)?));
+                let small = [&window.strides[..], &window.dilations, &window.pads]
+                    .concat()
+                    .iter()
+                    .all(|&n| n <= MAX_SLOTS);
+                if shape.len() == 4
+                    && fits
+                    && small
+                    && matches!(ciphertexts, Some(1..=MAX_CIPHERTEXTS))
+                {
+                    Ok(())
+                } else {
+                    damaged("its windows do not fit its image")
+                }
+            }
+        }
+    }
+
+    pub(crate) fn input(&self) -> &InputPlan {
+        &self.input
+    }
+
+    pub(crate) fn factors(&self) -> &[f64] {
+        &self.factors
+    }
+
+    /// What scores are multiplied by while they are encrypted.
+    pub(crate) fn score_factor(&self) -> f64 {
+        self.factors.last().copied().unwrap_or(1.0)
+    }
+
+    /// How the scores are packed.
+    pub(crate) fn output(&self) -> Packing {
+        self.layers
+            .last()
+            .map_or(Packing::repeated(1), |l| l.output)
+    }
+}

@@ -1,0 +1,5 @@
+//! The server's side: a network in the clear on encrypted images. It has evaluation keys, and no other.
+
+mod encoded;
+
+pub use encoded::EncodedNetwork;

@@ -1,0 +1,122 @@
+//! A small network on encrypted images, against the reference in the clear.
+
+use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
+use tapetum_nets::{Network, NetworkError, NetworkPlan, decrypt_scores, encrypt_image};
+
+fn quadratic() -> Network {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quadratic.onnx");
+    Network::from_onnx(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Images in [0, 1] that look random.
+fn images(count: usize, values: usize) -> Vec<Vec<f64>> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        (state >> 33) as f64 / (1_u64 << 31) as f64
+    };
+    (0..count)
+        .map(|_| (0..values).map(|_| next()).collect())
+        .collect()
+}
+
+#[test]
+fn encrypted_scores_are_those_of_the_reference() {
+    let network = quadratic();
+    let images = images(4, network.input_len());
+    let (calibration, images) = images.split_at(2);
+    let plan = network.plan([0.0, 1.0], calibration).unwrap();
+    // conv, square, conv, pool, square, dense.
+    assert_eq!(plan.levels(), 6);
+    assert_eq!((plan.input_ciphertexts(), plan.scores()), (9, 5));
+
+    let parameters = plan.parameters().unwrap();
+    let secret = SecretKey::generate(&parameters).unwrap();
+    let keys = plan.key_plan(&parameters).unwrap();
+    let keys = KeyGenerator::new(&secret)
+        .unwrap()
+        .evaluation_keys(&keys)
+        .unwrap();
+    let (encryptor, decryptor) = (Encryptor::with_secret_key(&secret), Decryptor::new(&secret));
+
+    let server = network.encode(&plan).unwrap();
+    let evaluator = Evaluator::with_keys(keys);
+    for image in images {
+        let encrypted = encrypt_image(&plan, image, &encryptor).unwrap();
+        let mut finished = 0;
+        let scores = server.classify(&evaluator, &encrypted, &mut |layers| finished = layers);
+        assert_eq!(finished, 6);
+        let scores = decrypt_scores(&plan, &scores.unwrap(), &decryptor).unwrap();
+        let expected = network.scores(image).unwrap();
+        assert_eq!(scores.values().len(), expected.len());
+        // Scores are scaled to 16 for the calibration; the noise of six levels of 28 bits stays below 2^-9 of that.
+        let largest = expected.iter().fold(0.0_f64, |most, s| most.max(s.abs()));
+        let bound = scores.step() / 2.0 + largest / 512.0;
+        for (found, expected) in scores.values().iter().zip(&expected) {
+            let error = (found - expected).abs();
+            assert!(
+                error <= bound,
+                "{found} is not {expected}: {error:.2e} > {bound:.2e}"
+            );
+        }
+        let best = (0..5).max_by(|&a, &b| expected[a].total_cmp(&expected[b]));
+        assert_eq!(Some(scores.label()), best);
+    }
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let network = quadratic();
+    let images = images(2, network.input_len());
+    let plan = network.plan([0.0, 1.0], &images[..1]).unwrap();
+    let other = network.plan([0.0, 1.0], &images[1..]).unwrap();
+    let parameters = plan.parameters().unwrap();
+    let secret = SecretKey::generate(&parameters).unwrap();
+    let encryptor = Encryptor::with_secret_key(&secret);
+    let evaluator = Evaluator::new(&parameters);
+    let server = network.encode(&plan).unwrap();
+
+    let image = encrypt_image(&other, &images[0], &encryptor).unwrap();
+    let error = server.classify(&evaluator, &image, &mut |_| ());
+    assert!(matches!(error, Err(NetworkError::Mismatch { .. })));
+    // No keys.
+    let image = encrypt_image(&plan, &images[0], &encryptor).unwrap();
+    assert!(server.classify(&evaluator, &image, &mut |_| ()).is_err());
+
+    let short = encrypt_image(&plan, &images[0][1..], &encryptor);
+    assert!(matches!(short, Err(NetworkError::ImageSize { .. })));
+    for bad in [1.5, f64::NAN] {
+        let mut image = images[0].clone();
+        image[3] = bad;
+        let refused = encrypt_image(&plan, &image, &encryptor);
+        assert!(matches!(
+            refused,
+            Err(NetworkError::ImageValue { index: 3, .. })
+        ));
+    }
+}
+
+#[test]
+fn plans_are_data_and_damaged_ones_are_refused() {
+    let network = quadratic();
+    let plan = network.plan([0.0, 1.0], &[]).unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    let read: NetworkPlan = serde_json::from_str(&text).unwrap();
+    read.check().unwrap();
+    assert_eq!((&read, read.digest()), (&plan, plan.digest()));
+    network.encode(&read).unwrap();
+
+    for (from, to) in [
+        ("\"period\":64", "\"period\":65"),
+        ("\"range\":[0.0,1.0]", "\"range\":[1.0,0.0]"),
+        ("\"copies\":1", "\"copies\":4194304"),
+        ("\"level\":6", "\"level\":5"),
+        ("\"strides\":[2,2]", "\"strides\":[2,4294967296]"),
+    ] {
+        let damaged = text.replacen(from, to, 1);
+        assert_ne!(damaged, text, "{from} is not in {text}");
+        let damaged: NetworkPlan = serde_json::from_str(&damaged).unwrap();
+        assert!(damaged.check().is_err(), "{to}");
+        assert!(network.encode(&damaged).is_err(), "{to}");
+    }
+}

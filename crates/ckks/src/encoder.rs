@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use num_complex::Complex64;
-use tapetum_ring::{Basis, Evaluation, Poly};
+use tapetum_ring::{Basis, Evaluation, Integers, Poly};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -12,10 +12,35 @@ use crate::parameters::Parameters;
 use crate::plaintext::Plaintext;
 use crate::special_fft::SpecialFft;
 
-/// Coefficients below this take the way of 64-bit integers.
-const NARROW: f64 = (1u64 << 62) as f64;
-/// Larger coefficients do not exist as 128-bit integers.
-const WIDEST: f64 = (1u128 << 126) as f64;
+/// What a slot can be encoded from, without a conversion of the whole vector before.
+pub(crate) trait SlotValue: Copy {
+    /// Whether all values have imaginary part zero.
+    const IS_REAL: bool;
+
+    /// Real and imaginary part.
+    fn parts(self) -> (f64, f64);
+}
+
+impl SlotValue for Complex64 {
+    const IS_REAL: bool = false;
+
+    fn parts(self) -> (f64, f64) {
+        (self.re, self.im)
+    }
+}
+
+macro_rules! real_slot_values {
+    ($($real:ty)*) => {$(
+        impl SlotValue for $real {
+            const IS_REAL: bool = true;
+
+            fn parts(self) -> (f64, f64) {
+                (self.into(), 0.0)
+            }
+        }
+    )*};
+}
+real_slot_values!(f64 f32 i32 i16);
 
 /// Why a vector cannot be encoded.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -130,7 +155,7 @@ impl Encoder {
         level: usize,
         scale: f64,
     ) -> Result<Plaintext, EncodeError> {
-        self.encode_slots(values.iter().map(|&v| v.into()), level, scale)
+        self.encode_slots(values.iter().copied(), level, scale)
     }
 
     /// [`encode`](Self::encode) for complex numbers.
@@ -197,7 +222,7 @@ impl Encoder {
 
     fn encode_slots(
         &self,
-        values: impl ExactSizeIterator<Item = Complex64>,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
         level: usize,
         scale: f64,
     ) -> Result<Plaintext, EncodeError> {
@@ -211,36 +236,27 @@ impl Encoder {
     pub(crate) fn encode_over(
         &self,
         basis: &Basis,
-        values: impl ExactSizeIterator<Item = Complex64>,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
         level: usize,
         scale: f64,
     ) -> Result<Poly<Evaluation>, EncodeError> {
-        let coefficients = self.rounded(values, level, scale)?;
-        let poly = if all_below(&coefficients, NARROW) {
-            let narrow = coefficients.iter().map(|&c| c as i64);
-            let narrow = Zeroizing::new(narrow.collect::<Vec<_>>());
-            Poly::from_coefficients(basis, &narrow)
-        } else {
-            let wide = coefficients.iter().map(|&c| c as i128);
-            let wide = Zeroizing::new(wide.collect::<Vec<_>>());
-            Poly::from_wide_coefficients(basis, &wide)
-        };
-        Ok(poly.into_evaluation())
+        Ok(self.encode_integers(values, level, scale)?.to_poly(basis))
     }
 
     /// The coefficients of a polynomial of public values, if they are below 2^62.
     pub(crate) fn coefficients(
         &self,
-        values: impl ExactSizeIterator<Item = Complex64>,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
         level: usize,
         scale: f64,
     ) -> Result<Vec<i64>, EncodeError> {
-        let coefficients = self.rounded(values, level, scale)?;
-        if all_below(&coefficients, NARROW) {
-            Ok(coefficients.iter().map(|&c| c as i64).collect())
+        const NARROW: f64 = (1u64 << 62) as f64;
+        let integers = self.encode_integers(values, level, scale)?;
+        if integers.largest() < NARROW {
+            Ok(integers.values().map(|c| c as i64).collect())
         } else {
             Err(EncodeError::TooLarge {
-                largest: coefficients.iter().fold(0.0, |max, c| c.abs().max(max)) / scale,
+                largest: integers.largest() / scale,
                 log_scale: scale.log2(),
                 level,
                 log_capacity: NARROW.log2(),
@@ -248,51 +264,59 @@ impl Encoder {
         }
     }
 
-    /// The rounded coefficients, which fit under the modulus of `level`.
-    fn rounded(
+    /// The coefficients of the polynomial, from which its limbs can be made one at a time; they fit under the
+    /// modulus of `level`, which exists.
+    pub(crate) fn encode_integers(
         &self,
-        values: impl ExactSizeIterator<Item = Complex64>,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
         level: usize,
         scale: f64,
-    ) -> Result<Zeroizing<Vec<f64>>, EncodeError> {
+    ) -> Result<Integers, EncodeError> {
         if !(scale >= 1.0 && scale.is_finite()) {
             return Err(EncodeError::Scale(scale));
         }
-        let (found, slots) = (values.len(), self.parameters.slots());
+        let (found, slots) = (values.clone().count(), self.parameters.slots());
         if found > slots {
             return Err(EncodeError::TooManyValues { found, slots });
         }
-        let mut values: Vec<_> = values.collect();
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+        let fill = |real: &mut [f64], imaginary: &mut [f64]| fill(real, imaginary, values.clone());
+        let integers = self.fft.interpolation().coefficients(scale, fill);
+
+        // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
+        let log_capacity = (self.parameters.log_q(level) - 2.0).min(Integers::LIMIT.log2());
+        if integers.largest() < log_capacity.exp2() {
+            return Ok(integers);
+        }
+        // A value that is not finite leaves no coefficient that is.
+        let values = values.map(|v| {
+            let (re, im) = v.parts();
+            Complex64::new(re, im)
+        });
+        if let Some(index) = values.clone().position(|v| !v.is_finite()) {
             return Err(EncodeError::NotFinite { index });
         }
-        let largest = values.iter().map(|v| v.norm()).fold(0.0, f64::max);
-        values.resize(slots, Complex64::ZERO);
-        self.fft.to_coefficients(&mut values);
-        let rounded = values
-            .iter()
-            .map(|w| w.re)
-            .chain(values.iter().map(|w| w.im))
-            .map(|c| (c * scale).round());
-        let coefficients = Zeroizing::new(rounded.collect::<Vec<f64>>());
-        wipe(&mut values);
-        // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
-        let log_capacity = (self.parameters.log_q(level) - 2.0).min(WIDEST.log2());
-        if all_below(&coefficients, log_capacity.exp2()) {
-            Ok(coefficients)
-        } else {
-            Err(EncodeError::TooLarge {
-                largest,
-                log_scale: scale.log2(),
-                level,
-                log_capacity,
-            })
-        }
+        Err(EncodeError::TooLarge {
+            largest: values.map(|v| v.norm()).fold(0.0, f64::max),
+            log_scale: scale.log2(),
+            level,
+            log_capacity,
+        })
     }
 }
 
-fn all_below(coefficients: &[f64], bound: f64) -> bool {
-    coefficients.iter().all(|c| c.abs() < bound)
+/// Writes the values to slots and zeros behind them.
+fn fill<T: SlotValue>(real: &mut [f64], imaginary: &mut [f64], values: impl Iterator<Item = T>) {
+    let mut filled = 0;
+    values.for_each(|value| {
+        let (re, im) = value.parts();
+        real[filled] = re;
+        if !T::IS_REAL {
+            imaginary[filled] = im;
+        }
+        filled += 1;
+    });
+    real[filled..].fill(0.0);
+    imaginary[if T::IS_REAL { 0 } else { filled }..].fill(0.0);
 }
 
 /// Slots of what may be secret.

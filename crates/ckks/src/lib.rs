@@ -16,6 +16,7 @@ mod keys;
 mod noise;
 mod parameters;
 mod plaintext;
+mod residue_matrix;
 mod rounding;
 pub mod scheme;
 mod special_fft;
@@ -43,6 +44,9 @@ pub use parameters::{
     Preset, SecretDistribution, SecurityError, SecurityLevel, security_level, sparse_security,
 };
 pub use plaintext::Plaintext;
+pub use residue_matrix::{ResidueMatrix, ResidueMatrixError};
 pub use rounding::Rounding;
 pub use tapetum_ring::sampling::{RandomnessError, SecretRng, Seed};
-pub use tapetum_ring::{GaloisElement, idle_buffer_bytes, limit_idle_buffers, trim_idle_buffers};
+pub use tapetum_ring::{
+    GaloisElement, ModulusError, idle_buffer_bytes, limit_idle_buffers, trim_idle_buffers,
+};

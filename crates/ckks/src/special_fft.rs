@@ -8,14 +8,18 @@
 //! 4), in O(n log n).
 
 use std::f64::consts::TAU;
+use std::sync::OnceLock;
 
 use num_complex::Complex64;
+use tapetum_ring::Interpolation;
 
 /// The transform of one size, with its roots of unity.
 pub(crate) struct SpecialFft {
     slots: usize,
     /// For the layers with blocks of 2, 4, ..., n: exp(2 pi i 5^j / (4 block)) for j < block / 2.
     roots: Vec<Complex64>,
+    /// Made when it is first needed.
+    interpolation: OnceLock<Interpolation>,
 }
 
 impl SpecialFft {
@@ -32,7 +36,11 @@ impl SpecialFft {
                 power = power * 5 % order;
             }
         }
-        Self { slots, roots }
+        Self {
+            slots,
+            roots,
+            interpolation: OnceLock::new(),
+        }
     }
 
     /// From w_k to slots, in place.
@@ -52,24 +60,12 @@ impl SpecialFft {
         }
     }
 
-    /// From slots to w_k, in place.
-    pub(crate) fn to_coefficients(&self, values: &mut [Complex64]) {
-        let mut block = self.slots;
-        while block >= 2 {
-            let roots = self.layer(block);
-            for chunk in values.chunks_exact_mut(block) {
-                let (low, high) = chunk.split_at_mut(block / 2);
-                for ((x, y), root) in low.iter_mut().zip(high).zip(roots) {
-                    let (u, v) = (*x, *y);
-                    (*x, *y) = (u + v, (u - v) * root.conj());
-                }
-            }
-            block /= 2;
-        }
-        reverse_bits(values);
-        // A power of two, so this is exact.
-        let share = 1.0 / self.slots as f64;
-        values.iter_mut().for_each(|v| *v *= share);
+    /// From slots to the coefficients.
+    pub(crate) fn interpolation(&self) -> &Interpolation {
+        self.interpolation.get_or_init(|| {
+            let roots = self.roots.iter();
+            Interpolation::new(roots.map(|root| (root.re, root.im)))
+        })
     }
 
     /// The roots of the layer with blocks of this size.
@@ -162,9 +158,15 @@ mod tests {
                     let error = (values[j as usize] - evaluate(w, j)).norm();
                     prop_assert!(error < 1e-12, "slot {j}: {error:e}");
                 }
-                fft.to_coefficients(&mut values);
-                for (back, w) in values.iter().zip(w) {
-                    prop_assert!((back - w).norm() < 1e-14);
+                let scale = 2f64.powi(40);
+                let back = fft.interpolation().coefficients(scale, |real, imaginary| {
+                    for ((re, im), z) in real.iter_mut().zip(imaginary).zip(&values) {
+                        (*re, *im) = (z.re, z.im);
+                    }
+                });
+                let coefficients = w.iter().map(|w| w.re).chain(w.iter().map(|w| w.im));
+                for (back, c) in back.values().zip(coefficients) {
+                    prop_assert!((back - c * scale).abs() <= 0.51);
                 }
             }
         }

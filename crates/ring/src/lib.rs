@@ -9,6 +9,8 @@
 //! * [`NttTable`]: the negacyclic transform and its inverse.
 //! * [`Basis`], [`Poly`]: an ordered set of primes and polynomials over it, in coefficient or
 //!   evaluation form (the form is a type, so mixing them does not compile).
+//! * [`Integers`]: coefficients before any reduction, also interpolated ([`Interpolation`]) from the values of a
+//!   real polynomial at complex roots of unity; limbs are made of them one prime at a time.
 //! * [`BaseConverter`], [`Divider`], [`Decomposer`]: what leaves a basis: exact centred base
 //!   conversion, division with rounding (rescaling, mod-down) and RNS digits (key switching).
 //! * [`Hoisted`], [`Multiplier`], [`RotationKey`]: sums of products of constants with rotated pairs
@@ -30,6 +32,7 @@ mod decompose;
 mod divide;
 mod hedge;
 mod hoist;
+mod integers;
 mod key_switch;
 mod modulus;
 mod ntt;
@@ -38,6 +41,7 @@ mod parallel;
 mod poly;
 mod primality;
 pub mod primes;
+mod product;
 pub mod sampling;
 mod simd;
 
@@ -49,12 +53,14 @@ pub use decompose::Decomposer;
 pub use divide::Divider;
 pub use hedge::Hedge;
 pub use hoist::{Hoisted, Multiplier, RotationKey, RotationSource};
+pub use integers::{Integers, Interpolation};
 pub use modulus::{MAX_MODULUS_BITS, Modulus, ModulusError, Residue};
 pub use ntt::NttTable;
 pub use poly::{
     Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair, linear_combination,
     tensor_product,
 };
+pub use product::{ResidueMatrix, linear_combinations};
 #[cfg(feature = "constant-time")]
 pub use simd::memcheck;
 pub use simd::{Kernel, KernelError};

@@ -126,6 +126,18 @@ pub enum EvaluationError {
     /// A sum of no terms.
     #[error("a sum of products needs at least one product")]
     Empty,
+    /// A row of weights that does not fit the inputs.
+    #[error(
+        "output {output} has {found} weights for {inputs} ciphertexts: give one weight for each"
+    )]
+    Weights {
+        /// The index of the output.
+        output: usize,
+        /// How many weights it has.
+        found: usize,
+        /// How many inputs there are.
+        inputs: usize,
+    },
     /// The largest of less than two numbers.
     #[error("the largest of {0} numbers: there must be at least 2")]
     TooFew(usize),

@@ -196,7 +196,7 @@ impl Evaluator {
     /// If the ciphertext belongs to other parameters.
     pub fn mul_integer_assign(&self, a: &mut Ciphertext, k: i64) -> Result<(), EvaluationError> {
         self.check_own(a.parameters())?;
-        self.scale_assign(a, Constant(k as i128), a.scale());
+        self.scale_assign(a, Constant::from(k), a.scale());
         Ok(())
     }
 
@@ -319,7 +319,16 @@ impl Constant {
         }
     }
 
-    fn residue(self, modulus: Modulus) -> Residue {
-        modulus.reduce_i128(self.0)
+    pub(super) fn residue(self, modulus: Modulus) -> Residue {
+        match i64::try_from(self.0) {
+            Ok(narrow) => modulus.reduce(narrow),
+            Err(_) => modulus.reduce_i128(self.0),
+        }
+    }
+}
+
+impl From<i64> for Constant {
+    fn from(k: i64) -> Self {
+        Self(k.into())
     }
 }

@@ -5,6 +5,7 @@
 //! scale* of their level ([`Parameters::scale`]): the product of two such ciphertexts, rescaled,
 //! is canonical again.
 
+mod combinations;
 mod error;
 mod levels;
 mod linear;

@@ -20,23 +20,24 @@ const COLUMNS: usize = 2;
 
 /// A running sum.
 #[derive(Clone, Copy)]
-struct Sum<L> {
+pub(super) struct Sum<L> {
     high: L,
     low: L,
 }
 
 impl<L: Lanes> Sum<L> {
+    /// `start` is 1.5 * 2^(52 + s).
     #[inline(always)]
-    fn new() -> Self {
+    pub fn new(start: L) -> Self {
         Self {
-            high: L::splat(START),
+            high: start,
             low: L::splat(0.0),
         }
     }
 
     /// Adds `a b`.
     #[inline(always)]
-    fn add(&mut self, a: L, b: L) {
+    pub fn add(&mut self, a: L, b: L) {
         let high = a.mul_add(b, self.high);
         let taken = high.sub(self.high);
         self.low = self.low.add(a.mul_sub(b, taken));
@@ -46,8 +47,8 @@ impl<L: Lanes> Sum<L> {
     /// The canonical residue. The quotient of H is below 2^51, so its first remainder is within p;
     /// with L that is below 2^53, and two more reductions are canonical whatever the prime.
     #[inline(always)]
-    fn finish(self, m: Modular<L>) -> L {
-        let high = m.reduce(self.high.sub(L::splat(START)));
+    pub fn finish(self, m: Modular<L>, start: L) -> L {
+        let high = m.reduce(self.high.sub(start));
         m.reduce(m.reduce(high.add(self.low)))
     }
 }
@@ -55,7 +56,7 @@ impl<L: Lanes> Sum<L> {
 /// Stores a sum, or adds it to what is there unless it is the first.
 #[inline(always)]
 fn put<L: Lanes>(m: Modular<L>, sum: Sum<L>, out: &mut [f64; LANES], is_first: bool) {
-    let sum = sum.finish(m);
+    let sum = sum.finish(m, L::splat(START));
     let sum = if is_first {
         sum
     } else {
@@ -73,7 +74,7 @@ macro_rules! accumulate {
         let blocks = ($($out.len(),)+).0 / COLUMNS;
         for block in 0..blocks {
             let $at = block * COLUMNS * LANES;
-            let mut $sums = [[Sum::<L>::new(); COLUMNS]; $count];
+            let mut $sums = [[Sum::<L>::new(L::splat(START)); COLUMNS]; $count];
             for $term in $terms {
                 $add
             }

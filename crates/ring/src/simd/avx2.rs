@@ -74,6 +74,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn round_half_away(self) -> Self {
+        Self([round_half_away(self.0[0]), round_half_away(self.0[1])])
+    }
+
+    #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         // Four quarters of four by four. Written out: what is not a plain sequence here may not be
         // inlined, and then not be compiled for this instruction set.
@@ -92,6 +97,21 @@ impl Lanes for Avx2 {
             Self([b2, d2]),
             Self([b3, d3]),
         ]
+    }
+}
+
+/// Where rounding to even has gone half a unit towards zero, the next integer.
+#[inline(always)]
+fn round_half_away(x: __m256d) -> __m256d {
+    // SAFETY: as above.
+    unsafe {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        let sign = _mm256_and_pd(x, _mm256_set1_pd(-0.0));
+        let rounded = _mm256_round_pd::<NEAREST>(x);
+        let half = _mm256_or_pd(_mm256_set1_pd(0.5), sign);
+        let is_half = _mm256_cmp_pd::<_CMP_EQ_OQ>(_mm256_sub_pd(x, rounded), half);
+        let unit = _mm256_or_pd(_mm256_set1_pd(1.0), sign);
+        _mm256_add_pd(rounded, _mm256_and_pd(is_half, unit))
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Avx512(__m512d);
 // has been detected, and all methods are inlined into them. Loads and stores are of arrays of
 // eight numbers.
 impl Lanes for Avx512 {
+    const HAS_MANY_REGISTERS: bool = true;
+
     #[inline(always)]
     fn splat(x: f64) -> Self {
         Self(unsafe { _mm512_set1_pd(x) })
@@ -61,6 +63,22 @@ impl Lanes for Avx512 {
     fn round(self) -> Self {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
         Self(unsafe { _mm512_roundscale_pd::<NEAREST>(self.0) })
+    }
+
+    #[inline(always)]
+    fn round_half_away(self) -> Self {
+        // Where rounding to even has gone half a unit towards zero, the next integer.
+        let rounded = self.round();
+        unsafe {
+            let bits = _mm512_castpd_si512(self.0);
+            let sign = _mm512_and_si512(bits, _mm512_castpd_si512(_mm512_set1_pd(-0.0)));
+            let half = _mm512_or_si512(_mm512_castpd_si512(_mm512_set1_pd(0.5)), sign);
+            let unit = _mm512_or_si512(_mm512_castpd_si512(_mm512_set1_pd(1.0)), sign);
+            let rest = _mm512_sub_pd(self.0, rounded.0);
+            let is_half = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(rest, _mm512_castsi512_pd(half));
+            let next = _mm512_add_pd(rounded.0, _mm512_castsi512_pd(unit));
+            Self(_mm512_mask_blend_pd(is_half, rounded.0, next))
+        }
     }
 
     #[inline(always)]

@@ -12,6 +12,8 @@ pub(crate) const LANES: usize = 8;
 /// Eight `f64`, with the operations that the kernels need. Multiplications and additions round to
 /// nearest and are fused exactly where the name says so.
 pub(crate) trait Lanes: Copy {
+    /// Whether there are registers for eight split sums and one takes no more than one.
+    const HAS_MANY_REGISTERS: bool = false;
     /// The same number in all lanes.
     fn splat(x: f64) -> Self;
     /// From memory.
@@ -32,6 +34,8 @@ pub(crate) trait Lanes: Copy {
     fn neg_mul_add(self, b: Self, c: Self) -> Self;
     /// To the nearest integer, ties to even.
     fn round(self) -> Self;
+    /// To the nearest integer, ties away from zero.
+    fn round_half_away(self) -> Self;
     /// Lane j of vector i becomes lane i of vector j.
     fn transpose(rows: [Self; LANES]) -> [Self; LANES];
     /// From memory, the number at `pattern[i]` to lane i.

@@ -14,6 +14,7 @@ mod accumulate;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod complex;
 mod environment;
 mod kernel;
 mod lanes;
@@ -23,16 +24,20 @@ pub mod memcheck;
 mod neon;
 mod pointwise;
 mod portable;
+mod product;
 mod scalar;
 mod transform;
 
 use crate::modulus::{Modulus, Residue};
 
+pub(crate) use complex::ComplexRoots;
 pub(crate) use environment::rounding_to_nearest;
 use kernel::InstructionSet;
 pub(crate) use kernel::VectorSet;
 pub use kernel::{Kernel, KernelError};
+pub(crate) use lanes::{LANES, numbers, numbers_mut};
 pub(crate) use portable::Tables as PortableTables;
+pub(crate) use product::{ROWS, Row, Schedule};
 pub(crate) use transform::{SMALLEST as SMALLEST_VECTOR_TRANSFORM, Tables as VectorTables};
 
 /// Methods of [`lanes::Lanes`] that do the same in every register of a vector: `$zip` of the type
@@ -61,6 +66,7 @@ macro_rules! entry_points {
             pointwise::add_scaled_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::sub_scale_assign(a: &mut [Residue], b: &[Residue], c: Residue);
             pointwise::round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64]);
+            pointwise::reduce_integers(out: &mut [Residue], integers: &[Residue], steps: usize);
             pointwise::permute(
                 out: &mut [Residue],
                 limb: &[Residue],
@@ -78,8 +84,25 @@ macro_rules! entry_points {
                 terms: &[[&[Residue]; 4]]
             );
             accumulate::combine(out: &mut [Residue], rows: &[&[Residue]], weights: &[Residue]);
+            product::multiply(
+                out: &mut [&mut [Residue]],
+                a: &[Vec<super::Row>],
+                b: &[&[[f64; super::lanes::LANES]]],
+                schedule: super::Schedule,
+                is_first: bool
+            );
             transform::forward_residues(tables: &super::VectorTables, data: &mut [Residue]);
             transform::inverse_residues(tables: &super::VectorTables, data: &mut [Residue]);
+        }
+        /// [`complex::interpolate`](super::complex::interpolate).
+        #[target_feature(enable = $features)]
+        pub(super) fn interpolate(
+            real: &mut [f64],
+            imaginary: &mut [f64],
+            roots: &super::ComplexRoots,
+            scale: f64,
+        ) {
+            super::complex::interpolate::<$lanes>(real, imaginary, roots, scale);
         }
     };
     ($lanes:ty, $features:literal,
@@ -191,10 +214,43 @@ dispatch!(
 );
 
 dispatch!(
+    /// `out[i][j] = sum over k of a[i, k] b[k, j]`, added to what is there unless it is the first block of k; at
+    /// most 2^10 terms. `a` holds groups of [`ROWS`] rows, `b` blocks of eight columns, each k after k.
+    multiply(
+        out: &mut [&mut [Residue]],
+        a: &[Vec<Row>],
+        b: &[&[[f64; LANES]]],
+        schedule: Schedule,
+        is_first: bool
+    )
+);
+dispatch!(
     /// `out[k] = rint(sum over i of rows[i][k] * inverses[i])`, which is below 2^51 in magnitude;
     /// products and sums are rounded one by one, so that all kernels agree.
     round_weighted(out: &mut [Residue], rows: &[&[Residue]], inverses: &[f64])
 );
+
+dispatch!(
+    /// `out[k]` becomes the residue of `integers[k]`, which is a whole number below 2^126 and of no modulus. Two
+    /// steps are enough below 2^50 p, four always.
+    reduce_integers(out: &mut [Residue], integers: &[Residue], steps: usize)
+);
+
+/// From slots to `scale` times the coefficients, rounded, ties away from zero, in place.
+pub(crate) fn interpolate(
+    kernel: Kernel,
+    real: &mut [f64],
+    imaginary: &mut [f64],
+    roots: &ComplexRoots,
+    scale: f64,
+) {
+    rounding_to_nearest(|| match kernel.instruction_set() {
+        InstructionSet::Vector(set) if real.len() >= complex::SMALLEST => {
+            on_vectors!(set, interpolate(real, imaginary, roots, scale));
+        }
+        _ => portable::interpolate(real, imaginary, roots, scale),
+    });
+}
 
 /// Coefficients to values, in place.
 pub(crate) fn forward(set: VectorSet, m: Modulus, tables: &VectorTables, data: &mut [Residue]) {
@@ -263,6 +319,18 @@ mod tests {
         agree(a, |kernel, a| sub_scale_assign(kernel, m, a, b, c));
     }
 
+    fn check_integers(m: Modulus, limb: &[Residue]) {
+        for (factor, steps) in [(1.0, 2), (2f64.powi(49), 2), (2f64.powi(76), 4)] {
+            let mut integers = limb.to_vec();
+            for x in numbers_mut(&mut integers) {
+                *x = *x * factor + 0.0;
+            }
+            agree(limb, |kernel, out| {
+                reduce_integers(kernel, m, out, &integers, steps)
+            });
+        }
+    }
+
     fn check_permutations(m: Modulus, limb: &[Residue]) {
         // All blocks backwards, by two patterns.
         let patterns = [[3, 1, 4, 0, 5, 7, 2, 6], [7, 6, 5, 4, 3, 2, 1, 0]];
@@ -322,6 +390,7 @@ mod tests {
         ) {
             check_pointwise(m, &limbs);
             check_permutations(m, &limbs[0]);
+            check_integers(m, &limbs[0]);
         }
 
         #[test]
@@ -359,6 +428,7 @@ mod tests {
             ] {
                 let limb = |x| vec![m.reduce(x); 32];
                 check_pointwise(m, &[limb(x), limb(y), limb(y)]);
+                check_integers(m, &limb(x));
                 // As many terms as are summed between two reductions, and more than once that.
                 for count in [1, 15, 16, 17, 32, 100] {
                     check_sums(m, &vec![limb(x); count], &vec![m.reduce(y); count]);
@@ -378,6 +448,68 @@ mod tests {
                 let table = |kernel| crate::NttTable::for_kernel(kernel, modulus, log_n);
                 agree(&limb, |kernel, limb| table(kernel).forward(limb));
                 agree(&limb, |kernel, limb| table(kernel).inverse(limb));
+            }
+        }
+    }
+
+    /// Bits of whole numbers or halves, of the magnitudes that scaled coefficients have.
+    fn interpolated(kernel: Kernel, n: usize, seed: i64, scale: f64) -> Vec<u64> {
+        let root = |i: usize| (1.0 + i as f64).sin_cos();
+        let roots = ComplexRoots::new((0..n - 1).map(root));
+        let value = |i: usize| (i as i64 * seed % 1009) as f64 / 64.0;
+        let mut real: Vec<_> = (0..n).map(value).collect();
+        let mut imaginary: Vec<_> = (n..2 * n).map(value).collect();
+        interpolate(kernel, &mut real, &mut imaginary, &roots, scale);
+        let values = real.iter().chain(&imaginary);
+        values.map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn interpolations_agree_bit_for_bit() {
+        for log_n in 1..=16 {
+            for (seed, scale) in [
+                (7919, 1.0),
+                (-31, 2f64.powi(40)),
+                (0, 3.0),
+                (5, 2f64.powi(90)),
+            ] {
+                let expected = interpolated(Kernel::PORTABLE, 1 << log_n, seed, scale);
+                for kernel in Kernel::available() {
+                    let found = interpolated(kernel, 1 << log_n, seed, scale);
+                    assert!(found == expected, "{kernel:?}, 2^{log_n}, {seed}, {scale}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_are_rounded_away_from_zero() {
+        // Only the first slot of each eight is not zero after the butterflies with roots of zero.
+        let ties = [
+            0.5,
+            1.5,
+            2.5,
+            -0.5,
+            -1.5,
+            -2.5,
+            0.49999999999999994,
+            -0.0,
+            4503599627370497.5,
+        ];
+        for kernel in Kernel::available() {
+            for tie in ties {
+                let n = complex::SMALLEST;
+                let roots = ComplexRoots::new((1..n).map(|_| (0.0, 0.0)));
+                let (mut real, mut imaginary) = (vec![0.0; n], vec![tie; n]);
+                real[0] = tie * n as f64;
+                interpolate(kernel, &mut real, &mut imaginary, &roots, 1.0);
+                for x in [real[0], imaginary[0]] {
+                    assert_eq!(
+                        x.to_bits(),
+                        (tie.round() + 0.0).to_bits(),
+                        "{kernel:?}, {tie}"
+                    );
+                }
             }
         }
     }

@@ -67,6 +67,11 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    fn round_half_away(self) -> Self {
+        Self(self.0.map(|a| unsafe { vrndaq_f64(a) }))
+    }
+
+    #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         // Sixteen blocks of two by two.
         std::array::from_fn(|j| {

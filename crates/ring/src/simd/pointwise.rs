@@ -59,6 +59,24 @@ pub(crate) fn neg_assign<L: Lanes>(m: Modular<L>, a: &mut [Residue]) {
     }
 }
 
+/// The residues of whole numbers. A step leaves at most p or 2^-51 of a number, as a multiple of its last
+/// place and so exactly.
+#[inline(always)]
+pub(crate) fn reduce_integers<L: Lanes>(
+    m: Modular<L>,
+    out: &mut [Residue],
+    integers: &[Residue],
+    steps: usize,
+) {
+    each_pair!(out, integers, |out, x| {
+        let mut x = m.load(x);
+        for _ in 0..steps {
+            x = m.reduce(x);
+        }
+        m.store(x, out);
+    });
+}
+
 /// Moves blocks of eight and permutes each.
 #[inline(always)]
 pub(crate) fn permute<L: Lanes>(

@@ -55,6 +55,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn round_half_away(self) -> Self {
+        Self(self.0.map(f64::round))
+    }
+
+    #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         std::array::from_fn(|j| Self(std::array::from_fn(|i| rows[i].0[j])))
     }

@@ -1,10 +1,13 @@
 //! Kernels in 64-bit integers: right on every machine, and the reference for the others.
 
+mod complex;
 mod transform;
 
 use super::lanes::LANES;
+use super::product::{ROWS, Row, Schedule};
 use crate::modulus::{Modulus, Residue};
 
+pub(crate) use complex::interpolate;
 pub(crate) use transform::Tables;
 
 /// `a[k] += b[k]`.
@@ -167,5 +170,42 @@ pub(crate) fn round_weighted(
             .zip(inverses)
             .fold(0.0, |sum, (row, inverse)| sum + row[k].as_f64() * inverse);
         *out = Residue::rounded(sum);
+    }
+}
+
+/// `out[k]` becomes the residue of `integers[k]`, a whole number below 2^126.
+pub(crate) fn reduce_integers(
+    modulus: Modulus,
+    out: &mut [Residue],
+    integers: &[Residue],
+    _steps: usize,
+) {
+    for (out, x) in out.iter_mut().zip(integers) {
+        *out = modulus.reduce_i128(x.as_f64() as i128);
+    }
+}
+
+/// `out[i][j] = sum over k of a[i, k] b[k, j]`, added to what is there unless it is the first block of k.
+pub(crate) fn multiply(
+    modulus: Modulus,
+    out: &mut [&mut [Residue]],
+    a: &[Vec<Row>],
+    b: &[&[[f64; LANES]]],
+    _schedule: Schedule,
+    is_first: bool,
+) {
+    for (i, out) in out.iter_mut().enumerate() {
+        let a = &a[i / ROWS];
+        for (out, b) in out.chunks_exact_mut(LANES).zip(b) {
+            for (j, out) in out.iter_mut().enumerate() {
+                let product = |(a, b): (&Row, &[f64; LANES])| a[i % ROWS] as i128 * b[j] as i128;
+                let sum = modulus.reduce_wide(a.iter().zip(*b).map(product).sum());
+                *out = if is_first {
+                    sum
+                } else {
+                    modulus.add(*out, sum)
+                };
+            }
+        }
     }
 }

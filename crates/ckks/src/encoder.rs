@@ -243,27 +243,6 @@ impl Encoder {
         Ok(self.encode_integers(values, level, scale)?.to_poly(basis))
     }
 
-    /// The coefficients of a polynomial of public values, if they are below 2^62.
-    pub(crate) fn coefficients(
-        &self,
-        values: impl Iterator<Item = impl SlotValue> + Clone,
-        level: usize,
-        scale: f64,
-    ) -> Result<Vec<i64>, EncodeError> {
-        const NARROW: f64 = (1u64 << 62) as f64;
-        let integers = self.encode_integers(values, level, scale)?;
-        if integers.largest() < NARROW {
-            Ok(integers.values().map(|c| c as i64).collect())
-        } else {
-            Err(EncodeError::TooLarge {
-                largest: integers.largest() / scale,
-                log_scale: scale.log2(),
-                level,
-                log_capacity: NARROW.log2(),
-            })
-        }
-    }
-
     /// The coefficients of the polynomial, from which its limbs can be made one at a time; they fit under the
     /// modulus of `level`, which exists.
     pub(crate) fn encode_integers(

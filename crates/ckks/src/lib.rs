@@ -25,9 +25,9 @@ pub mod wire;
 pub use ciphertext::Ciphertext;
 pub use circuits::{
     Argmax, ArgmaxError, ArgmaxPlan, BlockIndices, BlockMatrix, Bootstrapper, BootstrappingError,
-    BootstrappingEstimate, BootstrappingPlan, DiagonalForm, LinearTransform, LinearTransformError,
-    LinearTransformPlan, OperationCounts, Polynomial, PolynomialError, Precision, PrecisionError,
-    SlotKind, SlotMatrix,
+    BootstrappingEstimate, BootstrappingPlan, DiagonalEntries, DiagonalForm, DiagonalSource,
+    LinearTransform, LinearTransformError, LinearTransformPlan, OperationCounts, Polynomial,
+    PolynomialError, Precision, PrecisionError, SlotKind, SlotMatrix,
 };
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};

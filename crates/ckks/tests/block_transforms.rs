@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 
 use common::{Scheme, uneven};
 use tapetum_ckks::{
-    BlockMatrix, Ciphertext, Complex64, DiagonalForm, Encoder, EvaluationError, KeyName,
-    LinearTransform, LinearTransformError, LinearTransformPlan, Parameters, Preset, SlotMatrix,
+    BlockIndices, BlockMatrix, Ciphertext, Complex64, DiagonalEntries, DiagonalForm,
+    DiagonalSource, Encoder, EvaluationError, KeyName, LinearTransform, LinearTransformError,
+    LinearTransformPlan, Parameters, Preset, SlotMatrix,
 };
 
 type Diagonals = BTreeMap<(usize, usize), Vec<i64>>;
@@ -102,6 +103,68 @@ fn transforms_are_products_with_the_matrix_in_the_clear() {
             }
         }
     }
+}
+
+/// One diagonal in every type of numbers, made when it is asked for.
+struct Typed {
+    slots: usize,
+    wrong: usize,
+}
+
+impl Typed {
+    fn entry(i: usize, index: i64) -> i16 {
+        ((7 * i + index as usize) % 11) as i16 - 5
+    }
+}
+
+impl DiagonalSource for Typed {
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn indices(&self) -> BlockIndices {
+        BTreeMap::from([((0, 0), (0..4).collect())])
+    }
+
+    fn entries(&self, block: (usize, usize), index: i64) -> DiagonalEntries<'_> {
+        assert_eq!(block, (0, 0));
+        let entries = (0..self.slots - self.wrong).map(|i| Self::entry(i, index));
+        match index {
+            0 => DiagonalEntries::Complex(entries.map(|x| f64::from(x).into()).collect()),
+            1 => DiagonalEntries::Real(entries.map(f64::from).collect()),
+            2 => DiagonalEntries::Single(entries.map(f32::from).collect()),
+            _ => DiagonalEntries::Small(entries.collect()),
+        }
+    }
+}
+
+#[test]
+fn diagonals_of_all_types_are_those_of_complex_numbers() {
+    let parameters = Parameters::preset(Preset::N13);
+    let slots = parameters.slots();
+    let plan = LinearTransformPlan::new(&parameters, 0..4, 2).unwrap();
+    let s = scheme(&parameters, &plan);
+    let complex = (0..4i64).map(|k| {
+        let entry = |i| f64::from(Typed::entry(i, k)).into();
+        (k, (0..slots).map(entry).collect())
+    });
+    let matrix = SlotMatrix::from_diagonals(slots, complex.collect()).unwrap();
+    let a = s.encrypt_at(&s.random(3), 2);
+    let transform = LinearTransform::with_plan(&s.encoder, &matrix, plan.clone()).unwrap();
+    let expected = s.evaluator.linear_transform(&a, &transform).unwrap();
+    for form in [DiagonalForm::Values, DiagonalForm::Coefficients] {
+        let source = Typed { slots, wrong: 0 };
+        let typed = LinearTransform::of_blocks(&s.encoder, &source, plan.clone(), form).unwrap();
+        assert!(s.evaluator.linear_transform(&a, &typed).unwrap() == expected);
+    }
+    let source = Typed { slots, wrong: 1 };
+    let refused = LinearTransform::of_blocks(&s.encoder, &source, plan, DiagonalForm::Values);
+    let error = refused.unwrap_err();
+    let (found, length) = (slots - 1, slots);
+    assert!(
+        matches!(error, LinearTransformError::DiagonalLength { found: f, slots: s, .. } if f == found && s == length),
+        "{error}"
+    );
 }
 
 #[test]

@@ -10,9 +10,10 @@ use crate::basis::Basis;
 use crate::buffer::{Buffer, slices};
 use crate::convert::PADDING;
 use crate::decompose::{Decomposer, DigitProducts};
+use crate::integers::Integers;
 use crate::modulus::{Modulus, Residue};
 use crate::parallel::{for_each_group_pair, for_each_limb_of};
-use crate::poly::{Evaluation, Poly, limb_of_coefficients, positions};
+use crate::poly::{Evaluation, Poly, positions};
 use crate::simd::{self, Kernel};
 
 /// What rotates c0 + c1 s: the key that takes c1 back to s, as pairs of weights for the digits, and the
@@ -51,7 +52,7 @@ pub enum Multiplier<'a> {
     Values(&'a Poly<Evaluation>),
     /// By its N coefficients. They are transformed modulo one prime after the other when they are needed: that
     /// takes a transform for each prime, and one limb's memory in place of one for each prime of Q P.
-    Coefficients(&'a [i64]),
+    Coefficients(&'a Integers),
 }
 
 /// Bytes of the rows that products run over at a time: half a second-level cache.
@@ -399,7 +400,11 @@ fn transformed<'a>(
             .flat_map(|sum| coefficients(sum))
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|coefficients| limb_of_coefficients(basis, i, coefficients))
+            .map(|coefficients| {
+                let mut limb = Buffer::any(n);
+                coefficients.write_limb(basis, i, &mut limb);
+                limb
+            })
             .collect();
         Some((range, limbs))
     })

@@ -25,6 +25,21 @@ impl Integers {
     /// Every coefficient is below this.
     pub const LIMIT: f64 = (1u128 << 126) as f64;
 
+    /// From whole numbers, one for each coefficient.
+    pub fn new(coefficients: &[f64]) -> Self {
+        debug_assert!(
+            coefficients
+                .iter()
+                .all(|x| x.fract() == 0.0 || !x.is_finite())
+        );
+        let mut values = Buffer::any(coefficients.len());
+        simd::numbers_mut(&mut values).copy_from_slice(coefficients);
+        Self {
+            largest: largest(coefficients),
+            values,
+        }
+    }
+
     /// The largest magnitude; infinite if a coefficient is not a number below [`LIMIT`](Self::LIMIT). Then no
     /// limb can be made.
     pub fn largest(&self) -> f64 {
@@ -159,15 +174,6 @@ mod tests {
     use super::*;
     use crate::primes;
 
-    fn integers(values: &[f64]) -> Integers {
-        let mut copy = Buffer::any(values.len());
-        simd::numbers_mut(&mut copy).copy_from_slice(values);
-        Integers {
-            largest: largest(values),
-            values: copy,
-        }
-    }
-
     #[test]
     fn limbs_are_those_of_the_integers() {
         let bits = [20, 36, 49];
@@ -184,7 +190,7 @@ mod tests {
                 };
                 let values: Vec<_> = (0..32).map(value).collect();
                 let wide: Vec<_> = values.iter().map(|&x| x as i128).collect();
-                let found = integers(&values).to_poly(&basis);
+                let found = Integers::new(&values).to_poly(&basis);
                 let expected = Poly::from_wide_coefficients(&basis, &wide).into_evaluation();
                 assert!(found == expected, "2^{power} + {shift}");
             }

@@ -304,20 +304,6 @@ fn write_residues(modulus: Modulus, limb: &mut [Residue], coefficients: &[i64], 
     }
 }
 
-/// The values, modulo the prime at index i, of the polynomial with the given N signed coefficients.
-pub(crate) fn limb_of_coefficients(basis: &Basis, i: usize, coefficients: &[i64]) -> Buffer {
-    assert_eq!(coefficients.len(), basis.degree(), "N coefficients");
-    let mut limb = Buffer::any(basis.degree());
-    write_residues(
-        basis.modulus(i),
-        &mut limb,
-        coefficients,
-        largest(coefficients),
-    );
-    basis.table(i).forward(&mut limb);
-    limb
-}
-
 /// The sum of `a * b` over the pairs, with one reduction at the end.
 ///
 /// The result has the basis of the first `a`, which all `a` share; a `b` may live in any basis

@@ -2,8 +2,8 @@
 
 use tapetum_ring::sampling::{Seed, uniform};
 use tapetum_ring::{
-    Automorphism, Basis, Coefficient, Decomposer, Evaluation, GaloisElement, Multiplier, Poly,
-    RotationKey, RotationSource, inner_product_pair, primes,
+    Automorphism, Basis, Coefficient, Decomposer, Evaluation, GaloisElement, Integers, Multiplier,
+    Poly, RotationKey, RotationSource, inner_product_pair, primes,
 };
 
 const ADDEND: u8 = 100;
@@ -89,20 +89,18 @@ fn sums_of_rotations_are_what_they_are_made_of() {
         ];
         // Small coefficients, and some beyond the primes.
         let n = decomposer.target().degree();
-        let coefficients: Vec<Vec<i64>> = (1..4)
-            .map(|seed: i64| {
-                let bits = if seed == 3 { 61 } else { 20 };
-                (0..n as i64)
-                    .map(|i| (i * i * seed - 7).wrapping_mul(0x9e37_79b9) >> (63 - bits))
-                    .collect()
-            })
-            .collect();
+        let coefficients = [3.0e5, 1.0e9, 3.0e18].map(|size: f64| {
+            let at = |i: usize| (size * (1.0 + i as f64).sin()).round();
+            (0..n).map(at).collect::<Vec<_>>()
+        });
         let values: Vec<_> = coefficients
             .iter()
             .map(|c| {
-                Poly::<Coefficient>::from_coefficients(decomposer.target(), c).into_evaluation()
+                let c: Vec<i64> = c.iter().map(|&x| x as i64).collect();
+                Poly::<Coefficient>::from_coefficients(decomposer.target(), &c).into_evaluation()
             })
             .collect();
+        let coefficients = coefficients.map(|c| Integers::new(&c));
         // Sums of one term, of all, of more than fit at once, and of nothing modulo the primes of P.
         let sums: [Vec<(usize, usize)>; 4] = [
             vec![(1, 0)],

@@ -14,7 +14,7 @@ pub use bootstrapping::{
 };
 pub use comparison::{Argmax, ArgmaxError, ArgmaxPlan, Precision, PrecisionError};
 pub use linear_transform::{
-    BlockIndices, BlockMatrix, DiagonalForm, LinearTransform, LinearTransformError,
-    LinearTransformPlan, OperationCounts, SlotMatrix,
+    BlockIndices, BlockMatrix, DiagonalEntries, DiagonalForm, DiagonalSource, LinearTransform,
+    LinearTransformError, LinearTransformPlan, OperationCounts, SlotMatrix,
 };
 pub use polynomial::{Polynomial, PolynomialError};

@@ -84,6 +84,10 @@ impl BlockMatrix {
         self.blocks.iter().map(|(&place, block)| (place, block))
     }
 
+    pub(super) fn block(&self, place: (usize, usize)) -> Option<&SlotMatrix> {
+        self.blocks.get(&place)
+    }
+
     /// Which diagonals each block has: what a [plan](super::LinearTransformPlan::for_blocks) is made from.
     pub fn indices(&self) -> BlockIndices {
         let indices = |block: &SlotMatrix| block.diagonals().map(|(k, _)| k).collect();

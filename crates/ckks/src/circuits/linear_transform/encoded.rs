@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use num_complex::Complex64;
 use rayon::prelude::*;
-use tapetum_ring::{Evaluation, Multiplier, Poly};
+use tapetum_ring::{Evaluation, Integers, Multiplier, Poly};
 
 use super::{
-    BlockIndices, BlockMatrix, LinearTransformError, LinearTransformPlan, OperationCounts,
+    DiagonalEntries, DiagonalSource, LinearTransformError, LinearTransformPlan, OperationCounts,
     SlotMatrix,
 };
-use crate::encoder::Encoder;
+use crate::encoder::{EncodeError, Encoder, SlotValue};
 
 /// A matrix whose diagonals are encoded over Q P, ready to be applied to ciphertexts of one level
 /// by [`Evaluator::linear_transform`](crate::Evaluator::linear_transform).
@@ -83,7 +82,7 @@ pub(super) struct Term {
 #[derive(Clone)]
 pub(super) enum Diagonal {
     Values(Poly<Evaluation>),
-    Coefficients(Vec<i64>),
+    Coefficients(Integers),
 }
 
 impl Diagonal {
@@ -122,25 +121,17 @@ impl LinearTransform {
         matrix: &SlotMatrix,
         plan: LinearTransformPlan,
     ) -> Result<Self, LinearTransformError> {
-        Self::encode(encoder, [((0, 0), matrix)], plan, DiagonalForm::Values)
+        Self::of_blocks(encoder, matrix, plan, DiagonalForm::Values)
     }
 
     /// Encodes a matrix of matrices by a given plan, which may be for more diagonals than the matrix has.
     ///
     /// # Errors
-    /// As [`with_plan`](Self::with_plan), and if the plan has other numbers of inputs and outputs.
+    /// As [`with_plan`](Self::with_plan), and if a diagonal has not one entry for each slot or the plan has other
+    /// numbers of inputs and outputs.
     pub fn of_blocks(
         encoder: &Encoder,
-        matrix: &BlockMatrix,
-        plan: LinearTransformPlan,
-        form: DiagonalForm,
-    ) -> Result<Self, LinearTransformError> {
-        Self::encode(encoder, matrix.blocks(), plan, form)
-    }
-
-    fn encode<'a>(
-        encoder: &Encoder,
-        blocks: impl IntoIterator<Item = ((usize, usize), &'a SlotMatrix)>,
+        source: &(impl DiagonalSource + ?Sized),
         plan: LinearTransformPlan,
         form: DiagonalForm,
     ) -> Result<Self, LinearTransformError> {
@@ -148,22 +139,30 @@ impl LinearTransform {
         if plan.parameters() != parameters {
             return Err(LinearTransformError::Parameters);
         }
-        let slots = parameters.slots();
-        let mut indices = BlockIndices::new();
-        let mut diagonals = Vec::new();
-        for (place, matrix) in blocks {
-            let found = matrix.slots();
-            if found != slots {
-                return Err(LinearTransformError::Slots { found, slots });
-            }
-            for (index, diagonal) in matrix.diagonals() {
-                indices.entry(place).or_default().insert(index);
-                diagonals.push((place, index, diagonal));
-            }
+        let (found, slots) = (source.slots(), parameters.slots());
+        if found != slots {
+            return Err(LinearTransformError::Slots { found, slots });
         }
+        let indices = source.indices();
+        let diagonals: Vec<_> = indices
+            .iter()
+            .flat_map(|(&block, indices)| indices.iter().map(move |&index| (block, index)))
+            .collect();
         let planned = (plan.outputs(), plan.inputs());
-        let encode = |&((output, input), index, diagonal): &((usize, usize), i64, &[Complex64])| {
-            let (giant, baby, diagonal) = encode(encoder, &plan, form, index, diagonal)?;
+        let encode = |&(block, index): &((usize, usize), i64)| {
+            let encoding = Encoding {
+                encoder,
+                plan: &plan,
+                form,
+                index,
+            };
+            let (giant, baby, diagonal) = match source.entries(block, index) {
+                DiagonalEntries::Complex(entries) => encoding.encode(&entries),
+                DiagonalEntries::Real(entries) => encoding.encode(&entries),
+                DiagonalEntries::Single(entries) => encoding.encode(&entries),
+                DiagonalEntries::Small(entries) => encoding.encode(&entries),
+            }?;
+            let (output, input) = block;
             let term = Term {
                 input,
                 baby,
@@ -224,34 +223,49 @@ impl LinearTransform {
     }
 }
 
-/// A diagonal, rotated back by its giant step, which is the first half of the result.
-///
-/// Its scale takes a ciphertext of the canonical scale to that of the level below.
-fn encode(
-    encoder: &Encoder,
-    plan: &LinearTransformPlan,
+/// How a diagonal is encoded.
+struct Encoding<'a> {
+    encoder: &'a Encoder,
+    plan: &'a LinearTransformPlan,
     form: DiagonalForm,
     index: i64,
-    diagonal: &[Complex64],
-) -> Result<(i64, i64, Diagonal), LinearTransformError> {
-    let (parameters, level) = (encoder.parameters(), plan.level());
-    let steps = plan
-        .steps(index)
-        .ok_or(LinearTransformError::NotPlanned { index })?;
-    let split = (-steps.giant).rem_euclid(diagonal.len() as i64) as usize;
-    let (end, start) = diagonal.split_at(split);
-    let rotated = || start.iter().chain(end).copied().collect::<Vec<_>>();
-    let (basis, scale) = (parameters.qp(level), plan.scale());
-    let encoded = match form {
-        DiagonalForm::Values => encoder
-            .encode_over(basis, rotated().into_iter(), level, scale)
-            .map(Diagonal::Values),
-        DiagonalForm::Coefficients => encoder
-            .coefficients(rotated().into_iter(), level, scale)
-            .map(Diagonal::Coefficients),
-    };
-    let diagonal = encoded.map_err(|source| LinearTransformError::Encode { index, source })?;
-    Ok((steps.giant, steps.baby, diagonal))
+}
+
+impl Encoding<'_> {
+    /// Giant step, baby step, and the diagonal rotated back by its giant step.
+    ///
+    /// Its scale takes a ciphertext of the canonical scale to that of the level below.
+    fn encode(
+        &self,
+        diagonal: &[impl SlotValue],
+    ) -> Result<(i64, i64, Diagonal), LinearTransformError> {
+        let (plan, index) = (self.plan, self.index);
+        let (parameters, level) = (self.encoder.parameters(), plan.level());
+        let (found, slots) = (diagonal.len(), parameters.slots());
+        if found != slots {
+            return Err(LinearTransformError::DiagonalLength {
+                index,
+                found,
+                slots,
+            });
+        }
+        let steps = plan
+            .steps(index.rem_euclid(slots as i64))
+            .ok_or(LinearTransformError::NotPlanned { index })?;
+        let split = (-steps.giant).rem_euclid(slots as i64) as usize;
+        let (end, start) = diagonal.split_at(split);
+        let rotated = start.iter().chain(end).copied();
+        let failed = |source: EncodeError| LinearTransformError::Encode { index, source };
+        let integers = self
+            .encoder
+            .encode_integers(rotated, level, plan.scale())
+            .map_err(failed)?;
+        let diagonal = match self.form {
+            DiagonalForm::Values => Diagonal::Values(integers.to_poly(parameters.qp(level))),
+            DiagonalForm::Coefficients => Diagonal::Coefficients(integers),
+        };
+        Ok((steps.giant, steps.baby, diagonal))
+    }
 }
 
 impl fmt::Debug for LinearTransform {

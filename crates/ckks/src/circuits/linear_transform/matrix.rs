@@ -130,6 +130,11 @@ impl SlotMatrix {
         self.diagonals.iter().map(|(&k, d)| (k, &d[..]))
     }
 
+    /// The diagonal with this index in 0 .. `slots`; nothing if it is zero.
+    pub(super) fn diagonal(&self, index: i64) -> &[Complex64] {
+        self.diagonals.get(&index).map_or(&[], Vec::as_slice)
+    }
+
     /// The matrix times a vector in the clear: the reference of
     /// [`Evaluator::linear_transform`](crate::Evaluator::linear_transform).
     ///

@@ -15,6 +15,7 @@ mod evaluation;
 mod fourier;
 mod matrix;
 mod plan;
+mod source;
 mod window;
 
 use thiserror::Error;
@@ -25,6 +26,7 @@ pub use blocks::BlockMatrix;
 pub use encoded::{DiagonalForm, LinearTransform};
 pub use matrix::SlotMatrix;
 pub use plan::{BlockIndices, LinearTransformPlan, OperationCounts};
+pub use source::{DiagonalEntries, DiagonalSource};
 
 /// Why something is not a linear transform.
 #[derive(Clone, Debug, Error, PartialEq)]

@@ -41,7 +41,7 @@ pub fn encrypt_image(
     };
     let ciphertexts = match &input.packing {
         InputPacking::Vector(packing) => vec![encrypt(&packing.spread(slots, |i| image[i]))?],
-        InputPacking::Windows { output, window } => {
+        InputPacking::Windows { output, window, .. } => {
             let pixels = windows(image, &input.shape, window);
             let positions = window.output[0] * window.output[1];
             pixels

@@ -1,8 +1,9 @@
 //! Makes the plan of a network.
 
-use tapetum_ckks::{LinearTransformPlan, Parameters, ParametersLiteral};
+use tapetum_ckks::{Parameters, ParametersLiteral};
 
 use super::step::{LayerPlan, Parts, Step};
+use super::work::work;
 use super::{InputPacking, InputPlan, NetworkPlan, WindowPlan};
 use crate::error::{NetworkError, NodeName, Result};
 use crate::graph::{Graph, Operation, Shape};
@@ -79,14 +80,15 @@ pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> R
     }
     let parameters = Parameters::new(literal.clone())?;
     let inputs = input_candidates(&stages, graph.input_shape(), parameters.slots());
-    let mut best: Option<(f64, Chosen)> = None;
+    let mut best: Option<Chosen> = None;
     for packing in inputs {
-        let chosen = choose(&stages, packing, &parameters)?;
-        if best.as_ref().is_none_or(|(cost, _)| chosen.cost < *cost) {
-            best = Some((chosen.cost, chosen));
+        if let Some(chosen) = choose(&stages, packing, &parameters)?
+            && best.as_ref().is_none_or(|best| chosen.work < best.work)
+        {
+            best = Some(chosen);
         }
     }
-    let Some((_, chosen)) = best else {
+    let Some(chosen) = best else {
         return Err(NetworkError::Graph("it has no layer".to_owned()));
     };
     let plan = NetworkPlan {
@@ -145,14 +147,15 @@ fn stages(graph: &Graph) -> Result<Vec<Stage>> {
     Ok(stages)
 }
 
-/// A way to pack the image, the plans and the layers that follow from it, and what they cost.
+/// A way to pack the image, the plans and the layers that follow from it, and the work that they are.
 struct Chosen {
-    cost: f64,
+    work: f64,
     input: InputPacking,
     plans: Vec<LayerPlan>,
     layers: Vec<Layer>,
 }
 
+/// Windows if there are not too many of them: the convolution then needs no rotation.
 fn input_candidates(stages: &[Stage], shape: &Shape, slots: usize) -> Vec<InputPacking> {
     let with_copies = move |length: usize| {
         let packing = Packing::repeated(length);
@@ -162,9 +165,6 @@ fn input_candidates(stages: &[Stage], shape: &Shape, slots: usize) -> Vec<InputP
             ..packing
         })
     };
-    let mut candidates: Vec<_> = with_copies(shape.values())
-        .map(InputPacking::Vector)
-        .collect();
     if let Some(Linear::Convolution {
         layer,
         input,
@@ -181,21 +181,29 @@ fn input_candidates(stages: &[Stage], shape: &Shape, slots: usize) -> Vec<InputP
                 pads: window.pads,
                 output: [output[1], output[2]],
             };
-            candidates.extend(with_copies(output.iter().product()).map(|output| {
-                InputPacking::Windows {
+            let packings = with_copies(output.iter().product());
+            return packings
+                .map(|output| InputPacking::Windows {
+                    ciphertexts,
                     output,
                     window: plan.clone(),
-                }
-            }));
+                })
+                .collect();
         }
     }
-    candidates
+    with_copies(shape.values())
+        .map(InputPacking::Vector)
+        .collect()
 }
 
-/// The cheapest plan for a way to pack the image.
-fn choose(stages: &[Stage], input: InputPacking, parameters: &Parameters) -> Result<Chosen> {
+/// The cheapest plan for a way to pack the image; nothing if a layer has no room for that many copies.
+fn choose(
+    stages: &[Stage],
+    input: InputPacking,
+    parameters: &Parameters,
+) -> Result<Option<Chosen>> {
     let mut chosen = Chosen {
-        cost: 0.0,
+        work: 0.0,
         plans: Vec::new(),
         layers: Vec::new(),
         input,
@@ -211,7 +219,9 @@ fn choose(stages: &[Stage], input: InputPacking, parameters: &Parameters) -> Res
             None => (Layer::Square, Step::Square),
             Some(linear) if windows => (Layer::Windows(linear.clone()), Step::Windows),
             Some(linear) => {
-                let (folded, diagonals) = fold(linear, packing, level, parameters)?;
+                let Some((folded, diagonals)) = fold(linear, packing, level, parameters)? else {
+                    return Ok(None);
+                };
                 packing = folded.output();
                 let (count, apart) = folded.parts();
                 let parts = Parts { count, apart };
@@ -219,14 +229,15 @@ fn choose(stages: &[Stage], input: InputPacking, parameters: &Parameters) -> Res
                 (Layer::Linear(linear.clone(), folded), step)
             }
         };
-        chosen.cost += cost(&step, level, &chosen.input, parameters)?;
+        let work = work(&step, level, chosen.input.ciphertexts(), parameters)?;
+        chosen.work += work;
         let names = [stage.name.to_string(), stage.operator.to_owned()];
         let dims = stage.shape.dims();
-        let plan = LayerPlan::new(names, dims, level, packing, step, parameters)?;
+        let plan = LayerPlan::new(names, dims, level, packing, step, work, parameters)?;
         chosen.plans.push(plan);
         chosen.layers.push(layer);
     }
-    Ok(chosen)
+    Ok(Some(chosen))
 }
 
 /// The cheapest folding of a layer, and its rotations.
@@ -235,7 +246,7 @@ fn fold(
     input: Packing,
     level: usize,
     parameters: &Parameters,
-) -> Result<(Folded, Vec<i64>)> {
+) -> Result<Option<(Folded, Vec<i64>)>> {
     let mut best: Option<(f64, Folded, Vec<i64>)> = None;
     for folded in Folded::candidates(linear.rows(), input) {
         let diagonals: Vec<i64> = folded.rotations(linear).into_iter().collect();
@@ -244,40 +255,12 @@ fn fold(
             diagonals: diagonals.clone(),
             parts: Parts { count, apart },
         };
-        let cost = cost(&step, level, &InputPacking::Vector(input), parameters)?;
-        if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-            best = Some((cost, folded, diagonals));
+        let work = work(&step, level, 1, parameters)?;
+        if best.as_ref().is_none_or(|(least, ..)| work < *least) {
+            best = Some((work, folded, diagonals));
         }
     }
-    let (_, folded, diagonals) =
-        best.ok_or_else(|| NetworkError::Plan("a layer has no folding".to_owned()))?;
-    Ok((folded, diagonals))
-}
-
-/// The cost of a step, in transforms of one prime of all its polynomials.
-fn cost(step: &Step, level: usize, input: &InputPacking, parameters: &Parameters) -> Result<f64> {
-    let primes = |level: usize| (level + 2) as f64;
-    // A decomposition raises each digit to all primes; a product with a diagonal is a tenth of a transform.
-    let switch = |level: usize| (level + 1) as f64 * primes(level);
-    Ok(match step {
-        Step::Square => switch(level),
-        Step::Windows => match input {
-            InputPacking::Windows { window, .. } => {
-                let pixels = window.kernel[0] * window.kernel[1];
-                pixels as f64 * primes(level) * 0.2
-            }
-            InputPacking::Vector(_) => 0.0,
-        },
-        Step::Linear { diagonals, parts } => {
-            let plan = LinearTransformPlan::new(parameters, diagonals.iter().copied(), level)?;
-            let counts = plan.operations();
-            let folds = parts.rotations().count();
-            (counts.decompositions + counts.divisions / 2) as f64 * switch(level)
-                + counts.inner_products as f64 * switch(level) * 0.2
-                + counts.plaintext_products as f64 * primes(level) * 0.2
-                + folds as f64 * switch(level - 1) * 1.5
-        }
-    })
+    Ok(best.map(|(_, folded, diagonals)| (folded, diagonals)))
 }
 
 /// The digest of the layers and their weights.
@@ -307,4 +290,49 @@ fn digest(stages: &[Stage]) -> [u8; 32] {
         }
     }
     *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::testing::{chain, convolution, dense};
+
+    fn plan(input: &[usize], operations: Vec<Operation>) -> NetworkPlan {
+        let graph = chain(input, operations);
+        let scaling = Scaling::Calibration(&[]);
+        prepare(&graph, [0.0, 1.0], scaling).unwrap().plan
+    }
+
+    #[test]
+    fn layers_wider_than_the_image_leave_no_room_for_copies() {
+        let plan = plan(
+            &[1, 4],
+            vec![dense(100, 4), Operation::Square, dense(3, 100)],
+        );
+        assert_eq!((plan.levels(), plan.scores()), (3, 3));
+        let first = &plan.layers()[0];
+        assert_eq!((first.diagonals(), first.output.period), (4, 128));
+    }
+
+    #[test]
+    fn a_dense_layer_after_windows_has_fewer_diagonals_by_the_copies() {
+        let flat = Operation::Reshape(Shape::new(vec![1, 784]).unwrap());
+        let operations = vec![convolution(4, 1), flat, dense(64, 784)];
+        let plan = plan(&[1, 1, 14, 14], operations);
+        assert_eq!(plan.input_ciphertexts(), 9);
+        let InputPacking::Windows { output, .. } = plan.input().packing else {
+            panic!("no windows");
+        };
+        // N = 2^12 or 2^13: as many copies of 1024 slots as there is room for.
+        let slots = plan.parameters().unwrap().slots();
+        assert_eq!(output.copies, slots / 1024);
+        assert_eq!(plan.layers()[1].diagonals(), 64 / output.copies);
+    }
+
+    #[test]
+    fn vectors_that_do_not_fit_take_a_larger_ring() {
+        let plan = plan(&[1, 5_000], vec![dense(2, 5_000)]);
+        let parameters = plan.parameters().unwrap();
+        assert_eq!((parameters.log_n(), plan.levels()), (14, 1));
+    }
 }

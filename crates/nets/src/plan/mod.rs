@@ -2,6 +2,7 @@
 
 mod make;
 mod step;
+mod work;
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, LinearTransformPlan, Parameters, ParametersLiteral};
@@ -52,6 +53,8 @@ pub(crate) enum InputPacking {
     /// A ciphertext for each pixel of the first convolution's window, with the pixel that each output value reads: the
     /// client cuts the image into windows (im2col), and the server needs no rotation for the convolution.
     Windows {
+        /// Channels times pixels of the window.
+        ciphertexts: usize,
         /// How the output of the convolution is packed.
         output: Packing,
         window: WindowPlan,
@@ -67,6 +70,16 @@ pub(crate) struct WindowPlan {
     pub pads: [usize; 4],
     /// Height and width of the output.
     pub output: [usize; 2],
+}
+
+impl InputPacking {
+    /// The number of ciphertexts.
+    pub fn ciphertexts(&self) -> usize {
+        match self {
+            Self::Vector(_) => 1,
+            Self::Windows { ciphertexts, .. } => *ciphertexts,
+        }
+    }
 }
 
 impl NetworkPlan {
@@ -101,12 +114,7 @@ impl NetworkPlan {
 
     /// The number of ciphertexts of an encrypted image.
     pub fn input_ciphertexts(&self) -> usize {
-        match &self.input.packing {
-            InputPacking::Vector(_) => 1,
-            InputPacking::Windows { window, .. } => {
-                self.input.shape[1] * window.kernel.iter().product::<usize>()
-            }
-        }
+        self.input.packing.ciphertexts()
     }
 
     /// The number of scores.
@@ -122,6 +130,34 @@ impl NetworkPlan {
     /// Rotations of all layers.
     pub fn rotations(&self) -> usize {
         self.layers.iter().map(LayerPlan::rotations).sum()
+    }
+
+    /// CPU time that the evaluation of each layer is predicted to take, in seconds, from counted work.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn predicted_cpu_seconds(&self) -> Result<Vec<f64>> {
+        let parameters = self.parameters()?;
+        let seconds = |layer: &LayerPlan| work::seconds(layer.work(), &parameters);
+        Ok(self.layers.iter().map(seconds).collect())
+    }
+
+    /// The memory of the encoded weights.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn weights_bytes(&self) -> Result<u64> {
+        let parameters = self.parameters()?;
+        let special = parameters.literal().p_bits.len();
+        let limb = (8 * parameters.degree()) as u64;
+        let limbs = self.layers.iter().map(|layer| match &layer.step {
+            Step::Square => 0,
+            Step::Windows => self.input_ciphertexts() * (layer.level + 1) + layer.level,
+            Step::Linear { diagonals, .. } => {
+                diagonals.len() * (layer.level + 1 + special) + layer.level
+            }
+        });
+        Ok(limbs.map(|n| n as u64 * limb).sum())
     }
 
     /// The evaluation keys that the server needs, each for the highest level at which it is used.
@@ -144,8 +180,7 @@ impl NetworkPlan {
                         layer.level,
                     )?;
                     keys = keys.join(&at(layer.level).rotations(plan.rotations()));
-                    let folds = parts.rotations();
-                    keys = keys.join(&at(layer.level - 1).rotations(folds));
+                    keys = keys.join(&at(layer.level - 1).rotations(parts.keys()));
                 }
             }
         }
@@ -207,7 +242,11 @@ impl NetworkPlan {
         match &self.input.packing {
             InputPacking::Vector(_) if first.length == self.input_len() => Ok(()),
             InputPacking::Vector(_) => damaged("its image does not fit its packing"),
-            InputPacking::Windows { output, window } => {
+            InputPacking::Windows {
+                ciphertexts: stated,
+                output,
+                window,
+            } => {
                 let pixels = window.output[0].checked_mul(window.output[1]);
                 let fits = pixels.is_some_and(|n| n > 0 && output.length % n == 0);
                 let kernel = window.kernel[0].checked_mul(window.kernel[1]);
@@ -219,7 +258,8 @@ impl NetworkPlan {
                 if shape.len() == 4
                     && fits
                     && small
-                    && matches!(ciphertexts, Some(1..=MAX_CIPHERTEXTS))
+                    && ciphertexts == Some(*stated)
+                    && (1..=MAX_CIPHERTEXTS).contains(stated)
                 {
                     Ok(())
                 } else {

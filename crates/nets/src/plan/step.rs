@@ -21,6 +21,8 @@ pub struct LayerPlan {
     pub(crate) step: Step,
     /// Rotations, those of baby steps and giant steps included.
     rotations: usize,
+    /// Multiplications of residues per coefficient, which predict the time.
+    work: f64,
 }
 
 /// How a layer is computed.
@@ -42,9 +44,21 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// The rotations that add them up.
-    pub fn rotations(self) -> impl Iterator<Item = i64> {
-        (0..self.count.ilog2()).map(move |k| (self.apart << k) as i64)
+    /// The rotations whose keys add them up: with that of three times a step, two sums share their work.
+    pub fn keys(self) -> impl Iterator<Item = i64> {
+        let steps = self.count.ilog2();
+        (0..steps).flat_map(move |k| {
+            let step = (self.apart << k) as i64;
+            let paired = k % 2 == 0 && k + 1 < steps;
+            [Some(step), paired.then_some(3 * step)]
+                .into_iter()
+                .flatten()
+        })
+    }
+
+    /// The rotations that are done.
+    pub fn rotations(self) -> usize {
+        self.keys().count()
     }
 }
 
@@ -55,13 +69,14 @@ impl LayerPlan {
         level: usize,
         output: Packing,
         step: Step,
+        work: f64,
         parameters: &Parameters,
     ) -> Result<Self> {
         let rotations = match &step {
             Step::Windows | Step::Square => 0,
             Step::Linear { diagonals, parts } => {
                 let plan = LinearTransformPlan::new(parameters, diagonals.iter().copied(), level)?;
-                plan.rotations().len() + parts.rotations().count()
+                plan.rotations().len() + parts.rotations()
             }
         };
         let [name, operator] = names;
@@ -73,6 +88,7 @@ impl LayerPlan {
             output,
             step,
             rotations,
+            work,
         })
     }
 
@@ -94,6 +110,11 @@ impl LayerPlan {
     /// The level of the ciphertexts that it takes.
     pub fn level(&self) -> usize {
         self.level
+    }
+
+    /// Multiplications of residues per coefficient.
+    pub(super) fn work(&self) -> f64 {
+        self.work
     }
 
     /// The number of rotations.
@@ -127,6 +148,9 @@ impl LayerPlan {
     }
 
     pub(crate) fn check(&self, slots: usize) -> Result<()> {
+        if !self.work.is_finite() {
+            return Err(NetworkError::Plan("its work is not a number".to_owned()));
+        }
         let Step::Linear { diagonals, parts } = &self.step else {
             return Ok(());
         };

@@ -1,0 +1,89 @@
+//! What a step costs, counted.
+
+use tapetum_ckks::{LinearTransformPlan, Parameters};
+
+use super::step::{Parts, Step};
+use crate::error::Result;
+
+/// Seconds for a million multiplications of residues, transforms included, where keys and weights come from memory.
+///
+/// Measured with `cargo run --release -p tapetum-nets --example mnist` on a busy AMD EPYC (Zen 3, AVX2) in 2026-11;
+/// a quiet machine with AVX-512 takes about half.
+const SECONDS_PER_MILLION: f64 = 1.0e-3;
+
+/// The costs of operations at a level, in multiplications per coefficient; the same as in
+/// [`LinearTransformPlan`](tapetum_ckks::LinearTransformPlan).
+struct Costs {
+    /// Primes of Q, and of Q P.
+    q: f64,
+    all: f64,
+    transform: f64,
+    decomposition: f64,
+    /// With both halves of a key.
+    inner_product: f64,
+    /// Of one polynomial by P.
+    division: f64,
+}
+
+impl Costs {
+    fn at(level: usize, parameters: &Parameters) -> Self {
+        let q = (level + 1) as f64;
+        let special = parameters.literal().p_bits.len();
+        let p = special as f64;
+        let digits = (level + 1).div_ceil(special) as f64;
+        let all = q + p;
+        let transform = 0.625 * f64::from(parameters.log_n());
+        Self {
+            q,
+            all,
+            transform,
+            decomposition: transform * digits * all + q * q,
+            inner_product: 2.0 * all * (digits + 1.0),
+            division: transform * all + p * q,
+        }
+    }
+
+    /// A decomposition, and its product with several keys, which one division follows.
+    fn switch(&self, keys: usize) -> f64 {
+        self.decomposition + keys as f64 * self.inner_product + 2.0 * self.division
+    }
+}
+
+/// Multiplications per coefficient of a step, on an image of this many ciphertexts.
+pub(super) fn work(
+    step: &Step,
+    level: usize,
+    ciphertexts: usize,
+    parameters: &Parameters,
+) -> Result<f64> {
+    let here = Costs::at(level, parameters);
+    Ok(match step {
+        Step::Square => here.switch(1) + 3.0 * here.q,
+        // Each ciphertext and each weight is read from memory, once.
+        Step::Windows => {
+            let products = 3.0 * 2.0 * here.q * ciphertexts as f64;
+            products + 2.0 * here.transform * here.q
+        }
+        Step::Linear { diagonals, parts } => {
+            let plan = LinearTransformPlan::new(parameters, diagonals.iter().copied(), level)?;
+            let counts = plan.operations();
+            counts.decompositions as f64 * here.decomposition
+                + counts.inner_products as f64 * here.inner_product
+                + counts.divisions as f64 * here.division
+                + counts.plaintext_products as f64 * 2.0 * here.all
+                + sum(*parts, &Costs::at(level - 1, parameters))
+        }
+    })
+}
+
+/// Adds up parts: two steps share a decomposition and a division.
+fn sum(parts: Parts, costs: &Costs) -> f64 {
+    let steps = parts.count.ilog2() as usize;
+    let (pairs, rest) = (steps / 2, steps % 2);
+    pairs as f64 * costs.switch(3) + rest as f64 * costs.switch(1)
+}
+
+/// CPU time of so many multiplications per coefficient, by the constant of this file.
+pub(super) fn seconds(work: f64, parameters: &Parameters) -> f64 {
+    work * parameters.degree() as f64 / 1e6 * SECONDS_PER_MILLION
+}

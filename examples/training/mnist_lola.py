@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Trains the network of data/networks/mnist-lola.onnx.
+
+A convolution of 5 x 5 with stride 2 and 5 maps, a square, a dense layer of 100, a square, a dense layer of 10:
+the shape of CryptoNets (Gilad-Bachrach et al., 2016) and LoLa (Brutzkus, Elisha, Gilad-Bachrach, 2019).
+
+    pip install torch onnx
+    python3 examples/training/mnist_lola.py --data DIR --out data/networks/mnist-lola.onnx
+
+DIR has the four files of MNIST as they are distributed (train-images-idx3-ubyte.gz, ...). The seed is fixed, one
+thread is used, and the last epoch is the one that is kept: the last 5,000 training images are for choices of the
+recipe, and the test images are looked at once, at the end. Some minutes on one core.
+"""
+
+import argparse
+import gzip
+import json
+import pathlib
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+SEED = 20261130
+MAPS, HIDDEN, CLASSES = 5, 100, 10
+VALIDATION = 5_000
+BATCH = 256
+RATE = 3e-3
+
+
+def read(data, name):
+    """An IDX file: a big-endian header, then unsigned bytes."""
+    raw = gzip.decompress((data / name).read_bytes())
+    dimensions = raw[3]
+    shape = np.frombuffer(raw, ">u4", dimensions, 4)
+    return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy())
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+
+
+def network():
+    return nn.Sequential(
+        nn.Conv2d(1, MAPS, 5, stride=2, padding=2),
+        Square(),
+        nn.Flatten(),
+        nn.Linear(MAPS * 14 * 14, HIDDEN),
+        Square(),
+        nn.Linear(HIDDEN, CLASSES),
+    )
+
+
+@torch.no_grad()
+def initialise(model, images):
+    """Each layer's outputs have standard deviation 1 for these images: squares of small numbers would vanish."""
+    x = images
+    for layer in model:
+        if hasattr(layer, "weight"):
+            layer.bias.zero_()
+            layer.weight /= layer(x).std()
+        x = layer(x)
+
+
+def shifted(images):
+    """Each eighth of the images moved by up to two pixels along each axis."""
+    parts = F.pad(images, (2, 2, 2, 2)).chunk(8)
+    moves = torch.randint(0, 5, (8, 2)).tolist()
+    return torch.cat([part[:, :, y : y + 28, x : x + 28] for part, (y, x) in zip(parts, moves)])
+
+
+@torch.no_grad()
+def accuracy(model, images, labels):
+    model.eval()
+    found = torch.cat([model(part).argmax(1) for part in images.split(1000)])
+    model.train()
+    return (found == labels).float().mean().item()
+
+
+def export(model, path):
+    """As an ONNX file of operator set 13."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    conv, _, _, dense, _, last = model
+    tensors = {
+        f"{name}.{part}": getattr(layer, part)
+        for name, layer in [("conv", conv), ("dense", dense), ("scores", last)]
+        for part in ["weight", "bias"]
+    }
+    nodes = [
+        helper.make_node(
+            "Conv", ["image", "conv.weight", "conv.bias"], ["conv"], "conv", strides=[2, 2], pads=[2, 2, 2, 2]
+        ),
+        helper.make_node("Mul", ["conv", "conv"], ["square1"], "square1"),
+        helper.make_node("Flatten", ["square1"], ["flat"], "flatten"),
+        helper.make_node("Gemm", ["flat", "dense.weight", "dense.bias"], ["dense"], "dense", transB=1),
+        helper.make_node("Mul", ["dense", "dense"], ["square2"], "square2"),
+        helper.make_node("Gemm", ["square2", "scores.weight", "scores.bias"], ["scores"], "scores", transB=1),
+    ]
+    float_value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    graph = helper.make_graph(
+        nodes,
+        "mnist-lola",
+        [float_value("image", ["batch", 1, 28, 28])],
+        [float_value("scores", ["batch", CLASSES])],
+        [numpy_helper.from_array(t.detach().numpy(), name) for name, t in tensors.items()],
+    )
+    made = helper.make_model(graph, producer_name="tapetum", opset_imports=[helper.make_opsetid("", 13)])
+    made.ir_version = 8
+    onnx.checker.check_model(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(made.SerializeToString())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--epochs", type=int, default=15)
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    torch.use_deterministic_algorithms(True)
+    scaled = lambda images: images.float().div(255).unsqueeze(1)
+    images = scaled(read(options.data, "train-images-idx3-ubyte.gz"))
+    labels = read(options.data, "train-labels-idx1-ubyte.gz").long()
+    images, held_back = images[:-VALIDATION], images[-VALIDATION:]
+    labels, held_back_labels = labels[:-VALIDATION], labels[-VALIDATION:]
+
+    model = network()
+    initialise(model, images[:2000])
+    steps = options.epochs * (len(images) // BATCH)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
+    start = time.time()
+    for epoch in range(options.epochs):
+        total = 0.0
+        for part in torch.randperm(len(images)).split(BATCH):
+            if len(part) < BATCH:
+                continue
+            loss = F.cross_entropy(model(shifted(images[part])), labels[part])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        right = accuracy(model, held_back, held_back_labels)
+        mean = total / (len(images) // BATCH)
+        print(f"epoch {epoch + 1}: loss {mean:.4f}, validation {right:.4f}, {time.time() - start:.0f} s", flush=True)
+
+    export(model, options.out)
+    test = scaled(read(options.data, "t10k-images-idx3-ubyte.gz"))
+    test_labels = read(options.data, "t10k-labels-idx1-ubyte.gz").long()
+    result = {
+        "epochs": options.epochs,
+        "validation": accuracy(model, held_back, held_back_labels),
+        "test": accuracy(model, test, test_labels),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

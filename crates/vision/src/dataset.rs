@@ -145,6 +145,37 @@ impl Samples {
     }
 }
 
+/// What samples with labels and without have in common.
+macro_rules! with_sources {
+    ($($of:ident)*) => {$(
+        impl $of {
+            /// The same with remarks of who read or chose the samples.
+            pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+                self.notes.extend(notes);
+                self
+            }
+
+            /// What was guessed, left out or changed since the samples were read, in words; file names in it are as
+            /// they were found.
+            pub fn notes(&self) -> &[String] {
+                &self.notes
+            }
+
+            /// The samples.
+            pub fn samples(&self) -> &Samples {
+                &self.samples
+            }
+
+            /// For each sample the file it came from, or the file and the index in it.
+            pub fn sources(&self) -> &[String] {
+                &self.sources
+            }
+        }
+    )*};
+}
+
+with_sources!(Unlabeled DataSet);
+
 /// Samples to be classified: no labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unlabeled {
@@ -170,26 +201,6 @@ impl Unlabeled {
         })
     }
 
-    /// The same with remarks of who read the samples.
-    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
-        self.notes.extend(notes);
-        self
-    }
-
-    /// What the reader guessed, left out or changed, in words; file names in it are as they were found.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// The samples.
-    pub fn samples(&self) -> &Samples {
-        &self.samples
-    }
-
-    /// For each sample the file it came from, or the file and the index in it.
-    pub fn sources(&self) -> &[String] {
-        &self.sources
-    }
 }
 
 /// Samples that are equal to an earlier one.
@@ -268,23 +279,6 @@ impl DataSet {
         })
     }
 
-    /// The same with remarks of who read or chose the samples.
-    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
-        self.notes.extend(notes);
-        self
-    }
-
-    /// What was guessed, left out or changed since the samples were read, in words; file names in it are as they
-    /// were found.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// The samples.
-    pub fn samples(&self) -> &Samples {
-        &self.samples
-    }
-
     /// For each sample the index of its class.
     pub fn labels(&self) -> &[usize] {
         &self.labels
@@ -293,11 +287,6 @@ impl DataSet {
     /// The classes; for labelled folders in alphabetical order.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
-    }
-
-    /// For each sample the file it came from, or the file and the index in it.
-    pub fn sources(&self) -> &[String] {
-        &self.sources
     }
 
     /// Number of samples.

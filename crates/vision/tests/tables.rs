@@ -28,6 +28,14 @@ fn unlabelled(text: impl AsRef<[u8]>) -> Unlabeled {
     .unwrap()
 }
 
+/// The line and the column of what makes a table unreadable.
+fn fault(result: Result<DataSet, Error>) -> (u64, usize) {
+    match result.unwrap_err() {
+        Error::Csv { line, column, .. } => (line, column),
+        other => panic!("{other}"),
+    }
+}
+
 fn table(samples: &Samples) -> &Table {
     match samples {
         Samples::Table(table) => table,
@@ -116,14 +124,7 @@ fn samples_are_not_taken_for_names() {
     );
     // A missing value is not a name.
     let error = load_with("M,?,1,2\nB,1,2,3\nM,1,1,1\n", &TableOptions::default());
-    assert!(matches!(
-        error,
-        Err(Error::Csv {
-            line: 1,
-            column: 2,
-            ..
-        })
-    ));
+    assert_eq!(fault(error), (1, 2));
     // In doubt the user is told what was decided, and decides otherwise.
     let odd = format!("Q,5,1,2,3\n{}", rows(letter));
     assert!(says(load(&odd).notes(), "--header"));
@@ -291,14 +292,7 @@ fn other_separators_are_found() {
     assert!(says(decimal.notes(), "decimal commas"));
     // Perhaps thousands, perhaps thousandths.
     let thousands = load_with("label;a\nM;1,000\nB;2,000\n", &TableOptions::default());
-    assert!(matches!(
-        thousands,
-        Err(Error::Csv {
-            line: 2,
-            column: 2,
-            ..
-        })
-    ));
+    assert_eq!(fault(thousands), (2, 2));
     let excel = load(format!("sep=;\r\n{}", text.replace(',', ";")));
     assert_eq!(excel.samples(), data.samples());
     let options = TableOptions {
@@ -425,14 +419,7 @@ fn lines_that_are_not_samples() {
         format!("label,a,b,c,d,e\n{}", rows(letter)),
         &TableOptions::default(),
     );
-    assert!(matches!(
-        names,
-        Err(Error::Csv {
-            line: 2,
-            column: 6,
-            ..
-        })
-    ));
+    assert_eq!(fault(names), (2, 6));
     assert!(says(
         load(format!("label,a,b,a,d\n{}", rows(letter))).notes(),
         "called \"a\""

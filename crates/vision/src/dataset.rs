@@ -200,7 +200,6 @@ impl Unlabeled {
             notes: Vec::new(),
         })
     }
-
 }
 
 /// Samples that are equal to an earlier one.

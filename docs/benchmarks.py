@@ -138,6 +138,9 @@ def operations(s):
         "rotate_hoisted_8": decomposition(s)
         + 8 * (inner_product(s) + 2 * division(s.p, s.q))
         + Count(other=18 * s.q),
+        # 16 outputs of 16 inputs.
+        "combinations_16x16": Count(macs=512 * s.q, other=64 * s.q),
+        "combinations_8_bit": Count(macs=512 * s.q, other=64 * s.q),
         "linear_transform_64": linear,
     }
 

@@ -103,7 +103,8 @@ mod tests {
         let report = measure(&args, &tapetum::Silent).unwrap();
         let operations: Vec<_> = report.found.rows.iter().map(|row| row.op).collect();
         let expected = "ntt_forward ntt_inverse encode encrypt decrypt_decode add mul_plain mul_relin \
-                        rescale rotate rotate_hoisted_8 linear_transform_64";
+                        rescale rotate rotate_hoisted_8 combinations_16x16 combinations_8_bit \
+                        residue_matrices linear_transform_64";
         assert_eq!(operations.join(" "), expected);
         for row in &report.found.rows {
             assert!(row.cpu_ms > 0.0 && row.wall_ms > 0.0, "{}", row.op);

@@ -12,6 +12,7 @@ mod greater_than;
 mod meter;
 mod operations;
 mod options;
+mod products;
 mod report;
 mod scaling;
 #[cfg(feature = "service")]

@@ -59,12 +59,14 @@ pub fn measure(set: Set, meter: Meter, threads: usize, steps: &dyn Progress) -> 
     rows.transforms()?;
     let (plain, pair) = rows.messages(&secret)?;
     rows.evaluation(&secret, &plain, &pair)?;
+    rows.combinations(&pair[0])?;
+    rows.residue_product()?;
     rows.linear_transform(&secret, &pair[0])?;
     Ok(rows.rows)
 }
 
 /// Rows of one parameter set.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     parameters: Parameters,
     meter: Meter,
     threads: usize,
@@ -133,6 +135,10 @@ impl Rows<'_> {
         Ok(())
     }
 
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
     fn evaluator(&self, secret: &SecretKey, plan: KeyPlan) -> Result<Evaluator> {
         let step = self.step("make keys");
         let found = evaluator(secret, &plan, |done| step.advance(done, plan.len()))?;
@@ -141,13 +147,17 @@ impl Rows<'_> {
     }
 
     /// Adds the row of an operation over all primes of Q.
-    fn time<O>(&mut self, op: &'static str, mut call: impl FnMut() -> Result<O>) -> Result<()> {
+    pub(super) fn time<O>(
+        &mut self,
+        op: &'static str,
+        mut call: impl FnMut() -> Result<O>,
+    ) -> Result<()> {
         let primes = self.parameters.max_level() + 1;
         self.time_on(op, primes, || (), |()| call())
     }
 
     /// Adds the row of an operation that uses up what `prepare` makes.
-    fn time_on<I, O>(
+    pub(super) fn time_on<I, O>(
         &mut self,
         op: &'static str,
         primes: usize,
@@ -170,7 +180,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn step(&self, what: &str) -> Box<dyn Step> {
+    pub(super) fn step(&self, what: &str) -> Box<dyn Step> {
         let log_n = self.parameters.log_n();
         self.steps.begin(&format!("N = 2^{log_n}: {what}"))
     }

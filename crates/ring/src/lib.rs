@@ -15,6 +15,7 @@
 //!   conversion, division with rounding (rescaling, mod-down) and RNS digits (key switching).
 //! * [`Hoisted`], [`Multiplier`], [`RotationKey`]: sums of products of constants with rotated pairs
 //!   of polynomials, before the division that ends a key switch.
+//! * [`linear_combinations`], [`ResidueMatrix`]: products with matrices of residues, reduced late.
 //! * [`Automorphism`]: X -> X^g in both forms.
 //! * [`sampling`]: uniform from a seed, ternary, and discrete Gaussian in constant time; [`Hedge`]:
 //!   generators that stay good if the operating system's is not.

@@ -1,6 +1,7 @@
 //! The operations of the scheme: `cargo bench -p tapetum-ckks`, with a filter such as `n14` or
 //! `rotate` after `--`. One thread computes; `tapetum bench engine` can use more.
 
+mod combinations;
 mod comparison;
 mod evaluation;
 mod linear_transform;
@@ -35,6 +36,9 @@ fn measure() {
         messages::bench(&mut criterion, &setting);
         evaluation::bench(&mut criterion, &setting);
         wire::bench(&mut criterion, &setting);
+        if preset == Preset::N13 {
+            combinations::bench(&mut criterion, &setting);
+        }
         if preset == Preset::N14 {
             linear_transform::bench(&mut criterion, &setting);
         }

@@ -3,6 +3,7 @@
 
 mod bases;
 mod pointwise;
+mod products;
 mod sampling;
 mod storage;
 mod transforms;
@@ -47,6 +48,7 @@ fn measure() {
         .configure_from_args();
     transforms::bench(&mut criterion);
     pointwise::bench(&mut criterion);
+    products::bench(&mut criterion);
     bases::bench(&mut criterion);
     sampling::bench(&mut criterion);
     storage::bench(&mut criterion);

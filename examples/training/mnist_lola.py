@@ -8,8 +8,8 @@ the shape of CryptoNets (Gilad-Bachrach et al., 2016) and LoLa (Brutzkus, Elisha
     python3 examples/training/mnist_lola.py --data DIR --out data/networks/mnist-lola.onnx
 
 DIR has the four files of MNIST as they are distributed (train-images-idx3-ubyte.gz, ...). The seed is fixed, one
-thread is used, and the last epoch is the one that is kept: the last 5,000 training images are for choices of the
-recipe, and the test images are looked at once, at the end. Some minutes on one core.
+thread is used, and the last epoch is the one that is kept: 5,000 of the training images are for choices of the recipe,
+and the test images are looked at once, at the end. Some minutes on one core.
 """
 
 import argparse
@@ -129,6 +129,9 @@ def main():
     scaled = lambda images: images.float().div(255).unsqueeze(1)
     images = scaled(read(options.data, "train-images-idx3-ubyte.gz"))
     labels = read(options.data, "train-labels-idx1-ubyte.gz").long()
+    # Some copies of the set are sorted by label.
+    order = torch.randperm(len(images))
+    images, labels = images[order], labels[order]
     images, held_back = images[:-VALIDATION], images[-VALIDATION:]
     labels, held_back_labels = labels[:-VALIDATION], labels[-VALIDATION:]
 

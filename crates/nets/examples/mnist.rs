@@ -36,8 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count = rest.first().map_or(Ok(500), |n| n.parse())?;
     let network = Network::from_onnx(&std::fs::read(network)?)?;
     let data = Collection::Mnist.load(Path::new(dir), &Limits::default())?;
-    let calibration = pixels(&data.train, CALIBRATION);
-    let images = pixels(&data.test, count);
+    // Some copies of the set are sorted by label.
+    let (train, test) = (data.train.shuffled(1), data.test.shuffled(1));
+    let calibration = pixels(&train, CALIBRATION);
+    let images = pixels(&test, count);
 
     let start = Instant::now();
     let plan = network.plan([0.0, 1.0], &calibration)?;
@@ -72,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (encryptor, decryptor) = (Encryptor::with_secret_key(&secret), Decryptor::new(&secret));
     let evaluator = Evaluator::with_keys(keys);
-    let labels = data.test.labels();
+    let labels = test.labels();
     let (mut agreed, mut right, mut right_clear, mut worst) = (0, 0, 0, 0.0_f64);
     let mut times: Vec<(f64, f64)> = Vec::new();
     let mut layer_times = vec![0.0; plan.levels()];

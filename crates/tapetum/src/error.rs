@@ -11,7 +11,6 @@ use tapetum_ckks::{
 };
 use tapetum_learn::files::FileError;
 use tapetum_learn::{IdError, LearnError};
-use tapetum_nets::NetworkError;
 
 /// What a function of this library gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -205,7 +204,6 @@ kinds! {
     csv::Error => |_| ErrorKind::Unexpected;
     WireError => wire;
     LearnError => learn;
-    NetworkError => network;
 }
 
 fn wire(error: &WireError) -> ErrorKind {
@@ -214,20 +212,6 @@ fn wire(error: &WireError) -> ErrorKind {
         WireError::WrongParameters { .. }
         | WireError::WrongType { .. }
         | WireError::WrongKind { .. } => ErrorKind::Role,
-        _ => ErrorKind::Input,
-    }
-}
-
-fn network(error: &NetworkError) -> ErrorKind {
-    match error {
-        NetworkError::Keys
-        | NetworkError::Mismatch { .. }
-        | NetworkError::Parameters(_)
-        | NetworkError::Key(_) => ErrorKind::Role,
-        NetworkError::Encrypted { .. }
-        | NetworkError::Levels { .. }
-        | NetworkError::Evaluation(_)
-        | NetworkError::Encode(_) => ErrorKind::Computation,
         _ => ErrorKind::Input,
     }
 }

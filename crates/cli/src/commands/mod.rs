@@ -7,7 +7,6 @@ pub mod demo;
 pub mod encrypt;
 pub mod inspect;
 pub mod keygen;
-pub mod net;
 pub mod simulate;
 pub mod train;
 

@@ -104,6 +104,10 @@ pub struct Limits {
     pub concurrent_requests: usize,
     /// Concurrent requests of one tenant.
     pub requests_of_tenant: usize,
+    /// Requests that wait for a job at a time, besides those; streams of events are among them.
+    pub waiting_requests: usize,
+    /// Waiting requests of one tenant.
+    pub waiting_of_tenant: usize,
     /// Objects of a tenant: sets, parts and models.
     pub objects_of_tenant: i64,
     /// Uploads whose content is checked at a time, each of them in memory.
@@ -137,6 +141,8 @@ impl Default for Limits {
             job_life: Some(Duration::from_secs(90 * 24 * 3600)),
             concurrent_requests: 256,
             requests_of_tenant: 128,
+            waiting_requests: 512,
+            waiting_of_tenant: 256,
             objects_of_tenant: 10_000,
             concurrent_checks: 2,
             jobs_of_tenant: 64,

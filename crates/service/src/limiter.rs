@@ -4,7 +4,7 @@
 //! By hand: `governor` takes whole rates only, and would replace thirty lines.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -18,9 +18,8 @@ pub struct Limiter {
     per_second: f64,
     burst: f64,
     buckets: Mutex<HashMap<String, (f64, Instant)>>,
-    /// Requests that a tenant may have in progress, and all tenants together.
-    at_a_time: (usize, usize),
-    present: Arc<Mutex<HashMap<String, usize>>>,
+    working: Arc<Places>,
+    waiting: Arc<Places>,
 }
 
 /// What one of several may have of `all` where the others have so many: half of the rest, so that there is always some
@@ -29,20 +28,58 @@ pub fn share(all: usize, others: usize) -> usize {
     (all.saturating_sub(others) / 2).max(1)
 }
 
-/// A request of a tenant in progress.
+/// Places for the requests of tenants.
 #[derive(Debug)]
-pub struct Presence {
-    tenant: String,
-    present: Arc<Mutex<HashMap<String, usize>>>,
+struct Places {
+    of_tenant: usize,
+    of_all: usize,
+    taken: Mutex<HashMap<String, usize>>,
 }
 
-impl Drop for Presence {
+impl Places {
+    fn new((of_tenant, of_all): (usize, usize)) -> Arc<Self> {
+        let taken = Mutex::default();
+        Arc::new(Self {
+            of_tenant,
+            of_all,
+            taken,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a request of a tenant, or how many the tenant has if these are too many.
+    fn take(self: &Arc<Self>, tenant: &str) -> Result<Place, usize> {
+        let mut taken = self.lock();
+        let count = taken.get(tenant).copied().unwrap_or(0);
+        let others = taken.values().sum::<usize>() - count;
+        if count >= self.of_tenant.min(share(self.of_all, others)) {
+            return Err(count);
+        }
+        taken.insert(tenant.to_owned(), count + 1);
+        Ok(Place {
+            tenant: tenant.to_owned(),
+            places: self.clone(),
+        })
+    }
+}
+
+/// The place of a request in progress.
+#[derive(Debug)]
+pub struct Place {
+    tenant: String,
+    places: Arc<Places>,
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = present.get_mut(&self.tenant) {
+        let mut taken = self.places.lock();
+        if let Some(count) = taken.get_mut(&self.tenant) {
             *count -= 1;
             if *count == 0 {
-                present.remove(&self.tenant);
+                taken.remove(&self.tenant);
             }
         }
     }
@@ -50,14 +87,19 @@ impl Drop for Presence {
 
 impl Limiter {
     /// Lets `per_second` requests of a token through in the long run, and `burst` at once; no more than
-    /// `at_a_time` of a tenant and of all tenants are in progress together.
-    pub fn new(per_second: f64, burst: f64, at_a_time: (usize, usize)) -> Self {
+    /// `working` and `waiting`, of a tenant and of all tenants, are in progress together.
+    pub fn new(
+        per_second: f64,
+        burst: f64,
+        working: (usize, usize),
+        waiting: (usize, usize),
+    ) -> Self {
         Self {
             per_second,
             burst,
             buckets: Mutex::default(),
-            at_a_time,
-            present: Arc::default(),
+            working: Places::new(working),
+            waiting: Places::new(waiting),
         }
     }
 
@@ -69,24 +111,27 @@ impl Limiter {
         self.admit_at(token, Instant::now())
     }
 
-    /// Counts a request of a tenant until what is returned is dropped. Requests may wait, for a job or for
-    /// bytes: tenants that let all of their own wait must not keep others out.
+    /// Counts a request of a tenant until what is returned is dropped. It may wait for bytes: tenants that let all of
+    /// their own wait must not keep others out.
     ///
     /// # Errors
     /// 429 if there are too many.
-    pub fn enter(&self, tenant: &str) -> Result<Presence> {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = present.get(tenant).copied().unwrap_or(0);
-        let others = present.values().sum::<usize>() - count;
-        let (of_tenant, of_all) = self.at_a_time;
-        if count >= of_tenant.min(share(of_all, others)) {
+    pub fn enter(&self, tenant: &str) -> Result<Place> {
+        self.working.take(tenant).map_err(|count| {
             let message = format!("this tenant already has {count} requests in progress");
-            return Err(Error::too_many(message, 1));
-        }
-        present.insert(tenant.to_owned(), count + 1);
-        Ok(Presence {
-            tenant: tenant.to_owned(),
-            present: self.present.clone(),
+            Error::too_many(message, 1)
+        })
+    }
+
+    /// The same for a request that has nothing to do until a job has made progress. Such requests have places of their
+    /// own: those of a tenant whose jobs are queued would leave it none to send anything else.
+    ///
+    /// # Errors
+    /// 429 if there are too many.
+    pub fn wait(&self, tenant: &str) -> Result<Place> {
+        self.waiting.take(tenant).map_err(|count| {
+            let message = format!("this tenant already has {count} requests that wait for jobs");
+            Error::too_many(message, 1)
         })
     }
 
@@ -125,7 +170,7 @@ mod tests {
 
     #[test]
     fn bursts_pass_and_the_rest_waits() {
-        let limiter = Limiter::new(2.0, 3.0, (1, 9));
+        let limiter = Limiter::new(2.0, 3.0, (1, 9), (1, 9));
         let start = Instant::now();
         for _ in 0..3 {
             limiter.admit_at("a", start).unwrap();
@@ -145,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_tenant_leaves_room_for_others() {
-        let limiter = Limiter::new(2.0, 3.0, (2, 9));
+        let limiter = Limiter::new(2.0, 3.0, (2, 9), (3, 9));
         let first = limiter.enter("a").unwrap();
         let _second = limiter.enter("a").unwrap();
         assert_eq!(limiter.enter("a").unwrap_err().status(), 429);
@@ -156,8 +201,20 @@ mod tests {
     }
 
     #[test]
+    fn requests_that_wait_take_no_place_of_those_that_work() {
+        let limiter = Limiter::new(2.0, 3.0, (2, 9), (3, 9));
+        let waiting: Vec<_> = std::iter::from_fn(|| limiter.wait("a").ok()).collect();
+        assert_eq!(waiting.len(), 3);
+        assert_eq!(limiter.wait("a").unwrap_err().status(), 429);
+        let _other = limiter.wait("b").unwrap();
+        let _working = [limiter.enter("a").unwrap(), limiter.enter("a").unwrap()];
+        drop(waiting);
+        limiter.wait("a").unwrap();
+    }
+
+    #[test]
     fn tenants_together_leave_room_for_one_more() {
-        let limiter = Limiter::new(2.0, 3.0, (8, 16));
+        let limiter = Limiter::new(2.0, 3.0, (8, 16), (1, 16));
         let mut present = Vec::new();
         let mut taken = |tenant: &str| {
             let before = present.len();

@@ -50,8 +50,6 @@ pub struct Service {
     pub memory: Memory,
     /// Evaluation keys that jobs use.
     pub keys: KeyCache,
-    /// Streams of events that may be open at a time.
-    pub streams: Arc<Semaphore>,
     /// Notified when a job of this process makes progress.
     pub changed: Notify,
     /// Parameters that were used last, by the ids of their sets.
@@ -87,13 +85,13 @@ impl Service {
                 limits.requests_per_second,
                 limits.burst,
                 (limits.requests_of_tenant, limits.concurrent_requests),
+                (limits.waiting_of_tenant, limits.waiting_requests),
             ),
             connections: Connections::new(limits),
             metrics: Metrics::new(config.metrics.is_some()),
             requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
             keys: KeyCache::new(memory.keys, config.work.jobs + 1),
             memory,
-            streams: Arc::new(Semaphore::new(limits.concurrent_requests)),
             changed: Notify::new(),
             parameters: Mutex::default(),
             in_use: Mutex::default(),

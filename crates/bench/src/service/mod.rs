@@ -39,7 +39,7 @@ const TOLERANCE: f64 = 1e-3;
 #[command(after_help = "\
 Examples:
   tapetum bench service
-  tapetum bench service --attack --minutes 60
+  tapetum bench service --minutes 10 --attack --attack-minutes 60
   tapetum bench service --clients 200 --seconds 300 --json > service.json
 
 A server is started on this machine, with its data in a temporary folder, and clients share the processors
@@ -58,6 +58,9 @@ pub struct Service {
     /// Then the same again under attack: silent connections, dripping uploads and malformed parts beside the clients.
     #[arg(long)]
     pub attack: bool,
+    /// How long under attack, if not as long as without.
+    #[arg(long, value_name = "MINUTES", requires = "attack", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub attack_minutes: Option<u64>,
     /// Single images that one client classifies before.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub singles: u32,
@@ -91,7 +94,10 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
     stage.encrypt_all(|done, total| step.advance(done, total))?;
     step.finish();
 
-    let length = Duration::from_secs(args.minutes.map_or(args.seconds, |minutes| 60 * minutes));
+    let minutes = |minutes| Duration::from_secs(60 * minutes);
+    let length = args
+        .minutes
+        .map_or(Duration::from_secs(args.seconds), minutes);
     let mut clients = Vec::new();
     for _ in 0..args.clients {
         let token = owner.create_token("load", &[Scope::Classify], None).await?;
@@ -103,6 +109,7 @@ async fn run(args: &Service, steps: &dyn Progress) -> Result<Report> {
     let attacked = match args.attack {
         true => {
             let step = steps.begin(&format!("{} clients under attack", args.clients));
+            let length = args.attack_minutes.map_or(length, minutes);
             let attackers = Attackers::begin(&serving, &stage.rehearsal).await?;
             let (load, memory) = self::load(&stage, &serving, &clients, length).await?;
             step.finish();

@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
 use super::address::Address;
+use super::retry::Retry;
 use super::{ClientError, Result, Trust};
 use crate::documents::{CHECKSUM, PROBLEM_JSON, Problem};
 
@@ -25,12 +26,6 @@ const CONNECT: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_secs(10);
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 8;
-/// How often a request that can be repeated is tried.
-pub const TRIES: u32 = 6;
-/// The first wait between tries; each is twice as long as the one before.
-pub const FIRST_WAIT: Duration = Duration::from_millis(200);
-/// A server does not make a client wait longer than this.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Connections to one server with one token.
 pub struct Connection {
@@ -105,12 +100,12 @@ impl Connection {
     }
 
     /// The answer to a GET, whose body is still to be read.
-    async fn opened(&self, path: &str) -> Result<Response> {
-        let (mut tries, mut wait) = (1, FIRST_WAIT);
+    pub async fn opened(&self, path: &str) -> Result<Response> {
+        let mut retry = Retry::default();
         loop {
             match send(self.prepare(Method::GET, path)?).await {
                 Ok(response) => return Ok(response),
-                Err(error) => pause(error, true, &mut tries, &mut wait).await?,
+                Err(error) => retry.pause(error, true).await?,
             }
         }
     }
@@ -155,7 +150,7 @@ impl Connection {
         key: Option<&str>,
     ) -> Result<T> {
         let repeats = method == Method::GET || key.is_some();
-        let (mut tries, mut wait) = (1, FIRST_WAIT);
+        let mut retry = Retry::default();
         loop {
             let mut request = self.prepare(method.clone(), path)?;
             if let Some(body) = &body {
@@ -168,33 +163,10 @@ impl Connection {
             let answered = async { whole(send(request).await?).await };
             match answered.await {
                 Ok(bytes) => return parse(&bytes),
-                Err(error) => pause(error, repeats, &mut tries, &mut wait).await?,
+                Err(error) => retry.pause(error, repeats).await?,
             }
         }
     }
-}
-
-/// Waits until a request may be sent again; `repeats` says whether that is so after a connection has broken. Fails
-/// if it may not be, or has been tried often enough.
-async fn pause(
-    error: ClientError,
-    repeats: bool,
-    tries: &mut u32,
-    wait: &mut Duration,
-) -> Result<()> {
-    // A request that was told to come back later has not been served, so any may be repeated then.
-    let pause = match &error {
-        ClientError::Problem(problem) => problem.retry_after.map(Duration::from_secs),
-        ClientError::Connection(_) if repeats => Some(*wait),
-        _ => None,
-    };
-    let Some(pause) = pause.filter(|_| *tries < TRIES) else {
-        return Err(error);
-    };
-    tokio::time::sleep(pause.min(LONGEST_WAIT)).await;
-    *tries += 1;
-    *wait *= 2;
-    Ok(())
 }
 
 /// The answer to a request, unless it is a problem.

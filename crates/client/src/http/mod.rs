@@ -7,13 +7,13 @@ mod address;
 mod connection;
 mod error;
 mod events;
+mod retry;
 mod trust;
 mod upload;
 
 use std::path::Path;
 
 use bytes::Bytes;
-use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tapetum_learn::TrainingSpec;
@@ -23,7 +23,7 @@ use crate::documents::{
 };
 
 pub use address::Address;
-use connection::{Connection, send};
+use connection::Connection;
 pub use error::{ClientError, Result};
 pub use events::Events;
 #[cfg(feature = "fuzzing")]
@@ -223,8 +223,7 @@ impl Client {
     /// Events of a job, as they happen.
     pub async fn events(&self, kind: JobKind, id: &str) -> Result<Events> {
         let path = format!("/v1/{}/{id}/events", kind.path());
-        let request = self.connection.prepare(Method::GET, &path)?;
-        Ok(Events::new(send(request).await?))
+        Ok(Events::new(self.connection.opened(&path).await?))
     }
 
     /// Ends a job.

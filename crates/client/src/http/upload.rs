@@ -15,8 +15,10 @@ use reqwest::{Body, Method};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
-use super::connection::{self, Connection, FIRST_WAIT, LONGEST_WAIT, TRIES, text, whole};
+use super::connection::{self, Connection, text, whole};
+use super::retry::Retry;
 use super::{ClientError, Result};
+use crate::documents::Problem;
 
 const BYTES: &str = "application/offset+octet-stream";
 /// Bytes of a request.
@@ -71,7 +73,7 @@ async fn send(
 ) -> Result<String> {
     let encoded = base64::engine::general_purpose::STANDARD.encode(checksum);
     let metadata = format!("blake3 {encoded}");
-    let (mut upload, mut failures, mut wait) = (None, 0, FIRST_WAIT);
+    let (mut upload, mut retry) = (None, Retry::default());
     let mut offset = 0;
     while upload.is_none() || offset < length {
         progress(offset, length);
@@ -85,26 +87,18 @@ async fn send(
         );
         let error = match step.await {
             Ok(now) if now > offset || upload.is_none() => {
-                (offset, failures, wait) = (now, 0, FIRST_WAIT);
+                (offset, retry) = (now, Retry::default());
                 continue;
             }
             Ok(_) => ClientError::Answer("the upload makes no progress".to_owned()),
             Err(error) => error,
         };
-        let pause = match &error {
-            ClientError::Problem(problem) if problem.status == 423 || problem.status == 409 => {
-                Some(wait)
-            }
-            ClientError::Problem(problem) => problem.retry_after.map(Duration::from_secs),
-            ClientError::Connection(_) => Some(wait),
-            _ => None,
-        };
-        failures += 1;
-        let Some(pause) = pause.filter(|_| failures < TRIES) else {
-            return Err(error);
-        };
-        tokio::time::sleep(pause.min(LONGEST_WAIT)).await;
-        wait *= 2;
+        // Its connection has broken, and the server has not noticed yet.
+        let is_taken = |problem: &Problem| matches!(problem.status, 409 | 423);
+        match error.problem() {
+            Some(problem) if is_taken(problem) => retry.pause_for_earlier(error).await?,
+            _ => retry.pause(error, true).await?,
+        }
         if let Some(location) = &upload {
             // If this fails too, the next step says so.
             offset = reached(client, location).await.unwrap_or(offset);
@@ -196,8 +190,15 @@ async fn reached(client: &Connection, location: &str) -> Result<u64> {
 }
 
 pub async fn discard(client: &Connection, id: &str) -> Result<(), ClientError> {
-    let request = client
-        .prepare(Method::DELETE, &format!("/v1/uploads/{id}"))?
-        .header("tus-resumable", "1.0.0");
-    whole(connection::send(request).await?).await.map(drop)
+    let (path, mut retry) = (format!("/v1/uploads/{id}"), Retry::default());
+    loop {
+        let request = client
+            .prepare(Method::DELETE, &path)?
+            .header("tus-resumable", "1.0.0");
+        let discarded = async { whole(connection::send(request).await?).await };
+        match discarded.await {
+            Ok(_) => return Ok(()),
+            Err(error) => retry.pause(error, false).await?,
+        }
+    }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::connections::Visit;
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
-use crate::limiter::Presence;
+use crate::limiter::Place;
 use crate::state::App;
 use crate::store::audit::Actor;
 use crate::store::db::{Tx, now};
@@ -31,7 +31,7 @@ pub struct Caller {
     /// What it may be used for.
     pub scopes: Vec<Scope>,
     /// Counts among the requests of the tenant as long as it is there.
-    _presence: Arc<Presence>,
+    place: Arc<Mutex<Place>>,
 }
 
 impl Caller {
@@ -76,6 +76,16 @@ impl Caller {
         .fetch_optional(app.database.pool())
         .await?;
         valid.map(drop).ok_or_else(Error::unauthorized)
+    }
+
+    /// From now on the request only waits for a job, and leaves its place to one that has something to do.
+    ///
+    /// # Errors
+    /// 429 if the tenant has too many that wait.
+    pub fn wait(&self, app: &App) -> Result<()> {
+        let waiting = app.limiter.wait(&self.tenant)?;
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+        Ok(())
     }
 
     /// For the audit log.
@@ -132,12 +142,12 @@ impl FromRequestParts<App> for Caller {
             visit.belongs_to(&tenant)?;
         }
         app.limiter.admit(&token)?;
-        let presence = app.limiter.enter(&tenant)?;
+        let place = app.limiter.enter(&tenant)?;
         if let Some(anonymous) = parts.extensions.get::<Anonymous>() {
             anonymous.end();
         }
         Ok(Self {
-            _presence: Arc::new(presence),
+            place: Arc::new(Mutex::new(place)),
             tenant,
             token,
             scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),

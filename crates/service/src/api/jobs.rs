@@ -115,6 +115,7 @@ async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> 
         return Err(Error::request(message));
     }
     let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut is_waiting = false;
     loop {
         // Begun before the look, so that nothing is missed in between.
         let changed = app.changed.notified();
@@ -122,6 +123,10 @@ async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> 
         let job = find(app, caller, kind, id).await?;
         if job.state.is_final() || Instant::now() >= until {
             return ok(&job.view()?);
+        }
+        if !is_waiting {
+            caller.wait(app)?;
+            is_waiting = true;
         }
         let _ = timeout_at(until.min(Instant::now() + LOOK), changed).await;
     }
@@ -149,8 +154,7 @@ async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Result<Res
 /// `GET .../events`: the progress of the job until it is finished.
 async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
     find(app, caller, kind, id).await?;
-    let permit = app.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Error::busy("too many event streams are open", 5))?;
+    caller.wait(app)?;
     let start = (
         app.clone(),
         caller.clone(),
@@ -158,7 +162,7 @@ async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
         String::new(),
         false,
     );
-    let stream = futures_util::stream::unfold((start, permit), move |(state, permit)| async move {
+    let stream = futures_util::stream::unfold(start, move |state| async move {
         let (app, caller, id, last, ended) = state;
         if ended {
             return None;
@@ -173,7 +177,7 @@ async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
                 let ended = job.state.is_final();
                 let event = Event::default().event(job.state.name()).data(&text);
                 let state = (app.clone(), caller, id, text, ended);
-                return Some((Ok::<_, Infallible>(event), (state, permit)));
+                return Some((Ok::<_, Infallible>(event), state));
             }
             let _ = timeout(LOOK, changed).await;
         }

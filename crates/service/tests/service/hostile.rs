@@ -459,6 +459,7 @@ async fn one_tenant_cannot_take_all_there_is() {
     let place = Place::new(|config| {
         config.work.jobs = 0;
         config.limits.requests_of_tenant = 2;
+        config.limits.waiting_of_tenant = 2;
         config.limits.objects_of_tenant = 5;
     })
     .await;
@@ -486,12 +487,15 @@ async fn one_tenant_cannot_take_all_there_is() {
     let wait = || send(&place, token, "GET", &path, &[], "");
     let late = async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let refused = send(&place, token, "GET", "/v1/whoami", &[], "").await;
+        let refused = send(&place, token, "GET", &path, &[], "").await;
+        let own = send(&place, token, "GET", "/v1/whoami", &[], "").await;
         let others = send(&place, &place.tokens[1], "GET", "/v1/whoami", &[], "").await;
-        (refused, others.status)
+        (refused, [own.status, others.status])
     };
-    let (first, second, (refused, others)) = tokio::join!(wait(), wait(), late);
-    assert_eq!((first.status, second.status, others), (200, 200, 200));
+    let (first, second, (refused, served)) = tokio::join!(wait(), wait(), late);
+    assert_eq!((first.status, second.status), (200, 200));
+    // Those that wait take no place from those that do not.
+    assert_eq!(served, [200, 200]);
     assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
     client.whoami().await.unwrap();
     place.server.stop().await;

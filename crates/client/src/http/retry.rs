@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn pauses_differ_and_are_never_shorter_than_asked() {
         let least = Duration::from_secs(2);
-        let mut pause = |part| Retry::default().next(Instant::now(), least, BUSY, part);
+        let pause = |part| Retry::default().next(Instant::now(), least, BUSY, part);
         let [none, half, all] = [0.0, 0.5, 1.0].map(|part| pause(part).unwrap());
         assert!(none == least && least < half && half < all);
         let drawn: Vec<_> = (0..8).map(|_| random()).collect();

@@ -195,13 +195,13 @@ impl EncryptedScores {
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
     pub fn to_bundle(&self) -> Result<Bundle<'_>> {
+        self.as_kind(Self::KIND)
+    }
+
+    fn as_kind(&self, kind: &'static str) -> Result<Bundle<'_>> {
         let shape = ClassShape::new(*self.layout(), self.classes());
-        write(
-            self.parameters(),
-            Self::KIND,
-            (&shape, self.origin()),
-            self.ciphertexts(),
-        )
+        let described = (&shape, self.origin());
+        write(self.parameters(), kind, described, self.ciphertexts())
     }
 
     /// Scores from a bundle.
@@ -228,14 +228,7 @@ impl EncryptedPredictions {
     /// # Errors
     /// [`LearnError::Wire`] if there are more ciphertexts than a bundle may hold.
     pub fn to_bundle(&self) -> Result<Bundle<'_>> {
-        let slots = self.slots();
-        let shape = ClassShape::new(*slots.layout(), slots.classes());
-        write(
-            slots.parameters(),
-            Self::KIND,
-            (&shape, slots.origin()),
-            slots.ciphertexts(),
-        )
+        self.slots().as_kind(Self::KIND)
     }
 
     /// Predictions from a bundle.

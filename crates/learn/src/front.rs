@@ -47,7 +47,7 @@ impl Front<'_> {
             (header.level as usize, header.degree.into(), header.scale)
         });
         let level = check_forms(what, Some(self.parameters), forms)?;
-        check_equal("slots of a block", self.parameters.slots(), layout.slots())?;
+        layout.check_slots(self.parameters)?;
         Ok(level)
     }
 

@@ -1,6 +1,7 @@
 //! How a matrix lies in the slots of ciphertexts.
 
 use serde::{Deserialize, Serialize};
+use tapetum_ckks::Parameters;
 
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
@@ -283,6 +284,11 @@ impl Layout {
     /// Slots of a ciphertext.
     pub fn slots(&self) -> usize {
         self.block_rows * self.block_cols
+    }
+
+    /// Refuses parameters whose ciphertexts have another number of slots.
+    pub(crate) fn check_slots(&self, parameters: &Parameters) -> Result<()> {
+        check_equal("slots of a block", parameters.slots(), self.slots())
     }
 
     /// Blocks below each other.

@@ -9,7 +9,7 @@ use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
-use crate::matrix::{EncryptedMatrix, check_vectors};
+use crate::matrix::{EncryptedMatrix, check_vectors, has_ciphertexts};
 use crate::origin::{Origin, has_origin};
 use crate::packing;
 use crate::plain_model::PlainModel;
@@ -38,6 +38,7 @@ pub struct LinearModel {
 }
 
 has_origin!(LinearModel);
+has_ciphertexts!(LinearModel, weights);
 
 impl LinearModel {
     /// The level at which a model can classify samples in every layout.
@@ -114,16 +115,6 @@ impl LinearModel {
     /// What is added to every score.
     pub fn intercept(&self) -> Option<&Ciphertext> {
         self.intercept.as_ref()
-    }
-
-    /// The level of the weights.
-    pub fn level(&self) -> usize {
-        self.weights[0].level()
-    }
-
-    /// The parameters of all ciphertexts.
-    pub fn parameters(&self) -> &Parameters {
-        self.weights[0].parameters()
     }
 
     /// The largest magnitude of a score that these parameters can give back, half the first prime

@@ -24,6 +24,7 @@ pub struct EncryptedMatrix {
 }
 
 has_origin!(EncryptedMatrix);
+has_ciphertexts!(EncryptedMatrix, blocks);
 
 impl EncryptedMatrix {
     /// Encrypts a matrix at `level`; several blocks at a time.
@@ -43,11 +44,7 @@ impl EncryptedMatrix {
     ) -> Result<Self> {
         check_equal("samples of the layout", features.rows(), layout.rows())?;
         check_equal("features of the layout", features.cols(), layout.cols())?;
-        check_equal(
-            "slots of a block",
-            encryptor.parameters().slots(),
-            layout.slots(),
-        )?;
+        layout.check_slots(encryptor.parameters())?;
         let counter = Counter::new(layout.blocks(), progress);
         let blocks = (0..layout.blocks())
             .into_par_iter()
@@ -127,16 +124,6 @@ impl EncryptedMatrix {
         &self.blocks
     }
 
-    /// The level of all blocks.
-    pub fn level(&self) -> usize {
-        self.blocks[0].level()
-    }
-
-    /// The parameters of all blocks.
-    pub fn parameters(&self) -> &Parameters {
-        self.blocks[0].parameters()
-    }
-
     /// Blocks of these places, brought down to `level`; without a copy if they are there already.
     pub(crate) fn blocks_at(
         &self,
@@ -193,6 +180,23 @@ pub(crate) fn check_blocks(
     layout: &Layout,
 ) -> Result<()> {
     check_vectors(what, blocks)?;
-    let slots = blocks[0].parameters().slots();
-    check_equal("slots of a block", slots, layout.slots())
+    layout.check_slots(blocks[0].parameters())
 }
+
+/// Methods of a type with ciphertexts of one level in this field, whose ciphertexts all have the same parameters.
+macro_rules! has_ciphertexts {
+    ($type:ident, $field:ident) => {
+        impl $type {
+            #[doc = concat!("The level of the ", stringify!($field), ".")]
+            pub fn level(&self) -> usize {
+                self.$field[0].level()
+            }
+
+            /// The parameters of all ciphertexts.
+            pub fn parameters(&self) -> &tapetum_ckks::Parameters {
+                self.$field[0].parameters()
+            }
+        }
+    };
+}
+pub(crate) use has_ciphertexts;

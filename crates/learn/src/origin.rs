@@ -177,21 +177,15 @@ mod tests {
             let joined = known.join(&other, "it").unwrap();
             assert_eq!((joined.key_set, joined.samples), (known.key_set, None));
         }
-        let other = Origin {
-            key_set: id(),
-            ..known
-        };
+        let refused = |other: Origin| known.check(&other, "it").unwrap_err();
+        let mut other_keys = known;
+        other_keys.key_set = id();
+        assert!(matches!(refused(other_keys), LearnError::OtherKeySet(_)));
+        let mut other_features = known;
+        other_features.features = id();
         assert!(matches!(
-            known.check(&other, "it"),
-            Err(LearnError::OtherKeySet(_))
-        ));
-        let other = Origin {
-            features: id(),
-            ..known
-        };
-        assert!(matches!(
-            known.check(&other, "it"),
-            Err(LearnError::OtherFeatures(_))
+            refused(other_features),
+            LearnError::OtherFeatures(_)
         ));
     }
 }

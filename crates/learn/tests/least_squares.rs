@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World, assert_close};
+use common::{Data, World, assert_close, needs};
 use tapetum_ckks::{Ciphertext, Decryptor, Encryptor, Evaluator, Parameters, Preset};
 use tapetum_learn::*;
 
@@ -29,9 +29,7 @@ fn penalised(steps: usize, alpha: f64) -> Ridge {
 /// Trains on samples in this layout at N = 2^14, and compares with the reference.
 fn check(estimator: &dyn Estimator, data: &Data, layout: Layout, labels: LabelKind) {
     let classes = data.labels.classes();
-    let needs = estimator
-        .requirements(&layout, Task { classes, labels })
-        .then(LinearModel::requirements(&layout, layout.block_cols(), classes).unwrap());
+    let needs = needs(estimator, Task { classes, labels }, &layout, &layout);
     let world = World::new(Preset::N14, &needs);
     let matrix = world.encrypt(data, layout, needs.levels);
     let labels = world.labels(data, labels, layout, needs.levels);
@@ -56,21 +54,21 @@ fn fisher_with_clear_and_with_encrypted_labels() {
     let data = Data::gaussians(900, 11, 1);
     let layout = Layout::for_least_squares(900, 11, 2, 8192).unwrap();
     assert_eq!((layout.block_cols(), layout.grid_rows()), (16, 2));
-    let fisher = FisherDiscriminant::new(config(3)).unwrap();
-    check(&fisher, &data, layout, LabelKind::Clear);
-    let fisher = FisherDiscriminant::new(config(2)).unwrap();
-    check(&fisher, &data, layout, LabelKind::Encrypted);
+    for (steps, labels) in [(3, LabelKind::Clear), (2, LabelKind::Encrypted)] {
+        let fisher = FisherDiscriminant::new(config(steps)).unwrap();
+        check(&fisher, &data, layout, labels);
+    }
 }
 
 #[test]
 fn regression_of_two_classes() {
     let data = Data::gaussians(700, 9, 2);
     let layout = Layout::for_least_squares(700, 9, 2, 8192).unwrap();
-    let ridge = Ridge::new(config(4)).unwrap();
-    check(&ridge, &data, layout, LabelKind::Encrypted);
     // A single step is a multiple of the moment.
-    let ridge = Ridge::new(config(1)).unwrap();
-    check(&ridge, &data, layout, LabelKind::Encrypted);
+    for steps in [4, 1] {
+        let ridge = Ridge::new(config(steps)).unwrap();
+        check(&ridge, &data, layout, LabelKind::Encrypted);
+    }
 }
 
 /// With a penalty of the size of the eigenvalues, times the number of samples.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World, assert_close};
+use common::{CLEAR, Data, ENCRYPTED, World, assert_close, needs};
 use tapetum_ckks::Preset;
 use tapetum_learn::*;
 
@@ -24,9 +24,7 @@ fn clear_labels_fit_the_smallest_preset_with_products() {
     let data = Data::gaussians(700, 11, 1);
     let layout = Layout::new(700, 11, 512, 8).unwrap();
     assert_eq!((layout.grid_rows(), layout.grid_cols()), (2, 2));
-    let needs = LinearMeans
-        .requirements(&layout, Task::two_classes(LabelKind::Clear))
-        .then(LinearModel::requirements(&layout, 8, 2).unwrap());
+    let needs = needs(&LinearMeans, CLEAR, &layout, &layout);
     assert_eq!(needs.levels, 3);
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
@@ -41,9 +39,7 @@ fn encrypted_labels_and_single_samples() {
     let layout = Layout::new(900, 11, 2048, 4).unwrap();
     let single = Layout::for_samples(2, 11, 8192, 4).unwrap();
     assert_eq!(single.block_cols(), 16);
-    let needs = LinearMeans
-        .requirements(&layout, Task::two_classes(LabelKind::Encrypted))
-        .then(LinearModel::requirements(&single, 4, 2).unwrap());
+    let needs = needs(&LinearMeans, ENCRYPTED, &layout, &single);
     assert_eq!(needs.levels, 6);
     let world = World::new(Preset::N14, &needs);
     // The labels lie higher than the features: they are brought down.
@@ -70,9 +66,7 @@ fn only_scores_leave_the_server() {
     let training_layout = Layout::new(40, 2, 2048, 2).unwrap();
     let layout = Layout::new(rows, 2, 2048, 2).unwrap();
     assert_eq!(layout.grid_rows(), 4);
-    let needs = LinearMeans
-        .requirements(&training_layout, Task::two_classes(LabelKind::Clear))
-        .then(LinearModel::requirements(&layout, 2, 2).unwrap());
+    let needs = needs(&LinearMeans, CLEAR, &training_layout, &layout);
     let world = World::new(Preset::N13, &needs);
 
     let labels = ClassLabels::of_classes(data.labels.as_slice()[..40].to_vec(), 2).unwrap();
@@ -108,9 +102,7 @@ fn scores_of_many_rows_of_blocks_are_packed() {
     let data = Data::gaussians(22, 5, 4);
     let layout = Layout::new(22, 5, 4, 1024).unwrap();
     assert_eq!(layout.grid_rows(), 6);
-    let needs = LinearMeans
-        .requirements(&layout, Task::two_classes(LabelKind::Clear))
-        .then(LinearModel::requirements(&layout, 1024, 2).unwrap());
+    let needs = needs(&LinearMeans, CLEAR, &layout, &layout);
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));

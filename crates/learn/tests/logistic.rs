@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World, assert_close};
+use common::{CLEAR, Data, ENCRYPTED, World, assert_close, needs};
 use tapetum_ckks::{Encryptor, KeyGenerator, Preset};
 use tapetum_learn::*;
 
@@ -41,9 +41,7 @@ fn two_iterations_and_classification() {
     let estimator = estimator(2, SigmoidDegree::Three, LearningRate::Constant(1.5));
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     assert_eq!((single.blocks(), single.block_cols()), (1, 32));
-    let batch = estimator
-        .requirements(&layout, Task::two_classes(LabelKind::Encrypted))
-        .then(LinearModel::requirements(&layout, 8, 2).unwrap());
+    let batch = needs(&estimator, ENCRYPTED, &layout, &layout);
     assert_eq!(batch.levels, 8);
     let mut needs = batch.clone();
     needs
@@ -82,9 +80,7 @@ fn a_single_sample_scores_as_in_a_batch() {
     let estimator = estimator(1, SigmoidDegree::Three, LearningRate::Constant(2.0));
     let single = Layout::for_samples(1, 21, 8192, 8).unwrap();
     let few = Layout::for_samples(100, 21, 8192, 8).unwrap();
-    let needs = estimator
-        .requirements(&layout, Task::two_classes(LabelKind::Clear))
-        .then(LinearModel::requirements(&single, 8, 2).unwrap());
+    let needs = needs(&estimator, CLEAR, &layout, &single);
     assert_eq!(needs.levels, 2 + 3);
     let mut world = World::new(Preset::N14, &needs);
     let public = KeyGenerator::new(&world.secret).unwrap().public_key();
@@ -151,9 +147,7 @@ fn blocks_of_one_column_and_of_one_row() {
     let expected = reference(&estimator, &data);
     for (block_rows, block_cols) in [(8192, 1), (1, 8192)] {
         let layout = Layout::new(3, 3, block_rows, block_cols).unwrap();
-        let needs = estimator
-            .requirements(&layout, Task::two_classes(LabelKind::Clear))
-            .then(LinearModel::requirements(&layout, block_cols, 2).unwrap());
+        let needs = needs(&estimator, CLEAR, &layout, &layout);
         let world = World::new(Preset::N14, &needs);
         let matrix = world.encrypt(&data, layout, needs.levels);
         let model = world.fit(&estimator, &matrix, &Labels::Clear(data.labels.clone()));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, World};
+use common::{CLEAR, Data, World, needs};
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, EvaluationKeys, Evaluator, KeyPlan, Parameters, Preset};
 use tapetum_learn::*;
@@ -20,9 +20,7 @@ struct Trained {
 fn trained() -> Trained {
     let data = Data::gaussians(30, 5, 1);
     let layout = Layout::new(30, 5, 1024, 4).unwrap();
-    let needs = LinearMeans
-        .requirements(&layout, Task::two_classes(LabelKind::Clear))
-        .then(LinearModel::requirements(&layout, 4, 2).unwrap());
+    let needs = needs(&LinearMeans, CLEAR, &layout, &layout);
     let world = World::new(Preset::N13, &needs);
     let matrix = world.encrypt(&data, layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(data.labels.clone()));

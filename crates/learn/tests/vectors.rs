@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::*;
 use tapetum_learn::*;
@@ -191,27 +190,12 @@ fn predictions(owner: &mut Owner) -> Bundle<'static> {
     .unwrap()
 }
 
-/// What stands in front of the ciphertexts of a checkpoint.
-#[derive(Serialize)]
-struct State {
-    inputs: [u8; 32],
-    iteration: u32,
-    packed: bool,
-    v: Vec<f64>,
-    w: Vec<f64>,
-}
-
 const INPUTS: [u8; 32] = [7; 32];
 
 /// The end of a training of one iteration, on three features in blocks of four columns.
 fn checkpoint(owner: &mut Owner) -> Bundle<'static> {
-    let state = State {
-        inputs: INPUTS,
-        iteration: 1,
-        packed: false,
-        v: vec![1.0],
-        w: vec![1.0],
-    };
+    // The inputs, the iteration, whether weights are packed, and the coefficients of v and w.
+    let state = (INPUTS, 1u32, false, vec![1.0], vec![1.0]);
     let gradient = owner.encrypt(3, |slot| match slot % 4 {
         c @ 0..3 => weight(c, 0),
         _ => 0.0,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Encryptor, Evaluator, Parameters};
+use tapetum_ckks::{Ciphertext, Encryptor, Evaluator};
 
 use super::clear::ClassLabels;
 use super::task::{check_classes, outputs, two_classes};
 use crate::error::{Result, check_equal};
 use crate::layout::Layout;
-use crate::matrix::check_blocks;
+use crate::matrix::{check_blocks, has_ciphertexts};
 use crate::packing;
 use crate::progress::{Counter, Listener};
 
@@ -28,6 +28,8 @@ pub struct EncryptedLabels {
     pub(super) vectors: Arc<Vec<Ciphertext>>,
 }
 
+has_ciphertexts!(EncryptedLabels, vectors);
+
 impl EncryptedLabels {
     /// Encrypts labels for features in this layout. The level should be that of the features.
     ///
@@ -42,11 +44,7 @@ impl EncryptedLabels {
         progress: &mut Listener<'_>,
     ) -> Result<Self> {
         check_equal("labels", layout.rows(), labels.len())?;
-        check_equal(
-            "slots of a block",
-            encryptor.parameters().slots(),
-            layout.slots(),
-        )?;
+        layout.check_slots(encryptor.parameters())?;
         let targets = labels.targets();
         let chunks = Self::ciphertexts_per_row(&layout, labels.classes());
         let count = layout.grid_rows() * chunks;
@@ -107,16 +105,6 @@ impl EncryptedLabels {
     /// The ciphertexts, [`ciphertexts_per_row`](Self::ciphertexts_per_row) for each row of blocks.
     pub fn vectors(&self) -> &[Ciphertext] {
         &self.vectors
-    }
-
-    /// The level of all ciphertexts.
-    pub fn level(&self) -> usize {
-        self.vectors[0].level()
-    }
-
-    /// The parameters of all ciphertexts.
-    pub fn parameters(&self) -> &Parameters {
-        self.vectors[0].parameters()
     }
 
     /// The column of two classes, one ciphertext for each row of blocks, brought down to `level`.

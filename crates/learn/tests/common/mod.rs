@@ -7,6 +7,23 @@ use tapetum_ckks::{
 };
 use tapetum_learn::*;
 
+/// Two classes, their labels in the clear.
+pub const CLEAR: Task = Task {
+    classes: 2,
+    labels: LabelKind::Clear,
+};
+/// Two classes, their labels encrypted.
+pub const ENCRYPTED: Task = Task {
+    classes: 2,
+    labels: LabelKind::Encrypted,
+};
+
+/// What is required to train in one layout and to classify in another.
+pub fn needs(estimator: &dyn Estimator, task: Task, train: &Layout, test: &Layout) -> Requirements {
+    let scoring = LinearModel::requirements(test, train.block_cols(), task.classes);
+    estimator.requirements(train, task).then(scoring.unwrap())
+}
+
 /// All keys that some requirements call for.
 pub struct World {
     pub parameters: Parameters,

@@ -172,38 +172,27 @@ impl<T> Context<T> for Option<T> {
     }
 }
 
-/// Says of which kind the errors of a library are.
+/// Says of which kind the errors of libraries are.
 macro_rules! kinds {
-    ($($error:ty => $kind:expr;)*) => {$(
+    ($($kind:expr => $($error:ty),+;)*) => {$($(
         impl From<$error> for Error {
             fn from(error: $error) -> Self {
                 let kind: fn(&$error) -> ErrorKind = $kind;
                 Self::caused(kind(&error), error)
             }
         }
-    )*};
+    )+)*};
 }
 
 kinds! {
-    io::Error => |_| ErrorKind::Files;
-    tapetum_vision::Error => |_| ErrorKind::Input;
-    KeyError => |_| ErrorKind::Role;
-    ParametersError => |_| ErrorKind::Role;
-    EvaluationError => |_| ErrorKind::Computation;
-    BootstrappingError => |_| ErrorKind::Unexpected;
-    PrecisionError => |_| ErrorKind::Unexpected;
-    EncodeError => |_| ErrorKind::Unexpected;
-    RandomnessError => |_| ErrorKind::Unexpected;
-    IdError => |_| ErrorKind::Input;
-    EncryptionError => |_| ErrorKind::Unexpected;
-    DecryptionError => |_| ErrorKind::Unexpected;
-    LinearTransformError => |_| ErrorKind::Unexpected;
-    KernelError => |_| ErrorKind::Unexpected;
-    rayon::ThreadPoolBuildError => |_| ErrorKind::Unexpected;
-    serde_json::Error => |_| ErrorKind::Unexpected;
-    csv::Error => |_| ErrorKind::Unexpected;
-    WireError => wire;
-    LearnError => learn;
+    |_| ErrorKind::Files => io::Error;
+    |_| ErrorKind::Input => tapetum_vision::Error, IdError;
+    |_| ErrorKind::Role => KeyError, ParametersError;
+    |_| ErrorKind::Computation => EvaluationError;
+    |_| ErrorKind::Unexpected => BootstrappingError, PrecisionError, EncodeError, RandomnessError, EncryptionError,
+        DecryptionError, LinearTransformError, KernelError, rayon::ThreadPoolBuildError, serde_json::Error, csv::Error;
+    wire => WireError;
+    learn => LearnError;
 }
 
 fn wire(error: &WireError) -> ErrorKind {

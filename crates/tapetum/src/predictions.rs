@@ -283,8 +283,7 @@ mod tests {
         // No sample is of class b.
         assert_eq!(found.metrics.as_ref().unwrap().roc_auc, None);
 
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("verdicts.csv");
+        let (_dir, path) = crate::folders::scratch("verdicts.csv");
         found.write(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let mut lines = text.lines();

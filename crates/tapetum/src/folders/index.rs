@@ -181,11 +181,11 @@ fn are_classes(names: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folders::scratch;
 
     #[test]
     fn comes_back_and_refuses_what_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("index.csv");
+        let (_dir, path) = scratch("index.csv");
         let entry = |source: &str, label| Entry {
             source: source.to_owned(),
             label,

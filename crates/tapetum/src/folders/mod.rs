@@ -73,3 +73,11 @@ pub(crate) fn refuse_secret_key(path: &Path, advice: &str) -> Result<()> {
         ))),
     }
 }
+
+/// A path in a directory of a test's own.
+#[cfg(test)]
+pub(crate) fn scratch(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    (dir, path)
+}

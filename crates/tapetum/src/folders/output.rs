@@ -148,11 +148,11 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folders::scratch;
 
     #[test]
     fn only_the_same_kind_is_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("out");
+        let (dir, path) = scratch("out");
         for output in [Output::Samples, Output::Predictions, Output::Weights] {
             output.check(&path, &[]).unwrap();
         }

@@ -47,14 +47,9 @@ pub async fn create(
     State(app): State<App>,
     CreateRequest { caller, key, body }: CreateRequest<CreateClassification>,
 ) -> Result<Response> {
-    let CreateClassification {
-        name,
-        model,
-        upload,
-    } = body;
     let tenant = &caller.tenant;
-    let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &model).await?;
-    let upload = uploads::complete(&app, &caller, &upload).await?;
+    let details: ModelDetails = objects::details(&app, tenant, Kind::Model, &body.model).await?;
+    let upload = uploads::complete(&app, &caller, &body.upload).await?;
     let parameters = parameters(&app, tenant, &details.parameter_set).await?;
     let (columns, classes, ids) = (details.columns(), details.classes(), details.ids());
     let check = move |path: &_, app: &App| {
@@ -90,7 +85,7 @@ pub async fn create(
             Origin::Plain { .. } => (true, None),
         };
         let request = ClassificationRequest {
-            model,
+            model: body.model,
             key_set: details.key_set,
             parameter_set: details.parameter_set,
             plain,
@@ -99,16 +94,12 @@ pub async fn create(
             memory,
         };
         let inputs = [&request.model, &request.key_set, &request.parameter_set].map(String::as_str);
-        let job = jobs::insert(&mut tx, &caller, (KIND, &id), &name, &request, &inputs).await?;
+        let job =
+            jobs::insert(&mut tx, &caller, (KIND, &id), &body.name, &request, &inputs).await?;
         uploads::attach(&mut tx, &caller, &accepted[0], &id, role::SAMPLES).await?;
         let about = json!({"model": request.model, "samples": samples});
         audit::record(&mut tx, caller.actor(), "classify", &id, &about).await?;
-        let answer = key
-            .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
-            .await?;
-        tx.commit().await?;
-        crate::jobs::deliver(&app, &job).await;
-        Ok(answer)
+        jobs::submit(&app, tx, &key, &job).await
     };
     let made = made.await;
     uploads::finalize(&app, accepted, made).await

@@ -14,7 +14,7 @@ use tapetum_client::{JobView, List, Problem, State};
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::openapi::schema::Type;
 
-use super::create::CreateBody;
+use super::create::{CreateBody, IdempotencyKey};
 use super::json::{Path, Query, ok};
 use super::objects::Page;
 use super::openapi::{Op, Routes, number};
@@ -285,4 +285,14 @@ pub async fn insert(
     let job = job.ok_or_else(|| Error::internal("a job", "it is not there"))?;
     debug_assert_eq!(job.state, State::Queued);
     Ok(job)
+}
+
+/// Commits a new job and hands it to the workers. Returns the answer to the request.
+pub async fn submit(app: &App, mut tx: Tx, key: &IdempotencyKey, job: &Job) -> Result<Response> {
+    let answer = key
+        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &job.id)
+        .await?;
+    tx.commit().await?;
+    crate::jobs::deliver(app, job).await;
+    Ok(answer)
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use sqlx::Row;
@@ -98,12 +97,7 @@ pub async fn create(
         "without": request.without,
     });
     audit::record(&mut tx, caller.actor(), "train", &id, &about).await?;
-    let answer = key
-        .remember(&mut tx, StatusCode::ACCEPTED, &job.view()?, &id)
-        .await?;
-    tx.commit().await?;
-    crate::jobs::deliver(&app, &job).await;
-    Ok(answer)
+    jobs::submit(&app, tx, &key, &job).await
 }
 
 /// Bytes in memory of a byte in a file, where it is not known: a seed stands for as much again, and residues fill words.

@@ -91,12 +91,11 @@ pub const TABLES: [(&str, &[&str]); 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::db::{Database, temporary};
+    use crate::store::db::temporary;
 
     #[tokio::test]
     async fn all_columns_are_copied() {
-        let (folder, url) = temporary();
-        let database = Database::open(&url, folder.path()).await.unwrap();
+        let (_folder, database) = temporary().await;
         let mut tables: Vec<String> =
             sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
                 .fetch_all(database.pool())

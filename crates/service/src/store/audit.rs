@@ -201,8 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_changed_removed_or_cut_off_is_found() {
-        let (folder, url) = temporary();
-        let database = Database::open(&url, folder.path()).await.unwrap();
+        let (_folder, database) = temporary().await;
         for i in 0..5 {
             let mut tx = database.begin().await.unwrap();
             let actor = Actor {

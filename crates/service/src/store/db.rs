@@ -179,12 +179,20 @@ pub fn to_store(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(document).map_err(|e| Error::internal("a document to store", e))
 }
 
-/// A database for a test, and the folder that it is in.
+/// A folder for a test, and the address of a database in it.
 #[cfg(test)]
-pub fn temporary() -> (tempfile::TempDir, String) {
+fn temporary_folder() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}?mode=rwc", folder.path().join("db").display());
     (folder, url)
+}
+
+/// A database for a test, and the folder that it is in.
+#[cfg(test)]
+pub async fn temporary() -> (tempfile::TempDir, Database) {
+    let (folder, url) = temporary_folder();
+    let database = Database::open(&url, folder.path()).await.unwrap();
+    (folder, database)
 }
 
 #[cfg(test)]
@@ -193,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn databases_from_before_migrations_were_counted_are_opened() {
-        let (folder, url) = temporary();
+        let (folder, url) = temporary_folder();
         install_drivers_once();
         let old = AnyPool::connect(&url).await.unwrap();
         let statements = include_str!("../../tests/database-2.sql");

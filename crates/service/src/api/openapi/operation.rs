@@ -14,43 +14,20 @@ use crate::api::uploads::headers::{CONTENT_TYPE, VERSION};
 use crate::id::Kind;
 
 /// Problems, by their statuses: the names of their responses and what they mean.
+#[rustfmt::skip]
 pub const PROBLEMS: [(u16, &str, &str); 15] = [
-    (
-        400,
-        "Malformed",
-        "The request is not as this document says.",
-    ),
-    (
-        401,
-        "Unauthorized",
-        "There is no token, or not a valid one.",
-    ),
+    (400, "Malformed", "The request is not as this document says."),
+    (401, "Unauthorized", "There is no token, or not a valid one."),
     (403, "Forbidden", "The token lacks the scope."),
-    (
-        404,
-        "NotFound",
-        "There is no such thing, or it belongs to somebody else.",
-    ),
+    (404, "NotFound", "There is no such thing, or it belongs to somebody else."),
     (409, "Conflict", "It conflicts with the present state."),
     (412, "OtherVersion", "Unsupported version of tus."),
     (413, "TooLarge", "Larger than allowed."),
     (415, "OtherMediaType", "Unsupported media type."),
-    (
-        416,
-        "RangeNotSatisfiable",
-        "The file ends before the range.",
-    ),
-    (
-        422,
-        "Unacceptable",
-        "Well-formed, but what it says or names cannot be accepted.",
-    ),
+    (416, "RangeNotSatisfiable", "The file ends before the range."),
+    (422, "Unacceptable", "Well-formed, but what it says or names cannot be accepted."),
     (423, "Locked", "Concurrent request."),
-    (
-        429,
-        "TooMany",
-        "Too much at a time for this token or tenant.",
-    ),
+    (429, "TooMany", "Too much at a time for this token or tenant."),
     (500, "Failed", "The server failed."),
     (503, "Busy", "The server is overloaded."),
     (507, "Quota", "The storage quota is used up."),

@@ -1,12 +1,16 @@
 //! The headers of tus.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 
 use super::arrival::Upload;
+use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::is_lower_hex;
+use crate::state::App;
 
 pub const VERSION: &str = "1.0.0";
 pub const EXTENSIONS: &str = "creation,creation-with-upload,expiration,termination";
@@ -39,15 +43,27 @@ fn http_date(at: std::time::SystemTime) -> String {
     httpdate::fmt_http_date(at)
 }
 
-/// Refuses who speaks another version.
-pub fn check_version(headers: &HeaderMap) -> Result<()> {
-    let version = headers
-        .get(RESUMABLE)
-        .and_then(|version| version.to_str().ok());
-    if version == Some(VERSION) {
-        Ok(())
-    } else {
-        Err(Error::version(format!("send Tus-Resumable: {VERSION}")))
+/// A request in this version of the protocol. Requests in another version are answered before a handler sees them.
+pub struct Tus {
+    /// Who sent it.
+    pub caller: Caller,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<App> for Tus {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let headers = parts.headers.clone();
+        let version = headers
+            .get(RESUMABLE)
+            .and_then(|version| version.to_str().ok());
+        if version != Some(VERSION) {
+            return Err(Error::version(format!("send Tus-Resumable: {VERSION}")));
+        }
+        Ok(Self { caller, headers })
     }
 }
 

@@ -13,7 +13,7 @@ mod usage;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use sqlx::Row;
@@ -33,8 +33,8 @@ pub use acceptance::{Complete, accept, attach, complete, finalize};
 use arrival::{Upload, find, receive};
 pub use discarding::{discard, forget, take_all};
 use headers::{
-    CONTENT_TYPE, EXTENSIONS, LENGTH, OFFSET, RESUMABLE, VERSION, VERSIONS, check_version,
-    checksum, content_type, number, state_of,
+    CONTENT_TYPE, EXTENSIONS, LENGTH, OFFSET, RESUMABLE, Tus, VERSION, VERSIONS, checksum,
+    content_type, number, state_of,
 };
 use usage::check_room;
 pub use usage::usage;
@@ -139,11 +139,9 @@ async fn options(State(app): State<App>) -> Response {
 /// `POST /v1/uploads`: an upload of a given length, perhaps with its first bytes.
 async fn create(
     State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
+    Tus { caller, headers }: Tus,
     body: Body,
 ) -> Result<Response> {
-    check_version(&headers)?;
     let limits = &app.config.limits;
     let length = number(&headers, &LENGTH)?;
     if length == 0 {
@@ -210,11 +208,9 @@ async fn create(
 /// `HEAD`: how far an upload is.
 async fn head(
     State(app): State<App>,
-    caller: Caller,
+    Tus { caller, .. }: Tus,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Response> {
-    check_version(&headers)?;
     let upload = find(&app, &caller, &id).await?;
     let offset = upload.offset(&app).await?;
     let mut response = state_of(StatusCode::OK, &upload, offset);
@@ -225,12 +221,10 @@ async fn head(
 /// `PATCH`: more bytes of an upload.
 async fn append(
     State(app): State<App>,
-    caller: Caller,
+    Tus { caller, headers }: Tus,
     Path(id): Path<String>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    check_version(&headers)?;
     if content_type(&headers) != Some(CONTENT_TYPE) {
         return Err(Error::media_type(CONTENT_TYPE));
     }
@@ -279,12 +273,7 @@ async fn list(
 }
 
 /// `DELETE` of all: none of them is wanted any longer.
-async fn delete_all(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response> {
-    check_version(&headers)?;
+async fn delete_all(State(app): State<App>, Tus { caller, .. }: Tus) -> Result<Response> {
     let mut tx = app.database.begin().await?;
     let ids = take_all(&mut tx, &caller.tenant, caller.sees()).await?;
     tx.commit().await?;
@@ -295,11 +284,9 @@ async fn delete_all(
 /// `DELETE`: the upload is not wanted any longer, whoever writes to it.
 async fn delete(
     State(app): State<App>,
-    caller: Caller,
+    Tus { caller, .. }: Tus,
     Path(id): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Response> {
-    check_version(&headers)?;
     Kind::Upload.check(&id)?;
     let mut tx = app.database.begin().await?;
     let taken = sqlx::query(

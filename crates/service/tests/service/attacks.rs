@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::common::raw::{connect, send};
-use crate::common::{Data, Owner, Place, made};
+use crate::common::raw::{connect, get, metrics, send};
+use crate::common::{Data, Place};
 use base64::Engine;
 use serde_json::Value;
 use tapetum_client::{JobKind, Scope};
@@ -20,12 +20,7 @@ async fn closed(mut stream: impl AsyncRead + Unpin) {
 
 /// The value of a metric, whose labels are part of its name.
 async fn metric(place: &Place, name: &str) -> u64 {
-    let address = place.server.metrics_address().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
+    let text = metrics(place).await;
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let value = line.unwrap_or_else(|| panic!("no {name}\n{text}"));
     value.trim().parse().unwrap()
@@ -79,7 +74,6 @@ async fn silent_connections_keep_nobody_out_and_are_closed() {
         config.limits.connections = 24;
         config.limits.connections_of_address = 16;
         config.limits.head = Duration::from_secs(2);
-        config.metrics = Some(([127, 0, 0, 1], 0).into());
     })
     .await;
     let working = place.owner();
@@ -93,7 +87,7 @@ async fn silent_connections_keep_nobody_out_and_are_closed() {
         // On the connection that it has, and on a new one.
         working.whoami().await.unwrap();
         place.owner().whoami().await.unwrap();
-        let health = send(&place, "", "GET", "/health/ready", &[], "").await;
+        let health = get(&place, "", "/health/ready").await;
         assert_eq!(health.status, 204);
     }
     // Some have begun a request, and do not end it.
@@ -134,7 +128,6 @@ async fn an_answer_that_is_not_taken_is_not_kept() {
         config.limits.window = Duration::from_secs(1);
         config.limits.rate = 1 << 20;
         config.page = Some(folder.path().to_owned());
-        config.metrics = Some(([127, 0, 0, 1], 0).into());
     })
     .await;
     let mut stream = connect(&place).await;
@@ -180,7 +173,7 @@ async fn dripping_uploads_keep_nobody_out_and_are_ended() {
             answers = &mut drips => break answers,
             found = third.whoami() => {
                 found.unwrap();
-                let health = send(&place, "", "GET", "/health/live", &[], "").await;
+                let health = get(&place, "", "/health/live").await;
                 assert_eq!(health.status, 204);
                 served += 1;
             }
@@ -255,9 +248,7 @@ async fn what_a_token_announces_is_its_own_affair() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_leaves_no_upload_and_no_stream() {
-    let place = Place::new(|config| config.work.jobs = 0).await;
-    let (client, owner) = (place.owner(), made(Owner::linear_means).await);
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) = Place::settled(|config| config.work.jobs = 0).await;
     owner.append(&client, &set, &Data::new(20, 5)).await;
     let job = client.train("", &set, &keys).await.unwrap();
     let issued = client

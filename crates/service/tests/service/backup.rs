@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::raw::send;
+use crate::common::raw::get;
 use crate::common::{Data, Place, assert_close, config, finish, make_database};
 use tapetum_client::{Client, JobKind, Object, Scope, Trust};
 use tapetum_service::{BackupError, Operator, Server};
@@ -187,7 +187,7 @@ async fn what_was_finished_long_ago_goes() {
         .unwrap();
     assert_eq!(files, 0);
     let token = place.tokens[0].as_str();
-    let scores = send(&place, token, "GET", "/v1/classifications", &[], "").await;
+    let scores = get(&place, token, "/v1/classifications").await;
     assert_eq!(scores.status, 200);
     place.server.stop().await;
 }

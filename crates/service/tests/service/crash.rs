@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{Data, Owner, assert_close, config, make_database, training_order};
+use crate::common::{Data, Owner, assert_close, config, made, make_database, training_order};
 use tapetum_ckks::Encryptor;
 use tapetum_client::{Client, JobKind, JobView, Object, Trust};
 use tapetum_service::Server;
@@ -125,9 +125,7 @@ async fn killed_at_any_moment_it_keeps_what_it_accepted() {
         &token,
     );
     let client = client.unwrap();
-    let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(50))
-        .await
-        .unwrap();
+    let owner = made(|| Owner::mini_batches(50)).await;
     let (_, keys, set) = owner.settle(&client).await;
     let victim = Arc::new(Mutex::new(Some(first)));
     let kills = Arc::new(AtomicUsize::new(0));

@@ -1,6 +1,6 @@
 //! Whoever sends nonsense, or asks for what is not theirs.
 
-use crate::common::raw::{bytes, post, send};
+use crate::common::raw::{bytes, get, post, send};
 use crate::common::{Data, Owner, Place, made};
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -280,12 +280,7 @@ async fn requests_that_make_no_sense_are_problems() {
         );
     }
     // The server is as it was.
-    assert_eq!(
-        send(&place, "", "GET", "/health/ready", &[], "")
-            .await
-            .status,
-        204
-    );
+    assert_eq!(get(&place, "", "/health/ready").await.status, 204);
     place.server.stop().await;
 }
 
@@ -302,17 +297,9 @@ async fn nobody_sees_what_is_not_theirs() {
         ("data-sets", &set),
     ] {
         // As if it were not there: the same answer as for an id that nobody has.
-        let theirs = send(
-            &place,
-            &place.tokens[1],
-            "GET",
-            &format!("/v1/{collection}/{id}"),
-            &[],
-            "",
-        )
-        .await;
+        let theirs = get(&place, &place.tokens[1], &format!("/v1/{collection}/{id}")).await;
         let nobodys = format!("/v1/{collection}/{}{}", &id[..4], "0".repeat(32));
-        let nobodys = send(&place, &place.tokens[1], "GET", &nobodys, &[], "").await;
+        let nobodys = get(&place, &place.tokens[1], &nobodys).await;
         assert_eq!((theirs.status, nobodys.status), (404, 404));
         assert_eq!(theirs.body, nobodys.body);
         assert!(
@@ -359,7 +346,7 @@ async fn nobody_sees_what_is_not_theirs() {
 
     // Tokens: none, nonsense, revoked, expired, and somebody else's to revoke.
     for token in ["", "tpt_", "x", &"tpt_0".repeat(50)] {
-        let found = send(&place, token, "GET", "/v1/whoami", &[], "").await;
+        let found = get(&place, token, "/v1/whoami").await;
         assert_eq!(
             (found.status, found.header("www-authenticate")),
             (401, "Bearer")
@@ -419,7 +406,7 @@ async fn who_asks_too_often_waits() {
     .await;
     let mut statuses = Vec::new();
     for _ in 0..8 {
-        let found = send(&place, &place.tokens[0], "GET", "/v1/whoami", &[], "").await;
+        let found = get(&place, &place.tokens[0], "/v1/whoami").await;
         if found.status == 429 {
             assert!(found.header("retry-after").parse::<u64>().unwrap() >= 1);
         }
@@ -431,9 +418,7 @@ async fn who_asks_too_often_waits() {
     );
     // Others do not.
     assert_eq!(
-        send(&place, &place.tokens[1], "GET", "/v1/whoami", &[], "")
-            .await
-            .status,
+        get(&place, &place.tokens[1], "/v1/whoami").await.status,
         200
     );
     // And the client waits by itself, with what it downloads as well.
@@ -456,16 +441,16 @@ async fn who_asks_too_often_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_tenant_cannot_take_all_there_is() {
-    let place = Place::new(|config| {
+    let (place, client, owner, keys, set) = Place::settled(|config| {
         config.work.jobs = 0;
         config.limits.requests_of_tenant = 2;
         config.limits.waiting_of_tenant = 2;
         config.limits.objects_of_tenant = 5;
     })
     .await;
-    let (client, token) = (place.owner(), place.tokens[0].as_str());
-    let owner = made(Owner::linear_means).await;
-    let (parameters, keys, set) = owner.settle(&client).await;
+    let token = place.tokens[0].as_str();
+    let details = client.object("data-sets", &set).await.unwrap().details;
+    let parameters = details["parameter_set"].as_str().unwrap();
     owner.append(&client, &set, &Data::new(20, 5)).await;
     let job = client.train("", &set, &keys).await.unwrap();
     let body = json!({"parameter_set": parameters, "recipe": owner.recipe});
@@ -480,16 +465,16 @@ async fn one_tenant_cannot_take_all_there_is() {
         .unwrap();
     let asker = place.client(&asker.token);
     assert_eq!(status(asker.object("data-sets", &set).await), 403);
-    asker.object("parameter-sets", &parameters).await.unwrap();
+    asker.object("parameter-sets", parameters).await.unwrap();
 
     // Requests that wait for a job on which nobody works.
     let path = format!("/v1/training-jobs/{}?wait=4", job.id);
-    let wait = || send(&place, token, "GET", &path, &[], "");
+    let wait = || get(&place, token, &path);
     let late = async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let refused = send(&place, token, "GET", &path, &[], "").await;
-        let own = send(&place, token, "GET", "/v1/whoami", &[], "").await;
-        let others = send(&place, &place.tokens[1], "GET", "/v1/whoami", &[], "").await;
+        let refused = get(&place, token, &path).await;
+        let own = get(&place, token, "/v1/whoami").await;
+        let others = get(&place, &place.tokens[1], "/v1/whoami").await;
         (refused, [own.status, others.status])
     };
     let (first, second, (refused, served)) = tokio::join!(wait(), wait(), late);

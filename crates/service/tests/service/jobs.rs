@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::raw::post;
-use crate::common::{Data, Owner, Place, assert_close, config, finish};
+use crate::common::{Data, Owner, Place, assert_close, config, finish, made};
 use serde_json::json;
 use sqlx::AnyPool;
 use tapetum_client::{Client, JobKind};
@@ -53,16 +53,11 @@ async fn caught(begin: impl AsyncFn() -> JobView, interfere: impl AsyncFn(&str) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_keeps_its_word() {
-    let place = Place::new(|config| {
+    let (place, client, owner, keys, set) = Place::settled(|config| {
         config.work.jobs = 0;
         config.limits.jobs_of_tenant = 3;
     })
     .await;
-    let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
-    let (_, keys, set) = owner.settle(&client).await;
     let data = Data::new(60, 5);
     owner.append(&client, &set, &data).await;
     let database = place.database().await;
@@ -134,9 +129,7 @@ async fn a_training_outlives_its_workers() {
     let place = Place::new(|config| config.work.jobs = 0).await;
     let client = place.owner();
     // Enough that an iteration takes longer than it mostly takes to look and to interfere.
-    let owner = tokio::task::spawn_blocking(|| Owner::mini_batches(3000))
-        .await
-        .unwrap();
+    let owner = made(|| Owner::mini_batches(3000)).await;
     let (_, keys, set) = owner.settle(&client).await;
     let data = Data::new(6000, 5);
     for rows in [0..3000, 3000..6000] {
@@ -293,9 +286,7 @@ async fn a_job_outlives_its_task() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trainings_go_round_the_tenants() {
     let place = Place::new(|config| config.work.jobs = 0).await;
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
+    let owner = made(Owner::linear_means).await;
     let clients = [0, 1].map(|tenant| place.client(&place.tokens[tenant]));
     let mut jobs = Vec::new();
     for (client, count) in clients.iter().zip([3, 2]) {
@@ -321,12 +312,8 @@ async fn trainings_go_round_the_tenants() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_fits_into_memory_is_refused() {
-    let place = Place::new(|config| config.work.memory = 256 << 20).await;
-    let client = place.owner();
-    let owner = tokio::task::spawn_blocking(Owner::linear_means)
-        .await
-        .unwrap();
-    let (_, keys, set) = owner.settle(&client).await;
+    let (place, client, owner, keys, set) =
+        Place::settled(|config| config.work.memory = 256 << 20).await;
     let part = owner.append(&client, &set, &Data::new(20, 5)).await;
     // A block of samples and one of labels, each of two polynomials of six residues at 8192 places.
     let expanded = 2 * 2 * 6 * 8 * 8192;

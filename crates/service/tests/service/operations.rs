@@ -1,19 +1,15 @@
 //! What operators and machines look at.
 
 use crate::common::Place;
-use crate::common::raw::send;
+use crate::common::raw::{get, metrics, send};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Every operation of the document is known to the server, under the name and method that it says. Nothing
 /// is answered without a token but what the document says.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_describes_the_server() {
     let place = Place::new(|_| ()).await;
-    let document = send(&place, "", "GET", "/openapi.json", &[], "")
-        .await
-        .json();
+    let document = get(&place, "", "/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let mut operations = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -72,27 +68,12 @@ fn check_references(document: &Value, part: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_for_the_operator_only() {
-    let place = Place::new(|config| config.metrics = Some(([127, 0, 0, 1], 0).into())).await;
+    let place = Place::new(|_| ()).await;
     place.owner().whoami().await.unwrap();
-    assert_eq!(
-        send(&place, "", "GET", "/health/live", &[], "")
-            .await
-            .status,
-        204
-    );
-    assert_eq!(
-        send(&place, &place.tokens[0], "GET", "/metrics", &[], "")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(get(&place, "", "/health/live").await.status, 204);
+    assert_eq!(get(&place, &place.tokens[0], "/metrics").await.status, 404);
 
-    let address = place.server.metrics_address().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
+    let text = metrics(&place).await;
     for line in [
         "tapetum_requests_total{status=\"2xx\"} 2",
         "tapetum_requests_total{status=\"4xx\"} 1",
@@ -110,16 +91,14 @@ async fn metrics_are_for_the_operator_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_is_a_page_too() {
     let place = Place::new(|_| ()).await;
-    let page = send(&place, "", "GET", "/docs", &[], "").await;
+    let page = get(&place, "", "/docs").await;
     let text = std::str::from_utf8(&page.body).unwrap();
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").starts_with("text/html"));
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src"));
     assert!(!text.contains("<script") && !text.contains("http://") && !text.contains("src="));
-    let document = send(&place, "", "GET", "/openapi.json", &[], "")
-        .await
-        .json();
+    let document = get(&place, "", "/openapi.json").await.json();
     for path in document["paths"].as_object().unwrap().keys() {
         assert!(text.contains(&format!(" {path}</code>")), "{path}");
     }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::raw::send;
-use crate::common::{Data, Owner, Place, assert_close, config, finish, made};
+use crate::common::raw::get;
+use crate::common::{Data, Place, assert_close, config, finish};
 use serde_json::Value;
 use sqlx::AnyPool;
 use tapetum_client::JobKind;
@@ -49,13 +49,11 @@ fn is_elsewhere(folder: &Path) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_the_version_before_is_copied_and_goes_on() {
-    let place = Place::new(|config| config.work.jobs = 0).await;
+    let (place, client, owner, keys, set) = Place::settled(|config| config.work.jobs = 0).await;
     let (folder, tokens) = (place.folder.path(), place.tokens.clone());
     if is_elsewhere(folder) {
         return;
     }
-    let (client, owner) = (place.owner(), made(Owner::linear_means).await);
-    let (_, keys, set) = owner.settle(&client).await;
     let (train, test) = (Data::new(600, 5), Data::new(40, 5));
     owner.append(&client, &set, &train).await;
     let job = client.train("", &set, &keys).await.unwrap();
@@ -119,12 +117,7 @@ async fn a_folder_of_the_version_before_is_copied_and_goes_on() {
             .await;
         assert_close(&scores, &owner.reference(&train, &test));
     }
-    assert_eq!(
-        send(&place, "", "GET", "/health/ready", &[], "")
-            .await
-            .status,
-        204
-    );
+    assert_eq!(get(&place, "", "/health/ready").await.status, 204);
     place.server.stop().await;
 }
 

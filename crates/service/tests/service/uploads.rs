@@ -1,7 +1,7 @@
 //! Uploads by the tus protocol, also where they are interrupted or wrong.
 
 use crate::common::Place;
-use crate::common::raw::{Raw, connect, send};
+use crate::common::raw::{Raw, connect, get, send};
 use base64::Engine;
 use tokio::io::AsyncWriteExt;
 
@@ -218,7 +218,7 @@ async fn parts_of_files_are_to_be_had() {
     let set = client.create_parameter_set("", &upload).await.unwrap().id;
     let path = format!("/v1/parameter-sets/{set}/content");
     let token = place.tokens[0].as_str();
-    let whole = send(&place, token, "GET", &path, &[], "").await;
+    let whole = get(&place, token, &path).await;
     assert_eq!((whole.status, &whole.body[..]), (200, &content[..]));
     assert_eq!(whole.header("accept-ranges"), "bytes");
     let etag = whole.header("etag").to_owned();

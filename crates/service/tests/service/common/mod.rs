@@ -31,6 +31,7 @@ const STORE: &str = "TAPETUM_TEST_STORE";
 pub fn config(folder: &Path) -> Config {
     let mut config = Config::new(folder, SocketAddr::from(([127, 0, 0, 1], 0)));
     config.work.lease = std::time::Duration::from_secs(2);
+    config.metrics = Some(([127, 0, 0, 1], 0).into());
     let path = folder.as_os_str().as_encoded_bytes();
     let own = blake3::hash(path).to_hex()[..16].to_owned();
     if let Ok(url) = std::env::var(DATABASE) {

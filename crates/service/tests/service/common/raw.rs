@@ -93,10 +93,26 @@ pub async fn send(
     }
 }
 
+/// Asks for something.
+pub async fn get(place: &Place, token: &str, path: &str) -> Raw {
+    send(place, token, "GET", path, &[], "").await
+}
+
 /// Sends a JSON document.
 pub async fn post(place: &Place, token: &str, path: &str, document: &Value) -> Raw {
     let json = [("content-type", "application/json")];
     send(place, token, "POST", path, &json, document.to_string()).await
+}
+
+/// The metrics, as the operator reads them.
+pub async fn metrics(place: &Place) -> String {
+    let address = place.server.metrics_address().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
 }
 
 /// Writes bytes that need not be HTTP, and reads whatever comes back until the end.

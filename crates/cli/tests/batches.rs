@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use common::{check_failure, output, run, same_predictions, table, tapetum, words};
+use common::{
+    Temporary, check_failure, output, run, same_predictions, table, tapetum, temporary, words,
+};
 use serde_json::Value;
 
 const DATA: &str = "--images cells.csv --positive M --train-count 110 --test-count 40 --seed 3";
@@ -19,14 +21,14 @@ static MEMORY: Mutex<()> = Mutex::new(());
 
 /// Keys, and three mini-batches of 40 rows and less: made once, and only read.
 struct Fixture {
-    dir: tempfile::TempDir,
+    dir: Temporary,
     simulated: Value,
 }
 
 impl Fixture {
     fn new(iterations: usize) -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = temporary.path();
+        let temporary = temporary();
+        let dir = &temporary;
         fs::write(dir.join("cells.csv"), table()).unwrap();
         let kind = format!("--batch 40 --iterations {iterations}");
         let simulated = run(dir, &format!("simulate {DATA} {kind} --out clear.csv"));
@@ -72,7 +74,6 @@ fn fixture() -> (&'static Fixture, MutexGuard<'static, ()>) {
 #[test]
 fn mini_batches_find_what_the_reference_finds() {
     let (Fixture { dir, simulated }, _guard) = fixture();
-    let dir = dir.path();
     assert!(simulated["accuracy"].as_f64().unwrap() > 0.8);
     assert_eq!(
         simulated["ranges"]["largest_z"].as_array().unwrap().len(),
@@ -99,7 +100,7 @@ fn mini_batches_find_what_the_reference_finds() {
 #[test]
 fn a_killed_training_resumes_to_the_same_weights() {
     let (fixture, _guard) = fixture();
-    let dir = fixture.dir.path();
+    let dir = &fixture.dir;
     let expected = fs::read(dir.join("through.enc")).unwrap();
     let started = Instant::now();
     for iterations in [1, 2] {
@@ -146,7 +147,7 @@ fn wait_for_change(path: &Path, child: &mut Child) {
 #[test]
 fn the_owner_may_say_stop_and_go_on() {
     let (fixture, _guard) = fixture();
-    let dir = fixture.dir.path();
+    let dir = &fixture.dir;
     let line = format!("{TRAIN} --checkpoint stopped.state --resume");
     let stopped = run(dir, &format!("{line} --out stopped.enc --until 2"));
     assert_eq!(
@@ -162,7 +163,7 @@ fn the_owner_may_say_stop_and_go_on() {
 #[test]
 fn checkpoints_of_other_trainings_are_refused() {
     let (fixture, _guard) = fixture();
-    let dir = fixture.dir.path();
+    let dir = &fixture.dir;
     let fails = |line: &str, code, says: &[&str]| {
         check_failure(&output(dir, line), line, code, says);
         assert!(!dir.join("x.enc").exists());
@@ -193,7 +194,7 @@ fn checkpoints_of_other_trainings_are_refused() {
 fn data_larger_than_memory_stream_by() {
     let _guard = MEMORY.lock().unwrap_or_else(|e| e.into_inner());
     let fixture = Fixture::new(2);
-    let dir = fixture.dir.path();
+    let dir = &fixture.dir;
     let batches = fs::read(dir.join("server/train.enc")).unwrap();
     let mut file = fs::File::create(dir.join("large.enc")).unwrap();
     std::io::Write::write_all(&mut file, &batches).unwrap();

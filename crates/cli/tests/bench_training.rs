@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Write;
 use std::fs;
 
-use common::{tapetum, words};
+use common::{tapetum, temporary, words};
 use serde_json::Value;
 
 /// Rows as in the UCI repository: two clouds of points, 6 features.
@@ -25,11 +25,11 @@ fn wdbc() -> String {
 
 #[test]
 fn tasks_run_by_themselves_and_missing_data_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("wdbc")).unwrap();
-    fs::write(dir.path().join("wdbc/wdbc.data"), wdbc()).unwrap();
+    let dir = &temporary();
+    fs::create_dir(dir.join("wdbc")).unwrap();
+    fs::write(dir.join("wdbc/wdbc.data"), wdbc()).unwrap();
     let line = "bench training --task pneumonia,wdbc --data . --json --quiet";
-    let output = tapetum(dir.path()).args(words(line)).output().unwrap();
+    let output = tapetum(dir).args(words(line)).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     assert!(errors.contains("pneumonia: skipped"), "{errors}");
@@ -50,5 +50,5 @@ fn tasks_run_by_themselves_and_missing_data_are_named() {
         assert!(row["bytes_per_image"].as_u64().unwrap() > 30);
     }
     // No file is left where the command ran.
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 1);
 }

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{column, copy, files, output};
+use common::{column, copy, files, output, temporary};
 
 /// A command line works, or refuses with a message that names the version of what it met.
 fn works_or_names_the_version(dir: &Path, line: &str) -> bool {
@@ -31,8 +31,7 @@ fn versions() -> Vec<PathBuf> {
 fn files_of_every_version_are_read_or_refused_by_name() {
     assert!(!versions().is_empty());
     for version in versions() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = temporary.path();
+        let dir = &temporary();
         copy(&version, dir);
         for file in files(dir).into_keys().filter(|file| file.is_file()) {
             let kind = file.extension().and_then(|e| e.to_str());

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{check_failure, column, copy, output, run, same_predictions, table};
+use common::{check_failure, column, copy, output, run, same_predictions, table, temporary};
 
 const KEYS: &str = "keygen --owner owner --contributor anne --server server --learner linear-means \
                     --like cells.csv";
@@ -12,8 +12,7 @@ const ALL: &str = "--images cells.csv --positive M --keep-repeats";
 
 #[test]
 fn in_any_order_and_without_one_of_them() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let table = table();
     fs::write(dir.join("cells.csv"), &table).unwrap();
     run(dir, KEYS);

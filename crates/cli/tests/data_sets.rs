@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Random, column, fails, output, run, tapetum};
+use common::{Random, column, fails, output, run, tapetum, temporary};
 use image::{GrayImage, Luma};
 use serde_json::{Value, json};
 
@@ -59,8 +59,7 @@ fn classified(dir: &Path, new: &str) -> Value {
 
 #[test]
 fn columns_are_matched_by_name() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let write = |name: &str, header: &str, order: [usize; 4], rows: &[(&str, [f64; 4])]| {
         let line = |(label, x): &(&str, [f64; 4])| {
             let cells: Vec<String> = order.iter().map(|&i| x[i].to_string()).collect();
@@ -130,8 +129,7 @@ fn columns_are_matched_by_name() {
 
 #[test]
 fn equal_rows_are_all_samples() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let mut random = Random(27);
     let mut text = "ill,q1,q2,q3\n".to_owned();
     for _ in 0..400 {
@@ -185,8 +183,7 @@ fn save(random: &mut Random, upright: bool, path: &Path) {
 
 #[test]
 fn pictures_in_folders_by_day_and_names_that_are_code() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let mut random = Random(3);
     for i in 0..12 {
         save(&mut random, true, &dir.join(format!("bars/vert/{i}.png")));
@@ -272,8 +269,7 @@ fn pictures_in_folders_by_day_and_names_that_are_code() {
 
 #[test]
 fn arrays_without_labels_are_classified() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let train = rows(60, 5);
     let line =
         |(label, x): &(&str, [f64; 4])| format!("{},{},{},{},{label}\n", x[0], x[1], x[2], x[3]);
@@ -322,8 +318,7 @@ fn arrays_without_labels_are_classified() {
 
 #[test]
 fn a_reason_is_told_once() {
-    let temporary = tempfile::tempdir().unwrap();
-    let missing = output(temporary.path(), "simulate --images nothing.csv");
+    let missing = output(&temporary(), "simulate --images nothing.csv");
     let text = String::from_utf8(missing.stderr).unwrap();
     assert_eq!(text.matches("No such file").count(), 1, "{text}");
 }

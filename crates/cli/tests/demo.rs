@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{column, run, same_predictions};
+use common::{column, run, same_predictions, temporary};
 use serde_json::Value;
 
 const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 1536 \
@@ -78,8 +78,7 @@ fn decrypt(dir: &Path, scores: &str, index: &str) {
 /// The role commands from keys to predictions with the settings of the demo.
 #[test]
 fn linear_means_by_demo_and_by_roles() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     demo(dir, "linear-means", 0.8);
     fs::rename(dir.join("verdicts.csv"), dir.join("demo.csv")).unwrap();
 
@@ -113,8 +112,7 @@ fn linear_means_by_demo_and_by_roles() {
 /// What `tapetum demo` does without further words.
 #[test]
 fn logistic_regression_and_one_more_picture() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let found = demo(dir, "logistic", 0.88);
     assert_eq!(found["learner"], "logistic regression with 3 iterations");
 
@@ -137,8 +135,7 @@ fn logistic_regression_and_one_more_picture() {
 /// A comparison as coarse as there is, so that it fits into small parameters.
 #[test]
 fn labels_and_no_scores() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let found = run(
         dir,
         "demo --learner linear-means --argmax --precision 4 --dir play --report report.html",

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{ROWS, fails, files, run, table};
+use common::{ROWS, fails, files, run, table, temporary};
 use image::{GrayImage, ImageFormat, Luma};
 
 const INPUT: i32 = 3;
@@ -32,8 +32,7 @@ fn encrypt(dir: &Path, options: &str) -> serde_json::Value {
 
 #[test]
 fn files_of_other_keys_and_files_that_come_twice() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     for suffix in ["", "2"] {
         project(dir, suffix);
         encrypt(dir, &format!("--contributor c{suffix} --out t{suffix}.enc"));
@@ -69,8 +68,7 @@ fn files_of_other_keys_and_files_that_come_twice() {
 
 #[test]
 fn features_that_were_fitted_again() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     project(dir, "");
     encrypt(dir, "--owner o --out t.enc");
     run(dir, "train --server s --data t.enc --out m.enc");
@@ -98,8 +96,7 @@ fn features_that_were_fitted_again() {
 
 #[test]
 fn an_index_belongs_to_one_file() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     project(dir, "");
     encrypt(dir, "--owner o --out t.enc");
     run(dir, "train --server s --data t.enc --out m.enc");
@@ -131,8 +128,7 @@ fn an_index_belongs_to_one_file() {
 
 #[test]
 fn files_of_before_there_were_ids_still_load() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     project(dir, "");
     encrypt(dir, "--owner o --out t.enc");
     // As they were written before: a plan without keys, features without an id, an index without an origin.
@@ -187,8 +183,7 @@ fn files_of_before_there_were_ids_still_load() {
 
 #[test]
 fn features_of_another_kind_or_side() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     for (label, vertical) in [("vert", true), ("hori", false)] {
         fs::create_dir_all(dir.join("pics").join(label)).unwrap();
         for i in 0..12u32 {
@@ -239,8 +234,7 @@ fn features_of_another_kind_or_side() {
 
 #[test]
 fn labels_that_go_by_other_names() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     project(dir, "");
     encrypt(dir, "--owner o --out t.enc");
     run(dir, "train --server s --data t.enc --out m.enc");

@@ -4,14 +4,13 @@ mod common;
 
 use std::fs;
 
-use common::{fails, figures_agree, run, same_predictions};
+use common::{fails, figures_agree, run, same_predictions, temporary};
 
 const DATA: &str = "--images animal-shapes --train-count 400 --test-count 100 --seed 2";
 
 /// All roles, with encrypted labels.
 fn roles(kind: &str, least: f64, bound: f64) {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let simulated = run(dir, &format!("simulate {DATA} {kind} --out clear.csv"));
     let accuracy = simulated["accuracy"].as_f64().unwrap();
     assert!(accuracy > least, "{accuracy}");
@@ -81,8 +80,7 @@ fn by_one_vs_rest() {
 
 #[test]
 fn what_cannot_tell_ten_classes_apart_says_so_before_there_are_keys() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     for learner in ["fisher", "linear-means"] {
         let line = format!("keygen --owner o --server s --classes 10 --learner {learner}");
         fails(dir, &line, 3, &["10 classes", "--learner ovr"]);

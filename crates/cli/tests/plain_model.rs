@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{fails, figures_agree, run, same_predictions};
+use common::{fails, figures_agree, run, same_predictions, temporary};
 
 const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 300 \
                     --test-count 448 --seed 5";
@@ -14,8 +14,7 @@ const IMAGE: f64 = 784.0;
 
 #[test]
 fn small_keys_and_ciphertexts_give_the_predictions_of_the_plain_model() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let simulated = run(
         dir,
         &format!("simulate {DATA} --out clear.csv --export provider --plots pictures"),

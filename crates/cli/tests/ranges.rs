@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use common::{Random, fails, run};
+use common::{Random, fails, run, temporary};
 
 const INPUT: i32 = 3;
 const COMPUTATION: i32 = 6;
@@ -53,8 +53,7 @@ fn clinic(dir: &Path, name: &str, rows: usize, ill: f64, shift: f64, seed: u64) 
 
 #[test]
 fn tables_that_the_defaults_suit() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     // A class between two others, which no line tells from the rest.
     let mut random = Random(3);
     write(dir, "between.csv", 150, |i| {
@@ -94,8 +93,7 @@ fn tables_that_the_defaults_suit() {
 
 #[test]
 fn a_contributor_whose_data_lie_elsewhere() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     clinic(dir, "a.csv", 150, 0.5, 0.0, 1);
     clinic(dir, "b.csv", 150, 0.5, 0.0, 2);
     clinic(dir, "far.csv", 150, 0.5, 2.5, 3);
@@ -143,8 +141,7 @@ fn a_contributor_whose_data_lie_elsewhere() {
 
 #[test]
 fn options_that_the_advice_names() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     clinic(dir, "a.csv", 60, 0.5, 0.0, 1);
     let plan = |options: &str| {
         let owner = format!("owner{}", options.len());
@@ -180,8 +177,7 @@ fn options_that_the_advice_names() {
 
 #[test]
 fn a_rare_class_is_found_if_it_counts_as_much() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let mut random = Random(5);
     write(dir, "rare.csv", 600, |i| {
         let rare = i % 30 == 0;
@@ -230,8 +226,7 @@ fn a_rare_class_is_found_if_it_counts_as_much() {
 
 #[test]
 fn numbers_that_stand_for_missing_ones_are_noticed() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let mut random = Random(6);
     write(dir, "gaps.csv", 100, |i| {
         let mut x: Vec<f64> = (0..2)
@@ -255,8 +250,7 @@ fn numbers_that_stand_for_missing_ones_are_noticed() {
 
 #[test]
 fn scores_below_the_noise_decide_nothing() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     write(dir, "constant.csv", 40, |i| {
         (["well", "ill"][i % 2], vec![3.0, 1e6])
     });

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Random, column, figures_agree, run, same_predictions, table, tapetum};
+use common::{Random, column, figures_agree, run, same_predictions, table, tapetum, temporary};
 use image::{GrayImage, ImageFormat, Luma};
 
 /// Runs what the server does while the owner's directory is not there.
@@ -19,8 +19,7 @@ fn without_owner(dir: &Path, lines: &[&str]) {
 
 #[test]
 fn a_table_with_encrypted_and_with_clear_labels() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     fs::write(dir.join("cells.csv"), table()).unwrap();
     let data = format!(
         "--images cells.csv --positive M {}",
@@ -191,8 +190,7 @@ fn bars(random: &mut Random, upright: bool) -> GrayImage {
 
 #[test]
 fn pictures_in_folders_and_a_single_one() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let mut random = Random(11);
     let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
     for (folder, upright) in [("upright", true), ("lying", false)] {
@@ -280,8 +278,7 @@ fn pictures_in_folders_and_a_single_one() {
 
 #[test]
 fn text_for_people() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     fs::write(dir.join("cells.csv"), table()).unwrap();
     let line = "simulate --images cells.csv --positive M --learner linear-means";
     let output = tapetum(dir).args(common::words(line)).output().unwrap();

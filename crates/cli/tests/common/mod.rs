@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -13,6 +14,28 @@ use serde_json::Value;
 pub const ROWS: usize = 150;
 /// The parts that [`table`] is split into.
 pub const SPLIT: [&str; 6] = ["--train-count", "110", "--test-count", "40", "--seed", "3"];
+
+/// A directory of one test, which is removed with everything in it when the test ends.
+pub struct Temporary(tempfile::TempDir);
+
+/// A new directory.
+pub fn temporary() -> Temporary {
+    Temporary(tempfile::tempdir().unwrap())
+}
+
+impl Deref for Temporary {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl AsRef<Path> for Temporary {
+    fn as_ref(&self) -> &Path {
+        self
+    }
+}
 
 /// The command in a directory.
 pub fn tapetum(dir: &Path) -> Command {

@@ -1,12 +1,11 @@
 //! Command lines that are wrong.
 
-use crate::common::{fails, tapetum, words};
+use crate::common::{fails, tapetum, temporary, words};
 use crate::{FILES, INPUT, USAGE};
 
 #[test]
 fn command_lines_that_are_wrong() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     for (line, says) in [
         ("train --server s --data d --out o --fast", "--fast"),
         ("train --server s", "--data"),

@@ -5,13 +5,12 @@ use std::fs::{self, File};
 use tapetum::ckks::{Encryptor, SecretKey};
 use tapetum::learn::{ClassLabels, EncryptedLabels, EncryptedMatrix, Features, Layout};
 
-use crate::common::{ROWS, copy, fails, run};
+use crate::common::{ROWS, copy, fails, run, temporary};
 use crate::{COMPUTATION, ENCRYPT_NEW, FILES, INPUT, ROLE, with, world};
 
 #[test]
 fn data_that_cannot_be_used() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let encrypt = |images: &str| {
         format!("encrypt --contributor contributor --images {images} --refit --out train.enc")
     };
@@ -92,8 +91,7 @@ fn data_that_cannot_be_used() {
 
 #[test]
 fn pictures_that_are_none() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     run(
         dir,
         "keygen --owner owner --learner linear-means --features pixels:4 --rows 20",
@@ -133,8 +131,7 @@ fn pictures_that_are_none() {
 
 #[test]
 fn values_that_would_leave_their_range() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     // Far values that say most clearly what they are: the first step would overshoot on these, so the features are
     // made smaller.
     let mut text = "label,a\n".to_owned();
@@ -165,8 +162,7 @@ fn values_that_would_leave_their_range() {
 
 #[test]
 fn levels_that_do_not_suffice() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let secret = SecretKey::read(File::open(dir.join("owner/secret.key")).unwrap()).unwrap();
     let parameters = secret.parameters();
     let encryptor = Encryptor::with_secret_key(&secret);

@@ -21,8 +21,7 @@ const READERS: [(&str, &str); 10] = [
 
 #[test]
 fn damaged_foreign_and_missing_files() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     for (file, line) in READERS {
         let good = fs::read(dir.join(file)).unwrap();
         let binary = !file.ends_with(".json");
@@ -72,22 +71,13 @@ fn damaged_foreign_and_missing_files() {
     }
 
     // Files in each other's places.
+    let matrix = |expected| ["new.enc", "encrypted-matrix", expected];
     let model = "classify --server server --model new.enc --data new.enc --out scores.enc";
-    fails(
-        dir,
-        model,
-        ROLE,
-        &["new.enc", "encrypted-matrix", "linear-model"],
-    );
+    fails(dir, model, ROLE, &matrix("linear-model"));
     let key = "train --server server --data server/evaluation.keys --out model.enc";
     fails(dir, key, ROLE, &["evaluation.keys", "evaluation keys"]);
     let scores = "decrypt --owner owner new.enc --out verdicts.csv";
-    fails(
-        dir,
-        scores,
-        ROLE,
-        &["new.enc", "encrypted-matrix", "encrypted-scores"],
-    );
+    fails(dir, scores, ROLE, &matrix("encrypted-scores"));
     let model = "decrypt --owner owner model.enc";
     fails(dir, model, INPUT, &["model.enc is a model", "--out"]);
     fails(

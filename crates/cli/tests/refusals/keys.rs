@@ -2,13 +2,12 @@
 
 use std::fs;
 
-use crate::common::{check_failure, fails, files, output, run, table, tapetum, words};
+use crate::common::{check_failure, fails, files, output, run, table, tapetum, temporary, words};
 use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, INPUT, KEYGEN, ROLE, TRAIN, with, world};
 
 #[test]
 fn keys_and_files_of_another_keygen() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     // The same parameters: nobody can tell before decryption, which must.
     run(
         dir,
@@ -87,8 +86,7 @@ fn keys_and_files_of_another_keygen() {
 
 #[test]
 fn a_secret_key_never_meets_a_server() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let secret = fs::read(dir.join("owner/secret.key")).unwrap();
     let refused = |line: &str| fails(dir, line, ROLE, &["secret key", "make new keys"]);
     let both = || [TRAIN, CLASSIFY].into_iter().for_each(refused);
@@ -166,8 +164,7 @@ fn a_secret_key_never_meets_a_server() {
 
 #[test]
 fn a_secret_key_under_a_passphrase() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     fs::write(dir.join("cells.csv"), table()).unwrap();
     let with = |passphrase: &str, line: &str| {
         tapetum(dir)
@@ -218,8 +215,7 @@ fn a_secret_key_under_a_passphrase() {
 #[test]
 fn a_key_that_others_can_read() {
     use std::os::unix::fs::PermissionsExt;
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let mode = |name: &str| {
         let metadata = fs::metadata(dir.join(name)).unwrap();
         metadata.permissions().mode() & 0o777

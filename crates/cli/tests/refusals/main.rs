@@ -12,7 +12,7 @@ mod places;
 use std::fs;
 use std::path::Path;
 
-use common::{fails, run, table};
+use common::{Temporary, fails, run, table, temporary};
 
 const KEYGEN: &str = "keygen --learner linear-means --like cells.csv";
 const TRAIN: &str = "train --server server --data train.enc --out model.enc";
@@ -28,9 +28,9 @@ const FILES: i32 = 5;
 const COMPUTATION: i32 = 6;
 
 /// Three directories and every file that passes between them.
-fn world() -> tempfile::TempDir {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+fn world() -> Temporary {
+    let temporary = temporary();
+    let dir = &temporary;
     fs::write(dir.join("cells.csv"), table()).unwrap();
     run(
         dir,

@@ -8,8 +8,7 @@ use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, FILES, KEYGEN, ROLE, TRAIN, world};
 
 #[test]
 fn places_that_cannot_be_written_to() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let to = |out: &str| {
         [
             TRAIN.replace("model.enc", out),
@@ -60,8 +59,7 @@ fn places_that_cannot_be_written_to() {
 #[test]
 #[cfg(unix)]
 fn a_disk_without_room() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     let limited = |line: &str| {
         // Without the signal, writing gives an error.
         let script = format!("trap '' XFSZ; ulimit -f 8 && exec \"$0\" --json {line}");
@@ -97,8 +95,7 @@ fn a_disk_without_room() {
 
 #[test]
 fn outputs_replace_neither_inputs_nor_files_of_another_kind() {
-    let temporary = world();
-    let dir = temporary.path();
+    let dir = &world();
     fs::write(dir.join("report.html"), "<!doctype html>").unwrap();
     let simulate = "simulate --images cells.csv --positive M --learner linear-means";
     run(dir, &format!("{simulate} --export provider"));

@@ -5,30 +5,23 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::common::{check_failure, fails, files, output, run};
+use crate::common::{check_failure, fails, files, output, run, temporary};
 use crate::serving::{Serving, json, remote};
 
 #[cfg(unix)]
 #[test]
 fn a_copy_of_a_running_server_becomes_a_server() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let serving = Serving::start(dir, "--data srv");
-    let token = serving.word("token").to_owned();
     let demo = "demo --images 300 --learner linear-means --dir play --keep";
-    let model = json(&mut remote(dir, &serving, &token, demo))["model"].clone();
+    let model = json(&mut serving.remote(dir, demo))["model"].clone();
     let model = model.as_str().unwrap();
 
     let copied = run(dir, "backup --data srv copy");
     let manifest = &copied["manifest"];
     assert!(manifest["files"].as_u64().unwrap() >= 5, "{copied}");
     // It is of that moment: what is deleted afterwards is in it.
-    json(&mut remote(
-        dir,
-        &serving,
-        &token,
-        &format!("delete {model}"),
-    ));
+    json(&mut serving.remote(dir, &format!("delete {model}")));
     let again = "backup --data srv copy";
     check_failure(
         &output(dir, again),
@@ -36,6 +29,7 @@ fn a_copy_of_a_running_server_becomes_a_server() {
         3,
         &["copy already exists", "specify a new folder"],
     );
+    let token = serving.word("token").to_owned();
     serving.end();
 
     fails(
@@ -94,8 +88,7 @@ fn a_copy_of_a_running_server_becomes_a_server() {
 
 #[test]
 fn what_is_refused_leaves_nothing_half_made() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     // `fails` compares all files and folders before and after.
     fails(
         dir,

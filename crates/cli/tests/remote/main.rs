@@ -7,7 +7,7 @@ mod serving;
 
 use std::fs;
 
-use common::{files, tapetum, words};
+use common::{files, tapetum, temporary, words};
 use serde_json::Value;
 use serving::{Serving, json, remote, terminate};
 use tapetum::learn::{EncryptedScores, EstimatorConfig};
@@ -19,15 +19,13 @@ use tapetum::{EncryptedDataSet, EncryptedSamples, Owner, Plan, Server, ServerSid
 #[cfg(unix)]
 #[test]
 fn a_demo_with_a_server_and_a_worker_in_between() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let serving = Serving::start(dir, "--data srv --jobs 0");
-    let token = serving.word("token").to_owned();
     let line = "worker --data srv --log quiet --lease 5";
     let mut worker = tapetum(dir).args(words(line)).spawn().unwrap();
 
     let demo = "demo --images 300 --learner linear-means --dir play --keep";
-    let found = json(&mut remote(dir, &serving, &token, demo));
+    let found = json(&mut serving.remote(dir, demo));
     let number = |name: &str| found[name].as_f64().unwrap();
     assert_eq!(number("agreement"), 1.0);
     assert!(number("largest_score_difference") < 1e-2);
@@ -44,7 +42,7 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     );
 
     // A secret key is not even sent.
-    let remote = |line: &str| remote(dir, &serving, &token, line);
+    let remote = |line: &str| serving.remote(dir, line);
     let refused = remote("append --data-set dat_0 play/owner/secret.key")
         .output()
         .unwrap();
@@ -112,9 +110,10 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     let index = fs::read(dir.join("play/owner/train.index.csv")).unwrap();
     // The middle of each, since fronts may be alike.
     let traces = [secret, statistics, index].map(|bytes| bytes[bytes.len() / 2..][..32].to_vec());
+    let token = serving.word("token").as_bytes().to_vec();
     for (path, content) in &kept {
         let Some(content) = content else { continue };
-        for trace in traces.iter().chain([&token.as_bytes().to_vec()]) {
+        for trace in traces.iter().chain([&token]) {
             let is_in = content.windows(trace.len()).any(|window| window == trace);
             assert!(!is_in, "{}", path.display());
         }
@@ -140,8 +139,8 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
 /// A program that takes either server gets the same bits from both.
 #[test]
 fn a_server_in_memory_and_one_far_away_do_the_same() {
-    let temporary = tempfile::tempdir().unwrap();
-    let serving = Serving::start(temporary.path(), "--data srv");
+    let dir = &temporary();
+    let serving = Serving::start(dir, "--data srv");
     let trust = Trust::Fingerprint(serving.word("fingerprint").to_owned());
     let client = Client::new(serving.word("url"), &trust, serving.word("token")).unwrap();
 
@@ -172,8 +171,7 @@ fn a_server_in_memory_and_one_far_away_do_the_same() {
 /// A provider's model in the clear, command by command.
 #[test]
 fn a_plain_model_on_a_server() {
-    let temporary = tempfile::tempdir().unwrap();
-    let dir = temporary.path();
+    let dir = &temporary();
     let images = "--images animal-shapes --positive cat --balanced --train-count 60 \
                   --test-count 20 --seed 5";
     common::run(
@@ -187,8 +185,7 @@ fn a_plain_model_on_a_server() {
         &format!("encrypt --owner client {images} --split test --out test.enc"),
     );
     let serving = Serving::start(dir, "--data srv");
-    let token = serving.word("token").to_owned();
-    let remote = |line: &str| json(&mut remote(dir, &serving, &token, line));
+    let remote = |line: &str| json(&mut serving.remote(dir, line));
     let made = remote("prepare --keys keys");
     assert!(made.get("data_set").is_none());
     let key_set = made["key_set"].as_str().unwrap();
@@ -209,9 +206,9 @@ fn a_plain_model_on_a_server() {
 #[cfg(unix)]
 #[test]
 fn clients_at_once_get_the_answers_of_the_clear_reference() {
-    let temporary = tempfile::tempdir().unwrap();
+    let dir = &temporary();
     let line = "bench service --clients 3 --seconds 1 --singles 2";
-    let found = common::run(temporary.path(), line);
+    let found = common::run(dir, line);
     let (single, load) = (&found["single"], &found["load"]);
     assert_eq!(single["images"], 2);
     assert!(load["classified"].as_u64().unwrap() >= 3, "{found}");

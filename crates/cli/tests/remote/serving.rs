@@ -36,6 +36,11 @@ impl Serving {
         self.said[name].as_str().unwrap()
     }
 
+    /// `tapetum remote` with it, as the owner of its first tenant.
+    pub fn remote(&self, dir: &Path, line: &str) -> Command {
+        remote(dir, self, self.word("token"), line)
+    }
+
     /// Whether it has made a first tenant.
     pub fn is_first_start(&self) -> bool {
         self.said["token"].is_string()
@@ -63,7 +68,7 @@ pub fn terminate(process: &Child) {
     assert!(killed.success());
 }
 
-/// `tapetum remote` with this server.
+/// `tapetum remote` with this server and this token.
 pub fn remote(dir: &Path, serving: &Serving, token: &str, line: &str) -> Command {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     let line = format!(

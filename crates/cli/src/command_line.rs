@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use tapetum_bench::Bench;
 
 use crate::commands::{
-    audit, backup, classify, decrypt, demo, encrypt, inspect, keygen, remote, restore, serve,
+    audit, backup, classify, decrypt, demo, encrypt, inspect, keygen, net, remote, restore, serve,
     simulate, tenant, train, worker,
 };
 
@@ -73,6 +73,8 @@ pub enum Command {
     Decrypt(decrypt::Decrypt),
     /// Anyone: say what a file is.
     Inspect(inspect::Inspect),
+    /// Anyone: plan the evaluation of a network on encrypted images.
+    Net(net::Net),
     /// Play all roles on the embedded images and write a report.
     Demo(demo::Demo),
     /// Serve clients over HTTPS: store what they encrypt, train, classify.

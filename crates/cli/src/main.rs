@@ -17,7 +17,7 @@ use tapetum::{ErrorKind, Result};
 
 use command_line::{Cli, Command, with_simulation};
 use commands::{
-    audit, backup, bench, classify, decrypt, encrypt, inspect, keygen, remote, restore, serve,
+    audit, backup, bench, classify, decrypt, encrypt, inspect, keygen, net, remote, restore, serve,
     simulate, tenant, train, worker,
 };
 use console::Console;
@@ -76,6 +76,7 @@ fn run(command: &Command, console: &Console) -> Result<()> {
         Command::Classify(args) => classify::run(args, console),
         Command::Decrypt(args) => decrypt::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
+        Command::Net(args) => net::run(args, console),
         Command::Demo(args) => commands::demo::run(args, console),
         Command::Serve(args) => serve::run(args, console),
         Command::Worker(args) => worker::run(args, console),

@@ -11,6 +11,7 @@ use tapetum_ckks::{
 };
 use tapetum_learn::files::FileError;
 use tapetum_learn::{IdError, LearnError};
+use tapetum_nets::NetworkError;
 
 /// What a function of this library gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -193,6 +194,7 @@ kinds! {
         DecryptionError, LinearTransformError, KernelError, rayon::ThreadPoolBuildError, serde_json::Error, csv::Error;
     wire => WireError;
     learn => LearnError;
+    network => NetworkError;
 }
 
 fn wire(error: &WireError) -> ErrorKind {
@@ -201,6 +203,20 @@ fn wire(error: &WireError) -> ErrorKind {
         WireError::WrongParameters { .. }
         | WireError::WrongType { .. }
         | WireError::WrongKind { .. } => ErrorKind::Role,
+        _ => ErrorKind::Input,
+    }
+}
+
+fn network(error: &NetworkError) -> ErrorKind {
+    match error {
+        NetworkError::Keys
+        | NetworkError::Mismatch { .. }
+        | NetworkError::Parameters(_)
+        | NetworkError::Key(_) => ErrorKind::Role,
+        NetworkError::Encrypted { .. }
+        | NetworkError::Levels { .. }
+        | NetworkError::Evaluation(_)
+        | NetworkError::Encode(_) => ErrorKind::Computation,
         _ => ErrorKind::Input,
     }
 }

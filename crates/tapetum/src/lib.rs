@@ -33,6 +33,7 @@ pub mod escape;
 pub mod folders;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod networks;
 pub mod owner;
 pub mod plan;
 pub mod predictions;

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod encrypt;
 pub mod inspect;
 pub mod keygen;
+pub mod net;
 pub mod simulate;
 pub mod train;
 

@@ -1,0 +1,99 @@
+//! `tapetum net`: networks on encrypted images.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tapetum::Result;
+use tapetum::networks::{NetworkOptions, NetworkSummary, summarize};
+use tapetum::units::bytes;
+
+use crate::console::Console;
+
+/// Arguments of `net`.
+#[derive(Debug, Args)]
+pub struct Net {
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Say what evaluating a network on an encrypted image needs: levels, keys, memory, time.
+    Plan(Plan),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapetum net plan network.onnx --calibrate images/
+
+No key is needed. docs/networks-operators.md lists the operators that are supported.")]
+struct Plan {
+    /// An ONNX file.
+    network: PathBuf,
+    /// Images like those to come, which set the scale of the layers: a folder, a picture or an IDX file.
+    #[arg(long, value_name = "IMAGES")]
+    calibrate: Option<PathBuf>,
+    /// The values that black and white have in the network.
+    #[arg(long, num_args = 2, value_names = ["BLACK", "WHITE"], default_values_t = [0.0, 1.0], allow_negative_numbers = true)]
+    range: Vec<f64>,
+}
+
+/// Plans a network.
+pub fn run(args: &Net, console: &Console) -> Result<()> {
+    let Action::Plan(args) = &args.action;
+    let found = summarize(&NetworkOptions {
+        network: args.network.clone(),
+        calibration: args.calibrate.clone(),
+        range: [args.range[0], args.range[1]],
+    })?;
+    if found.calibration_images == 0 {
+        console.aside(
+            "note",
+            "without --calibrate the layers keep their scale, and scores may be imprecise or overflow",
+        );
+    }
+    console.print(&found, || text(&found))
+}
+
+fn text(found: &NetworkSummary) -> String {
+    let name = |name: &str| name.chars().take(32).collect::<String>();
+    let mut text = format!(
+        "{:32} {:16} {:>5} {:>9} {:>9}  {}\n",
+        "layer", "shape", "level", "rotations", "CPU time", "packing"
+    );
+    let mut line = |arguments: std::fmt::Arguments<'_>| {
+        text.write_fmt(arguments).expect("text grows");
+        text.push('\n');
+    };
+    for layer in &found.layers {
+        let shape: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
+        line(format_args!(
+            "{:32} {:16} {:>5} {:>9} {:>6.1} ms  {}",
+            name(&layer.name),
+            shape.join(" x "),
+            layer.level,
+            layer.rotations,
+            1e3 * layer.predicted_cpu_s,
+            layer.packing
+        ));
+    }
+    line(format_args!(
+        "\nN = 2^{}, {} bits of security, {} levels, {} rotations",
+        found.log_n, found.security_bits, found.levels, found.rotations
+    ));
+    line(format_args!(
+        "{} ciphertexts per image; {} evaluation keys, {}; encoded weights, {}",
+        found.ciphertexts,
+        found.keys,
+        bytes(found.keys_bytes),
+        bytes(found.weights_bytes)
+    ));
+    line(format_args!(
+        "predicted: {:.0} ms of CPU time per image",
+        1e3 * found.predicted_cpu_s
+    ));
+    text
+}

@@ -103,17 +103,20 @@ pub fn predictions(found: &Predictions) -> String {
         );
         text += &metrics(found);
     }
-    if found.undecided > 0 {
-        text += &format!(
-            "{} undecided: their scores are no larger than the noise.\n",
-            found.undecided
-        );
-    }
+    text += &undecided(found);
     text += &notes(&found.notes);
     if let Some(out) = &found.out {
         text += &format!("Written to {}.\n", out.display());
     }
     text
+}
+
+/// How many predictions are undecided, if any.
+pub fn undecided(found: &Predictions) -> String {
+    match found.undecided {
+        0 => String::new(),
+        count => format!("{count} undecided: their scores are no larger than the noise.\n"),
+    }
 }
 
 /// How many samples each class has, if labels are known, and what there is to note of them.

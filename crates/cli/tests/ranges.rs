@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use common::{Random, fails, run, temporary};
+use common::{Random, fails, run, tapetum, temporary, words};
 
 const INPUT: i32 = 3;
 const COMPUTATION: i32 = 6;
@@ -254,11 +254,18 @@ fn scores_below_the_noise_decide_nothing() {
     write(dir, "constant.csv", 40, |i| {
         (["well", "ill"][i % 2], vec![3.0, 1e6])
     });
+    let data = "--images constant.csv --keep-repeats --positive ill";
+    let simulate = format!("simulate {data} --learner linear-means");
+    let simulated = tapetum(dir).args(words(&simulate)).output().unwrap();
+    let text = String::from_utf8_lossy(&simulated.stdout);
+    assert!(
+        text.contains("undecided") && !text.contains("% right"),
+        "{text}"
+    );
     run(
         dir,
         "keygen --owner o --server s --learner linear-means --like constant.csv",
     );
-    let data = "--images constant.csv --keep-repeats --positive ill";
     run(dir, &format!("encrypt --owner o {data} --out t.enc"));
     run(dir, "train --server s --data t.enc --out m.enc");
     run(

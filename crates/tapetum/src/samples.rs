@@ -415,7 +415,8 @@ fn singles(data: &DataSet) -> Option<String> {
     odd.then(|| format!("labels of one sample each: {}", listed(&single)))
 }
 
-/// The labels with the names of fitted classes, where both are numbers of one value.
+/// The labels with the names of fitted classes, where both are numbers of one value or differ only in how accented
+/// letters are stored.
 fn spelled_as(data: DataSet, names: &[String]) -> Result<DataSet> {
     let respelled: Vec<String> = data
         .class_names()
@@ -430,7 +431,7 @@ fn spelled_as(data: DataSet, names: &[String]) -> Result<DataSet> {
 fn spelling(label: &str, names: &[String]) -> String {
     let value = |text: &str| text.parse::<f64>().ok();
     let same = |name: &&String| value(name).is_some() && value(name) == value(label);
-    let written = names.iter().find(|name| *name == label);
+    let written = names.iter().find(|name| load::is_same_name(name, label));
     written
         .or_else(|| names.iter().find(same))
         .map_or(label, String::as_str)

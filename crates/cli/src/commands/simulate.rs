@@ -11,7 +11,7 @@ use tapetum::vision::{FeatureSpec, Samples};
 use tapetum::{Progress, Result};
 use tapetum_report::draw;
 
-use crate::console::{Console, metrics, remarks};
+use crate::console::{Console, metrics, remarks, undecided};
 use crate::options::{ClassWeight, Kind, Parts, Source};
 
 /// Arguments of `simulate`.
@@ -97,14 +97,15 @@ fn simulate(args: &Simulate, progress: &dyn Progress) -> Result<Simulated> {
 
 fn text(found: &Simulated) -> String {
     let mut text = format!(
-        "In the clear: {} on {} samples of {} features, {} held out: {:.2} % right.\n",
-        found.learner,
-        found.train_samples,
-        found.columns,
-        found.test_samples,
-        100.0 * found.predictions.accuracy().unwrap_or_default()
+        "In the clear: {} on {} samples of {} features, {} held out",
+        found.learner, found.train_samples, found.columns, found.test_samples,
     );
+    if let Some(accuracy) = found.predictions.accuracy() {
+        text += &format!(": {:.2} % right", 100.0 * accuracy);
+    }
+    text += ".\n";
     text += &metrics(&found.predictions);
+    text += &undecided(&found.predictions);
     text += &remarks(
         &found.predictions.classes,
         &found.class_counts,

@@ -71,13 +71,16 @@ fn damaged_foreign_and_missing_files() {
     }
 
     // Files in each other's places.
-    let matrix = |expected| ["new.enc", "encrypted-matrix", expected];
     let model = "classify --server server --model new.enc --data new.enc --out scores.enc";
-    fails(dir, model, ROLE, &matrix("linear-model"));
+    let expected = ["new.enc", "encrypted-matrix", "linear-model"];
+    fails(dir, model, ROLE, &expected);
     let key = "train --server server --data server/evaluation.keys --out model.enc";
     fails(dir, key, ROLE, &["evaluation.keys", "evaluation keys"]);
-    let scores = "decrypt --owner owner new.enc --out verdicts.csv";
-    fails(dir, scores, ROLE, &matrix("encrypted-scores"));
+    for samples in ["new.enc", "train.enc"] {
+        let scores = format!("decrypt --owner owner {samples} --out verdicts.csv");
+        let says = [samples, "encrypted samples", "tapetum classify"];
+        fails(dir, &scores, ROLE, &says);
+    }
     let model = "decrypt --owner owner model.enc";
     fails(dir, model, INPUT, &["model.enc is a model", "--out"]);
     fails(

@@ -5,8 +5,9 @@ use std::path::Path;
 use tapetum_ckks::Decryptor;
 use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
 use tapetum_learn::{
-    EncryptedPredictions, EncryptedScores, EstimatorConfig, Id, LearnError, LinearModel, Origin,
-    PlainModel, ScoreRounding, classes_of,
+    Contribution, EncryptedLabels, EncryptedMatrix, EncryptedPredictions, EncryptedScores,
+    EstimatorConfig, Id, Labels, LearnError, LinearModel, Origin, PlainModel, ScoreRounding,
+    classes_of,
 };
 
 use super::Owner;
@@ -18,6 +19,13 @@ use crate::predictions::Predictions;
 const LARGEST_RIDGE_SCORE: f64 = 8.0;
 /// Scores this many times as large as any should be are not scores.
 const FAR_OUT: f64 = 4.0;
+/// What is given to a server, and is not what it returns.
+const SAMPLES: [&str; 4] = [
+    Contribution::KIND,
+    EncryptedMatrix::KIND,
+    EncryptedLabels::KIND,
+    Labels::CLEAR_KIND,
+];
 /// What to know of files of before there were ids.
 const NO_IDS: &str = "the index or the scores are of an earlier version and have no id: make sure that they belong \
                       together";
@@ -200,6 +208,14 @@ impl Owner {
         let unusable = || format!("cannot use {}", path.display());
         let mut file = files::open(path)?;
         let bundle = Bundle::read(self.secret.parameters(), &mut file).with_context(unusable)?;
+        if SAMPLES.contains(&bundle.kind()) {
+            return Err(Error::role(format!(
+                "{} holds encrypted samples, as `tapetum encrypt` writes them, and not a result: have the server \
+                 train on them (`tapetum train`) or classify them (`tapetum classify`), and decrypt what it \
+                 returns",
+                path.display()
+            )));
+        }
         files::check_end(file, path)?;
         Ok(bundle)
     }

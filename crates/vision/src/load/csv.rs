@@ -2,6 +2,7 @@
 
 use super::columns::TableOptions;
 use super::labels::is_missing;
+use super::labels::stored_differently;
 use super::structure::{Structure, are_identifiers, counts_up, number, reader};
 use super::{Limits, index_labels, indexed_sources, names_alike, open, read_capped};
 use crate::notes::{counted, listed};
@@ -29,6 +30,8 @@ pub fn csv_table(path: &Path, options: &TableOptions, limits: &Limits) -> Result
     let mut rows = Rows::read(path, true, options, limits)?;
     rows.check_labels(path)?;
     let (labels, names) = index_labels(&rows.labels);
+    let stored = rows.labels.iter().map(String::as_str);
+    rows.notes.extend(stored_differently(stored));
     rows.notes.extend(names_alike(&names));
     let sources = std::mem::take(&mut rows.sources);
     let notes = std::mem::take(&mut rows.notes);

@@ -1,6 +1,7 @@
 //! A folder per label, and loose images to classify.
 
 use super::entries::{Entries, Pictures, file_name};
+use super::labels::{composed, stored_differently};
 use super::{Limits, index_labels, names_alike};
 use crate::notes::{counted, listed};
 use crate::{DataSet, Error, Samples, Unlabeled};
@@ -27,9 +28,16 @@ pub fn labeled_folders(root: &Path, limits: &Limits) -> Result<DataSet, Error> {
         ));
     }
     let beside: Vec<PathBuf> = pictures.only_pictures(files)?;
-    let (mut labels, mut names, mut sources) = (vec![], vec![], vec![]);
-    for (label, folder) in folders.iter().enumerate() {
+    let (mut labels, mut sources) = (vec![], vec![]);
+    let (mut stored, mut names): (Vec<String>, Vec<String>) = (vec![], vec![]);
+    for folder in &folders {
         let name = file_name(folder)?;
+        let class = composed(&name);
+        let known = names.iter().position(|name| *name == class);
+        let label = known.unwrap_or_else(|| {
+            names.push(class);
+            names.len() - 1
+        });
         let Entries { folders, files } = pictures.entries(folder)?;
         if let Some(inner) = folders.first() {
             return Err(Error::folder(
@@ -51,7 +59,7 @@ pub fn labeled_folders(root: &Path, limits: &Limits) -> Result<DataSet, Error> {
         if !any {
             return Err(Error::folder(folder, "this label folder holds no image"));
         }
-        names.push(name);
+        stored.push(name);
     }
     let (images, mut notes) = pictures.finish()?;
     if !beside.is_empty() {
@@ -62,6 +70,7 @@ pub fn labeled_folders(root: &Path, limits: &Limits) -> Result<DataSet, Error> {
             listed(&beside)
         ));
     }
+    notes.extend(stored_differently(stored.iter().map(String::as_str)));
     notes.extend(names_alike(&names));
     Ok(DataSet::new(Samples::Images(images), labels, names, sources)?.with_notes(notes))
 }

@@ -1,7 +1,8 @@
 //! Labels as text become indices of classes.
 
 use crate::notes::listed;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use unicode_normalization::UnicodeNormalization;
 
 /// Integers beyond are not all different as floating-point numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -16,6 +17,31 @@ pub(super) fn is_missing(label: &str) -> bool {
         .any(|missing| label.eq_ignore_ascii_case(missing))
 }
 
+/// A name in the form that keyboards write: systems store an accented letter as one character or as two.
+pub(super) fn composed(name: &str) -> String {
+    name.nfc().collect()
+}
+
+/// Whether two names are the same for readers, whichever characters their accented letters are stored as.
+pub fn is_same_name(a: &str, b: &str) -> bool {
+    a.nfc().eq(b.nfc())
+}
+
+/// A remark on labels of one class whose accented letters are stored in two ways.
+pub(super) fn stored_differently<'a>(labels: impl Iterator<Item = &'a str>) -> Option<String> {
+    let stored: BTreeSet<&str> = labels.filter(|label| !label.is_ascii()).collect();
+    let mut seen = BTreeSet::new();
+    let again = stored.into_iter().map(composed);
+    let again: BTreeSet<String> = again.filter(|name| !seen.insert(name.clone())).collect();
+    (!again.is_empty()).then(|| {
+        let again: Vec<String> = again.into_iter().collect();
+        format!(
+            "labels whose accented letters are stored in two ways (Unicode NFC and NFD) are one class: {}",
+            listed(&again)
+        )
+    })
+}
+
 /// Labels become indices into class names, whole numbers sorted by value and all others alphabetically. Where all
 /// are numbers, those of one value are one class, whether written 1, 1.0, +1 or 01.
 pub(super) fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
@@ -24,7 +50,11 @@ pub(super) fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
     spellings.dedup();
     let numbers: Option<Vec<f64>> = spellings.iter().map(|label| number(label)).collect();
     let named: Vec<(&str, String)> = match &numbers {
-        None => spellings.iter().map(|&s| (s, s.to_owned())).collect(),
+        None => {
+            let mut named: Vec<_> = spellings.iter().map(|&s| (s, composed(s))).collect();
+            named.sort_by(|a, b| a.1.cmp(&b.1));
+            named
+        }
         Some(numbers) => {
             let mut by_value: Vec<(f64, &str)> = numbers
                 .iter()
@@ -94,6 +124,17 @@ mod tests {
         let large = ["100000000000000000000", "100000000000000000001"];
         assert_eq!(names(&large), large);
         assert_eq!(names(&["inf", "1"]), ["1", "inf"]);
+    }
+
+    #[test]
+    fn accented_letters_are_the_same_however_they_are_stored() {
+        let (one, two) = ("caf\u{e9}", "cafe\u{301}");
+        assert_eq!(index(&[two, "tea", one]).0, [0, 1, 0]);
+        assert_eq!(index(&[two, "tea", one]).1, [one, "tea"]);
+        assert!(is_same_name(one, two) && !is_same_name(one, "cafe"));
+        let note = |labels: &[&str]| stored_differently(labels.iter().copied());
+        assert!(note(&[one, two, two]).unwrap().ends_with(one));
+        assert_eq!(note(&[two, two, "cafe"]), None);
     }
 
     #[test]

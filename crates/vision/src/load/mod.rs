@@ -24,6 +24,7 @@ pub(crate) use self::idx::idx_parts;
 pub use self::idx::{idx, idx_unlabeled};
 pub use self::image::picture;
 pub use self::kind::{Kind, kind};
+pub use self::labels::is_same_name;
 pub use self::npz::{npy_pair, npy_unlabeled, npz, npz_unlabeled};
 
 use self::labels::{index_labels, names_alike};

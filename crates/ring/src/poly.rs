@@ -195,9 +195,20 @@ impl Poly<Coefficient> {
     /// If their number is not N.
     pub fn from_coefficients(basis: &Basis, coefficients: &[i64]) -> Self {
         assert_eq!(coefficients.len(), basis.degree(), "N coefficients");
-        let largest = largest(coefficients);
+        // Errors and secrets, always smaller than any prime, are their own balanced residues. What
+        // is compared is the largest magnitude of all, so the branch tells nothing about them.
+        let largest = coefficients.iter().map(|c| c.unsigned_abs()).max();
+        let smallest = basis.moduli().map(|m| m.value() / 2).min();
+        let balanced = largest <= smallest;
         Self::from_limbs_with(basis, |i, limb| {
-            write_residues(basis.modulus(i), limb, coefficients, largest);
+            let modulus = basis.modulus(i);
+            for (out, &c) in limb.iter_mut().zip(coefficients) {
+                *out = if balanced {
+                    Residue::from_centered(c)
+                } else {
+                    modulus.reduce(c)
+                };
+            }
         })
     }
 
@@ -283,24 +294,6 @@ impl Poly<Evaluation> {
         for_each_limb(&mut self.data, basis.degree(), |i, limb| {
             simd::add_constant(Kernel::selected(), basis.modulus(i), limb, constant(i));
         });
-    }
-}
-
-/// The largest magnitude of all. Secret coefficients are compared without a branch on any of them.
-fn largest(coefficients: &[i64]) -> u64 {
-    coefficients
-        .iter()
-        .fold(0, |max, c| max.max(c.unsigned_abs()))
-}
-
-/// Signed coefficients modulo a prime. Errors and secrets, always smaller than half of any prime, are their own
-/// balanced residues. What is compared is the largest magnitude, so the branch tells nothing about them.
-fn write_residues(modulus: Modulus, limb: &mut [Residue], coefficients: &[i64], largest: u64) {
-    let pairs = limb.iter_mut().zip(coefficients);
-    if largest <= modulus.value() / 2 {
-        pairs.for_each(|(out, &c)| *out = Residue::from_centered(c));
-    } else {
-        pairs.for_each(|(out, &c)| *out = modulus.reduce(c));
     }
 }
 

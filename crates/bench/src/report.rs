@@ -69,6 +69,7 @@ fn processor() -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessMemory {
     /// Now.
+    #[cfg(feature = "service")]
     pub resident: u64,
     /// The most so far.
     pub peak: u64,
@@ -84,6 +85,7 @@ impl ProcessMemory {
             Some(kilobytes * 1024)
         };
         Some(Self {
+            #[cfg(feature = "service")]
             resident: bytes("VmRSS:")?,
             peak: bytes("VmHWM:")?,
         })

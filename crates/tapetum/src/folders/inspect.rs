@@ -1,5 +1,6 @@
 //! Says what a file is, without any key.
 
+#[cfg(feature = "remote")]
 use std::collections::BTreeSet;
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
@@ -58,6 +59,7 @@ pub fn inspect(path: &Path) -> Result<Inspected> {
 }
 
 /// What objects there are in a file, each once.
+#[cfg(feature = "remote")]
 pub(crate) fn names(path: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     each(path, |summary| {

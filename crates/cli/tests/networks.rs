@@ -62,6 +62,8 @@ fn what_cannot_be_planned_is_named() {
         &["not an ONNX file"],
     );
     fails(dir.path(), "net plan missing.onnx", 5, &["missing.onnx"]);
+    let reversed = format!("net plan {NETWORKS}/quadratic.onnx --range 1 0");
+    fails(dir.path(), &reversed, 3, &["--range", "black below white"]);
     GrayImage::new(9, 8)
         .save(dir.path().join("wide.png"))
         .unwrap();

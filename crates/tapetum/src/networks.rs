@@ -52,6 +52,8 @@ pub struct NetworkSummary {
     pub predicted_cpu_s: f64,
     /// Images that the scales were set by.
     pub calibration_images: usize,
+    /// What was left out or changed when the images were read.
+    pub notes: Vec<String>,
 }
 
 /// One layer.
@@ -76,24 +78,40 @@ pub struct LayerSummary {
 /// Plans a network, and says what its evaluation will need.
 pub fn summarize(options: &NetworkOptions) -> Result<NetworkSummary> {
     let path = &options.network;
+    let [black, white] = options.range;
+    if !(black.is_finite() && white.is_finite() && black < white) {
+        return Err(Error::input(format!(
+            "a range from {black} to {white} is none: give --range two numbers, black below white"
+        )));
+    }
     let mut bytes = Vec::new();
     files::open(path)?
-        .take(MAX_BYTES)
+        .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Error::input(format!(
+            "{} has more than {MAX_BYTES} bytes, the most that a network's file may have",
+            path.display()
+        )));
+    }
     let within = || format!("cannot use {}", path.display());
     let network = Network::from_onnx(&bytes).with_context(within)?;
-    let calibration = match &options.calibration {
+    let (calibration, notes) = match &options.calibration {
         Some(path) => calibration(path, &network, options.range)?,
-        None => Vec::new(),
+        None => Default::default(),
     };
     let plan = network
         .plan(options.range, &calibration)
         .with_context(within)?;
-    summary(&plan, calibration.len())
+    summary(&plan, calibration.len(), notes)
 }
 
-fn summary(plan: &NetworkPlan, calibration_images: usize) -> Result<NetworkSummary> {
+fn summary(
+    plan: &NetworkPlan,
+    calibration_images: usize,
+    notes: Vec<String>,
+) -> Result<NetworkSummary> {
     let parameters = plan.parameters()?;
     let keys = plan.key_plan(&parameters)?;
     let seconds = plan.predicted_cpu_seconds()?;
@@ -119,11 +137,17 @@ fn summary(plan: &NetworkPlan, calibration_images: usize) -> Result<NetworkSumma
         rotations: plan.rotations(),
         predicted_cpu_s: seconds.iter().sum(),
         calibration_images,
+        notes,
     })
 }
 
 /// The values of images, as the network takes them.
-fn calibration(path: &Path, network: &Network, range: [f64; 2]) -> Result<Vec<Vec<f64>>> {
+/// The values of the images, and what was left out or changed on the way.
+fn calibration(
+    path: &Path,
+    network: &Network,
+    range: [f64; 2],
+) -> Result<(Vec<Vec<f64>>, Vec<String>)> {
     let &[1, channels, height, width] = network.input_shape() else {
         return Err(Error::input(
             "the network takes vectors: images cannot calibrate it",
@@ -144,8 +168,16 @@ fn calibration(path: &Path, network: &Network, range: [f64; 2]) -> Result<Vec<Ve
         }
     };
     let images = found.samples().images().unwrap_or_default();
-    let images = images.iter().take(MAX_CALIBRATION);
-    images
+    let mut notes: Vec<String> = found.notes().to_vec();
+    if images.len() > MAX_CALIBRATION {
+        notes.push(format!(
+            "only the first {MAX_CALIBRATION} of {} calibration images were used",
+            images.len()
+        ));
+    }
+    let values = images
+        .iter()
+        .take(MAX_CALIBRATION)
         .map(|image| {
             if (image.width(), image.height()) != (width, height) {
                 return Err(Error::input(format!(
@@ -157,7 +189,8 @@ fn calibration(path: &Path, network: &Network, range: [f64; 2]) -> Result<Vec<Ve
             }
             values(image, channels, range)
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    Ok((values, notes))
 }
 
 /// The pixels channel by channel, black as the low end of the range and white as the high one.

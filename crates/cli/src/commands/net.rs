@@ -49,6 +49,9 @@ pub fn run(args: &Net, console: &Console) -> Result<()> {
         calibration: args.calibrate.clone(),
         range: [args.range[0], args.range[1]],
     })?;
+    for note in &found.notes {
+        console.aside("note", note);
+    }
     if found.calibration_images == 0 {
         console.aside(
             "note",

@@ -343,6 +343,14 @@ impl TryFrom<Unchecked> for Pipeline {
     }
 }
 
+impl FeatureSpec {
+    /// The features of `samples` before anything is standardised; images are resized to `side` first.
+    pub fn extract(&self, side: usize, samples: &Samples) -> Result<Features, Error> {
+        let (columns, values) = extract(self, side, samples)?;
+        Features::new(samples.len(), columns, values)
+    }
+}
+
 /// The raw features of `samples`, row-major, and their number a row.
 fn extract(spec: &FeatureSpec, side: usize, samples: &Samples) -> Result<(usize, Vec<f64>), Error> {
     match samples {

@@ -1,5 +1,7 @@
 //! Where the batches of a training come from.
 
+use std::borrow::Borrow;
+
 use crate::error::{LearnError, Result};
 use crate::labels::LabelKind;
 use crate::samples::Batch;
@@ -24,13 +26,14 @@ pub trait BatchSource: Sync {
     }
 }
 
-impl BatchSource for Vec<Batch> {
+/// Batches in memory.
+impl<B: Borrow<Batch> + Sync> BatchSource for Vec<B> {
     fn batches(&self) -> usize {
         self.len()
     }
 
     fn read(&self, batch: usize) -> Result<Batch> {
-        let found = self.get(batch).cloned();
+        let found = self.get(batch).map(Borrow::borrow).cloned();
         found.ok_or(LearnError::Empty("batches"))
     }
 }

@@ -185,21 +185,30 @@ impl Owner {
             true => EncryptedPredictions::from_bundle(bundle).map(|found| found.slots().clone()),
         };
         let scores = scores?;
+        Ok(Answer {
+            slots: self.slots(&scores)?,
+            encrypted: scores,
+            is_predictions,
+            rounding: ScoreRounding::of(self.secret.parameters()),
+        })
+    }
+
+    /// The scores themselves, with all their digits.
+    pub(super) fn open_scores(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
+        Ok(scores.decode(&self.slots(scores)?)?)
+    }
+
+    /// The decrypted slots of scores, unless they are of other keys.
+    fn slots(&self, scores: &EncryptedScores) -> Result<Vec<Vec<f64>>> {
         self.plan().check_origin(scores.origin())?;
-        let decryptor = Decryptor::new(&self.secret);
-        let slots = scores.open(&decryptor).map_err(|error| match error {
+        let opened = scores.open(&Decryptor::new(&self.secret));
+        opened.map_err(|error| match error {
             LearnError::OtherKey => Error::role(
                 "it does not decrypt to scores: it was made with other keys than this secret key's, by \
                  another `tapetum keygen`, or values left their range in training, which `tapetum \
                  simulate` would show",
             ),
             error => error.into(),
-        })?;
-        Ok(Answer {
-            encrypted: scores,
-            slots,
-            is_predictions,
-            rounding: ScoreRounding::of(self.secret.parameters()),
         })
     }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tapetum_ckks::{KeyGenerator, SecretKey};
+use tapetum_ckks::{EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
 use tapetum_vision::Pipeline;
 
-use super::{Passphrase, key_file};
+use super::{Owner, Passphrase, key_file};
 use crate::error::{Context, Error, Result};
 use crate::folders::{EVALUATION_KEYS, FEATURES, KEYS, PUBLIC_KEY, SECRET_KEY, files};
 use crate::plan::Plan;
@@ -104,33 +104,87 @@ pub fn make_protected(
     let evaluation = generator.evaluation_keys_with(&key_plan, |done| {
         step.advance(done, key_plan.len());
     })?;
-    for dir in directories.all() {
-        plan.write(dir)?;
-    }
-    // The secret key last: a directory that has one is complete.
-    let mut public_key = 0;
-    for dir in directories.encrypting() {
-        public_key = files::write_atomically(&dir.join(PUBLIC_KEY), |file| public.write(file))?;
-    }
-    let evaluation_keys = files::write_atomically(
-        &directories
-            .server
-            .unwrap_or(directories.owner)
-            .join(EVALUATION_KEYS),
-        |file| evaluation.write(file),
-    )?;
-    let file = key_file(&secret, passphrase)?;
-    let secret_key = files::write_private(&directories.owner.join(SECRET_KEY), &file)?;
+    let keys = Keys {
+        plan: &plan,
+        secret: &secret,
+        public: &public,
+        evaluation: &evaluation,
+    };
+    let made = keys.write(directories, passphrase)?;
     step.finish();
-    Ok(Made {
-        secret_key,
-        public_key,
-        evaluation_keys,
-        log_n: parameters.log_n(),
-        log_qp: parameters.log_qp(),
-        security_bits: parameters.security().bits(),
-        levels: parameters.max_level(),
-    })
+    Ok(made)
+}
+
+impl Owner {
+    /// Writes this owner's keys and features into the directories of the three roles, as [`make`] does with keys that
+    /// it makes. The evaluation keys are those of [`Owner::evaluation_keys`].
+    ///
+    /// # Errors
+    /// [`Error`] if a directory holds a key already, or one that it must not have.
+    pub fn write(
+        &self,
+        evaluation: &EvaluationKeys,
+        directories: Directories<'_>,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Made> {
+        check_directories(directories)?;
+        self.plan().check_key(
+            evaluation.parameters(),
+            Path::new("the set of evaluation keys"),
+        )?;
+        if let Some(pipeline) = self.pipeline()? {
+            let json = pipeline.to_json()?;
+            for dir in directories.encrypting() {
+                files::write_private(&dir.join(FEATURES), json.as_bytes())?;
+            }
+        }
+        let keys = Keys {
+            plan: self.plan(),
+            secret: &self.secret,
+            public: &self.public_key()?,
+            evaluation,
+        };
+        keys.write(directories, passphrase)
+    }
+}
+
+/// All keys of a plan.
+struct Keys<'a> {
+    plan: &'a Plan,
+    secret: &'a SecretKey,
+    public: &'a PublicKey,
+    evaluation: &'a EvaluationKeys,
+}
+
+impl Keys<'_> {
+    /// Writes each key where it belongs.
+    fn write(&self, directories: Directories<'_>, passphrase: Option<&Passphrase>) -> Result<Made> {
+        for dir in directories.all() {
+            self.plan.write(dir)?;
+        }
+        // The secret key last: a directory that has one is complete.
+        let mut public_key = 0;
+        for dir in directories.encrypting() {
+            let path = dir.join(PUBLIC_KEY);
+            public_key = files::write_atomically(&path, |file| self.public.write(file))?;
+        }
+        let server = directories.server.unwrap_or(directories.owner);
+        let evaluation_keys = files::write_atomically(&server.join(EVALUATION_KEYS), |file| {
+            self.evaluation.write(file)
+        })?;
+        let file = key_file(self.secret, passphrase)?;
+        let secret_key = files::write_private(&directories.owner.join(SECRET_KEY), &file)?;
+        let parameters = self.secret.parameters();
+        Ok(Made {
+            secret_key,
+            public_key,
+            evaluation_keys,
+            log_n: parameters.log_n(),
+            log_qp: parameters.log_qp(),
+            security_bits: parameters.security().bits(),
+            levels: parameters.max_level(),
+        })
+    }
 }
 
 /// Directories must be apart, and existing keys are never replaced.

@@ -6,8 +6,8 @@ mod passphrase;
 
 use std::path::Path;
 
-use tapetum_ckks::{Decryptor, EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
-use tapetum_learn::{EncryptedScores, Metrics, ScoreRounding};
+use tapetum_ckks::{EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
+use tapetum_learn::{EncryptedScores, Metrics, ScoreRounding, classes_of};
 use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::contributor::Contributor;
@@ -167,7 +167,7 @@ impl Owner {
     /// [`Error`] if they do not decrypt with this key.
     pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
         let rounding = ScoreRounding::of(self.secret.parameters());
-        let exact = scores.decrypt_exact(&Decryptor::new(&self.secret))?;
+        let exact = self.open_scores(scores)?;
         Ok(exact.into_iter().map(|s| rounding.round(s)).collect())
     }
 
@@ -177,8 +177,7 @@ impl Owner {
     /// As [`decision_function`](Self::decision_function), and if there are not as many labels.
     pub fn accuracy(&self, scores: &EncryptedScores, data: &DataSet) -> Result<f64> {
         let labels = class_labels(data)?;
-        let scores = scores.decrypt_exact(&Decryptor::new(&self.secret))?;
-        Ok(Metrics::new(&scores, &labels)?.accuracy)
+        Ok(Metrics::new(&self.open_scores(scores)?, &labels)?.accuracy)
     }
 
     /// The classes of samples, as indices of the classes of the training data.
@@ -186,7 +185,7 @@ impl Owner {
     /// # Errors
     /// As [`decision_function`](Self::decision_function).
     pub fn predict(&self, scores: &EncryptedScores) -> Result<Vec<usize>> {
-        let found = scores.predict(&Decryptor::new(&self.secret))?;
+        let found = classes_of(&self.open_scores(scores)?, scores.outputs());
         Ok(found.into_iter().map(usize::from).collect())
     }
 }

@@ -24,13 +24,26 @@ impl Server {
     /// # Errors
     /// [`Error`] if they do not fit the plan, or keys are missing.
     pub fn fit(&self, data: &EncryptedDataSet, progress: &dyn Progress) -> Result<Model> {
+        self.fit_together(&[data], progress)
+    }
+
+    /// The same on the samples of several contributors.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and if their features were fitted separately.
+    pub fn fit_together(
+        &self,
+        data: &[&EncryptedDataSet],
+        progress: &dyn Progress,
+    ) -> Result<Model> {
         let (spec, options) = (self.plan.training_spec()?, TrainingOptions::default());
-        for (matrix, labels) in &data.parts {
+        let parts: Vec<_> = data.iter().flat_map(|data| &data.parts).collect();
+        for (matrix, labels) in &parts {
             self.plan.check_origin(matrix.origin())?;
             spec.check_samples(matrix, labels)?;
         }
         let mut watch = Watch::new(progress);
-        let trained = train(&spec, &self.evaluator, &data.parts, options, &mut watch)?;
+        let trained = train(&spec, &self.evaluator, &parts, options, &mut watch)?;
         watch.finish_step();
         Ok(Model::Encrypted(trained.context("stopped")?.model))
     }

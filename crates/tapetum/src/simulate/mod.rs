@@ -22,6 +22,7 @@ use crate::samples::{Samples, class_labels};
 pub use cost::Cost;
 pub use curve::{Curve, CurvePoint};
 pub use reference::Reference;
+use reference::check_ranges;
 
 /// The plain model that `--export` writes.
 const MODEL: &str = "model.json";
@@ -188,15 +189,6 @@ impl Simulated {
             report,
             ..
         } = &self.ranges;
-        report.check()?;
-        if largest_score >= score_limit {
-            let message = format!(
-                "a score is {largest_score:.1} in magnitude, but these parameters give back \
-                 scores below {score_limit:.1} only: encrypted predictions would be wrong without a \
-                 sign; take fewer or other features"
-            );
-            return Err(Error::computation(message));
-        }
-        Ok(())
+        check_ranges(report, *largest_score, *score_limit)
     }
 }

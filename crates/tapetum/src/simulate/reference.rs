@@ -1,9 +1,10 @@
 //! The same training and classification in the clear, to compare with.
 
-use tapetum_learn::{Features, PlainModel, RangeReport};
+use tapetum_ckks::Parameters;
+use tapetum_learn::{Features, LinearModel, PlainModel, RangeReport};
 use tapetum_vision::{DataSet, Pipeline};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::samples::class_labels;
 
@@ -38,4 +39,34 @@ impl Reference {
             ranges: simulation.ranges,
         })
     }
+
+    /// Whether encryption will give the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Computation`](crate::ErrorKind::Computation) if a value leaves its range.
+    pub fn check(&self, parameters: &Parameters) -> Result<()> {
+        let largest = self
+            .scores
+            .iter()
+            .fold(0.0, |max, s| f64::max(max, s.abs()));
+        check_ranges(
+            &self.ranges,
+            largest,
+            LinearModel::largest_score(parameters),
+        )
+    }
+}
+
+/// Fails if a value of the training leaves its range, or a score that of the parameters.
+pub(super) fn check_ranges(ranges: &RangeReport, largest_score: f64, limit: f64) -> Result<()> {
+    ranges.check()?;
+    if largest_score >= limit {
+        let message = format!(
+            "a score is {largest_score:.1} in magnitude, but these parameters give back scores \
+             below {limit:.1} only: encrypted predictions would be wrong without a sign; take \
+             fewer or other features"
+        );
+        return Err(Error::computation(message));
+    }
+    Ok(())
 }

@@ -1,0 +1,77 @@
+"""Train classifiers on encrypted data, classify encrypted data, in scikit-learn's manner.
+
+>>> import numpy as np, tapetum as tp
+>>> rng = np.random.default_rng(0)
+>>> y = rng.integers(0, 2, 100)
+>>> X = rng.normal(size=(100, 4)) + y[:, None]
+>>> model = tp.LinearMeans()                           # in the clear: a classifier as scikit-learn has them
+>>> model.fit(X, y).score(X, y) > 0.7
+True
+>>> owner = tp.Owner.generate(model, X, y)             # plans, checks ranges, makes keys
+>>> server = tp.Server(owner.evaluation_keys)          # holds no secret key
+>>> fitted = server.fit(owner.encrypt(X, y))           # an encrypted model
+>>> scores = server.decision_function(fitted, owner.encrypt(X))
+>>> bool(np.mean(owner.predict(scores) == model.predict(X)) > 0.95)
+True
+"""
+
+from . import errors, features
+from .errors import (
+    ComputationError,
+    DataWarning,
+    Error,
+    FileError,
+    InputError,
+    KeyMismatch,
+    LevelExhausted,
+    NotFittedError,
+    ParametersError,
+    RangeError,
+    RangeWarning,
+    RoleError,
+)
+from .estimators import FisherDiscriminant, LinearMeans, LogisticRegression, OneVsRestLogistic, Ridge
+from .plain_model import PlainModel
+from .roles import (
+    Contributor,
+    EncryptedData,
+    EncryptedModel,
+    EncryptedRows,
+    EncryptedScores,
+    EvaluationKeys,
+    Owner,
+    PublicKey,
+    Server,
+)
+
+__all__ = [
+    "ComputationError",
+    "Contributor",
+    "DataWarning",
+    "EncryptedData",
+    "EncryptedModel",
+    "EncryptedRows",
+    "EncryptedScores",
+    "Error",
+    "EvaluationKeys",
+    "FileError",
+    "FisherDiscriminant",
+    "InputError",
+    "KeyMismatch",
+    "LevelExhausted",
+    "LinearMeans",
+    "LogisticRegression",
+    "NotFittedError",
+    "OneVsRestLogistic",
+    "Owner",
+    "ParametersError",
+    "PlainModel",
+    "PublicKey",
+    "RangeError",
+    "RangeWarning",
+    "Ridge",
+    "RoleError",
+    "Server",
+    "errors",
+    "features",
+]

@@ -1,0 +1,564 @@
+"""Owner, contributor and server, and what travels between them."""
+
+import html
+import os
+import warnings
+
+import numpy as np
+
+from . import _tapetum
+from ._base import Classifier, decide
+from ._progress import callback
+from ._validation import (
+    as_classes,
+    as_labels,
+    as_rows,
+    class_names,
+    classes_of_names,
+    feature_names,
+    indices_of,
+)
+from .errors import DataWarning, InputError, RoleError
+from .plain_model import PlainModel
+
+
+class _Facts:
+    """A title and facts, as text and for notebooks."""
+
+    def _facts(self):
+        return {}
+
+    def __repr__(self):
+        facts = ", ".join(f"{name}: {value}" for name, value in self._facts().items())
+        return f"<{type(self).__name__} {facts}>" if facts else f"<{type(self).__name__}>"
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
+            for name, value in self._facts().items()
+        )
+        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+
+def _refuse_pickling(self, protocol=None):
+    raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._why_not_pickled}")
+
+
+def _bytes(number):
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+
+
+def _plan_facts(described):
+    return {
+        "purpose": described["purpose"],
+        "features": described["features"],
+        "classes": described["classes"],
+        "parameters": f"N = 2^{described['log_n']}, {described['levels']} levels, {described['security_bits']}-bit security",
+    }
+
+
+class _Kept(_Facts):
+    """What is kept in files and not in pickles."""
+
+    _why_not_pickled = "write it to a file with save(), and read it with load() of an owner or server"
+    __reduce_ex__ = _refuse_pickling
+    __reduce__ = _refuse_pickling
+
+    def __init__(self, native):
+        self._native = native
+
+    def save(self, path):
+        """Writes the file that the command reads. Nothing but a file of the same kind is replaced.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        int
+            Bytes of the file.
+        """
+        return self._native.save(os.fspath(path))
+
+
+class EncryptedData(_Kept):
+    """Labelled rows, to train on; see :meth:`Owner.encrypt`."""
+
+    @property
+    def n_samples(self):
+        """The number of samples."""
+        return self._native.samples
+
+    @property
+    def contributor(self):
+        """Whose samples they are, in the clear."""
+        return self._native.contributor
+
+    def _facts(self):
+        return {"samples": self.n_samples, "labels": "encrypted", "contributor": self.contributor}
+
+
+class EncryptedRows(_Kept):
+    """Rows, to be classified; see :meth:`Owner.encrypt`."""
+
+    @property
+    def n_samples(self):
+        """The number of samples."""
+        return self._native.samples
+
+    def _facts(self):
+        return {"samples": self.n_samples}
+
+
+class EncryptedModel(_Kept):
+    """A model that nobody but the owner can read; see :meth:`Server.fit`."""
+
+    def _facts(self):
+        return {"classes": self._native.classes}
+
+
+class EncryptedScores(_Kept):
+    """Scores that nobody but the owner can read; see :meth:`Server.decision_function`."""
+
+    @property
+    def n_samples(self):
+        """The number of samples."""
+        return self._native.samples
+
+    def _facts(self):
+        return {"samples": self.n_samples, "classes": self._native.classes}
+
+
+_WRAPPERS = {
+    _tapetum.EncryptedData: EncryptedData,
+    _tapetum.EncryptedRows: EncryptedRows,
+    _tapetum.EncryptedModel: EncryptedModel,
+    _tapetum.EncryptedScores: EncryptedScores,
+}
+
+
+def _wrapped(native):
+    return _WRAPPERS[type(native)](native)
+
+
+def _unwrapped(value, kind):
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
+    return value._native
+
+
+class EvaluationKeys(_Facts):
+    """What a server computes with. They reveal nothing. See :attr:`Owner.evaluation_keys`."""
+
+    _why_not_pickled = "pass the object itself, or write a server's directory with Owner.save(server=...)"
+    __reduce_ex__ = _refuse_pickling
+    __reduce__ = _refuse_pickling
+
+    def __init__(self, native):
+        self._native = native
+
+    @property
+    def nbytes(self):
+        """Bytes in memory; servers share them with the owner that made them."""
+        return self._native.nbytes
+
+    def _facts(self):
+        return {**_plan_facts(self._native.describe()), "memory": _bytes(self.nbytes)}
+
+
+class PublicKey(_Facts):
+    """What a contributor needs: the public key, the plan, and how features are standardised.
+
+    The statistics of features tell about the training data, so give this to contributors and not to servers.
+    """
+
+    _why_not_pickled = "pass the object itself, or write a contributor's directory with Owner.save(contributor=...)"
+    __reduce_ex__ = _refuse_pickling
+    __reduce__ = _refuse_pickling
+
+    def __init__(self, native, classes):
+        self._native = native
+        self._classes = classes
+
+    def _facts(self):
+        return _plan_facts(self._native.describe())
+
+
+class _Encrypting(_Facts):
+    """Who encrypts rows."""
+
+    __reduce_ex__ = _refuse_pickling
+    __reduce__ = _refuse_pickling
+
+    def __init__(self, native, classes=None, balanced=False, progress=False):
+        self._native = native
+        self._classes = classes
+        self._balanced = balanced
+        self.progress = progress
+
+    @property
+    def classes_(self):
+        """The classes, as ``y`` had them; the second of two is the one of positive scores."""
+        if self._classes is None:
+            names, _ = self._native.names()
+            self._classes = None if names is None else classes_of_names(names)
+        return self._classes
+
+    @property
+    def feature_names_in_(self):
+        """The names of columns, if the training data had any."""
+        _, names = self._native.names()
+        if names is None:
+            raise AttributeError("the training data had no names of columns")
+        return np.array(names, dtype=object)
+
+    def encrypt(self, X, y=None):
+        """Encrypts rows to be classified or, with labels, to be trained on.
+
+        Columns that have names are put in the order of the training data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        EncryptedData or EncryptedRows
+        """
+        names = feature_names(X)
+        X = as_rows(X, estimator=type(self).__name__)
+        with callback(self.progress) as told:
+            if y is None:
+                return EncryptedRows(self._native.encrypt_rows(X, names, told))
+            y = as_labels(y, len(X), type(self).__name__)
+            classes = self.classes_
+            if classes is None:
+                classes, labels = as_classes(y, type(self).__name__)
+                self._classes = classes
+            else:
+                labels = indices_of(y, classes)
+            data = self._native.encrypt(X, labels, class_names(classes), names, self._balanced, told)
+        for note in data.notes:
+            warnings.warn(note, DataWarning, stacklevel=2)
+        return EncryptedData(data)
+
+    def _facts(self):
+        return _plan_facts(self._native.describe())
+
+
+class Owner(_Encrypting):
+    """The only one who can decrypt. Made by :meth:`generate` or :meth:`load`.
+
+    The secret key never becomes a Python value. It is wiped from memory when the owner is garbage-collected.
+
+    Examples
+    --------
+    >>> import numpy as np, tapetum as tp
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(0, 2, 80)
+    >>> X = rng.normal(size=(80, 3)) + 2 * y[:, None]
+    >>> owner = tp.Owner.generate(tp.LinearMeans(), X, y)
+    >>> server = tp.Server(owner.evaluation_keys)
+    >>> fitted = server.fit(owner.encrypt(X, y))
+    >>> scores = server.decision_function(fitted, owner.encrypt(X))
+    >>> bool(owner.score(scores, y) > 0.9)
+    True
+    """
+
+    _why_not_pickled = "it holds the secret key, which would end up in the pickle; write a directory with save()"
+
+    @classmethod
+    def generate(cls, model, X=None, y=None, *, progress=False):
+        """Plans a training, tries it in the clear, and makes the keys.
+
+        Parameters
+        ----------
+        model : estimator or PlainModel
+            What is to be trained; its parameters count, it need not be fitted. Or a model in the clear, to classify
+            encrypted rows with.
+        X : array-like of shape (n_samples, n_features)
+            Training data. They decide how features are standardised.
+        y : array-like of shape (n_samples,)
+        progress : bool or callable, default=False
+            Bars of tqdm, or a function of (description, done, total).
+
+        Returns
+        -------
+        Owner
+
+        Raises
+        ------
+        RangeError
+            If a value would leave the range of its polynomial, so that the encrypted result would be wrong without a
+            sign.
+        """
+        if isinstance(model, PlainModel):
+            if X is not None or y is not None:
+                raise InputError("a PlainModel is trained already: leave out X and y")
+            return cls(_tapetum.Owner.for_model(model._model), model.classes_, progress=progress)
+        if not isinstance(model, Classifier):
+            raise TypeError(
+                f"{type(model).__name__} is not an estimator of tapetum: take tapetum.LogisticRegression, or "
+                "tapetum.PlainModel.from_sklearn for a model that scikit-learn has fitted"
+            )
+        names = feature_names(X)
+        X = as_rows(X, estimator="Owner.generate")
+        y = as_labels(y, len(X), "Owner.generate")
+        classes, labels = as_classes(y, "Owner.generate")
+        training = model._training(len(classes))
+        native = _tapetum.Owner.generate(training, X, labels, class_names(classes), names)
+        return cls(native, classes, training["balanced"], progress)
+
+    @classmethod
+    def load(cls, dir, *, passphrase=None, progress=False):
+        """Opens a directory that :meth:`save` or ``tapetum keygen`` made.
+
+        Parameters
+        ----------
+        dir : str or path-like
+        passphrase : str, optional
+            What the secret key is kept under.
+
+        Returns
+        -------
+        Owner
+        """
+        dir = os.fspath(dir)
+        owner = cls(_tapetum.Owner.open(dir, passphrase), progress=progress)
+        exposed = _tapetum.Owner.exposed(dir)
+        if exposed:
+            warnings.warn(exposed, DataWarning, stacklevel=2)
+        return owner
+
+    def save(self, dir, *, contributor=None, server=None, passphrase=None):
+        """Writes the directories of the roles, as ``tapetum keygen`` does.
+
+        Parameters
+        ----------
+        dir : str or path-like
+            The owner's: secret and public key. Existing keys are never replaced.
+        contributor : str or path-like, optional
+            A contributor's: the public key.
+        server : str or path-like, optional
+            The server's: the evaluation keys. Without it the owner keeps them.
+        passphrase : str, optional
+            Keeps the secret key under it, of at least eight characters.
+        """
+        places = [None if place is None else os.fspath(place) for place in (contributor, server)]
+        with callback(self.progress) as told:
+            self._native.save(os.fspath(dir), *places, passphrase, told)
+
+    @property
+    def evaluation_keys(self):
+        """The keys for a server, made when they are first asked for and shared with servers in this program."""
+        with callback(self.progress) as told:
+            return EvaluationKeys(self._native.evaluation_keys(told))
+
+    @property
+    def public_key(self):
+        """The key for contributors."""
+        return PublicKey(self._native.public_key(), self.classes_)
+
+    def decision_function(self, scores):
+        """Decrypts scores, rounded: the last digits of decrypted numbers tell about the secret key.
+
+        Parameters
+        ----------
+        scores : EncryptedScores
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        return self._native.decision_function(_unwrapped(scores, EncryptedScores))
+
+    def predict(self, scores):
+        """Decrypts scores, and says what they mean.
+
+        Parameters
+        ----------
+        scores : EncryptedScores
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels, as ``y`` had them.
+        """
+        found = np.array(self._native.predict(_unwrapped(scores, EncryptedScores)), dtype=np.intp)
+        classes = self.classes_
+        if classes is None:
+            raise RoleError(
+                "features.json is missing, which names the classes: load the directory in which the training data were "
+                "encrypted"
+            )
+        return classes[found]
+
+    def score(self, scores, y):
+        """The share of samples that are classified correctly.
+
+        Parameters
+        ----------
+        scores : EncryptedScores
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        float
+        """
+        y = as_labels(y, scores.n_samples, "Owner.score")
+        return float(np.mean(self.predict(scores) == y))
+
+    def read(self, path):
+        """Reads a file of encrypted data, rows, scores, or an encrypted model.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
+        """
+        return _wrapped(self._native.load(os.fspath(path)))
+
+    def _facts(self):
+        described = self._native.describe()
+        return {
+            **_plan_facts(described),
+            "evaluation keys": f"{described['evaluation_keys']}, {_bytes(described['evaluation_key_bytes'])}",
+        }
+
+
+class Contributor(_Encrypting):
+    """Who encrypts with the public key, and can decrypt nothing.
+
+    Parameters
+    ----------
+    public_key : PublicKey
+        As :attr:`Owner.public_key` gives it.
+    name : str, default="contributor"
+        By which the server knows the samples, in the clear.
+    class_weight : {"balanced"} or None, default=None
+        As of the estimators.
+    """
+
+    _why_not_pickled = "it is made from a public key: tapetum.Contributor(owner.public_key)"
+
+    def __init__(self, public_key, name="contributor", *, class_weight=None, progress=False):
+        native = _tapetum.Contributor(_unwrapped(public_key, PublicKey), name)
+        super().__init__(native, public_key._classes, class_weight == "balanced", progress)
+
+    @classmethod
+    def load(cls, dir, name="contributor", *, class_weight=None, progress=False):
+        """Opens a directory that :meth:`Owner.save` or ``tapetum keygen`` made.
+
+        Returns
+        -------
+        Contributor
+        """
+        contributor = cls.__new__(cls)
+        native = _tapetum.Contributor.open(os.fspath(dir), name)
+        _Encrypting.__init__(contributor, native, None, class_weight == "balanced", progress)
+        return contributor
+
+
+class Server(_Facts):
+    """Trains and classifies what it cannot see.
+
+    Parameters
+    ----------
+    evaluation_keys : EvaluationKeys
+        As :attr:`Owner.evaluation_keys` gives them. They are not copied.
+    threads : int, optional
+        How many processors to use; all by default. Methods may be called from several threads at once.
+    progress : bool or callable, default=False
+        Bars of tqdm, or a function of (description, done, total).
+    """
+
+    _why_not_pickled = "pass the object itself, or write the server's directory with Owner.save(server=...)"
+    __reduce_ex__ = _refuse_pickling
+    __reduce__ = _refuse_pickling
+
+    def __init__(self, evaluation_keys, *, threads=None, progress=False):
+        self._native = _tapetum.Server(_unwrapped(evaluation_keys, EvaluationKeys), threads)
+        self.progress = progress
+
+    @classmethod
+    def load(cls, dir, *, key_memory=None, threads=None, progress=False):
+        """Opens a server's directory, unless there is a secret key anywhere in it.
+
+        Parameters
+        ----------
+        dir : str or path-like
+        key_memory : int, optional
+            Keys stay in their file until they are used; of those that were, so many bytes stay in memory, or all.
+
+        Returns
+        -------
+        Server
+        """
+        server = cls.__new__(cls)
+        server.progress = progress
+        with callback(progress) as told:
+            server._native = _tapetum.Server.open(os.fspath(dir), key_memory, threads, told)
+        return server
+
+    def fit(self, data):
+        """Trains on encrypted data.
+
+        Ctrl-C stops it: ``KeyboardInterrupt`` is raised, and the server can be used as before.
+
+        Parameters
+        ----------
+        data : EncryptedData or sequence of EncryptedData
+            Of one contributor or several.
+
+        Returns
+        -------
+        EncryptedModel
+        """
+        data = [data] if isinstance(data, EncryptedData) else list(data)
+        natives = [_unwrapped(part, EncryptedData) for part in data]
+        with callback(self.progress) as told:
+            return EncryptedModel(self._native.fit(natives, told))
+
+    def decision_function(self, model, rows):
+        """Computes the encrypted scores of encrypted rows.
+
+        Parameters
+        ----------
+        model : EncryptedModel or PlainModel
+        rows : EncryptedRows
+
+        Returns
+        -------
+        EncryptedScores
+        """
+        rows = _unwrapped(rows, EncryptedRows)
+        with callback(self.progress) as told:
+            if isinstance(model, PlainModel):
+                scores = self._native.decision_function_of_plain(model._model, rows, told)
+            else:
+                scores = self._native.decision_function(_unwrapped(model, EncryptedModel), rows, told)
+        return EncryptedScores(scores)
+
+    def read(self, path):
+        """Reads a file of encrypted data, rows, scores, or an encrypted model.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
+        """
+        return _wrapped(self._native.load(os.fspath(path)))
+
+    def _facts(self):
+        return {**_plan_facts(self._native.describe()), "threads": self._native.threads}

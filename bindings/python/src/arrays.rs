@@ -1,0 +1,53 @@
+//! Arrays as tables and data sets, and numbers as arrays.
+
+use numpy::ndarray::Array2;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use tapetum::vision::{DataSet, Samples, Table};
+use tapetum::{Error, Result};
+
+/// Rows of numbers.
+pub type Rows<'py> = PyReadonlyArray2<'py, f64>;
+/// Indices of classes.
+pub type Indices<'py> = PyReadonlyArray1<'py, i64>;
+
+/// The rows, whose columns may have names.
+pub fn samples(rows: &Rows<'_>, names: Option<Vec<String>>) -> Result<Samples> {
+    let array = rows.as_array();
+    let table = Table::new(array.ncols(), array.iter().copied().collect())?;
+    Ok(Samples::Table(match names {
+        Some(names) => table.with_names(names)?,
+        None => table,
+    }))
+}
+
+/// The indices, in order.
+pub fn indices(labels: &Indices<'_>) -> Vec<i64> {
+    labels.as_array().iter().copied().collect()
+}
+
+/// Rows with the index of the class of each.
+pub fn data_set(samples: Samples, labels: &[i64], classes: &[String]) -> Result<DataSet> {
+    let labels = labels.iter().map(|&label| {
+        usize::try_from(label).map_err(|_| Error::input(format!("{label} is not a class")))
+    });
+    let labels = labels.collect::<Result<_>>()?;
+    let sources = (0..samples.len()).map(|row| row.to_string()).collect();
+    Ok(DataSet::new(samples, labels, classes.to_vec(), sources)?)
+}
+
+/// Scores, `outputs` a sample: one dimension where that is one, otherwise two.
+pub fn scores(py: Python<'_>, scores: Vec<f64>, outputs: usize) -> PyResult<Bound<'_, PyAny>> {
+    match outputs {
+        1 => Ok(PyArray1::from_vec(py, scores).into_any()),
+        _ => matrix(py, scores, outputs),
+    }
+}
+
+/// A matrix of this number of columns.
+pub fn matrix(py: Python<'_>, values: Vec<f64>, columns: usize) -> PyResult<Bound<'_, PyAny>> {
+    let rows = values.len() / columns.max(1);
+    let array = Array2::from_shape_vec((rows, columns), values)
+        .map_err(|error| crate::error::named(py, "Error", &error.to_string()))?;
+    Ok(array.into_pyarray(py).into_any())
+}

@@ -1,0 +1,158 @@
+//! What travels between the roles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pyo3::prelude::*;
+use tapetum::ckks::Parameters;
+use tapetum::ckks::wire::{Bundle, Header, inspect};
+use tapetum::folders::{Output, files};
+use tapetum::learn::{EncryptedScores as Scores, LinearModel};
+use tapetum::server::Model;
+use tapetum::{Context, EncryptedDataSet, EncryptedSamples, Error, Result};
+
+use crate::error::exception;
+
+/// Labelled rows, to train on.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct EncryptedData(pub EncryptedDataSet);
+
+/// Rows, to be classified.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct EncryptedRows(pub EncryptedSamples);
+
+/// A model that nobody but the owner can read.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct EncryptedModel(pub Model);
+
+/// Scores that nobody but the owner can read.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct EncryptedScores(pub Scores);
+
+#[pymethods]
+impl EncryptedData {
+    #[getter]
+    fn samples(&self) -> usize {
+        self.0.samples()
+    }
+
+    #[getter]
+    fn contributor(&self) -> String {
+        self.0.contributor().to_owned()
+    }
+
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.0.notes().to_vec()
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
+        save(py, Output::Samples, &path, || self.0.to_bytes())
+    }
+}
+
+#[pymethods]
+impl EncryptedRows {
+    #[getter]
+    fn samples(&self) -> usize {
+        self.0.samples()
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
+        save(py, Output::Samples, &path, || self.0.to_bytes())
+    }
+}
+
+#[pymethods]
+impl EncryptedModel {
+    /// The number of classes.
+    #[getter]
+    fn classes(&self) -> usize {
+        match &self.0 {
+            Model::Encrypted(model) => model.classes(),
+            Model::Plain(model) => model.outputs().max(2),
+        }
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
+        save(py, Output::Model, &path, || match &self.0 {
+            Model::Encrypted(model) => Ok(model.to_bundle()?.to_bytes()),
+            Model::Plain(_) => Err(Error::input("this model is not encrypted")),
+        })
+    }
+}
+
+#[pymethods]
+impl EncryptedScores {
+    #[getter]
+    fn samples(&self) -> usize {
+        self.0.layout().rows()
+    }
+
+    #[getter]
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
+        save(py, Output::Scores, &path, || {
+            Ok(self.0.to_bundle()?.to_bytes())
+        })
+    }
+}
+
+/// Writes a file as the command does: it replaces nothing but a file of the same kind.
+fn save(
+    py: Python<'_>,
+    output: Output,
+    path: &Path,
+    bytes: impl FnOnce() -> Result<Vec<u8>> + Send,
+) -> PyResult<u64> {
+    let saved = py.detach(|| {
+        output.check(path, &[])?;
+        let bytes = bytes()?;
+        files::write_atomically(path, |file| std::io::Write::write_all(file, &bytes))
+    });
+    saved.map_err(|error| exception(py, error))
+}
+
+/// What a file holds, whichever of the above it is.
+pub fn load(py: Python<'_>, path: &Path, parameters: &Parameters) -> PyResult<Py<PyAny>> {
+    let loaded = py.detach(|| Loaded::read(path, parameters));
+    Ok(match loaded.map_err(|error| exception(py, error))? {
+        Loaded::Data(data) => Py::new(py, EncryptedData(data))?.into_any(),
+        Loaded::Rows(rows) => Py::new(py, EncryptedRows(rows))?.into_any(),
+        Loaded::Model(model) => Py::new(py, EncryptedModel(Model::Encrypted(model)))?.into_any(),
+        Loaded::Scores(scores) => Py::new(py, EncryptedScores(scores))?.into_any(),
+    })
+}
+
+enum Loaded {
+    Data(EncryptedDataSet),
+    Rows(EncryptedSamples),
+    Model(LinearModel),
+    Scores(Scores),
+}
+
+impl Loaded {
+    fn read(path: &Path, parameters: &Parameters) -> Result<Self> {
+        let unusable = || format!("cannot use {}", path.display());
+        let summary = inspect(files::open(path)?).with_context(unusable)?;
+        let kind = match summary.header {
+            Header::Bundle(header) => header.kind,
+            _ => String::new(),
+        };
+        let bytes = fs::read(path).with_context(unusable)?;
+        let bundle = || Bundle::from_bytes(parameters, &bytes).with_context(unusable);
+        Ok(match kind.as_str() {
+            LinearModel::KIND => Self::Model(LinearModel::from_bundle(bundle()?)?),
+            Scores::KIND => Self::Scores(Scores::from_bundle(bundle()?)?),
+            _ => match EncryptedDataSet::from_bytes(&bytes, parameters) {
+                Ok(data) if data.samples() > 0 => Self::Data(data),
+                _ => Self::Rows(
+                    EncryptedSamples::from_bytes(&bytes, parameters).with_context(unusable)?,
+                ),
+            },
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! Estimators in the clear: the plaintext reference, with the polynomials of the encrypted run.
+
+use pyo3::prelude::*;
+use tapetum::learn::{
+    EstimatorConfig, Features, LeastSquaresConfig, LogisticRegressionConfig, PlainModel,
+    PlainModelFile,
+};
+use tapetum::plan::TABLE_FEATURES;
+use tapetum::simulate::Reference;
+use tapetum::vision::{Pipeline, Samples, Standardizer};
+use tapetum::{Context, Error, Plan, Result};
+
+use crate::arrays::{self, Indices, Rows};
+use crate::error::exception;
+use crate::plan::Training;
+use crate::work::run;
+
+/// Standardised values of models from elsewhere are cut off here, which is what ciphertexts have room for.
+const WIDEST: f64 = 1000.0;
+
+/// The settings of an algorithm for tables, as JSON.
+#[pyfunction]
+#[pyo3(signature = (name, batch_rows=None))]
+pub fn default_settings(py: Python<'_>, name: &str, batch_rows: Option<usize>) -> PyResult<String> {
+    let logistic = match batch_rows {
+        Some(rows) => LogisticRegressionConfig::mini_batches(rows),
+        None => LogisticRegressionConfig::table(),
+    };
+    let squares = LeastSquaresConfig::table();
+    let config = match name {
+        "logistic" => EstimatorConfig::Logistic(logistic),
+        "one-vs-rest" => EstimatorConfig::OneVsRest(logistic),
+        "ridge" => EstimatorConfig::Ridge(squares),
+        "fisher" => EstimatorConfig::Fisher(squares),
+        _ => EstimatorConfig::LinearMeans,
+    };
+    serde_json::to_string(&config).map_err(|error| exception(py, error))
+}
+
+/// A linear model in the clear, with the features that it is of.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct ClearModel {
+    pub pipeline: Pipeline,
+    pub model: PlainModel,
+    /// Why encrypted training would fail where this did not.
+    #[pyo3(get)]
+    warning: Option<String>,
+}
+
+/// What training on a data set needs and gives.
+pub struct Fitted {
+    pub plan: Plan,
+    pub pipeline: Pipeline,
+    pub reference: Reference,
+}
+
+impl Fitted {
+    /// Trains on rows in the clear.
+    pub fn new(
+        training: &Training,
+        samples: Samples,
+        labels: &[i64],
+        classes: &[String],
+    ) -> Result<Self> {
+        let data = training.weighted(arrays::data_set(samples, labels, classes)?);
+        let columns = match data.samples() {
+            Samples::Table(table) => table.columns(),
+            Samples::Images(_) => 0,
+        };
+        let plan = training.plan(columns, data.len(), classes.len())?;
+        let pipeline = plan.fit(&data)?;
+        let reference = Reference::run(&plan, &pipeline, &data, &data)?;
+        Ok(Self {
+            plan,
+            pipeline,
+            reference,
+        })
+    }
+
+    /// Whether encrypted training gives the same.
+    pub fn check(&self) -> Result<()> {
+        self.reference.check(&self.plan.parameters()?)
+    }
+}
+
+#[pymethods]
+impl ClearModel {
+    #[staticmethod]
+    fn fit(
+        py: Python<'_>,
+        training: Training,
+        rows: Rows<'_>,
+        labels: Indices<'_>,
+        classes: Vec<String>,
+    ) -> PyResult<Self> {
+        let samples = arrays::samples(&rows, None).map_err(|error| exception(py, error))?;
+        let labels = arrays::indices(&labels);
+        run(py, None, move |_| {
+            let fitted = Fitted::new(&training, samples, &labels, &classes)?;
+            Ok(Self {
+                warning: fitted.check().err().map(|error| error.to_string()),
+                pipeline: fitted.pipeline,
+                model: fitted.reference.model,
+            })
+        })
+    }
+
+    /// A model that was trained elsewhere: a score is weights . (x - mean) / deviation + intercept.
+    #[staticmethod]
+    fn from_weights(
+        py: Python<'_>,
+        statistics: (Vec<f64>, Vec<f64>),
+        weights: Vec<f64>,
+        intercepts: Vec<f64>,
+        classes: Vec<String>,
+        names: Option<Vec<String>>,
+    ) -> PyResult<Self> {
+        let made = || -> Result<Self> {
+            let (mean, deviation) = statistics;
+            let standardizer = Standardizer::from_statistics(mean, deviation, WIDEST, 1.0)?;
+            let spec = TABLE_FEATURES.parse()?;
+            let id = tapetum::learn::Id::random().context("cannot name the features")?;
+            let pipeline = Pipeline::new(spec, 1, false, classes, standardizer)?
+                .with_column_names(names)?
+                .with_id(id.to_string());
+            Self::of(
+                pipeline,
+                PlainModel {
+                    weights,
+                    intercepts,
+                },
+            )
+        };
+        made().map_err(|error| exception(py, error))
+    }
+
+    /// The scores of samples.
+    fn decision_function<'py>(
+        &self,
+        py: Python<'py>,
+        rows: Rows<'_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let samples = arrays::samples(&rows, None).map_err(|error| exception(py, error))?;
+        let scores = run(py, None, move |_| {
+            let table = self.pipeline.apply(&samples)?;
+            Ok(self
+                .model
+                .decision_function(&Features::new(table.values(), table.cols())?)?)
+        })?;
+        arrays::scores(py, scores, self.model.outputs())
+    }
+
+    /// Weights, one row a score, and intercepts, for the features that the model is of.
+    fn weights<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Vec<f64>)> {
+        let columns = self.pipeline.columns();
+        let weights = arrays::matrix(py, self.model.weights.clone(), columns)?;
+        Ok((weights, self.model.intercepts.clone()))
+    }
+
+    #[getter]
+    fn classes(&self) -> Vec<String> {
+        self.pipeline.class_names().to_vec()
+    }
+
+    fn to_json(&self, py: Python<'_>) -> PyResult<(String, String)> {
+        let file = PlainModelFile::new(&self.model, self.pipeline.class_names());
+        let model = serde_json::to_string(&file).map_err(|error| exception(py, error))?;
+        let pipeline = self.pipeline.to_json();
+        Ok((pipeline.map_err(|error| exception(py, error))?, model))
+    }
+
+    #[staticmethod]
+    fn from_json(py: Python<'_>, pipeline: &str, model: &str) -> PyResult<Self> {
+        let read = || -> Result<Self> {
+            let pipeline = Pipeline::from_json(pipeline)?;
+            let file: PlainModelFile = serde_json::from_str(model)
+                .map_err(|error| Error::input(format!("this is not a model: {error}")))?;
+            Self::of(pipeline, file.into_model()?)
+        };
+        read().map_err(|error| exception(py, error))
+    }
+}
+
+impl ClearModel {
+    fn of(pipeline: Pipeline, model: PlainModel) -> Result<Self> {
+        let expected = match pipeline.class_names().len() {
+            2 => 1,
+            many => many,
+        };
+        let fits =
+            model.outputs() == expected && model.weights.len() == expected * pipeline.columns();
+        match fits {
+            true => Ok(Self {
+                pipeline,
+                model,
+                warning: None,
+            }),
+            false => Err(Error::input(format!(
+                "the model has {} weights and {} intercepts, which do not fit {} features and {} classes",
+                model.weights.len(),
+                model.outputs(),
+                pipeline.columns(),
+                pipeline.class_names().len()
+            ))),
+        }
+    }
+}

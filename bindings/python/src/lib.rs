@@ -1,0 +1,28 @@
+//! What the Python package `tapetum` calls: the roles of the library, with arrays in and out.
+//!
+//! `python/tapetum/` is what people see: estimators in scikit-learn's manner, docstrings, representations. It checks
+//! arguments, and calls this. No secret key ever becomes a Python value: [`owner`] keeps it, or writes it to a file.
+
+mod arrays;
+mod encrypted;
+mod error;
+mod estimator;
+mod features;
+mod owner;
+mod plan;
+mod server;
+mod work;
+
+#[pyo3::pymodule]
+mod _tapetum {
+    #[pymodule_export]
+    use crate::encrypted::{EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
+    #[pymodule_export]
+    use crate::estimator::{ClearModel, default_settings};
+    #[pymodule_export]
+    use crate::features::extract;
+    #[pymodule_export]
+    use crate::owner::{Contributor, EvaluationKeys, Owner, PublicKey};
+    #[pymodule_export]
+    use crate::server::Server;
+}

@@ -1,0 +1,396 @@
+//! The owner of the secret key, and contributors.
+
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tapetum::ckks::SecretKey;
+use tapetum::folders::exposed_key;
+use tapetum::owner::{Directories, Passphrase};
+use tapetum::vision::Pipeline;
+use tapetum::{Context, Plan, Result};
+use zeroize::Zeroizing;
+
+use crate::arrays::{self, Indices, Rows};
+use crate::encrypted::{self, EncryptedData, EncryptedRows, EncryptedScores};
+use crate::error::exception;
+use crate::estimator::{ClearModel, Fitted};
+use crate::plan::Training;
+use crate::work::run;
+
+/// The names of classes and those of columns, as far as they are known.
+type Names = (Option<Vec<String>>, Option<Vec<String>>);
+
+/// Who holds the secret key, which is wiped from memory when this is dropped.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct Owner {
+    owner: RwLock<tapetum::Owner>,
+    keys: RwLock<Option<tapetum::ckks::EvaluationKeys>>,
+}
+
+/// What a server needs: evaluation keys and the plan.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct EvaluationKeys {
+    pub plan: Plan,
+    pub keys: tapetum::ckks::EvaluationKeys,
+}
+
+/// What a contributor needs: the public key, the plan, and how features are standardised.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct PublicKey {
+    plan: Plan,
+    key: tapetum::ckks::PublicKey,
+    pipeline: Option<Pipeline>,
+}
+
+/// Who encrypts with a public key.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct Contributor(RwLock<tapetum::Contributor>);
+
+#[pymethods]
+impl Owner {
+    /// Plans a training on rows like these, tries it in the clear, and makes a secret key.
+    #[staticmethod]
+    fn generate(
+        py: Python<'_>,
+        training: Training,
+        rows: Rows<'_>,
+        labels: Indices<'_>,
+        classes: Vec<String>,
+        names: Option<Vec<String>>,
+    ) -> PyResult<Self> {
+        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
+        let labels = arrays::indices(&labels);
+        run(py, None, move |_| {
+            let fitted = Fitted::new(&training, samples, &labels, &classes)?;
+            fitted.check()?;
+            Self::with_new_key(&fitted.plan, fitted.pipeline)
+        })
+    }
+
+    /// Makes a secret key to classify rows with a model in the clear.
+    #[staticmethod]
+    fn for_model(py: Python<'_>, model: &ClearModel) -> PyResult<Self> {
+        let made = || {
+            Self::with_new_key(
+                &Plan::classify_only(&model.pipeline)?,
+                model.pipeline.clone(),
+            )
+        };
+        made().map_err(|error| exception(py, error))
+    }
+
+    /// Opens a directory that the command made, or [`save`](Self::save).
+    #[staticmethod]
+    #[pyo3(signature = (dir, passphrase=None))]
+    fn open(py: Python<'_>, dir: PathBuf, passphrase: Option<String>) -> PyResult<Self> {
+        let passphrase = passphrase.map(Zeroizing::new);
+        let opened = py.detach(|| match passphrase {
+            None => tapetum::Owner::open(&dir),
+            Some(text) => tapetum::Owner::open_with(&dir, || Passphrase::new(text)),
+        });
+        Ok(Self::of(opened.map_err(|error| exception(py, error))?))
+    }
+
+    /// Writes all keys into the directories of the roles.
+    #[pyo3(signature = (dir, contributor=None, server=None, passphrase=None, callback=None))]
+    fn save(
+        &self,
+        py: Python<'_>,
+        dir: PathBuf,
+        contributor: Option<PathBuf>,
+        server: Option<PathBuf>,
+        passphrase: Option<String>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let passphrase = passphrase.map(Zeroizing::new);
+        run(py, callback, move |progress| {
+            let passphrase = passphrase.map(Passphrase::new).transpose()?;
+            let directories = Directories {
+                owner: &dir,
+                contributor: contributor.as_deref(),
+                server: server.as_deref(),
+            };
+            let keys = self.keys(progress)?;
+            self.get()
+                .write(&keys, directories, passphrase.as_ref())
+                .map(drop)
+        })
+    }
+
+    /// The evaluation keys, which are made when they are first asked for.
+    #[pyo3(signature = (callback=None))]
+    fn evaluation_keys(
+        &self,
+        py: Python<'_>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EvaluationKeys> {
+        run(py, callback, |progress| {
+            Ok(EvaluationKeys {
+                keys: self.keys(progress)?,
+                plan: self.get().plan().clone(),
+            })
+        })
+    }
+
+    fn public_key(&self, py: Python<'_>) -> PyResult<PublicKey> {
+        run(py, None, |_| {
+            let owner = self.get();
+            Ok(PublicKey {
+                plan: owner.plan().clone(),
+                key: owner.public_key()?,
+                pipeline: owner.pipeline()?,
+            })
+        })
+    }
+
+    /// Encrypts rows and their labels.
+    #[pyo3(signature = (rows, labels, classes, names=None, balanced=false, callback=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are Python's")]
+    fn encrypt(
+        &self,
+        py: Python<'_>,
+        rows: Rows<'_>,
+        labels: Indices<'_>,
+        classes: Vec<String>,
+        names: Option<Vec<String>>,
+        balanced: bool,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedData> {
+        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
+        let labels = arrays::indices(&labels);
+        run(py, callback, move |progress| {
+            let mut data = arrays::data_set(samples, &labels, &classes)?;
+            if balanced {
+                data = data.with_equal_classes();
+            }
+            let mut owner = self.owner.write().unwrap_or_else(PoisonError::into_inner);
+            Ok(EncryptedData(owner.encrypt(&data, progress)?))
+        })
+    }
+
+    /// Encrypts rows to be classified.
+    #[pyo3(signature = (rows, names=None, callback=None))]
+    fn encrypt_rows(
+        &self,
+        py: Python<'_>,
+        rows: Rows<'_>,
+        names: Option<Vec<String>>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedRows> {
+        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
+        run(py, callback, move |progress| {
+            Ok(EncryptedRows(
+                self.get().encrypt_samples(&samples, progress)?,
+            ))
+        })
+    }
+
+    /// Decrypted scores, rounded.
+    fn decision_function<'py>(
+        &self,
+        py: Python<'py>,
+        scores: &EncryptedScores,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let found = run(py, None, |_| self.get().decision_function(&scores.0))?;
+        arrays::scores(py, found, scores.0.outputs())
+    }
+
+    /// The indices of the classes that scores decide for.
+    fn predict(&self, py: Python<'_>, scores: &EncryptedScores) -> PyResult<Vec<usize>> {
+        run(py, None, |_| self.get().predict(&scores.0))
+    }
+
+    /// What a file of encrypted data holds.
+    fn load(&self, py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
+        let parameters = self.get().secret_key().parameters().clone();
+        encrypted::load(py, &path, &parameters)
+    }
+
+    /// The names of classes and columns, as far as they are known.
+    fn names(&self, py: Python<'_>) -> PyResult<Names> {
+        let pipeline = self.get().pipeline();
+        Ok(names(
+            pipeline.map_err(|error| exception(py, error))?.as_ref(),
+        ))
+    }
+
+    /// What was agreed, for people.
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let plan = self.get().plan().clone();
+        describe(py, &plan)
+    }
+
+    /// A warning if others can read the secret key in this directory.
+    #[staticmethod]
+    fn exposed(dir: PathBuf) -> Option<String> {
+        exposed_key(&dir)
+    }
+}
+
+impl Owner {
+    fn of(owner: tapetum::Owner) -> Self {
+        Self {
+            owner: RwLock::new(owner),
+            keys: RwLock::default(),
+        }
+    }
+
+    fn with_new_key(plan: &Plan, pipeline: Pipeline) -> Result<Self> {
+        let secret = SecretKey::generate(&plan.parameters()?)?;
+        let owner = tapetum::Owner::with_key(&plan.with_new_keys()?, secret, pipeline)?;
+        Ok(Self::of(owner))
+    }
+
+    fn get(&self) -> RwLockReadGuard<'_, tapetum::Owner> {
+        self.owner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self, progress: &dyn tapetum::Progress) -> Result<tapetum::ckks::EvaluationKeys> {
+        let mut made = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = &*made {
+            return Ok(keys.clone());
+        }
+        let keys = self.get().evaluation_keys(progress)?;
+        *made = Some(keys.clone());
+        Ok(keys)
+    }
+}
+
+#[pymethods]
+impl EvaluationKeys {
+    /// Bytes in memory.
+    #[getter]
+    fn nbytes(&self) -> u64 {
+        self.keys.memory_bytes()
+    }
+
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, &self.plan)
+    }
+}
+
+#[pymethods]
+impl PublicKey {
+    /// The names of classes and columns, as far as they are known.
+    fn names(&self) -> Names {
+        names(self.pipeline.as_ref())
+    }
+
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, &self.plan)
+    }
+}
+
+#[pymethods]
+impl Contributor {
+    #[new]
+    fn new(py: Python<'_>, key: &PublicKey, name: &str) -> PyResult<Self> {
+        let made = || -> Result<Self> {
+            let pipeline = key.pipeline.clone().context(
+                "the owner has not encrypted anything yet, so it is open how features are standardised",
+            )?;
+            let mut contributor = tapetum::Contributor::new(&key.plan, &key.key, pipeline)?;
+            name.clone_into(&mut contributor.name);
+            Ok(Self(RwLock::new(contributor)))
+        };
+        made().map_err(|error| exception(py, error))
+    }
+
+    /// Opens a directory that the command made, or [`Owner::save`].
+    #[staticmethod]
+    fn open(py: Python<'_>, dir: PathBuf, name: &str) -> PyResult<Self> {
+        let opened = py.detach(|| tapetum::Contributor::open(&dir));
+        let mut contributor = opened.map_err(|error| exception(py, error))?;
+        name.clone_into(&mut contributor.name);
+        Ok(Self(RwLock::new(contributor)))
+    }
+
+    /// Encrypts rows and their labels.
+    #[pyo3(signature = (rows, labels, classes, names=None, balanced=false, callback=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are Python's")]
+    fn encrypt(
+        &self,
+        py: Python<'_>,
+        rows: Rows<'_>,
+        labels: Indices<'_>,
+        classes: Vec<String>,
+        names: Option<Vec<String>>,
+        balanced: bool,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedData> {
+        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
+        let labels = arrays::indices(&labels);
+        run(py, callback, move |progress| {
+            let mut data = arrays::data_set(samples, &labels, &classes)?;
+            if balanced {
+                data = data.with_equal_classes();
+            }
+            let mut contributor = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            Ok(EncryptedData(contributor.encrypt(&data, progress)?))
+        })
+    }
+
+    /// Encrypts rows to be classified.
+    #[pyo3(signature = (rows, names=None, callback=None))]
+    fn encrypt_rows(
+        &self,
+        py: Python<'_>,
+        rows: Rows<'_>,
+        names: Option<Vec<String>>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedRows> {
+        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
+        run(py, callback, move |progress| {
+            Ok(EncryptedRows(
+                self.get().encrypt_samples(&samples, progress)?,
+            ))
+        })
+    }
+
+    /// The names of classes and columns, as far as they are known.
+    fn names(&self, py: Python<'_>) -> PyResult<Names> {
+        let pipeline = self.get().pipeline();
+        Ok(names(
+            pipeline.map_err(|error| exception(py, error))?.as_ref(),
+        ))
+    }
+
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let plan = self.get().plan.clone();
+        describe(py, &plan)
+    }
+}
+
+impl Contributor {
+    fn get(&self) -> RwLockReadGuard<'_, tapetum::Contributor> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn names(pipeline: Option<&Pipeline>) -> Names {
+    let classes = pipeline.map(|pipeline| pipeline.class_names().to_vec());
+    let columns = pipeline.and_then(|pipeline| pipeline.column_names().map(<[_]>::to_vec));
+    (classes, columns)
+}
+
+/// A plan, for people.
+pub fn describe<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyDict>> {
+    let found = || -> Result<_> {
+        let parameters = plan.parameters()?;
+        let keys = plan.keys(&parameters)?;
+        Ok((keys.len(), keys.file_bytes(&parameters)?, parameters))
+    };
+    let (keys, bytes, parameters) = found().map_err(|error| exception(py, error))?;
+    let dict = PyDict::new(py);
+    dict.set_item("purpose", plan.purpose.describe())?;
+    dict.set_item("features", plan.columns)?;
+    dict.set_item("classes", plan.classes)?;
+    dict.set_item("levels", plan.levels)?;
+    dict.set_item("log_n", parameters.log_n())?;
+    dict.set_item("security_bits", parameters.security().bits())?;
+    dict.set_item("evaluation_keys", keys)?;
+    dict.set_item("evaluation_key_bytes", bytes)?;
+    Ok(dict)
+}

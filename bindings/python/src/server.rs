@@ -1,0 +1,140 @@
+//! The server's side, on this machine. Nothing here can name a secret key.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tapetum::server::Model;
+use tapetum::{Error, Result, Server as Local};
+
+use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
+use crate::error::exception;
+use crate::estimator::ClearModel;
+use crate::owner::{EvaluationKeys, describe};
+use crate::work::run;
+
+/// Trains and classifies what it cannot see.
+#[pyclass(frozen, module = "tapetum._tapetum")]
+pub struct Server {
+    server: Local,
+    /// Of its own, if it is not to use all processors.
+    pool: Option<ThreadPool>,
+}
+
+#[pymethods]
+impl Server {
+    #[new]
+    #[pyo3(signature = (keys, threads=None))]
+    fn new(py: Python<'_>, keys: &EvaluationKeys, threads: Option<usize>) -> PyResult<Self> {
+        let made = || Self::of(Local::new(&keys.plan, keys.keys.clone())?, threads);
+        made().map_err(|error| exception(py, error))
+    }
+
+    /// Opens a directory that the command made, or `Owner.save`.
+    #[staticmethod]
+    #[pyo3(signature = (dir, key_memory=None, threads=None, callback=None))]
+    fn open(
+        py: Python<'_>,
+        dir: PathBuf,
+        key_memory: Option<u64>,
+        threads: Option<usize>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        run(py, callback, move |progress| {
+            Self::of(Local::open(&dir, key_memory, progress)?, threads)
+        })
+    }
+
+    /// Trains on the data of one contributor or several.
+    #[pyo3(signature = (data, callback=None))]
+    fn fit(
+        &self,
+        py: Python<'_>,
+        data: Vec<Py<EncryptedData>>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedModel> {
+        let data: Vec<_> = data.iter().map(|data| &data.get().0).collect();
+        let model = run(py, callback, |progress| {
+            self.install(|| self.server.fit_together(&data, progress))
+        })?;
+        Ok(EncryptedModel(model))
+    }
+
+    /// Classifies with an encrypted model.
+    #[pyo3(signature = (model, rows, callback=None))]
+    fn decision_function(
+        &self,
+        py: Python<'_>,
+        model: &EncryptedModel,
+        rows: &EncryptedRows,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedScores> {
+        self.classify(py, &model.0, rows, callback)
+    }
+
+    /// Classifies with a model in the clear.
+    #[pyo3(signature = (model, rows, callback=None))]
+    fn decision_function_of_plain(
+        &self,
+        py: Python<'_>,
+        model: &ClearModel,
+        rows: &EncryptedRows,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedScores> {
+        let own = model.pipeline.id().and_then(|id| id.parse().ok());
+        let theirs = rows.0.origin().features;
+        if own.is_some() && theirs.is_some() && own != theirs {
+            let message = "these rows were encrypted for another model: their features were standardised otherwise";
+            return Err(exception(py, Error::role(message)));
+        }
+        self.classify(py, &Model::Plain(model.model.clone()), rows, callback)
+    }
+
+    /// What a file of encrypted data holds.
+    fn load(&self, py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
+        encrypted::load(py, &path, self.server.parameters())
+    }
+
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, &self.server.plan)
+    }
+
+    #[getter]
+    fn threads(&self) -> usize {
+        match &self.pool {
+            Some(pool) => pool.current_num_threads(),
+            None => rayon::current_num_threads(),
+        }
+    }
+}
+
+impl Server {
+    fn of(server: Local, threads: Option<usize>) -> Result<Self> {
+        let build = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
+        Ok(Self {
+            server,
+            pool: threads.map(build).transpose()?,
+        })
+    }
+
+    fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    fn classify(
+        &self,
+        py: Python<'_>,
+        model: &Model,
+        rows: &EncryptedRows,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedScores> {
+        let scores = run(py, callback, |progress| {
+            self.install(|| self.server.decision_function(model, &rows.0, progress))
+        })?;
+        Ok(EncryptedScores(scores))
+    }
+}

@@ -23,6 +23,7 @@ mod server;
 mod state;
 mod store;
 mod tls;
+mod token_cache;
 
 pub use backup::{BackupError, Manifest};
 pub use config::{Config, Limits, Work};

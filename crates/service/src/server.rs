@@ -47,6 +47,8 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
     sweeping: JoinHandle<()>,
+    /// Tells requests of the jobs that they wait for.
+    following: JoinHandle<()>,
     workers: Workers,
     metrics: Option<(SocketAddr, JoinHandle<std::io::Result<()>>)>,
     /// Nobody else's as long as the server runs.
@@ -98,6 +100,10 @@ impl Server {
                 }
             }
         });
+        let follower = app.clone();
+        let following = tokio::spawn(async move {
+            follower.watched.follow(follower.database.pool()).await;
+        });
         let workers = Workers::start(&app);
         let metrics = match metrics {
             Some(listener) => {
@@ -118,6 +124,7 @@ impl Server {
             handle,
             serving,
             sweeping,
+            following,
             workers,
             _folder: folder,
         })
@@ -154,6 +161,7 @@ impl Server {
         if let Some((_, serving)) = self.metrics {
             let _ = serving.await;
         }
+        self.following.abort();
         self.app.close().await;
     }
 }

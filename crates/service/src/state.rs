@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Error, Result, StartError};
-use crate::jobs::KeyCache;
+use crate::jobs::{KeyCache, Watched};
 use crate::limiter::Limiter;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -20,6 +20,7 @@ use crate::store::content::Caps;
 use crate::store::db::Database;
 use crate::store::files::protect;
 use crate::store::queue::Tasks;
+use crate::token_cache::TokenCache;
 
 /// Parameters that are kept, with their tables.
 const KEPT_PARAMETERS: usize = 8;
@@ -50,8 +51,10 @@ pub struct Service {
     pub memory: Memory,
     /// Evaluation keys that jobs use.
     pub keys: KeyCache,
-    /// Notified when a job of this process makes progress.
-    pub changed: Notify,
+    /// Jobs that requests wait for.
+    pub watched: Arc<Watched>,
+    /// Tokens that were valid a moment ago.
+    pub tokens: TokenCache,
     /// Parameters that were used last, by the ids of their sets.
     parameters: Mutex<Vec<(String, Parameters)>>,
     /// Uploads that a request writes to, and what ends it.
@@ -92,7 +95,8 @@ impl Service {
             requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
             keys: KeyCache::new(memory.keys, config.work.jobs + 1),
             memory,
-            changed: Notify::new(),
+            watched: Arc::default(),
+            tokens: TokenCache::default(),
             parameters: Mutex::default(),
             in_use: Mutex::default(),
             config,

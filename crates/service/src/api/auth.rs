@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use sqlx::Row;
 use tapetum_client::{NewToken, Scope};
 use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
@@ -17,6 +16,7 @@ use crate::limiter::Place;
 use crate::state::App;
 use crate::store::audit::Actor;
 use crate::store::db::{Tx, now};
+use crate::token_cache::TokenHash;
 
 /// How tokens begin, so that they are recognised where they should not be.
 const TOKEN_PREFIX: &str = "tpt_";
@@ -30,6 +30,7 @@ pub struct Caller {
     pub token: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
+    hash: TokenHash,
     /// Counts among the requests of the tenant as long as it is there.
     place: Arc<Mutex<Place>>,
 }
@@ -62,20 +63,9 @@ impl Caller {
         (!self.is_owner()).then_some(&self.token)
     }
 
-    /// Refuses if the token has been revoked or has expired since the request came: some take long to answer.
-    ///
-    /// # Errors
-    /// 401.
-    pub async fn recheck(&self, app: &App) -> Result<()> {
-        let valid: Option<String> = sqlx::query_scalar(
-            "SELECT id FROM tokens WHERE id = $1 AND revoked_at = 0 \
-             AND (expires_at = 0 OR expires_at > $2)",
-        )
-        .bind(&self.token)
-        .bind(now())
-        .fetch_optional(app.database.pool())
-        .await?;
-        valid.map(drop).ok_or_else(Error::unauthorized)
+    /// Ends when the token has been revoked or has expired since the request came: some take long to answer.
+    pub async fn end(&self, app: &App) -> Error {
+        app.tokens.end(app.database.pool(), &self.hash).await
     }
 
     /// From now on the request only waits for a job, and leaves its place to one that has something to do.
@@ -118,49 +108,34 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let value = parts.headers.get(header::AUTHORIZATION);
-        let token = value
+        // Removed, so that a long request does not keep it.
+        let value = parts.headers.remove(header::AUTHORIZATION);
+        let hash = value
+            .as_ref()
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
             .filter(|token| token.starts_with(TOKEN_PREFIX) && token.len() < 100)
+            .map(TokenHash::of)
             .ok_or_else(Error::unauthorized)?;
-        let row = sqlx::query(
-            "SELECT id, tenant, scopes, expires_at, revoked_at FROM tokens WHERE hash = $1",
-        )
-        .bind(hash(token))
-        .fetch_optional(app.database.pool())
-        .await?
-        .ok_or_else(Error::unauthorized)?;
-        let expires: i64 = row.try_get("expires_at")?;
-        let revoked: i64 = row.try_get("revoked_at")?;
-        if revoked != 0 || (expires != 0 && expires <= now()) {
-            return Err(Error::unauthorized());
-        }
-        let scopes: String = row.try_get("scopes")?;
-        let (tenant, token): (String, String) = (row.try_get("tenant")?, row.try_get("id")?);
+        drop(value);
+        let grant = app.tokens.verify(app.database.pool(), &hash).await?;
         if let Some(visit) = parts.extensions.get::<Visit>() {
-            visit.belongs_to(&tenant)?;
+            visit.belongs_to(&grant.tenant)?;
         }
-        app.limiter.admit(&token)?;
-        let place = app.limiter.enter(&tenant)?;
+        // What is refused from here on is a tenant's, and keeps no stranger from saying who they are.
         if let Some(anonymous) = parts.extensions.get::<Anonymous>() {
             anonymous.end();
         }
+        app.limiter.admit(&grant.token)?;
+        let place = app.limiter.enter(&grant.tenant)?;
         Ok(Self {
             place: Arc::new(Mutex::new(place)),
-            tenant,
-            token,
-            scopes: scopes.split(' ').filter_map(Scope::from_name).collect(),
+            tenant: grant.tenant.clone(),
+            token: grant.token.clone(),
+            scopes: grant.scopes.clone(),
+            hash,
         })
     }
-}
-
-/// The stored form of a token. A token has 256 random bits, so nobody can search for it and a plain hash is enough.
-fn hash(token: &str) -> String {
-    hex(&blake3::derive_key(
-        "tapetum service token v1",
-        token.as_bytes(),
-    ))
 }
 
 /// Makes a token.
@@ -184,7 +159,7 @@ pub async fn issue(
     )
     .bind(&id)
     .bind(tenant)
-    .bind(hash(&token))
+    .bind(TokenHash::of(&token).to_hex())
     .bind(name)
     .bind(names.join(" "))
     .bind(now())

@@ -1,6 +1,7 @@
 //! What trainings and classifications have in common: they wait, run, report progress and can be cancelled.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State as Shared;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
 use tapetum_client::{JobView, List, Problem, State};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::sleep;
 use utoipa::openapi::schema::Type;
 
 use super::create::{CreateBody, IdempotencyKey};
@@ -21,14 +22,12 @@ use super::openapi::{Op, Routes, number};
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::jobs::Job;
+use crate::jobs::{Job, Seen};
 use crate::state::App;
 use crate::store::audit;
 use crate::store::db::{Tx, now, to_store};
 use crate::store::rows::{remove_files, unlink};
 
-/// How often a job is looked at that may run in another process.
-const LOOK: Duration = Duration::from_millis(250);
 /// How long a request may wait for a job.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -114,21 +113,31 @@ async fn read(app: &App, caller: &Caller, kind: Kind, id: &str, wait: &Wait) -> 
         let message = format!("wait at most {} seconds", MAX_WAIT.as_secs());
         return Err(Error::request(message));
     }
-    let until = Instant::now() + Duration::from_secs_f64(seconds);
-    let mut is_waiting = false;
-    loop {
-        // Begun before the look, so that nothing is missed in between.
-        let changed = app.changed.notified();
-        caller.recheck(app).await?;
-        let job = find(app, caller, kind, id).await?;
-        if job.state.is_final() || Instant::now() >= until {
-            return ok(&job.view()?);
+    if seconds == 0.0 {
+        return ok(&find(app, caller, kind, id).await?.view()?);
+    }
+    // Begun before the look, so that nothing is missed in between.
+    let mut watch = app.watched.watch(id);
+    let job = find(app, caller, kind, id).await?;
+    if job.state.is_final() {
+        return ok(&job.view()?);
+    }
+    caller.wait(app)?;
+    let finished = async {
+        loop {
+            match watch.changed().await {
+                Seen::Job(job) if job.state.is_final() => return Ok(job),
+                Seen::Gone => return Err(Error::not_found(kind.name())),
+                Seen::Job(_) | Seen::NotYet => {}
+            }
         }
-        if !is_waiting {
-            caller.wait(app)?;
-            is_waiting = true;
+    };
+    tokio::select! {
+        job = finished => ok(&job?.view()?),
+        problem = caller.end(app) => Err(problem),
+        () = sleep(Duration::from_secs_f64(seconds)) => {
+            ok(&find(app, caller, kind, id).await?.view()?)
         }
-        let _ = timeout_at(until.min(Instant::now() + LOOK), changed).await;
     }
 }
 
@@ -153,33 +162,36 @@ async fn list(app: &App, caller: &Caller, kind: Kind, page: &Page) -> Result<Res
 
 /// `GET .../events`: the progress of the job until it is finished.
 async fn events(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Response> {
-    find(app, caller, kind, id).await?;
+    let watch = app.watched.watch(id);
+    let job = find(app, caller, kind, id).await?;
     caller.wait(app)?;
-    let start = (
-        app.clone(),
-        caller.clone(),
-        id.to_owned(),
-        String::new(),
-        false,
-    );
-    let stream = futures_util::stream::unfold(start, move |state| async move {
-        let (app, caller, id, last, ended) = state;
-        if ended {
-            return None;
-        }
+    let seen = Seen::Job(Arc::new(job));
+    let start = (app.clone(), caller.clone(), watch, seen, String::new());
+    let stream = futures_util::stream::unfold(start, |state| async move {
+        let (app, caller, mut watch, mut seen, last) = state;
         loop {
-            let changed = app.changed.notified();
-            // A job that was deleted meanwhile has no more to tell, and a token that was revoked no more to hear.
-            caller.recheck(&app).await.ok()?;
-            let job = find(&app, &caller, kind, &id).await.ok()?;
-            let text = serde_json::to_string(&job.view().ok()?).ok()?;
-            if text != last {
-                let ended = job.state.is_final();
-                let event = Event::default().event(job.state.name()).data(&text);
-                let state = (app.clone(), caller, id, text, ended);
-                return Some((Ok::<_, Infallible>(event), state));
+            match seen {
+                Seen::Job(job) => {
+                    let text = serde_json::to_string(&job.view().ok()?).ok()?;
+                    if text != last {
+                        let event = Event::default().event(job.state.name()).data(&text);
+                        // A job that is finished has no more to tell than one that was deleted.
+                        let next = if job.state.is_final() {
+                            Seen::Gone
+                        } else {
+                            Seen::NotYet
+                        };
+                        let state = (app, caller, watch, next, text);
+                        return Some((Ok::<_, Infallible>(event), state));
+                    }
+                }
+                Seen::Gone => return None,
+                Seen::NotYet => {}
             }
-            let _ = timeout(LOOK, changed).await;
+            seen = tokio::select! {
+                seen = watch.changed() => seen,
+                _ = caller.end(&app) => return None,
+            };
         }
     });
     Ok(Sse::new(stream)
@@ -214,7 +226,7 @@ async fn cancel(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<Resp
     }
     tx.commit().await?;
     unlink(&app.blobs, removed).await?;
-    app.changed.notify_waiters();
+    app.watched.changed(id);
     let job = find(app, caller, kind, id).await?;
     Ok((StatusCode::ACCEPTED, ok(&job.view()?)?).into_response())
 }

@@ -22,10 +22,11 @@ mod training_jobs;
 mod uploads;
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -38,6 +39,10 @@ use page::Page;
 
 /// Bytes of a JSON document.
 const MAX_JSON: usize = 64 << 10;
+
+/// A refusal takes as long as it asks its caller to wait, up to this: a crowd that comes back at once is slowed down and
+/// costs fewer handshakes, and holds no place meanwhile but its connection.
+const SLOWEST_REFUSAL: u64 = 3;
 
 /// All addresses, those of the browser's page too if there is one.
 pub fn router(app: App, page: Option<Page>) -> Result<Router> {
@@ -81,6 +86,12 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
             answered.unwrap_or_else(|_| Error::internal("a handler", "it panicked").into_response())
         }
     };
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        let asked = response.headers().get(header::RETRY_AFTER);
+        let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
+        let seconds = asked.unwrap_or(0).min(SLOWEST_REFUSAL);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)

@@ -133,6 +133,7 @@ pub async fn revoke(
     let about = json!({"uploads": uploads.len()});
     audit::record(&mut tx, caller.actor(), "revoke", &id, &about).await?;
     tx.commit().await?;
+    app.tokens.revoke(&id);
     forget(&app, uploads).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

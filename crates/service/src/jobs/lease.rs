@@ -104,7 +104,7 @@ pub async fn renew(
     .bind(&lease.holder)
     .fetch_optional(app.database.pool())
     .await?;
-    app.changed.notify_waiters();
+    app.watched.changed(&lease.job.id);
     Ok(match row {
         None => LeaseStatus::Lost,
         Some(row) if row.try_get::<i64, _>("cancel")? != 0 => LeaseStatus::Cancelled,
@@ -122,7 +122,7 @@ pub async fn give_back(app: &App, lease: &Lease) -> Result<()> {
     .bind(&lease.holder)
     .execute(app.database.pool())
     .await?;
-    app.changed.notify_waiters();
+    app.watched.changed(&lease.job.id);
     Ok(())
 }
 
@@ -188,7 +188,7 @@ pub async fn succeed(app: &App, lease: &Lease, made: Made) -> Result<bool> {
     });
     audit::record(&mut tx, actor(job), "result", owner, &about).await?;
     tx.commit().await?;
-    cleaned(app, removed).await?;
+    cleaned(app, job, removed).await?;
     Ok(true)
 }
 
@@ -217,13 +217,13 @@ pub async fn fail(app: &App, lease: &Lease, problem: &Error) -> Result<bool> {
     let about = json!({"state": state, "problem": Problem::from(problem).kind});
     audit::record(&mut tx, actor(job), "end", &job.id, &about).await?;
     tx.commit().await?;
-    cleaned(app, removed).await?;
+    cleaned(app, job, removed).await?;
     Ok(true)
 }
 
 /// What a job needed and nobody else does: samples to classify, checkpoints.
-async fn cleaned(app: &App, removed: Vec<FileRow>) -> Result<()> {
-    app.changed.notify_waiters();
+async fn cleaned(app: &App, job: &Job, removed: Vec<FileRow>) -> Result<()> {
+    app.watched.changed(&job.id);
     unlink(&app.blobs, removed).await
 }
 

@@ -11,26 +11,28 @@
 //! checkpoint if the training keeps any.
 
 mod compute;
+mod job;
 mod keys;
 mod lease;
 mod sweep;
 mod thread;
+mod watched;
 mod worker;
 
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-use tapetum_client::{JobView, ProgressView, State};
+use tapetum_client::State;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::Kind;
 use crate::state::App;
-use crate::store::db::{Tx, now, stored};
+use crate::store::db::{Tx, now};
 use crate::store::rows::{FileRow, remove_files};
 
+pub use job::Job;
 pub use keys::KeyCache;
 pub use sweep::sweep;
+pub use watched::{Seen, Watched};
 pub use worker::Workers;
 
 /// Hands a new job to the workers.
@@ -94,89 +96,4 @@ pub async fn remove(tx: &mut Tx, id: &str) -> Result<Option<Vec<FileRow>>> {
         .execute(&mut **tx)
         .await?;
     remove_files(tx, id, None).await.map(Some)
-}
-
-/// A job as the database has it.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// Its id.
-    pub id: String,
-    /// The id of its tenant.
-    pub tenant: String,
-    /// The prefix of its kind.
-    pub kind: String,
-    /// The id of the token that made it.
-    pub token: String,
-    /// How it is doing.
-    pub state: State,
-    /// How often it was begun.
-    pub attempts: i64,
-    /// What it works on, as JSON.
-    pub request: String,
-    name: String,
-    result: String,
-    problem: String,
-    progress: ProgressView,
-    created_at: i64,
-    started_at: i64,
-    finished_at: i64,
-}
-
-impl Job {
-    /// The job of this id, whosever it is.
-    pub async fn find<'e>(
-        executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
-        id: &str,
-    ) -> Result<Option<Self>> {
-        let row = sqlx::query("SELECT * FROM jobs WHERE id = $1")
-            .bind(id)
-            .fetch_optional(executor)
-            .await?;
-        row.as_ref().map(Self::of).transpose()
-    }
-
-    /// From a row with all columns.
-    pub fn of(row: &AnyRow) -> Result<Self> {
-        let state: String = row.try_get("state")?;
-        let state = State::ALL.into_iter().find(|s| s.name() == state);
-        Ok(Self {
-            id: row.try_get("id")?,
-            tenant: row.try_get("tenant")?,
-            kind: row.try_get("kind")?,
-            token: row.try_get("token")?,
-            state: state.ok_or_else(|| Error::internal("a job", "it has no such state"))?,
-            attempts: row.try_get("attempts")?,
-            request: row.try_get("request")?,
-            name: row.try_get("name")?,
-            result: row.try_get("result")?,
-            problem: row.try_get("problem")?,
-            progress: ProgressView {
-                done: row.try_get("done")?,
-                total: row.try_get("total")?,
-                what: row.try_get("what")?,
-            },
-            created_at: row.try_get("created_at")?,
-            started_at: row.try_get("started_at")?,
-            finished_at: row.try_get("finished_at")?,
-        })
-    }
-
-    /// Its document.
-    pub fn view(&self) -> Result<JobView> {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Ok(JobView {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            token: self.token.clone(),
-            state: self.state,
-            progress: self.progress.clone(),
-            attempts: self.attempts,
-            request: stored(&self.request)?,
-            result: some(&self.result),
-            problem: some(&self.problem).as_deref().map(stored).transpose()?,
-            created_at: self.created_at,
-            started_at: self.started_at,
-            finished_at: self.finished_at,
-        })
-    }
 }

@@ -264,11 +264,20 @@ async fn a_revoked_token_leaves_no_upload_and_no_stream() {
     assert!(events.next().await.unwrap().is_some());
     let (status, path) = announce(&place, token, 1_000_000).await;
     assert_eq!(status, 201);
-    let (answer, revoked) = tokio::join!(drip(&place, token, &path), async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        client.revoke_token(&issued.id).await
-    });
+    let waits = format!("/v1/training-jobs/{}?wait=30", job.id);
+    let (answer, waited, (revoked, refused)) = tokio::join!(
+        drip(&place, token, &path),
+        get(&place, token, &waits),
+        async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(get(&place, token, "/v1/whoami").await.status, 200);
+            let revoked = client.revoke_token(&issued.id).await;
+            // It was valid a moment ago, and the server remembers those.
+            (revoked, get(&place, token, "/v1/whoami").await)
+        }
+    );
     revoked.unwrap();
+    assert_eq!((waited.status, refused.status), (401, 401));
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     // The job waits for ever, and the stream ends.
     assert!(events.next().await.unwrap().is_none());

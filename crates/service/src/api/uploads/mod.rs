@@ -36,8 +36,8 @@ use headers::{
     CONTENT_TYPE, EXTENSIONS, LENGTH, OFFSET, RESUMABLE, Tus, VERSION, VERSIONS, checksum,
     content_type, number, state_of,
 };
-use usage::check_room;
 pub use usage::usage;
+use usage::{check_count, check_room};
 
 /// The addresses of uploads.
 pub fn routes() -> Routes {
@@ -155,15 +155,10 @@ async fn create(
     let id = Kind::Upload.new_id()?;
     let claim = app.claim(&id)?;
 
+    // Before those who write are made to wait for it, and again when nobody else writes.
+    check_count(app.database.pool(), &caller, limits.open_uploads).await?;
     let mut tx = app.database.begin().await?;
-    let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM uploads WHERE token = $1")
-        .bind(&caller.token)
-        .fetch_one(&mut *tx)
-        .await?;
-    if open >= limits.open_uploads {
-        let message = format!("this token has {open} unused uploads: use or delete some");
-        return Err(Error::too_many(message, 10));
-    }
+    check_count(&mut *tx, &caller, limits.open_uploads).await?;
     check_room(&mut tx, &caller, length).await?;
     let expires_at = Upload::expiry(&app, false);
     sqlx::query(

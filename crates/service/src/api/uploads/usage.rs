@@ -23,6 +23,23 @@ pub async fn usage(connection: &mut sqlx::AnyConnection, tenant: &str) -> Result
     })
 }
 
+/// Refuses one more upload of a token that has `most` or more.
+pub async fn check_count<'e>(
+    executor: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    caller: &Caller,
+    most: i64,
+) -> Result<()> {
+    let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM uploads WHERE token = $1")
+        .bind(&caller.token)
+        .fetch_one(executor)
+        .await?;
+    if open < most {
+        return Ok(());
+    }
+    let message = format!("this token has {open} unused uploads: use or delete some");
+    Err(Error::too_many(message, 10))
+}
+
 /// Refuses an upload of so many bytes if they do not fit into the tenant's storage. All bytes that were announced count,
 /// and those of one token for no more than half of what the others leave, unless it is an owner's: whoever announces
 /// and does not send keeps nobody else from sending.

@@ -119,7 +119,8 @@ pub fn decrypt_scores(
     let slots = decryptor
         .encoder()
         .decode_complex(&decryptor.decrypt(ciphertext)?);
-    let exact: Vec<f64> = slots[..plan.scores()].iter().map(|z| z.re).collect();
+    let places = plan.output().slots();
+    let exact: Vec<f64> = places.into_iter().map(|i| slots[i].re).collect();
     let label = (0..exact.len())
         .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
         .unwrap_or(0);

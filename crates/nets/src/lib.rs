@@ -9,8 +9,11 @@ mod network;
 mod onnx;
 mod passes;
 mod plan;
+#[cfg(test)]
+mod random_networks;
 mod reference;
 mod server;
+mod stages;
 
 pub use client::{Scores, decrypt_scores, encrypt_image};
 pub use encrypted::{EncryptedImage, EncryptedScores};

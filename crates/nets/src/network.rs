@@ -77,6 +77,13 @@ impl Network {
                 expected: "this network".to_owned(),
             });
         }
-        EncodedNetwork::new(&prepared)
+        EncodedNetwork::new(prepared)
+    }
+}
+
+#[cfg(test)]
+impl From<Graph> for Network {
+    fn from(graph: Graph) -> Self {
+        Self { graph }
     }
 }

@@ -1,7 +1,9 @@
 //! The plaintext reference: a graph evaluated in `f64`.
 
 use crate::error::{NetworkError, Result};
-use crate::graph::{AveragePool, Convolution, Dense, Graph, NodeId, Operation, Shape, Tensor};
+use crate::graph::{
+    Affine, AveragePool, Convolution, Dense, Graph, NodeId, Operation, Shape, Tensor,
+};
 
 /// The value of each node for an image, by node.
 pub(crate) fn values(graph: &Graph, image: &[f64]) -> Result<Vec<Tensor>> {
@@ -46,18 +48,12 @@ pub(crate) fn apply(
     match (operation, inputs) {
         (Operation::Convolution(layer), [x]) => convolution(layer, x, shape),
         (Operation::Dense(layer), [x]) => dense(layer, x, shape),
-        (Operation::Affine(affine), [x]) => {
-            let channels = affine.factors.len();
-            let inner = x.values().len() / channels.max(1);
-            let value = |(i, v): (usize, &f64)| {
-                let channel = i / inner % channels;
-                v * affine.factors[channel] + affine.shifts[channel]
-            };
-            Tensor::new(
-                shape.clone(),
-                x.values().iter().enumerate().map(value).collect(),
-            )
+        (Operation::Affine(Affine { factors, shifts }), [x]) => {
+            by_channel(x, factors.len(), |c, v| v * factors[c] + shifts[c])
         }
+        (Operation::Quadratic(q), [x]) => by_channel(x, q.squares.len(), |c, v| {
+            (q.squares[c] * v + q.linear[c]) * v + q.constants[c]
+        }),
         (Operation::AddConstant(c), [x]) => elementwise(x, c, shape, |a, b| a + b),
         (Operation::MulConstant(c), [x]) => elementwise(x, c, shape, |a, b| a * b),
         (Operation::Add, [a, b]) => elementwise(a, b, shape, |a, b| a + b),
@@ -85,6 +81,18 @@ pub(crate) fn apply(
             inputs.len()
         )),
     }
+}
+
+/// Each value changed by a function of its channel and itself.
+fn by_channel(
+    x: &Tensor,
+    channels: usize,
+    f: impl Fn(usize, f64) -> f64,
+) -> Result<Tensor, String> {
+    let inner = x.values().len() / channels.max(1);
+    let values = x.values().iter().enumerate();
+    let values = values.map(|(i, &v)| f(i / inner % channels, v));
+    Tensor::new(x.shape().clone(), values.collect())
 }
 
 fn elementwise(

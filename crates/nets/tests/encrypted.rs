@@ -3,9 +3,13 @@
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
 use tapetum_nets::{Network, NetworkError, NetworkPlan, decrypt_scores, encrypt_image};
 
-fn quadratic() -> Network {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quadratic.onnx");
+fn network(name: &str) -> Network {
+    let path = format!("{}/tests/data/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
     Network::from_onnx(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn quadratic() -> Network {
+    network("quadratic")
 }
 
 /// Images in [0, 1] that look random.
@@ -20,16 +24,8 @@ fn images(count: usize, values: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
-#[test]
-fn encrypted_scores_are_those_of_the_reference() {
-    let network = quadratic();
-    let images = images(4, network.input_len());
-    let (calibration, images) = images.split_at(2);
-    let plan = network.plan([0.0, 1.0], calibration).unwrap();
-    // conv, square, conv, pool, square, dense.
-    assert_eq!(plan.levels(), 6);
-    assert_eq!((plan.input_ciphertexts(), plan.scores()), (9, 5));
-
+/// Classifies encrypted images, and compares with the reference.
+fn check(network: &Network, plan: &NetworkPlan, images: &[Vec<f64>]) {
     let parameters = plan.parameters().unwrap();
     let secret = SecretKey::generate(&parameters).unwrap();
     let keys = plan.key_plan(&parameters).unwrap();
@@ -39,17 +35,17 @@ fn encrypted_scores_are_those_of_the_reference() {
         .unwrap();
     let (encryptor, decryptor) = (Encryptor::with_secret_key(&secret), Decryptor::new(&secret));
 
-    let server = network.encode(&plan).unwrap();
+    let server = network.encode(plan).unwrap();
     let evaluator = Evaluator::with_keys(keys);
     for image in images {
-        let encrypted = encrypt_image(&plan, image, &encryptor).unwrap();
+        let encrypted = encrypt_image(plan, image, &encryptor).unwrap();
         let mut finished = 0;
         let scores = server.classify(&evaluator, &encrypted, &mut |layers| finished = layers);
-        assert_eq!(finished, 6);
-        let scores = decrypt_scores(&plan, &scores.unwrap(), &decryptor).unwrap();
+        assert_eq!(finished, plan.layers().len());
+        let scores = decrypt_scores(plan, &scores.unwrap(), &decryptor).unwrap();
         let expected = network.scores(image).unwrap();
         assert_eq!(scores.values().len(), expected.len());
-        // Scores are scaled to 16 for the calibration; the noise of six levels of 28 bits stays below 2^-9 of that.
+        // Scores are scaled to 16 for the calibration; the noise of the levels stays below 2^-9 of that.
         let largest = expected.iter().fold(0.0_f64, |most, s| most.max(s.abs()));
         let bound = scores.step() / 2.0 + largest / 512.0;
         for (found, expected) in scores.values().iter().zip(&expected) {
@@ -59,9 +55,35 @@ fn encrypted_scores_are_those_of_the_reference() {
                 "{found} is not {expected}: {error:.2e} > {bound:.2e}"
             );
         }
-        let best = (0..5).max_by(|&a, &b| expected[a].total_cmp(&expected[b]));
+        let best = (0..expected.len()).max_by(|&a, &b| expected[a].total_cmp(&expected[b]));
         assert_eq!(Some(scores.label()), best);
     }
+}
+
+#[test]
+fn encrypted_scores_are_those_of_the_reference() {
+    let network = quadratic();
+    let images = images(4, network.input_len());
+    let (calibration, images) = images.split_at(2);
+    let plan = network.plan([0.0, 1.0], calibration).unwrap();
+    // conv, square, conv, pool, square, dense.
+    assert_eq!(plan.levels(), 6);
+    assert_eq!((plan.input_ciphertexts(), plan.scores()), (9, 5));
+    check(&network, &plan, images);
+}
+
+/// A block with a shortcut and polynomials by channel.
+#[test]
+fn branches_are_added_up_at_one_level() {
+    let network = network("deep");
+    let images = images(3, network.input_len());
+    let (calibration, images) = images.split_at(2);
+    let plan = network.plan([0.0, 1.0], calibration).unwrap();
+    // Three times a layer and a polynomial, the shortcut being part of the third layer, and the dense layer, of which
+    // the mean over the pixels is part.
+    assert_eq!((plan.levels(), plan.layers().len()), (7, 7));
+    assert_eq!((plan.input_ciphertexts(), plan.scores()), (1, 3));
+    check(&network, &plan, images);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn numbers(case: &Value, key: &str) -> Vec<f64> {
 
 #[test]
 fn scores_are_those_of_pytorch() {
-    for name in ["quadratic", "residual"] {
+    for name in ["quadratic", "residual", "deep"] {
         let network = Network::from_onnx(&data(&format!("{name}.onnx"))).unwrap();
         let case = serde_json::from_slice(&data(&format!("{name}.json"))).unwrap();
         let expected = numbers(&case, "scores");

@@ -4,7 +4,7 @@ mod operation;
 mod tensor;
 mod window;
 
-pub(crate) use operation::{Affine, AveragePool, Convolution, Dense, Operation};
+pub(crate) use operation::{Affine, AveragePool, Convolution, Dense, Operation, Quadratic};
 pub(crate) use tensor::{Shape, Tensor};
 pub(crate) use window::Window;
 
@@ -20,6 +20,11 @@ pub(crate) const MAX_ALL_VALUES: usize = 1 << 26;
 pub(crate) struct NodeId(usize);
 
 impl NodeId {
+    /// The node at this place.
+    pub fn at(index: usize) -> Self {
+        Self(index)
+    }
+
     pub fn index(self) -> usize {
         self.0
     }

@@ -26,6 +26,8 @@ pub(crate) enum Operation {
     Mul,
     /// Each value times itself.
     Square,
+    /// A polynomial of degree 2 for each channel.
+    Quadratic(Quadratic),
     /// max(0, x).
     Relu,
     /// The mean over a window.
@@ -58,6 +60,14 @@ pub(crate) struct Dense {
 pub(crate) struct Affine {
     pub factors: Vec<f64>,
     pub shifts: Vec<f64>,
+}
+
+/// `constants[c] + linear[c] x + squares[c] x^2` for the values x of channel c.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Quadratic {
+    pub constants: Vec<f64>,
+    pub linear: Vec<f64>,
+    pub squares: Vec<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -98,6 +108,7 @@ impl Operation {
             Self::MulConstant(_) | Self::Mul => "Mul",
             Self::Sub => "Sub",
             Self::Square => "square",
+            Self::Quadratic(_) => "polynomial",
             Self::Relu => "Relu",
             Self::AveragePool(_) => "AveragePool",
             Self::Reshape(_) => "Reshape",
@@ -110,17 +121,8 @@ impl Operation {
         match (self, inputs) {
             (Self::Convolution(convolution), [x]) => convolution.output_shape(x),
             (Self::Dense(dense), [x]) => dense.output_shape(x),
-            (Self::Affine(affine), [x]) => {
-                let channels = x.dims().get(1).copied();
-                if channels == Some(affine.factors.len()) {
-                    Ok((*x).clone())
-                } else {
-                    let expected = affine.factors.len();
-                    Err(format!(
-                        "it is for {expected} channels, and its input is {x}"
-                    ))
-                }
-            }
+            (Self::Affine(affine), [x]) => for_channels(affine.factors.len(), x),
+            (Self::Quadratic(quadratic), [x]) => for_channels(quadratic.squares.len(), x),
             (Self::AddConstant(c) | Self::MulConstant(c), [x]) => {
                 let shape = x.broadcast(c.shape())?;
                 batch_of_one(shape)
@@ -212,6 +214,17 @@ fn scaled_rows(weights: Tensor, factors: &[f64]) -> Result<Tensor, String> {
     let scaled = weights.values().iter().enumerate();
     let scaled = scaled.map(|(i, w)| w * factors.get(i / row).copied().unwrap_or(1.0));
     Tensor::new(shape, scaled.collect())
+}
+
+/// The shape of the input, if it has so many channels.
+fn for_channels(channels: usize, input: &Shape) -> Result<Shape, String> {
+    if input.dims().get(1) == Some(&channels) {
+        Ok(input.clone())
+    } else {
+        Err(format!(
+            "it is for {channels} channels, and its input is {input}"
+        ))
+    }
 }
 
 /// Images are computed one by one.

@@ -8,73 +8,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Linear, Packing};
+use super::{Packing, Term};
 
-/// Where the entries of a linear layer go, for an input that is packed in some way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the entries of one term of a layer go, for a vector and an output that are packed in some way.
+#[derive(Clone, Debug)]
 pub(crate) struct Folded {
     input: Packing,
-    output: Packing,
+    /// The period of the output.
+    rows: usize,
+    /// Slots after which all vectors that the layer reads repeat, and its output.
+    tile: usize,
+    /// By index of a value.
+    input_slots: Vec<usize>,
+    output_slots: Vec<usize>,
 }
 
 impl Folded {
-    /// All ways to fold a layer of this many rows: those that have more diagonals have fewer rotations at the end.
-    pub fn candidates(rows: usize, input: Packing) -> impl Iterator<Item = Self> {
-        let least = rows.next_power_of_two();
-        let most = least.max(input.period);
-        let periods = (least.trailing_zeros()..=most.trailing_zeros()).map(|log| 1 << log);
-        // A period above that of the input has room for no rotated copies, one below them no diagonals.
-        let fits = move |period: &usize| {
-            if input.copies == 1 {
-                true
-            } else {
-                (input.copies..=input.period).contains(period)
-            }
-        };
-        periods.filter(fits).map(move |period| Self {
+    /// For a term of a layer whose vectors all repeat after `tile` slots.
+    pub fn new(input: Packing, output: Packing, tile: usize) -> Self {
+        Self {
             input,
-            output: Packing {
-                length: rows,
-                period,
-                copies: 1,
-            },
-        })
+            rows: output.period,
+            tile: tile.max(output.period),
+            input_slots: input.slots(),
+            output_slots: output.slots(),
+        }
     }
 
-    /// How the result is packed.
-    pub fn output(&self) -> Packing {
-        self.output
+    /// Whether rotated copies of the vector can be made use of: a period above that of the input has room for none,
+    /// one below their number no diagonals.
+    pub fn fits(input: &Packing, output: &Packing) -> bool {
+        input.copies == 1 || (input.copies..=input.period).contains(&output.period)
     }
 
-    /// The slots that hold parts of the sum of one row, to be added up: how many, this many slots from each other.
-    pub fn parts(&self) -> (usize, usize) {
-        let parts = self.input.tile() / self.output.period;
-        (parts.max(1), self.output.period)
-    }
-
-    /// The rotations that the layer's entries need.
-    pub fn rotations(&self, linear: &Linear) -> BTreeSet<i64> {
-        let mut rotations = BTreeSet::new();
-        linear.for_each(|row, column, _| {
-            rotations.insert(self.place(row, column).0);
+    /// The rotations that the entries need.
+    pub fn rotations(&self, term: &Term) -> BTreeSet<i64> {
+        // By rotation, counted from that by all slots to the right.
+        let mut found = vec![false; 2 * self.tile];
+        term.linear.for_each(|row, column, _| {
+            found[(self.place(row, column).0 + self.tile as i64) as usize] = true;
         });
+        let rotations = (-(self.tile as i64)..).zip(found);
         rotations
+            .filter_map(|(k, found)| found.then_some(k))
+            .collect()
     }
 
-    /// The diagonals by their rotations, each with all slots.
-    pub fn diagonals(&self, linear: &Linear, slots: usize) -> BTreeMap<i64, Vec<f64>> {
-        let tile = self.input.tile().max(self.output.period);
-        let mut diagonals = BTreeMap::new();
-        linear.for_each(|row, column, weight| {
-            let (rotation, first) = self.place(row, column);
-            let diagonal = diagonals
-                .entry(rotation)
-                .or_insert_with(|| vec![0.0; slots]);
-            for slot in (first..slots).step_by(tile) {
-                diagonal[slot] = weight;
+    /// Adds the entries to the diagonals by their rotations, each of `tile` slots.
+    pub fn add_to(&self, diagonals: &mut BTreeMap<i64, Vec<f64>>, term: &Term) {
+        // A look-up for each entry in a map would take longer than all else.
+        let mut places = vec![usize::MAX; 2 * self.tile];
+        let mut found: Vec<(i64, Vec<f64>)> = Vec::new();
+        term.for_each(|row, column, weight| {
+            let (rotation, slot) = self.place(row, column);
+            let place = &mut places[(rotation + self.tile as i64) as usize];
+            if *place == usize::MAX {
+                *place = found.len();
+                let known = diagonals.remove(&rotation);
+                found.push((rotation, known.unwrap_or_else(|| vec![0.0; self.tile])));
             }
+            found[*place].1[slot] += weight;
         });
-        diagonals
+        diagonals.extend(found);
     }
 
     /// The rotation, and the slot of the first tile, where an entry of the matrix meets its value of the input.
@@ -82,26 +77,30 @@ impl Folded {
     /// With copies: the entry meets the value in copy c = column - row mod `copies`, at slot column - c of it. The
     /// rotation that brings it to a slot of this row is column - c - row, a multiple of `copies`.
     fn place(&self, row: usize, column: usize) -> (i64, usize) {
+        let (row, column) = (self.output_slots[row], self.input_slots[column]);
         let Packing { period, copies, .. } = self.input;
-        let rows = self.output.period;
-        if rows >= period {
-            // No folding: the entry is in the slot of its row. The nearest of the equal rotations.
-            let rotation = (column + period - row % period) % period;
-            let nearest = if rotation > period / 2 {
-                rotation as i64 - period as i64
-            } else {
-                rotation as i64
-            };
-            if copies == 1 {
-                return (nearest, row);
-            }
+        let rows = self.rows;
+        if copies > 1 {
+            let copy = (column + rows - row) % copies;
+            let within = (column + period - copy) % period;
+            let rotation = (within + rows - row) % rows;
+            let slot = (copy * period + within + self.tile - rotation) % self.tile;
+            return (rotation as i64, slot);
         }
-        let copy = (column + rows - row) % copies;
-        let within = (column + period - copy) % period;
-        let rotation = (within + rows - row) % rows;
-        let tile = self.input.tile();
-        let slot = (copy * period + within + tile - rotation) % tile;
-        (rotation as i64, slot)
+        // The nearest of the rotations that are the same, for this vector or after the sum of parts.
+        let same = rows.min(period);
+        let rotation = (column + same - row % same) % same;
+        let rotation = if rotation > same / 2 {
+            rotation as i64 - same as i64
+        } else {
+            rotation as i64
+        };
+        if rows >= period {
+            // No folding: the entry is in the slot of its row.
+            return (rotation, row);
+        }
+        let slot = (column as i64 - rotation).rem_euclid(self.tile as i64);
+        (rotation, slot as usize)
     }
 }
 
@@ -109,33 +108,48 @@ impl Folded {
 mod tests {
     use super::*;
     use crate::graph::{Convolution, Dense, Operation, Shape, Window};
+    use crate::layers::Linear;
     use crate::passes::testing::{numbers, tensor};
 
-    /// Applies the diagonals to slots in the clear, and checks every slot of the result.
-    fn check(linear: &Linear, folded: Folded, slots: usize) {
-        let x = numbers(linear.columns());
-        let input = folded.input.spread(slots, |i| x[i]);
-        let mut sums = vec![0.0; slots];
-        let diagonals = folded.diagonals(linear, slots);
-        assert!(diagonals.keys().eq(&folded.rotations(linear)));
-        for (rotation, diagonal) in &diagonals {
-            for slot in 0..slots {
-                let from = (slot as i64 + rotation).rem_euclid(slots as i64);
-                sums[slot] += diagonal[slot] * input[from as usize];
-            }
+    fn term(linear: Linear) -> Term {
+        Term {
+            source: 0,
+            rows: numbers(linear.rows()),
+            columns: numbers(linear.columns()),
+            linear,
         }
-        let (parts, apart) = folded.parts();
+    }
+
+    /// Applies the diagonals of terms to slots in the clear, and checks every slot of the result.
+    fn check(terms: &[(Term, Packing)], output: Packing, slots: usize) {
+        let tile = terms.iter().map(|(_, input)| input.tile()).max().unwrap();
+        let mut sums = vec![0.0; slots];
+        let mut y = vec![0.0; output.values()];
+        for (term, input) in terms {
+            let x = numbers(term.linear.columns());
+            let spread = input.spread(slots, |i| x[i]);
+            let folded = Folded::new(*input, output, tile);
+            let mut diagonals = BTreeMap::new();
+            folded.add_to(&mut diagonals, term);
+            assert!(diagonals.keys().eq(&folded.rotations(term)));
+            for (rotation, diagonal) in &diagonals {
+                for slot in 0..slots {
+                    let from = (slot as i64 + rotation).rem_euclid(slots as i64);
+                    sums[slot] += diagonal[slot % diagonal.len()] * spread[from as usize];
+                }
+            }
+            term.add_to(&mut y, &x);
+        }
+        let parts = (tile / output.period).max(1);
         let found = |slot: usize| -> f64 {
-            let parts = (0..parts).map(|k| sums[(slot + k * apart) % slots]);
+            let parts = (0..parts).map(|k| sums[(slot + k * output.period) % slots]);
             parts.sum()
         };
-        let mut y = vec![0.0; linear.rows()];
-        linear.for_each(|row, column, weight| y[row] += weight * x[column]);
-        let expected = folded.output().spread(slots, |i| y[i]);
+        let expected = output.spread(slots, |i| y[i]);
         for (slot, expected) in expected.iter().enumerate() {
             assert!(
                 (found(slot) - expected).abs() < 1e-12,
-                "slot {slot} of {folded:?}: {} is not {expected}",
+                "slot {slot} of {output:?}: {} is not {expected}",
                 found(slot)
             );
         }
@@ -148,21 +162,34 @@ mod tests {
         })
     }
 
-    fn convolution(strides: [usize; 2]) -> Linear {
+    fn convolution(channels: [usize; 2], kernel: usize, strides: [usize; 2]) -> Linear {
+        let [outputs, inputs] = channels;
         let operation = Operation::Convolution(Convolution {
             window: Window {
-                kernel: [3, 3],
+                kernel: [kernel; 2],
                 strides,
                 dilations: [1, 1],
-                pads: [1; 4],
+                pads: [kernel / 2; 4],
             },
             groups: 1,
-            weights: tensor(&[2, 2, 3, 3]),
-            bias: numbers(2),
+            weights: tensor(&[outputs, inputs, kernel, kernel]),
+            bias: numbers(outputs),
         });
-        let input = Shape::new(vec![1, 2, 5, 4]).unwrap();
+        let input = Shape::new(vec![1, inputs, 6, 4]).unwrap();
         let output = operation.output_shape(&[&input]).unwrap();
         Linear::new(&operation, &input, &output).unwrap()
+    }
+
+    fn multiplexed(linear: &Linear, input: &Packing) -> Packing {
+        let Linear::Convolution {
+            layer,
+            input: from,
+            output,
+        } = linear
+        else {
+            unreachable!("it is a convolution");
+        };
+        input.convolved(layer, *from, *output).unwrap()
     }
 
     #[test]
@@ -172,19 +199,26 @@ mod tests {
             dense(13, 5),
             dense(1, 64),
             dense(16, 16),
-            convolution([1, 1]),
-            convolution([2, 2]),
+            convolution([2, 2], 3, [1, 1]),
+            convolution([2, 2], 3, [2, 2]),
         ];
         for linear in layers {
             let mut tried = 0;
+            let term = term(linear);
             for copies in [1, 2, 4, 8] {
                 let input = Packing {
                     copies,
-                    ..Packing::repeated(linear.columns())
+                    ..Packing::vector(term.linear.columns())
                 };
-                for folded in Folded::candidates(linear.rows(), input) {
-                    check(&linear, folded, 512);
-                    tried += 1;
+                let output = Packing::vector(term.linear.rows());
+                let most = input.period.max(output.period);
+                let periods = (0..10).map(|k| output.period << k);
+                for period in periods.take_while(|&p| p <= most) {
+                    let output = Packing { period, ..output };
+                    if Folded::fits(&input, &output) {
+                        check(&[(term.clone(), input)], output, 512);
+                        tried += 1;
+                    }
                 }
             }
             assert!(tried > 0);
@@ -192,25 +226,61 @@ mod tests {
     }
 
     #[test]
-    fn the_dense_layer_of_lola_has_32_diagonals() {
-        let linear = dense(100, 980);
-        let input = Packing {
-            copies: 4,
-            ..Packing::repeated(980)
-        };
-        let folded = Folded::candidates(100, input).next().unwrap();
-        assert_eq!(folded.rotations(&linear), (0..32).map(|k| 4 * k).collect());
-        assert_eq!(folded.parts(), (32, 128));
+    fn convolutions_of_multiplexed_images() {
+        for (kernel, strides, split) in [
+            (3, [1, 1], [1, 1]),
+            (3, [2, 2], [1, 1]),
+            (3, [2, 2], [2, 2]),
+            (5, [2, 1], [2, 1]),
+            (1, [2, 2], [1, 1]),
+        ] {
+            let linear = convolution([7, 3], kernel, strides);
+            let input = Packing::image([3, 6, 4], split);
+            let output = multiplexed(&linear, &input);
+            for period in (0..4).map(|k| output.period << k).filter(|&p| p <= 512) {
+                let output = Packing { period, ..output };
+                check(&[(term(linear.clone()), input)], output, 512);
+            }
+        }
     }
 
     #[test]
-    fn a_convolution_without_folding_has_few_diagonals() {
-        let linear = convolution([1, 1]);
-        let input = Packing::repeated(linear.columns());
-        let least = Folded::candidates(linear.rows(), input)
-            .map(|folded| folded.rotations(&linear).len())
-            .min();
-        // 9 taps for each difference of channels.
-        assert_eq!(least, Some(27));
+    fn terms_of_vectors_with_other_periods_add_up() {
+        let narrow = convolution([4, 2], 1, [2, 2]);
+        let image = Packing::image([2, 6, 4], [1, 1]);
+        let output = multiplexed(&narrow, &image);
+        let wide = Packing {
+            period: 256,
+            ..output
+        };
+        let terms = [
+            (term(narrow), image),
+            (term(Linear::Identity(output.values())), wide),
+        ];
+        for period in [32, 64, 256] {
+            check(&terms, Packing { period, ..output }, 512);
+        }
+    }
+
+    fn diagonals(linear: Linear, input: Packing, output: Packing) -> BTreeSet<i64> {
+        Folded::new(input, output, input.tile()).rotations(&term(linear))
+    }
+
+    #[test]
+    fn the_dense_layer_of_lola_has_32_diagonals() {
+        let input = Packing {
+            copies: 4,
+            ..Packing::vector(980)
+        };
+        let found = diagonals(dense(100, 980), input, Packing::vector(100));
+        assert_eq!(found, (0..32).map(|k| 4 * k).collect());
+    }
+
+    #[test]
+    fn a_convolution_has_a_diagonal_for_each_tap_and_channel() {
+        let linear = convolution([4, 4], 3, [1, 1]);
+        let input = Packing::image([4, 6, 4], [1, 1]);
+        let output = multiplexed(&linear, &input);
+        assert_eq!(diagonals(linear, input, output).len(), 9 * 4);
     }
 }

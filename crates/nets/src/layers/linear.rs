@@ -13,6 +13,8 @@ pub(crate) enum Linear {
         input: [usize; 3],
         output: [usize; 3],
     },
+    /// The values as they are: so many of them.
+    Identity(usize),
 }
 
 impl Linear {
@@ -33,6 +35,7 @@ impl Linear {
         match self {
             Self::Dense(layer) => layer.bias.len(),
             Self::Convolution { output, .. } => output.iter().product(),
+            Self::Identity(values) => *values,
         }
     }
 
@@ -40,6 +43,7 @@ impl Linear {
         match self {
             Self::Dense(layer) => layer.weights.values().len() / layer.bias.len(),
             Self::Convolution { input, .. } => input.iter().product(),
+            Self::Identity(values) => *values,
         }
     }
 
@@ -48,12 +52,14 @@ impl Linear {
         match self {
             Self::Dense(layer) => layer.bias[row],
             Self::Convolution { layer, output, .. } => layer.bias[row / (output[1] * output[2])],
+            Self::Identity(_) => 0.0,
         }
     }
 
     /// Visits every entry that the layer's shape does not make zero: row, column, weight.
     pub fn for_each(&self, mut visit: impl FnMut(usize, usize, f64)) {
         match self {
+            Self::Identity(values) => (0..*values).for_each(|i| visit(i, i, 1.0)),
             Self::Dense(layer) => {
                 let columns = self.columns();
                 for (i, &weight) in layer.weights.values().iter().enumerate() {
@@ -89,6 +95,32 @@ impl Linear {
                 }
             }
         }
+    }
+}
+
+/// What one vector adds to the output of a layer: a linear layer between diagonal matrices.
+#[derive(Clone, Debug)]
+pub(crate) struct Term {
+    /// Which vector.
+    pub source: usize,
+    pub linear: Linear,
+    /// Factors of the output's values.
+    pub rows: Vec<f64>,
+    /// Factors of the vector's values.
+    pub columns: Vec<f64>,
+}
+
+impl Term {
+    /// Visits every entry of the matrix, as [`Linear::for_each`]; the bias of the layer is not part of it.
+    pub fn for_each(&self, mut visit: impl FnMut(usize, usize, f64)) {
+        self.linear.for_each(|row, column, weight| {
+            visit(row, column, weight * self.rows[row] * self.columns[column]);
+        });
+    }
+
+    /// Adds what the matrix makes of a vector.
+    pub fn add_to(&self, sums: &mut [f64], vector: &[f64]) {
+        self.for_each(|row, column, weight| sums[row] += weight * vector[column]);
     }
 }
 

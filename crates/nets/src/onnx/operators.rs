@@ -24,19 +24,19 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "Add",
         limits: "",
-        encrypted: "a constant becomes part of the layer before; the sum of two nodes not yet",
+        encrypted: "a constant becomes part of a layer next to it; the sum of two nodes, part of the layers before it",
         read: add,
     },
     Operator {
         name: "AveragePool",
         limits: "height and width; `ceil_mode` 0",
-        encrypted: "as a convolution",
+        encrypted: "as a convolution; before a dense layer, part of that",
         read: average_pool,
     },
     Operator {
         name: "BatchNormalization",
         limits: "for inference, with constant statistics",
-        encrypted: "becomes part of the layer before",
+        encrypted: "becomes part of the layer or the polynomial next to it",
         read: batch_norm,
     },
     Operator {
@@ -48,13 +48,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "Conv",
         limits: "height and width; constant weights; strides, pads, dilations, groups and `auto_pad`",
-        encrypted: "one level; the first is computed from windows that the client cuts out",
+        encrypted: "one level; the client may cut the windows of the first one out",
         read: conv,
     },
     Operator {
         name: "Div",
         limits: "by a constant",
-        encrypted: "becomes part of the layer before",
+        encrypted: "a constant becomes part of a layer next to it",
         read: div,
     },
     Operator {
@@ -78,7 +78,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "GlobalAveragePool",
         limits: "height and width",
-        encrypted: "as a convolution",
+        encrypted: "as a convolution; before a dense layer, part of that",
         read: global_average_pool,
     },
     Operator {
@@ -96,8 +96,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "Mul",
         limits: "",
-        encrypted: "a node times itself is a square: one level; a constant becomes part of the layer before; \
-                    the product of two nodes not yet",
+        encrypted: "in a polynomial of degree 2 of one node, with a coefficient for each channel: one level; a \
+                    constant becomes part of a layer next to it",
         read: mul,
     },
     Operator {
@@ -115,7 +115,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "ReduceMean",
         limits: "over height and width",
-        encrypted: "as a convolution",
+        encrypted: "as a convolution; before a dense layer, part of that",
         read: reduce_mean,
     },
     Operator {
@@ -133,7 +133,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "Sub",
         limits: "",
-        encrypted: "a constant becomes part of the layer before; the difference of two nodes not yet",
+        encrypted: "as `Add`",
         read: sub,
     },
 ];

@@ -1,18 +1,20 @@
 //! Passes: functions from graph to graph that keep what the graph computes.
 
 mod fold;
+mod fuse;
 mod lower;
-mod scale;
+mod quadratic;
 
 pub(crate) use fold::{fold_additions, fold_padding, fold_products};
+pub(crate) use fuse::fuse_pools;
 pub(crate) use lower::{constants_per_channel, pools_as_convolutions};
-pub(crate) use scale::{layer_factors, scale_layers};
+pub(crate) use quadratic::quadratics;
 
 use crate::error::Result;
 use crate::graph::Graph;
 
-/// The graph with as few operations as the passes of this module leave: only linear layers, squares and reshapes
-/// in a network that can be evaluated on encrypted images.
+/// The graph with as few operations as the passes of this module leave: only linear layers, sums,
+/// polynomials of degree 2, factors and reshapes in a network that can be evaluated on encrypted images.
 pub(crate) fn simplified(graph: &Graph) -> Result<Graph> {
     let graph = pools_as_convolutions(graph)?;
     let graph = constants_per_channel(&graph)?;
@@ -22,7 +24,7 @@ pub(crate) fn simplified(graph: &Graph) -> Result<Graph> {
     loop {
         let folded = fold_additions(&fold_products(&graph)?)?;
         if folded.nodes().len() == graph.nodes().len() {
-            return Ok(folded);
+            return fuse_pools(&quadratics(&folded)?);
         }
         graph = folded;
     }

@@ -1,21 +1,34 @@
 //! Makes the plan of a network.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tapetum_ckks::{Parameters, ParametersLiteral};
 
-use super::step::{LayerPlan, Parts, Step};
+use super::step::{BlockPlan, LayerPlan, Parts, Step};
 use super::work::work;
 use super::{InputPacking, InputPlan, NetworkPlan, WindowPlan};
-use crate::error::{NetworkError, NodeName, Result};
-use crate::graph::{Graph, Operation, Shape};
-use crate::layers::{Folded, Linear, Packing};
-use crate::passes::{layer_factors, scale_layers, simplified};
+use crate::error::{NetworkError, Result};
+use crate::graph::{Convolution, Graph, Shape};
+use crate::layers::{Folded, Linear, Packing, Term};
+use crate::passes::simplified;
+use crate::stages::{Layer, LayerKind, Sum, layer_factors, scaled, stages};
 
-/// log2 of the scale of ciphertexts: what the smallest ring with five levels has room for.
+/// log2 of the least scale of ciphertexts, for few levels: what the smallest ring with five levels has room for.
 const LOG_SCALE: u32 = 28;
+/// For more levels: each adds its noise.
+const LOG_SCALE_DEEP: u32 = 33;
+/// Levels up to which there are few.
+const FEW_LEVELS: usize = 8;
+/// log2 of the largest scale: beyond it nothing is gained.
+const MOST_LOG_SCALE: u32 = 40;
 /// The largest score on calibration images, while encrypted. At level 0 there is room for 8 times as much.
 const SCORES: f64 = 16.0;
 /// Ciphertexts of an image beyond which the server computes the first convolution by rotations.
 const MAX_WINDOW_CIPHERTEXTS: usize = 32;
+/// Entries of a convolution's matrix beyond which its output is never packed value after value.
+const MAX_ENTRIES: usize = 1 << 20;
+/// log2 of the largest ring degree.
+const MOST_LOG_N: u32 = 17;
 
 /// A plan, and the layers with their weights that it is for.
 #[derive(Clone, Debug)]
@@ -24,76 +37,47 @@ pub(crate) struct Prepared {
     pub layers: Vec<Layer>,
 }
 
-/// A layer as it is evaluated.
-#[derive(Clone, Debug)]
-pub(crate) enum Layer {
-    /// The first convolution, on windows that the client has cut out.
-    Windows(Linear),
-    Linear(Linear, Folded),
-    Square,
-}
-
-/// An operation of a network without branches.
-struct Stage {
-    name: NodeName,
-    shape: Shape,
-    /// Nothing for a square.
-    linear: Option<Linear>,
-    operator: &'static str,
-}
-
 /// What sets the scale of the layers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scaling<'a> {
     /// Images like those to come.
     Calibration(&'a [Vec<f64>]),
     /// The factors of a plan.
-    Factors(&'a [f64]),
+    Factors(&'a [Vec<f64>]),
 }
 
 /// Plans a network for images with values in `range`.
 pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> Result<Prepared> {
     let simple = simplified(graph)?;
-    // Refused by name before they are scaled.
-    stages(&simple)?;
+    let stages = stages(&simple)?;
     let factors = match scaling {
-        Scaling::Calibration(images) => layer_factors(&simple, images, SCORES)?,
+        Scaling::Calibration(images) => layer_factors(&simple, &stages, images, SCORES)?,
         Scaling::Factors(factors) => factors.to_vec(),
     };
-    let graph = scale_layers(&simple, &factors)?;
-    let stages = stages(&graph)?;
-    let levels = stages.len();
-    let mut literal =
-        ParametersLiteral::for_levels(levels, LOG_SCALE).ok_or(NetworkError::Levels { levels })?;
+    let values = graph.input_shape().values();
+    let layers = scaled(stages, values, &factors)?;
+    let levels = levels(&layers);
+    let most = levels.iter().copied().max().unwrap_or(0);
+    let mut literal = literal(most).ok_or(NetworkError::Levels { levels: most })?;
     // A larger ring if a vector does not fit; the security is then higher.
-    let longest = stages.iter().map(|s| s.shape.values()).max().unwrap_or(1);
-    let input = graph.input_shape().values();
-    while (1 << (literal.log_n - 1)) < longest.max(input).next_power_of_two() {
+    let (parameters, chosen) = loop {
+        let parameters = Parameters::new(literal.clone())?;
+        if let Some(chosen) = cheapest(&layers, &levels, graph.input_shape(), &parameters)? {
+            break (parameters, chosen);
+        }
         literal.log_n += 1;
-        if literal.log_n > 17 {
+        if literal.log_n > MOST_LOG_N {
+            let shapes = layers.iter().map(|layer| layer.shape.values());
             return Err(NetworkError::TooLarge {
                 what: "values of a layer".to_owned(),
-                found: longest.max(input) as u64,
-                limit: 1 << 16,
+                found: shapes.max().unwrap_or(0).max(values) as u64,
+                limit: 1 << (MOST_LOG_N - 1),
             });
         }
-    }
-    let parameters = Parameters::new(literal.clone())?;
-    let inputs = input_candidates(&stages, graph.input_shape(), parameters.slots());
-    let mut best: Option<Chosen> = None;
-    for packing in inputs {
-        if let Some(chosen) = choose(&stages, packing, &parameters)?
-            && best.as_ref().is_none_or(|best| chosen.work < best.work)
-        {
-            best = Some(chosen);
-        }
-    }
-    let Some(chosen) = best else {
-        return Err(NetworkError::Graph("it has no layer".to_owned()));
     };
     let plan = NetworkPlan {
-        parameters: literal,
-        weights: digest(&stages),
+        parameters: parameters.literal().clone(),
+        weights: digest(&layers),
         input: InputPlan {
             shape: graph.input_shape().dims().to_vec(),
             range,
@@ -103,189 +87,293 @@ pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> R
         factors,
     };
     plan.check()?;
-    Ok(Prepared {
-        plan,
-        layers: chosen.layers,
-    })
+    Ok(Prepared { plan, layers })
 }
 
-/// The operations in their order; a network with branches or other operations is refused by name.
-fn stages(graph: &Graph) -> Result<Vec<Stage>> {
-    let mut stages = Vec::new();
-    for (index, node) in graph.nodes().iter().enumerate().skip(1) {
-        let refuse = |reason: String| {
-            Err(NetworkError::Encrypted {
-                node: node.name.clone(),
-                reason,
-            })
-        };
-        if node.inputs.len() != 1 || node.inputs[0].index() != index - 1 {
-            return refuse(
-                "networks with branches are not supported on encrypted images yet".to_owned(),
-            );
+/// The level of the ciphertexts that each layer takes: as low as those that read it allow.
+fn levels(layers: &[Layer]) -> Vec<usize> {
+    // By vector.
+    let mut needed = vec![0; layers.len() + 1];
+    let mut levels = vec![0; layers.len()];
+    for (index, layer) in layers.iter().enumerate().rev() {
+        levels[index] = needed[index + 1] + 1;
+        for source in layer.sources() {
+            needed[source] = needed[source].max(levels[index]);
         }
-        let input = &graph.node(node.inputs[0]).shape;
-        let linear = Linear::new(&node.operation, input, &node.shape);
-        match &node.operation {
-            Operation::Reshape(_) => continue,
-            Operation::Square => {}
-            _ if linear.is_some() => {}
-            other => {
-                return refuse(format!(
-                    "{} is not supported on encrypted images yet: see docs/networks-operators.md",
-                    other.name()
-                ));
-            }
-        }
-        stages.push(Stage {
-            name: node.name.clone(),
-            shape: node.shape.clone(),
-            linear,
-            operator: node.operation.name(),
-        });
     }
-    Ok(stages)
+    levels
 }
 
-/// A way to pack the image, the plans and the layers that follow from it, and the work that they are.
+/// Parameters with so many levels: the smallest ring that has them, and the largest scale that it has room for at no
+/// cost of time.
+fn literal(levels: usize) -> Option<ParametersLiteral> {
+    let few = levels <= FEW_LEVELS;
+    let least = if few { LOG_SCALE } else { LOG_SCALE_DEEP };
+    let smallest = ParametersLiteral::for_levels(levels, least)?;
+    let larger = (least + 1..=MOST_LOG_SCALE).map_while(|log_scale| {
+        let literal = ParametersLiteral::for_levels(levels, log_scale)?;
+        let same = literal.log_n == smallest.log_n && literal.p_bits.len() == smallest.p_bits.len();
+        same.then_some(literal)
+    });
+    larger.last().or(Some(smallest))
+}
+
+/// A way to pack the image, the plans that follow from it, and the work that they are.
 struct Chosen {
     work: f64,
     input: InputPacking,
     plans: Vec<LayerPlan>,
-    layers: Vec<Layer>,
+}
+
+/// The cheapest plan; nothing if a vector does not fit.
+fn cheapest(
+    layers: &[Layer],
+    levels: &[usize],
+    image: &Shape,
+    parameters: &Parameters,
+) -> Result<Option<Chosen>> {
+    let mut best: Option<Chosen> = None;
+    for input in input_candidates(layers, image, parameters.slots()) {
+        if let Some(chosen) = choose(layers, levels, input, parameters)?
+            && best.as_ref().is_none_or(|best| chosen.work < best.work)
+        {
+            best = Some(chosen);
+        }
+    }
+    Ok(best)
 }
 
 /// Windows if there are not too many of them: the convolution then needs no rotation.
-fn input_candidates(stages: &[Stage], shape: &Shape, slots: usize) -> Vec<InputPacking> {
+fn input_candidates(layers: &[Layer], image: &Shape, slots: usize) -> Vec<InputPacking> {
     let with_copies = move |length: usize| {
-        let packing = Packing::repeated(length);
+        let packing = Packing::vector(length);
         let most = (slots / packing.period).min(packing.period);
-        (0..=most.ilog2()).map(move |log| Packing {
+        (0..=most.checked_ilog2().unwrap_or(0)).map(move |log| Packing {
             copies: 1 << log,
             ..packing
         })
     };
-    if let Some(Linear::Convolution {
-        layer,
-        input,
-        output,
-    }) = stages.first().and_then(|s| s.linear.as_ref())
+    let alone = layers
+        .iter()
+        .filter(|layer| layer.sources().contains(&0))
+        .count()
+        == 1;
+    let first = layers.first().and_then(windowed);
+    if let Some((layer, input, output)) = first
+        && alone
+        && input[0] * layer.window.kernel[0] * layer.window.kernel[1] <= MAX_WINDOW_CIPHERTEXTS
     {
         let window = &layer.window;
-        let ciphertexts = input[0] * window.kernel[0] * window.kernel[1];
-        if ciphertexts <= MAX_WINDOW_CIPHERTEXTS {
-            let plan = WindowPlan {
-                kernel: window.kernel,
-                strides: window.strides,
-                dilations: window.dilations,
-                pads: window.pads,
-                output: [output[1], output[2]],
-            };
-            let packings = with_copies(output.iter().product());
-            return packings
-                .map(|output| InputPacking::Windows {
-                    ciphertexts,
-                    output,
-                    window: plan.clone(),
-                })
-                .collect();
-        }
+        let plan = WindowPlan {
+            kernel: window.kernel,
+            strides: window.strides,
+            dilations: window.dilations,
+            pads: window.pads,
+            output: [output[1], output[2]],
+        };
+        let packings = with_copies(output.iter().product());
+        return packings
+            .map(|output| InputPacking::Windows {
+                ciphertexts: input[0] * window.kernel[0] * window.kernel[1],
+                output,
+                window: plan.clone(),
+            })
+            .collect();
     }
-    with_copies(shape.values())
-        .map(InputPacking::Vector)
-        .collect()
+    let mut packings: Vec<_> = with_copies(image.values()).collect();
+    if let (Some((layer, ..)), Ok(image)) = (first, image.image()) {
+        packings.push(Packing::image(image, [1, 1]));
+        packings.push(Packing::image(image, layer.window.strides));
+    }
+    packings.into_iter().map(InputPacking::Vector).collect()
 }
 
-/// The cheapest plan for a way to pack the image; nothing if a layer has no room for that many copies.
+/// The convolution that a layer is, if the client can cut the image into its windows: the image as it is goes in.
+fn windowed(layer: &Layer) -> Option<(&Convolution, [usize; 3], [usize; 3])> {
+    match &layer.kind {
+        LayerKind::Linear(Sum { terms, .. }) => match &terms[..] {
+            [
+                Term {
+                    source: 0,
+                    linear:
+                        Linear::Convolution {
+                            layer,
+                            input,
+                            output,
+                        },
+                    ..
+                },
+            ] => Some((layer, *input, *output)),
+            _ => None,
+        },
+        LayerKind::Square(_) => None,
+    }
+}
+
+/// The cheapest plan for a way to pack the image; nothing if a vector does not fit or a layer has no room for that many
+/// copies.
 fn choose(
-    stages: &[Stage],
+    layers: &[Layer],
+    levels: &[usize],
     input: InputPacking,
     parameters: &Parameters,
 ) -> Result<Option<Chosen>> {
+    let (first, windows) = match &input {
+        InputPacking::Vector(packing) => (*packing, false),
+        InputPacking::Windows { output, .. } => (*output, true),
+    };
+    let mut packings = vec![first];
     let mut chosen = Chosen {
         work: 0.0,
         plans: Vec::new(),
-        layers: Vec::new(),
         input,
     };
-    let mut packing = match &chosen.input {
-        InputPacking::Vector(packing) => *packing,
-        InputPacking::Windows { output, .. } => *output,
-    };
-    for (index, stage) in stages.iter().enumerate() {
-        let level = stages.len() - index;
-        let windows = index == 0 && matches!(chosen.input, InputPacking::Windows { .. });
-        let (layer, step) = match &stage.linear {
-            None => (Layer::Square, Step::Square),
-            Some(linear) if windows => (Layer::Windows(linear.clone()), Step::Windows),
-            Some(linear) => {
-                let Some((folded, diagonals)) = fold(linear, packing, level, parameters)? else {
-                    return Ok(None);
-                };
-                packing = folded.output();
-                let (count, apart) = folded.parts();
-                let parts = Parts { count, apart };
-                let step = Step::Linear { diagonals, parts };
-                (Layer::Linear(linear.clone(), folded), step)
+    if first.tile() > parameters.slots() {
+        return Ok(None);
+    }
+    for (index, (layer, &level)) in layers.iter().zip(levels).enumerate() {
+        let (step, output) = match &layer.kind {
+            LayerKind::Square(square) => {
+                let (source, multiples) = (square.source, square.multiples.is_some());
+                (Step::Square { source, multiples }, packings[square.source])
+            }
+            LayerKind::Linear(_) if windows && index == 0 => (Step::Windows, first),
+            LayerKind::Linear(sum) => {
+                let found = fold(sum, &packings, level, parameters)?;
+                let Some(found) = found else { return Ok(None) };
+                found
             }
         };
         let work = work(&step, level, chosen.input.ciphertexts(), parameters)?;
         chosen.work += work;
-        let names = [stage.name.to_string(), stage.operator.to_owned()];
-        let dims = stage.shape.dims();
-        let plan = LayerPlan::new(names, dims, level, packing, step, work, parameters)?;
+        let names = [layer.name.to_string(), layer.operator.to_owned()];
+        let dims = layer.shape.dims();
+        let plan = LayerPlan::new(names, dims, level, output, step, work, parameters)?;
         chosen.plans.push(plan);
-        chosen.layers.push(layer);
+        packings.push(output);
     }
     Ok(Some(chosen))
 }
 
-/// The cheapest folding of a layer, and its rotations.
+/// The cheapest way to compute a linear layer, and how its output is then packed.
 fn fold(
-    linear: &Linear,
-    input: Packing,
+    sum: &Sum,
+    packings: &[Packing],
     level: usize,
     parameters: &Parameters,
-) -> Result<Option<(Folded, Vec<i64>)>> {
-    let mut best: Option<(f64, Folded, Vec<i64>)> = None;
-    for folded in Folded::candidates(linear.rows(), input) {
-        let diagonals: Vec<i64> = folded.rotations(linear).into_iter().collect();
-        let (count, apart) = folded.parts();
+) -> Result<Option<(Step, Packing)>> {
+    let tile = sum.tile(packings);
+    let mut best: Option<(f64, Step, Packing)> = None;
+    for output in outputs(sum, packings, parameters.slots()) {
+        let fits = |term: &Term| {
+            let input = &packings[term.source];
+            Folded::fits(input, &output) && (input.copies == 1 || sum.terms.len() == 1)
+        };
+        if !sum.terms.iter().all(fits) {
+            continue;
+        }
+        let mut blocks: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+        for term in &sum.terms {
+            let folded = Folded::new(packings[term.source], output, tile);
+            let rotations = folded.rotations(term);
+            blocks.entry(term.source).or_default().extend(rotations);
+        }
+        let blocks = blocks.into_iter().map(|(source, diagonals)| BlockPlan {
+            source,
+            diagonals: diagonals.into_iter().collect(),
+        });
         let step = Step::Linear {
-            diagonals: diagonals.clone(),
-            parts: Parts { count, apart },
+            blocks: blocks.collect(),
+            parts: Parts {
+                count: (tile / output.period).max(1),
+                apart: output.period,
+            },
         };
         let work = work(&step, level, 1, parameters)?;
         if best.as_ref().is_none_or(|(least, ..)| work < *least) {
-            best = Some((work, folded, diagonals));
+            best = Some((work, step, output));
         }
     }
-    Ok(best.map(|(_, folded, diagonals)| (folded, diagonals)))
+    Ok(best.map(|(_, step, output)| (step, output)))
+}
+
+/// How the output of a linear layer can be packed: a convolution leaves pixels where they are, and all else is one
+/// value after the other. A longer period has more diagonals and fewer rotations at the end.
+fn outputs(sum: &Sum, packings: &[Packing], slots: usize) -> Vec<Packing> {
+    let mut bases = Vec::new();
+    let mut entries = 0;
+    for Term { source, linear, .. } in &sum.terms {
+        let packing = &packings[*source];
+        match linear {
+            Linear::Convolution {
+                layer,
+                input,
+                output,
+            } => {
+                entries += layer.weights.values().len() * output[1] * output[2];
+                bases.extend(packing.convolved(layer, *input, *output));
+            }
+            Linear::Identity(_) if packing.copies == 1 => bases.push(*packing),
+            Linear::Identity(_) | Linear::Dense(_) => {}
+        }
+    }
+    if bases.is_empty() || entries <= MAX_ENTRIES {
+        bases.push(Packing::vector(sum.bias.len()));
+    }
+    bases.dedup();
+    let most = sum.tile(packings).min(slots);
+    let periods = bases.into_iter().flat_map(|base| {
+        let most = most.max(base.period);
+        let doubled = (0..).map(move |k| base.period << k);
+        let periods = doubled.take_while(move |&period| period <= most);
+        periods.map(move |period| Packing { period, ..base })
+    });
+    periods.filter(|packing| packing.tile() <= slots).collect()
 }
 
 /// The digest of the layers and their weights.
-fn digest(stages: &[Stage]) -> [u8; 32] {
+fn digest(layers: &[Layer]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(b"tapetum network v1");
-    let mut number = |n: f64| {
-        hasher.update(&n.to_le_bytes());
+    hasher.update(b"tapetum network v2");
+    let mut numbers = |numbers: &[f64]| {
+        hasher.update(&(numbers.len() as u64).to_le_bytes());
+        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        hasher.update(&bytes);
     };
-    for stage in stages {
-        let shape = stage.shape.dims();
-        number(shape.len() as f64);
-        shape.iter().for_each(|&d| number(d as f64));
-        match &stage.linear {
-            None => number(0.0),
-            Some(linear) => {
-                number(1.0);
-                number(linear.rows() as f64);
-                number(linear.columns() as f64);
-                (0..linear.rows()).for_each(|row| number(linear.bias(row)));
-                linear.for_each(|row, column, weight| {
-                    number(row as f64);
-                    number(column as f64);
-                    number(weight);
-                });
+    let sizes = |sizes: &[usize]| -> Vec<f64> { sizes.iter().map(|&n| n as f64).collect() };
+    for layer in layers {
+        numbers(&sizes(layer.shape.dims()));
+        match &layer.kind {
+            LayerKind::Square(square) => {
+                numbers(&[0.0, square.source as f64]);
+                numbers(square.multiples.as_deref().unwrap_or_default());
+            }
+            LayerKind::Linear(sum) => {
+                numbers(&[1.0, sum.terms.len() as f64]);
+                numbers(&sum.bias);
+                for term in &sum.terms {
+                    numbers(&[term.source as f64]);
+                    numbers(&term.rows);
+                    numbers(&term.columns);
+                    match &term.linear {
+                        Linear::Identity(values) => numbers(&[*values as f64]),
+                        Linear::Dense(layer) => numbers(layer.weights.values()),
+                        Linear::Convolution {
+                            layer,
+                            input,
+                            output,
+                        } => {
+                            let window = &layer.window;
+                            numbers(&sizes(&[*input, *output].concat()));
+                            numbers(&sizes(
+                                &[window.kernel, window.strides, window.dilations].concat(),
+                            ));
+                            numbers(&sizes(&window.pads));
+                            numbers(&[layer.groups as f64]);
+                            numbers(layer.weights.values());
+                        }
+                    }
+                }
             }
         }
     }
@@ -295,6 +383,7 @@ fn digest(stages: &[Stage]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Operation;
     use crate::passes::testing::{chain, convolution, dense};
 
     fn plan(input: &[usize], operations: Vec<Operation>) -> NetworkPlan {

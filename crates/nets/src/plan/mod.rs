@@ -5,12 +5,12 @@ mod step;
 mod work;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{KeyPlan, LinearTransformPlan, Parameters, ParametersLiteral};
+use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 
 use crate::error::{NetworkError, Result};
 use crate::layers::Packing;
 
-pub(crate) use make::{Layer, Prepared, Scaling, prepare};
+pub(crate) use make::{Prepared, Scaling, prepare};
 pub use step::LayerPlan;
 pub(crate) use step::{Parts, Step};
 
@@ -18,6 +18,8 @@ pub(crate) use step::{Parts, Step};
 const MAX_SLOTS: usize = 1 << 16;
 /// Layers of a plan.
 const MAX_LAYERS: usize = 64;
+/// Encoded weights beyond which they are not kept.
+const MAX_ENCODED_BYTES: u64 = 1 << 30;
 /// Ciphertexts of an image.
 const MAX_CIPHERTEXTS: usize = 64;
 
@@ -32,8 +34,8 @@ pub struct NetworkPlan {
     weights: [u8; 32],
     input: InputPlan,
     layers: Vec<LayerPlan>,
-    /// What the outputs of each layer with weights are multiplied by while they are encrypted.
-    factors: Vec<f64>,
+    /// What the channels of each linear layer are multiplied by while they are encrypted.
+    factors: Vec<Vec<f64>>,
 }
 
 /// What an image must be, and how it is packed.
@@ -119,12 +121,12 @@ impl NetworkPlan {
 
     /// The number of scores.
     pub fn scores(&self) -> usize {
-        self.output().length
+        self.output().values()
     }
 
     /// The levels that the evaluation uses, which are all that there are.
     pub fn levels(&self) -> usize {
-        self.layers.len()
+        self.parameters.q_bits.len().saturating_sub(1)
     }
 
     /// Rotations of all layers.
@@ -142,22 +144,40 @@ impl NetworkPlan {
         Ok(self.layers.iter().map(seconds).collect())
     }
 
-    /// The memory of the encoded weights.
+    /// The memory of encoded weights at any one time.
     ///
     /// # Errors
     /// If the plan is damaged.
     pub fn weights_bytes(&self) -> Result<u64> {
         let parameters = self.parameters()?;
+        if !self.encodes_at_use()? {
+            return Ok(self.all_weights_bytes(&parameters));
+        }
+        // By coefficients, with what they are made from: a number for each slot.
+        let diagonal = (8 * parameters.degree() + 8 * parameters.slots()) as u64;
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| layer.diagonals() as u64 * diagonal);
+        Ok(layers.max().unwrap_or(0))
+    }
+
+    /// Whether weights are encoded layer by layer when they are used, since all of them would take too much memory.
+    pub(crate) fn encodes_at_use(&self) -> Result<bool> {
+        let parameters = self.parameters()?;
+        Ok(self.all_weights_bytes(&parameters) > MAX_ENCODED_BYTES)
+    }
+
+    /// The memory of the weights of all layers, encoded ready to be multiplied.
+    fn all_weights_bytes(&self, parameters: &Parameters) -> u64 {
         let special = parameters.literal().p_bits.len();
         let limb = (8 * parameters.degree()) as u64;
         let limbs = self.layers.iter().map(|layer| match &layer.step {
-            Step::Square => 0,
+            Step::Square { multiples, .. } => usize::from(*multiples) * (layer.level + 1),
             Step::Windows => self.input_ciphertexts() * (layer.level + 1) + layer.level,
-            Step::Linear { diagonals, .. } => {
-                diagonals.len() * (layer.level + 1 + special) + layer.level
-            }
+            Step::Linear { .. } => layer.diagonals() * (layer.level + 1 + special) + layer.level,
         });
-        Ok(limbs.map(|n| n as u64 * limb).sum())
+        limbs.map(|n| n as u64 * limb).sum()
     }
 
     /// The evaluation keys that the server needs, each for the highest level at which it is used.
@@ -170,16 +190,11 @@ impl NetworkPlan {
             let at = |level: usize| KeyPlan::new(parameters).up_to_level(level);
             match &layer.step {
                 Step::Windows => {}
-                Step::Square => keys = keys.join(&at(layer.level).relinearization()),
-                Step::Linear {
-                    diagonals, parts, ..
-                } => {
-                    let plan = LinearTransformPlan::new(
-                        parameters,
-                        diagonals.iter().copied(),
-                        layer.level,
-                    )?;
-                    keys = keys.join(&at(layer.level).rotations(plan.rotations()));
+                Step::Square { .. } => keys = keys.join(&at(layer.level).relinearization()),
+                Step::Linear { parts, .. } => {
+                    let plan = layer.step.transform(parameters, layer.level)?;
+                    let rotations = plan.map(|plan| plan.rotations()).unwrap_or_default();
+                    keys = keys.join(&at(layer.level).rotations(rotations));
                     keys = keys.join(&at(layer.level - 1).rotations(parts.keys()));
                 }
             }
@@ -196,13 +211,17 @@ impl NetworkPlan {
         let parameters = self.parameters()?;
         let slots = parameters.slots();
         let levels = parameters.max_level();
-        if self.layers.is_empty() || self.layers.len() > MAX_LAYERS || self.layers.len() != levels {
-            return damaged("it has another number of layers than its parameters have levels");
+        if self.layers.is_empty() || self.layers.len() > MAX_LAYERS {
+            return damaged("it has no layer, or too many");
         }
         let [low, high] = self.input.range;
         let finite = low.is_finite() && high.is_finite();
         let positive = |factor: &f64| factor.is_finite() && *factor > 0.0;
-        let factors = self.factors.len() <= MAX_LAYERS && self.factors.iter().all(positive);
+        let channels = self.factors.iter().map(Vec::len).sum::<usize>();
+        let factors = self.factors.len() <= MAX_LAYERS
+            && channels <= MAX_LAYERS * MAX_SLOTS
+            && self.factors.iter().flatten().all(positive)
+            && self.factors.last().is_some_and(|last| !last.is_empty());
         if !finite || low >= high || !factors {
             return damaged("its range or its factors are not numbers that can be");
         }
@@ -211,23 +230,23 @@ impl NetworkPlan {
             InputPacking::Vector(packing) => packing,
             InputPacking::Windows { output, .. } => output,
         };
-        let fits = |packing: &Packing| {
-            packing.period.is_power_of_two()
-                && packing.copies.is_power_of_two()
-                && packing.period <= MAX_SLOTS
-                && packing.copies <= packing.period
-                && packing.tile() <= slots
-                && (1..=packing.period).contains(&packing.length)
-        };
+        let fits = |packing: &Packing| packing.is_valid() && packing.tile() <= slots;
         if !packings.chain([first]).all(fits) {
             return damaged("a vector does not fit its slots");
         }
         self.check_input(first)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            if layer.level != levels - index {
+        // The levels of the vectors.
+        let mut known = vec![levels];
+        for layer in &self.layers {
+            let vectors = known.len();
+            layer.check(slots, vectors)?;
+            let sources = layer.step.sources();
+            let reach = sources.iter().all(|&source| known[source] >= layer.level);
+            let windows = matches!(layer.step, Step::Windows);
+            if layer.level == 0 || !reach || (windows && (vectors > 1 || layer.level != levels)) {
                 return damaged("its layers do not follow each other");
             }
-            layer.check(slots)?;
+            known.push(layer.level - 1);
         }
         Ok(())
     }
@@ -240,7 +259,7 @@ impl NetworkPlan {
             return damaged("its image has no size, or more values than there are slots");
         }
         match &self.input.packing {
-            InputPacking::Vector(_) if first.length == self.input_len() => Ok(()),
+            InputPacking::Vector(_) if first.values() == self.input_len() => Ok(()),
             InputPacking::Vector(_) => damaged("its image does not fit its packing"),
             InputPacking::Windows {
                 ciphertexts: stated,
@@ -248,7 +267,7 @@ impl NetworkPlan {
                 window,
             } => {
                 let pixels = window.output[0].checked_mul(window.output[1]);
-                let fits = pixels.is_some_and(|n| n > 0 && output.length % n == 0);
+                let fits = pixels.is_some_and(|n| n > 0 && output.values() % n == 0);
                 let kernel = window.kernel[0].checked_mul(window.kernel[1]);
                 let ciphertexts = kernel.and_then(|k| k.checked_mul(*shape.get(1)?));
                 let small = [&window.strides[..], &window.dilations, &window.pads]
@@ -273,19 +292,26 @@ impl NetworkPlan {
         &self.input
     }
 
-    pub(crate) fn factors(&self) -> &[f64] {
+    pub(crate) fn factors(&self) -> &[Vec<f64>] {
         &self.factors
     }
 
     /// What scores are multiplied by while they are encrypted.
     pub(crate) fn score_factor(&self) -> f64 {
-        self.factors.last().copied().unwrap_or(1.0)
+        let last = self.factors.last().and_then(|factors| factors.first());
+        last.copied().unwrap_or(1.0)
+    }
+
+    /// How vector 0 is packed: the image, or what the first layer makes of its windows.
+    pub(crate) fn image_packing(&self) -> Packing {
+        match &self.input.packing {
+            InputPacking::Vector(packing) => *packing,
+            InputPacking::Windows { output, .. } => *output,
+        }
     }
 
     /// How the scores are packed.
     pub(crate) fn output(&self) -> Packing {
-        self.layers
-            .last()
-            .map_or(Packing::repeated(1), |l| l.output)
+        self.layers.last().map_or(Packing::vector(1), |l| l.output)
     }
 }

@@ -6,6 +6,9 @@ use tapetum_ckks::{LinearTransformPlan, Parameters};
 use crate::error::{NetworkError, Result};
 use crate::layers::Packing;
 
+/// Vectors that one layer reads.
+const MAX_BLOCKS: usize = 64;
+
 /// One layer of a plan. It takes one level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerPlan {
@@ -25,15 +28,62 @@ pub struct LayerPlan {
     work: f64,
 }
 
-/// How a layer is computed.
+/// How a layer is computed. Vector 0 is the image, and vector i + 1 what layer i gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
     /// Each ciphertext of the image times weights, added up.
     Windows,
-    /// A matrix by its diagonals, then a sum of parts.
-    Linear { diagonals: Vec<i64>, parts: Parts },
-    /// The product of the ciphertext with itself.
-    Square,
+    /// The sum of matrices by their diagonals, each times a vector, then a sum of parts.
+    Linear {
+        blocks: Vec<BlockPlan>,
+        parts: Parts,
+    },
+    /// The product of a ciphertext with itself, and with `multiples` a multiple of each value.
+    Square { source: usize, multiples: bool },
+}
+
+/// The matrix that is applied to one vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BlockPlan {
+    /// Which vector.
+    pub source: usize,
+    pub diagonals: Vec<i64>,
+}
+
+impl Step {
+    /// How the matrices are split into baby steps and giant steps; nothing if there are none.
+    pub fn transform(
+        &self,
+        parameters: &Parameters,
+        level: usize,
+    ) -> Result<Option<LinearTransformPlan>> {
+        let Self::Linear { blocks, .. } = self else {
+            return Ok(None);
+        };
+        let indices = blocks.iter().enumerate().map(|(input, block)| {
+            let diagonals = block.diagonals.iter().copied().collect();
+            ((0, input), diagonals)
+        });
+        let plan = LinearTransformPlan::for_blocks(parameters, &indices.collect(), level)?;
+        Ok(Some(plan))
+    }
+
+    /// The vectors that it reads.
+    pub fn sources(&self) -> Vec<usize> {
+        match self {
+            Self::Windows => vec![0],
+            Self::Linear { blocks, .. } => blocks.iter().map(|block| block.source).collect(),
+            Self::Square { source, .. } => vec![*source],
+        }
+    }
+
+    /// Diagonals of all matrices.
+    pub fn diagonals(&self) -> usize {
+        match self {
+            Self::Linear { blocks, .. } => blocks.iter().map(|b| b.diagonals.len()).sum(),
+            Self::Windows | Self::Square { .. } => 0,
+        }
+    }
 }
 
 /// Slots to be added up: `count` of them, `apart` slots from each other. Both are powers of two.
@@ -72,13 +122,11 @@ impl LayerPlan {
         work: f64,
         parameters: &Parameters,
     ) -> Result<Self> {
-        let rotations = match &step {
-            Step::Windows | Step::Square => 0,
-            Step::Linear { diagonals, parts } => {
-                let plan = LinearTransformPlan::new(parameters, diagonals.iter().copied(), level)?;
-                plan.rotations().len() + parts.rotations()
-            }
-        };
+        let transform = step.transform(parameters, level)?;
+        let mut rotations = transform.map_or(0, |plan| plan.operations().inner_products);
+        if let Step::Linear { parts, .. } = &step {
+            rotations += parts.rotations();
+        }
         let [name, operator] = names;
         Ok(Self {
             name,
@@ -124,50 +172,72 @@ impl LayerPlan {
 
     /// The number of diagonals of its matrix.
     pub fn diagonals(&self) -> usize {
-        match &self.step {
-            Step::Linear { diagonals, .. } => diagonals.len(),
-            Step::Windows | Step::Square => 0,
-        }
+        self.step.diagonals()
     }
 
     /// How it is computed and how its output lies in the slots, for people.
     pub fn packing(&self) -> String {
-        let Packing { period, copies, .. } = self.output;
-        let output = match copies {
-            1 => format!("period {period}"),
-            _ => format!("period {period}, {copies} rotated copies"),
-        };
+        let Packing {
+            period,
+            copies,
+            phases: [rows, columns],
+            ..
+        } = self.output;
+        let mut output = format!("period {period}");
+        if copies > 1 {
+            output += &format!(", {copies} rotated copies");
+        }
+        if rows * columns > 1 {
+            output += &format!(", {rows} x {columns} channels between pixels");
+        }
         match &self.step {
             Step::Windows => format!("client's windows; {output}"),
-            Step::Square => output,
-            Step::Linear { diagonals, parts } => {
-                let count = diagonals.len();
-                format!("{count} diagonals, {} parts; {output}", parts.count)
+            Step::Square { .. } => output,
+            Step::Linear { blocks, parts } => {
+                let count = self.diagonals();
+                let vectors = match blocks.len() {
+                    1 => String::new(),
+                    several => format!(" of {several} vectors"),
+                };
+                format!(
+                    "{count} diagonals{vectors}, {} parts; {output}",
+                    parts.count
+                )
             }
         }
     }
 
-    pub(crate) fn check(&self, slots: usize) -> Result<()> {
+    /// Refuses a layer that reads others than the vectors before it, or has diagonals that none has.
+    pub(crate) fn check(&self, slots: usize, vectors: usize) -> Result<()> {
+        let damaged = |reason: &str| {
+            Err(NetworkError::Plan(format!(
+                "{reason} of {:?} are not those of a layer",
+                self.name
+            )))
+        };
         if !self.work.is_finite() {
-            return Err(NetworkError::Plan("its work is not a number".to_owned()));
+            return damaged("the numbers");
         }
-        let Step::Linear { diagonals, parts } = &self.step else {
+        if !self.step.sources().iter().all(|&source| source < vectors) {
+            return damaged("the inputs");
+        }
+        let Step::Linear { blocks, parts } = &self.step else {
             return Ok(());
         };
         let powers = parts.count.is_power_of_two() && parts.apart.is_power_of_two();
         let within = |&k: &i64| k.unsigned_abs() < slots as u64;
+        let block = |block: &BlockPlan| {
+            (1..=slots).contains(&block.diagonals.len()) && block.diagonals.iter().all(within)
+        };
         if powers
             && parts.count <= slots
             && parts.apart <= slots
-            && diagonals.len() <= slots
-            && diagonals.iter().all(within)
+            && (1..=MAX_BLOCKS).contains(&blocks.len())
+            && blocks.iter().all(block)
         {
             Ok(())
         } else {
-            Err(NetworkError::Plan(format!(
-                "the diagonals of {:?} are not those of a layer",
-                self.name
-            )))
+            damaged("the diagonals")
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a step costs, counted.
 
-use tapetum_ckks::{LinearTransformPlan, Parameters};
+use tapetum_ckks::Parameters;
 
 use super::step::{Parts, Step};
 use crate::error::Result;
@@ -58,14 +58,16 @@ pub(super) fn work(
 ) -> Result<f64> {
     let here = Costs::at(level, parameters);
     Ok(match step {
-        Step::Square => here.switch(1) + 3.0 * here.q,
+        Step::Square { .. } => here.switch(1) + 3.0 * here.q,
         // Each ciphertext and each weight is read from memory, once.
         Step::Windows => {
             let products = 3.0 * 2.0 * here.q * ciphertexts as f64;
             products + 2.0 * here.transform * here.q
         }
-        Step::Linear { diagonals, parts } => {
-            let plan = LinearTransformPlan::new(parameters, diagonals.iter().copied(), level)?;
+        Step::Linear { parts, .. } => {
+            let Some(plan) = step.transform(parameters, level)? else {
+                return Ok(0.0);
+            };
             let counts = plan.operations();
             counts.decompositions as f64 * here.decomposition
                 + counts.inner_products as f64 * here.inner_product

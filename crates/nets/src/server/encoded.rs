@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ckks::{
-    Ciphertext, Complex64, Encoder, Evaluator, LinearTransform, Parameters, Plaintext, SlotMatrix,
-};
+use tapetum_ckks::{Encoder, Evaluator, Parameters, Plaintext};
 
+use super::matrix::{Diagonals, Matrix};
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
-use crate::layers::{Linear, Packing};
-use crate::plan::{InputPacking, Layer, NetworkPlan, Parts, Prepared, Step};
+use crate::layers::{Linear, Packing, Term};
+use crate::plan::{InputPacking, LayerPlan, NetworkPlan, Parts, Prepared, Step};
+use crate::stages::{LayerKind, Sum};
 
 /// A network ready to be evaluated on encrypted images of its plan.
 pub struct EncodedNetwork {
@@ -19,52 +19,58 @@ pub struct EncodedNetwork {
 }
 
 /// A layer ready to be evaluated.
-enum Encoded {
+struct Encoded {
+    /// The level of the ciphertexts that it takes.
+    level: usize,
+    operation: Operation,
+    /// Vectors that no later layer reads.
+    finished: Vec<usize>,
+}
+
+enum Operation {
     Windows {
         weights: Vec<Plaintext>,
         bias: Plaintext,
     },
     Linear {
-        transform: LinearTransform,
+        sources: Vec<usize>,
+        matrix: Box<Matrix>,
         parts: Parts,
         bias: Plaintext,
     },
-    Square,
+    Square {
+        source: usize,
+        multiples: Option<Plaintext>,
+    },
 }
 
 impl EncodedNetwork {
-    pub(crate) fn new(prepared: &Prepared) -> Result<Self> {
-        let plan = &prepared.plan;
+    pub(crate) fn new(prepared: Prepared) -> Result<Self> {
+        let Prepared { plan, layers } = prepared;
         let parameters = plan.parameters()?;
         let encoder = Encoder::new(&parameters);
-        let steps = prepared
-            .layers
-            .iter()
-            .zip(plan.layers())
-            .map(|(layer, planned)| {
-                let (level, output) = (planned.level, planned.output);
-                Ok(match (layer, &planned.step) {
-                    (Layer::Square, _) => Encoded::Square,
-                    (Layer::Windows(linear), _) => Encoded::Windows {
-                        weights: window_weights(plan, linear, &encoder, level)?,
-                        bias: bias(linear, output, &encoder, level)?,
-                    },
-                    (Layer::Linear(linear, folded), Step::Linear { parts, .. }) => {
-                        let diagonals = folded.diagonals(linear, parameters.slots());
-                        Encoded::Linear {
-                            transform: transform(diagonals, &encoder, level)?,
-                            parts: *parts,
-                            bias: bias(linear, output, &encoder, level)?,
-                        }
-                    }
-                    (Layer::Linear(..), _) => {
-                        return Err(NetworkError::Plan("a layer is not a matrix".to_owned()));
-                    }
-                })
+        let at_use = plan.encodes_at_use()?;
+        let mut packings = vec![plan.image_packing()];
+        let mut steps = Vec::new();
+        for (layer, planned) in layers.into_iter().zip(plan.layers()) {
+            let operation = operation(&plan, planned, layer.kind, &packings, &encoder, at_use)?;
+            packings.push(planned.output);
+            steps.push(Encoded {
+                level: planned.level,
+                operation,
+                finished: Vec::new(),
             });
+        }
+        let mut last_reader = BTreeMap::new();
+        for (index, planned) in plan.layers().iter().enumerate() {
+            last_reader.extend(planned.step.sources().into_iter().map(|s| (s, index)));
+        }
+        for (source, index) in last_reader {
+            steps[index].finished.push(source);
+        }
         Ok(Self {
             plan: plan.digest(),
-            steps: steps.collect::<Result<_>>()?,
+            steps,
             parameters,
         })
     }
@@ -87,51 +93,123 @@ impl EncodedNetwork {
                 expected: "those of the plan".to_owned(),
             });
         }
-        let mut vector: Option<Ciphertext> = None;
-        for (finished, step) in self.steps.iter().enumerate() {
-            let current = vector.as_ref().or(inputs.first());
-            let current =
-                current.ok_or_else(|| NetworkError::Plan("the image is empty".to_owned()))?;
-            vector = Some(match step {
-                Encoded::Windows { weights, bias } => {
+        let mut vectors = vec![inputs.first().cloned()];
+        for (index, step) in self.steps.iter().enumerate() {
+            let read = |source: usize| {
+                let vector = vectors.get(source).and_then(Option::as_ref);
+                let vector = vector.ok_or_else(|| missing(index))?;
+                Ok::<_, NetworkError>(evaluator.lower_to(vector, step.level)?)
+            };
+            let result = match &step.operation {
+                Operation::Windows { weights, bias } => {
                     let pairs: Vec<_> = inputs.iter().zip(weights).collect();
                     let sum = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
                     evaluator.add_plain(&sum, bias)?
                 }
-                Encoded::Linear {
-                    transform,
+                Operation::Linear {
+                    sources,
+                    matrix,
                     parts,
                     bias,
                 } => {
-                    let image = evaluator.linear_transform(current, transform)?;
+                    let read = sources.iter().map(|&source| read(source));
+                    let read = read.collect::<Result<Vec<_>>>()?;
+                    let image = matrix.apply(evaluator, &read)?;
                     let sum = evaluator.sum_slots(&image, parts.count, parts.apart as i64)?;
                     evaluator.add_plain(&sum, bias)?
                 }
-                Encoded::Square => {
-                    let square = evaluator.mul(current, current)?;
+                Operation::Square { source, multiples } => {
+                    let x = read(*source)?;
+                    let mut square = evaluator.mul(&x, &x)?;
+                    if let Some(multiples) = multiples {
+                        evaluator.add_assign(&mut square, &evaluator.mul_plain(&x, multiples)?)?;
+                    }
                     evaluator.relinearize_rescale(&square)?
                 }
-            });
-            progress(finished + 1);
+            };
+            for &source in &step.finished {
+                vectors[source] = None;
+            }
+            vectors.push(Some(result));
+            progress(index + 1);
         }
-        let scores = vector.ok_or_else(|| NetworkError::Plan("it has no layer".to_owned()))?;
+        let scores = vectors.pop().flatten();
+        let scores = scores.ok_or_else(|| missing(self.steps.len()))?;
         Ok(EncryptedScores::new(self.plan, scores))
     }
+}
+
+fn missing(layer: usize) -> NetworkError {
+    NetworkError::Plan(format!("layer {layer} reads what is not there"))
+}
+
+fn operation(
+    plan: &NetworkPlan,
+    planned: &LayerPlan,
+    layer: LayerKind,
+    packings: &[Packing],
+    encoder: &Encoder,
+    at_use: bool,
+) -> Result<Operation> {
+    let (level, output) = (planned.level, planned.output);
+    Ok(match (layer, &planned.step) {
+        (LayerKind::Square(square), _) => {
+            let multiples = square.multiples.map(|multiples| {
+                let slots = encoder.parameters().slots();
+                encoder.encode(&output.spread(slots, |i| multiples[i]), level)
+            });
+            Operation::Square {
+                source: square.source,
+                multiples: multiples.transpose()?,
+            }
+        }
+        (LayerKind::Linear(sum), Step::Windows) => Operation::Windows {
+            weights: window_weights(plan, &sum, encoder, level)?,
+            bias: bias(&sum, output, encoder, level)?,
+        },
+        (LayerKind::Linear(sum), Step::Linear { blocks, parts }) => {
+            let bias = bias(&sum, output, encoder, level)?;
+            let transform = planned.step.transform(encoder.parameters(), level)?;
+            let transform = transform.ok_or_else(|| missing(packings.len()))?;
+            let diagonals = Diagonals::new(sum, packings, output, encoder.parameters().slots());
+            Operation::Linear {
+                sources: blocks.iter().map(|block| block.source).collect(),
+                matrix: Box::new(Matrix::new(diagonals, transform, encoder, at_use)?),
+                parts: *parts,
+                bias,
+            }
+        }
+        (LayerKind::Linear(_), Step::Square { .. }) => {
+            return Err(NetworkError::Plan("a layer is not a square".to_owned()));
+        }
+    })
 }
 
 /// For each pixel of the window, the weight that each output value gives it.
 fn window_weights(
     plan: &NetworkPlan,
-    linear: &Linear,
+    sum: &Sum,
     encoder: &Encoder,
     level: usize,
 ) -> Result<Vec<Plaintext>> {
     let (
-        Linear::Convolution { layer, output, .. },
+        [
+            Term {
+                linear:
+                    Linear::Convolution {
+                        layer,
+                        input,
+                        output,
+                    },
+                rows,
+                columns,
+                ..
+            },
+        ],
         InputPacking::Windows {
             output: packing, ..
         },
-    ) = (linear, &plan.input().packing)
+    ) = (&sum.terms[..], &plan.input().packing)
     else {
         return Err(NetworkError::Plan(
             "its first layer has no windows".to_owned(),
@@ -154,7 +232,10 @@ fn window_weights(
                 let first = output / group_outputs * group_inputs;
                 match channel.checked_sub(first) {
                     Some(within) if within < group_inputs => {
-                        layer.weights.values()[(output * group_inputs + within) * taps + tap]
+                        let weight =
+                            layer.weights.values()[(output * group_inputs + within) * taps + tap];
+                        // The same factor all over a channel of the image.
+                        weight * rows[value] * columns[channel * input[1] * input[2]]
                     }
                     _ => 0.0,
                 }
@@ -164,20 +245,8 @@ fn window_weights(
         .collect()
 }
 
-fn transform(
-    diagonals: BTreeMap<i64, Vec<f64>>,
-    encoder: &Encoder,
-    level: usize,
-) -> Result<LinearTransform> {
-    let slots = encoder.parameters().slots();
-    let complex = |diagonal: Vec<f64>| diagonal.into_iter().map(Complex64::from).collect();
-    let diagonals = diagonals.into_iter().map(|(k, d)| (k, complex(d)));
-    let matrix = SlotMatrix::from_diagonals(slots, diagonals.collect())?;
-    Ok(LinearTransform::new(encoder, &matrix, level)?)
-}
-
 /// The bias of a layer that takes ciphertexts of this level.
-fn bias(linear: &Linear, output: Packing, encoder: &Encoder, level: usize) -> Result<Plaintext> {
-    let values = output.spread(encoder.parameters().slots(), |row| linear.bias(row));
+fn bias(sum: &Sum, output: Packing, encoder: &Encoder, level: usize) -> Result<Plaintext> {
+    let values = output.spread(encoder.parameters().slots(), |row| sum.bias[row]);
     Ok(encoder.encode(&values, level - 1)?)
 }

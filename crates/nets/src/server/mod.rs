@@ -1,5 +1,6 @@
 //! The server's side: a network in the clear on encrypted images. It has evaluation keys, and no other.
 
 mod encoded;
+mod matrix;
 
 pub use encoded::EncodedNetwork;

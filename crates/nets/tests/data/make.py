@@ -51,6 +51,40 @@ class Residual(nn.Module):
         return self.dense(x.view(1, -1)) / 2.0
 
 
+class Polynomial(nn.Module):
+    """c0 + c1 z + c2 z^2 for each channel, after a batch norm."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.coefficients = nn.Parameter(torch.randn(3, channels, 1, 1) / 2)
+
+    def forward(self, x):
+        z = self.norm(x)
+        c0, c1, c2 = self.coefficients
+        return (c2 * z + c1) * z + c0
+
+
+class Deep(nn.Module):
+    """A residual network that can be evaluated on encrypted images."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 5, stride=2, padding=2, bias=False)
+        self.first = nn.Conv2d(4, 6, 3, stride=2, padding=1, bias=False)
+        self.second = nn.Conv2d(6, 6, 3, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(4, 6, 1, stride=2, bias=False)
+        self.activations = nn.ModuleList(Polynomial(c) for c in (4, 6, 6))
+        self.dense = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = (x - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor([0.2, 0.3, 0.4])[:, None, None]
+        x = self.activations[0](self.stem(x))
+        h = self.activations[1](self.first(x))
+        x = self.activations[2](self.second(h) + self.shortcut(x))
+        return self.dense(x.mean((2, 3)))
+
+
 def write(name, network, shape):
     torch.manual_seed(len(name))
     model = network()
@@ -80,3 +114,4 @@ def write(name, network, shape):
 if __name__ == "__main__":
     write("quadratic", Quadratic, (1, 8, 8))
     write("residual", Residual, (3, 12, 10))
+    write("deep", Deep, (3, 16, 16))

@@ -1,0 +1,290 @@
+//! Small networks made at random: their plans, slot by slot in the clear and encrypted, against the reference.
+
+use std::collections::BTreeMap;
+
+use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
+
+use crate::error::NodeName;
+use crate::graph::{
+    Affine, AveragePool, Builder, Convolution, Dense, Graph, NodeId, Operation, Quadratic, Shape,
+    Tensor, Window,
+};
+use crate::layers::Folded;
+use crate::plan::{InputPacking, Prepared, Scaling, Step, prepare};
+use crate::stages::LayerKind;
+use crate::{Network, decrypt_scores, encrypt_image, reference};
+
+/// What a network is made from.
+struct Maker {
+    state: u64,
+    builder: Builder,
+}
+
+impl Maker {
+    fn new(seed: u64) -> Self {
+        let mut maker = Self {
+            state: seed,
+            builder: Builder::new(NodeName::new("input", "x", 0), Shape::new(vec![1]).unwrap()),
+        };
+        let shape = vec![1, maker.up_to(3), 3 + maker.up_to(7), 3 + maker.up_to(7)];
+        let name = NodeName::new("input", "x", 0);
+        maker.builder = Builder::new(name, Shape::new(shape).unwrap());
+        maker
+    }
+
+    fn number(&mut self) -> f64 {
+        let next = self
+            .state
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(1);
+        self.state = next;
+        (next >> 33) as f64 / (1_u64 << 30) as f64 - 1.0
+    }
+
+    fn numbers(&mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| self.number()).collect()
+    }
+
+    /// From 1 to `most`.
+    fn up_to(&mut self, most: usize) -> usize {
+        1 + ((self.number() + 1.0) / 2.0 * most as f64) as usize % most
+    }
+
+    fn one_in(&mut self, chances: usize) -> bool {
+        self.up_to(chances) == 1
+    }
+
+    fn add(&mut self, operation: Operation, inputs: &[NodeId]) -> NodeId {
+        let name = NodeName::new(operation.name(), "", 0);
+        self.builder.add(&name, operation, inputs.to_vec()).unwrap()
+    }
+
+    fn dims(&self, id: NodeId) -> Vec<usize> {
+        self.builder.node(id).shape.dims().to_vec()
+    }
+
+    fn convolution(
+        &mut self,
+        x: NodeId,
+        outputs: usize,
+        kernel: usize,
+        strides: [usize; 2],
+    ) -> NodeId {
+        let channels = self.dims(x)[1];
+        let groups = if self.one_in(3) && outputs.is_multiple_of(channels) {
+            channels
+        } else {
+            1
+        };
+        let shape = Shape::new(vec![outputs, channels / groups, kernel, kernel]).unwrap();
+        let weights = self.numbers(shape.values());
+        let layer = Convolution {
+            window: Window {
+                kernel: [kernel; 2],
+                strides,
+                dilations: [1, 1],
+                pads: [kernel / 2; 4],
+            },
+            groups,
+            weights: Tensor::new(shape, weights).unwrap(),
+            bias: self.numbers(outputs),
+        };
+        self.add(Operation::Convolution(layer), &[x])
+    }
+
+    fn activation(&mut self, x: NodeId) -> NodeId {
+        let channels = self.dims(x)[1];
+        let mut x = x;
+        if self.one_in(2) {
+            let (factors, shifts) = (self.numbers(channels), self.numbers(channels));
+            x = self.add(Operation::Affine(Affine { factors, shifts }), &[x]);
+        }
+        if self.one_in(2) {
+            return self.add(Operation::Square, &[x]);
+        }
+        let quadratic = Quadratic {
+            constants: self.numbers(channels),
+            linear: self.numbers(channels),
+            squares: self.numbers(channels),
+        };
+        self.add(Operation::Quadratic(quadratic), &[x])
+    }
+
+    fn block(&mut self, x: NodeId) -> NodeId {
+        let (channels, strides) = (self.up_to(5), [self.up_to(2), self.up_to(2)]);
+        let kernel = 2 * self.up_to(2) - 1;
+        let mut y = self.convolution(x, channels, kernel, strides);
+        if self.one_in(2) {
+            let shortcut = if self.dims(x) == self.dims(y) {
+                x
+            } else {
+                self.convolution(x, channels, 1, strides)
+            };
+            let sum = if self.one_in(2) {
+                Operation::Add
+            } else {
+                Operation::Sub
+            };
+            y = self.add(sum, &[y, shortcut]);
+        }
+        self.activation(y)
+    }
+
+    fn network(mut self, blocks: usize) -> Graph {
+        let mut x = self.builder.input();
+        if self.one_in(2) {
+            let channels = self.dims(x)[1];
+            let (factors, shifts) = (self.numbers(channels), self.numbers(channels));
+            x = self.add(Operation::Affine(Affine { factors, shifts }), &[x]);
+        }
+        for _ in 0..blocks {
+            x = self.block(x);
+        }
+        if self.one_in(2) {
+            let [height, width] = [2, 3].map(|axis| self.dims(x)[axis]);
+            let pool = AveragePool {
+                window: Window {
+                    kernel: [height, width],
+                    strides: [1, 1],
+                    dilations: [1, 1],
+                    pads: [0; 4],
+                },
+                count_padding: false,
+            };
+            x = self.add(Operation::AveragePool(pool), &[x]);
+        }
+        let values: usize = self.dims(x).iter().product();
+        x = self.add(
+            Operation::Reshape(Shape::new(vec![1, values]).unwrap()),
+            &[x],
+        );
+        let outputs = self.up_to(4);
+        let shape = Shape::new(vec![outputs, values]).unwrap();
+        let weights = Tensor::new(shape, self.numbers(outputs * values)).unwrap();
+        let bias = self.numbers(outputs);
+        x = self.add(Operation::Dense(Dense { weights, bias }), &[x]);
+        self.builder.finish(x)
+    }
+}
+
+fn rotated(slots: &[f64], steps: i64) -> impl Iterator<Item = f64> + '_ {
+    let count = slots.len() as i64;
+    (0..count).map(move |i| slots[(i + steps).rem_euclid(count) as usize])
+}
+
+/// The scores of an image by the steps of a plan, on slots that are not encrypted.
+fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
+    let Prepared { plan, layers } = prepared;
+    let slots = plan.parameters().unwrap().slots();
+    let mut packings = vec![plan.image_packing()];
+    let mut vectors = vec![match &plan.input().packing {
+        InputPacking::Vector(packing) => packing.spread(slots, |i| image[i]),
+        InputPacking::Windows { .. } => Vec::new(),
+    }];
+    for (layer, planned) in layers.iter().zip(plan.layers()) {
+        let output = planned.output;
+        let vector = match (&layer.kind, &planned.step) {
+            (LayerKind::Square(square), _) => {
+                let multiples = square.multiples.as_ref();
+                let multiples = output.spread(slots, |i| multiples.map_or(0.0, |m| m[i]));
+                let x = &vectors[square.source];
+                x.iter().zip(multiples).map(|(x, m)| (x + m) * x).collect()
+            }
+            (LayerKind::Linear(sum), Step::Linear { parts, .. }) => {
+                let mut vector = vec![0.0; slots];
+                for term in &sum.terms {
+                    let input = packings[term.source];
+                    let folded = Folded::new(input, output, sum.tile(&packings));
+                    let mut diagonals = BTreeMap::new();
+                    folded.add_to(&mut diagonals, term);
+                    for (k, diagonal) in diagonals {
+                        let x = rotated(&vectors[term.source], k);
+                        let products = x.zip(diagonal.iter().cycle()).map(|(x, d)| x * d);
+                        vector.iter_mut().zip(products).for_each(|(v, p)| *v += p);
+                    }
+                }
+                let mut steps = 1;
+                while steps < parts.count {
+                    let other: Vec<_> = rotated(&vector, (steps * parts.apart) as i64).collect();
+                    vector.iter_mut().zip(other).for_each(|(v, o)| *v += o);
+                    steps *= 2;
+                }
+                let bias = output.spread(slots, |i| sum.bias[i]);
+                vector.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
+                vector
+            }
+            // The client's windows are tested by the encrypted networks.
+            (LayerKind::Linear(sum), _) => {
+                let mut values = sum.bias.clone();
+                sum.terms[0].add_to(&mut values, image);
+                output.spread(slots, |i| values[i])
+            }
+        };
+        // Nothing in unused slots, whatever a vector's values are.
+        let used = output.spread(slots, |_| 1.0);
+        assert!(vector.iter().zip(used).all(|(v, u)| u == 1.0 || *v == 0.0));
+        vectors.push(vector);
+        packings.push(output);
+    }
+    let last = vectors.pop().unwrap();
+    let places = plan.output().slots();
+    places
+        .into_iter()
+        .map(|slot| last[slot] / plan.score_factor())
+        .collect()
+}
+
+#[test]
+fn plans_compute_the_network() {
+    for seed in 0..200 {
+        let mut maker = Maker::new(seed);
+        let values = maker.builder.node(maker.builder.input()).shape.values();
+        let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
+        let graph = maker.network(1 + seed as usize % 3);
+        let prepared = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images[..2])).unwrap();
+        let expected = reference::output(&graph, &images[2]).unwrap();
+        let found = scores(&prepared, &images[2]);
+        let most = expected.iter().fold(1.0, |most: f64, v| most.max(v.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            // A polynomial that is nearly linear is computed with a small square in place of none.
+            let close = (found - expected).abs() < 1e-3 * most;
+            assert!(close, "network {seed}: {found} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn encrypted_networks_have_the_scores_of_the_reference() {
+    for seed in 1..=4 {
+        let mut maker = Maker::new(seed);
+        let values = maker.builder.node(maker.builder.input()).shape.values();
+        let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
+        let network = Network::from(maker.network(1));
+        let plan = network.plan([-1.0, 1.0], &images).unwrap();
+        let parameters = plan.parameters().unwrap();
+        let secret = SecretKey::generate(&parameters).unwrap();
+        let keys = plan.key_plan(&parameters).unwrap();
+        let keys = KeyGenerator::new(&secret)
+            .unwrap()
+            .evaluation_keys(&keys)
+            .unwrap();
+        let image = encrypt_image(&plan, &images[2], &Encryptor::with_secret_key(&secret)).unwrap();
+        let server = network.encode(&plan).unwrap();
+        let scores = server
+            .classify(&Evaluator::with_keys(keys), &image, &mut |_| ())
+            .unwrap();
+        let found = decrypt_scores(&plan, &scores, &Decryptor::new(&secret)).unwrap();
+        // The largest score of the images is 16 while it is encrypted.
+        let bound = found.step() / 2.0 + 16.0 / 512.0 / plan.score_factor();
+        for (found, expected) in found
+            .values()
+            .iter()
+            .zip(network.scores(&images[2]).unwrap())
+        {
+            assert!(
+                (found - expected).abs() < bound,
+                "network {seed}: {found} is not {expected}"
+            );
+        }
+    }
+}

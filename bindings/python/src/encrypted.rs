@@ -11,7 +11,7 @@ use tapetum::learn::{EncryptedScores as Scores, LinearModel};
 use tapetum::server::Model;
 use tapetum::{Context, EncryptedDataSet, EncryptedSamples, Error, Result};
 
-use crate::error::exception;
+use crate::error::{exception, in_python};
 
 /// Labelled rows, to train on.
 #[pyclass(frozen, module = "tapetum._tapetum")]
@@ -43,7 +43,7 @@ impl EncryptedData {
 
     #[getter]
     fn notes(&self) -> Vec<String> {
-        self.0.notes().to_vec()
+        self.0.notes().iter().map(|note| in_python(note)).collect()
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {

@@ -7,10 +7,42 @@ use tapetum::ckks::wire::WireError;
 use tapetum::learn::LearnError;
 use tapetum::{Error, ErrorKind};
 
+/// Advice that names options of the command, and what it is in Python.
+const ADVICE: &[(&str, &str)] = &[
+    (
+        "--checkpoint, --snapshot and --until are for training in mini-batches: make keys with `tapetum keygen --batch`",
+        "a checkpoint is for training in mini-batches: give the estimator a batch_size",
+    ),
+    ("--class-weight balanced", "class_weight='balanced'"),
+    ("--interval", "interval"),
+    ("--largest-eigenvalue", "largest_eigenvalue"),
+    ("--learning-rate", "learning_rate"),
+    ("`tapetum keygen` with", "an estimator with"),
+    (
+        "(--refit, and encrypt the others' again)",
+        "(Owner.generate, and encrypt the others' again)",
+    ),
+    ("use --refit, or make keys for", "generate an owner for"),
+    (
+        "another `tapetum keygen`",
+        "another Owner.generate or `tapetum keygen`",
+    ),
+    (
+        "which `tapetum simulate` would show",
+        "which Owner.generate or `tapetum simulate` would show",
+    ),
+];
+
+/// A message of the library in Python's terms.
+pub fn in_python(message: &str) -> String {
+    let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+    ADVICE.iter().fold(message.to_owned(), replace)
+}
+
 /// The exception for an error of the library.
 pub fn exception(py: Python<'_>, error: impl Into<Error>) -> PyErr {
     let error = error.into();
-    named(py, class(&error), &error.to_string())
+    named(py, class(&error), &in_python(&error.to_string()))
 }
 
 /// An exception of `tapetum.errors` by its name.

@@ -11,7 +11,7 @@ use tapetum::vision::{Pipeline, Samples, Standardizer};
 use tapetum::{Context, Error, Plan, Result};
 
 use crate::arrays::{self, Indices, Rows};
-use crate::error::exception;
+use crate::error::{exception, in_python};
 use crate::plan::Training;
 use crate::work::run;
 
@@ -98,7 +98,7 @@ impl ClearModel {
         run(py, None, move |_| {
             let fitted = Fitted::new(&training, samples, &labels, &classes)?;
             Ok(Self {
-                warning: fitted.check().err().map(|error| error.to_string()),
+                warning: fitted.check().err().map(|e| in_python(&e.to_string())),
                 pipeline: fitted.pipeline,
                 model: fitted.reference.model,
             })
@@ -162,6 +162,12 @@ impl ClearModel {
         self.pipeline.class_names().to_vec()
     }
 
+    /// Columns of a row.
+    #[getter]
+    fn n_features(&self) -> usize {
+        self.pipeline.standardizer().columns()
+    }
+
     fn to_json(&self, py: Python<'_>) -> PyResult<(String, String)> {
         let file = PlainModelFile::new(&self.model, self.pipeline.class_names());
         let model = serde_json::to_string(&file).map_err(|error| exception(py, error))?;
@@ -182,7 +188,8 @@ impl ClearModel {
 }
 
 impl ClearModel {
-    fn of(pipeline: Pipeline, model: PlainModel) -> Result<Self> {
+    /// A model of these features, if it is one.
+    pub fn of(pipeline: Pipeline, model: PlainModel) -> Result<Self> {
         let expected = match pipeline.class_names().len() {
             2 => 1,
             many => many,

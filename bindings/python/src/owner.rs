@@ -7,20 +7,21 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tapetum::ckks::SecretKey;
 use tapetum::folders::exposed_key;
-use tapetum::owner::{Directories, Passphrase};
+use tapetum::owner::{Digits, Directories, Passphrase};
+use tapetum::server::Model;
 use tapetum::vision::Pipeline;
-use tapetum::{Context, Plan, Result};
+use tapetum::{Context, Error, Plan, Result};
 use zeroize::Zeroizing;
 
 use crate::arrays::{self, Indices, Rows};
-use crate::encrypted::{self, EncryptedData, EncryptedRows, EncryptedScores};
+use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
 use crate::error::exception;
 use crate::estimator::{ClearModel, Fitted};
 use crate::plan::Training;
 use crate::work::run;
 
-/// The names of classes and those of columns, as far as they are known.
-type Names = (Option<Vec<String>>, Option<Vec<String>>);
+/// What is known of the training data: the names of classes and of columns, and the number of columns.
+type Names = (Option<Vec<String>>, Option<Vec<String>>, Option<usize>);
 
 /// Who holds the secret key, which is wiped from memory when this is dropped.
 #[pyclass(frozen, module = "tapetum._tapetum")]
@@ -202,13 +203,29 @@ impl Owner {
         run(py, None, |_| self.get().predict(&scores.0))
     }
 
+    /// A model in the clear, rounded, for the features that it was trained on.
+    fn decrypt(&self, py: Python<'_>, model: &EncryptedModel) -> PyResult<ClearModel> {
+        run(py, None, |_| {
+            let owner = self.get();
+            let Model::Encrypted(encrypted) = &model.0 else {
+                return Err(Error::input("this model is not encrypted"));
+            };
+            let decrypted = owner.open_model(encrypted, Digits::Rounded)?;
+            let pipeline = owner.pipeline()?.context(
+                "features.json is missing, which says how features are standardised: load the directory in which the \
+                 training data were encrypted",
+            )?;
+            ClearModel::of(pipeline, decrypted.model)
+        })
+    }
+
     /// What a file of encrypted data holds.
     fn load(&self, py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
         let parameters = self.get().secret_key().parameters().clone();
         encrypted::load(py, &path, &parameters)
     }
 
-    /// The names of classes and columns, as far as they are known.
+    /// What is known of the training data.
     fn names(&self, py: Python<'_>) -> PyResult<Names> {
         let pipeline = self.get().pipeline();
         Ok(names(
@@ -273,7 +290,7 @@ impl EvaluationKeys {
 
 #[pymethods]
 impl PublicKey {
-    /// The names of classes and columns, as far as they are known.
+    /// What is known of the training data.
     fn names(&self) -> Names {
         names(self.pipeline.as_ref())
     }
@@ -349,7 +366,7 @@ impl Contributor {
         })
     }
 
-    /// The names of classes and columns, as far as they are known.
+    /// What is known of the training data.
     fn names(&self, py: Python<'_>) -> PyResult<Names> {
         let pipeline = self.get().pipeline();
         Ok(names(
@@ -372,7 +389,8 @@ impl Contributor {
 fn names(pipeline: Option<&Pipeline>) -> Names {
     let classes = pipeline.map(|pipeline| pipeline.class_names().to_vec());
     let columns = pipeline.and_then(|pipeline| pipeline.column_names().map(<[_]>::to_vec));
-    (classes, columns)
+    let count = pipeline.map(|pipeline| pipeline.standardizer().columns());
+    (classes, columns, count)
 }
 
 /// A plan, for people.

@@ -47,16 +47,20 @@ impl Server {
     }
 
     /// Trains on the data of one contributor or several.
-    #[pyo3(signature = (data, callback=None))]
+    #[pyo3(signature = (data, checkpoint=None, callback=None))]
     fn fit(
         &self,
         py: Python<'_>,
         data: Vec<Py<EncryptedData>>,
+        checkpoint: Option<PathBuf>,
         callback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EncryptedModel> {
         let data: Vec<_> = data.iter().map(|data| &data.get().0).collect();
         let model = run(py, callback, |progress| {
-            self.install(|| self.server.fit_together(&data, progress))
+            self.install(|| match checkpoint {
+                Some(path) => self.server.fit_resumable(&data, &path, progress),
+                None => self.server.fit_together(&data, progress),
+            })
         })?;
         Ok(EncryptedModel(model))
     }

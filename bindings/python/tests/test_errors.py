@@ -32,7 +32,7 @@ def test_rows_that_cannot_be_used(roles, case):
 
 
 def test_another_width_is_refused(roles):
-    with pytest.raises(tp.InputError, match="features"):
+    with pytest.raises(tp.InputError, match="X has 5 features, but Owner is expecting 4"):
         roles.owner.encrypt(np.zeros((3, 5)))
     with pytest.raises(tp.InputError, match="X has 5 features"):
         roles.model.predict(np.zeros((3, 5)))

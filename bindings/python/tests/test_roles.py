@@ -134,3 +134,43 @@ def test_a_frame_is_reordered_by_name(data):
     assert np.abs(owner.decision_function(scores) - model.decision_function(frame)).max() < 0.002
     with pytest.raises(tp.InputError, match="without"):
         owner.encrypt(frame[["a", "b"]])
+
+
+def test_a_decrypted_model_classifies_in_the_clear(roles, data):
+    X, _ = data
+    plain = roles.owner.decrypt(roles.fitted)
+    assert np.array_equal(plain.predict(X), roles.model.predict(X))
+    other = tp.Owner.generate(roles.model, *data)
+    with pytest.raises(tp.KeyMismatch):
+        other.decrypt(roles.fitted)
+
+
+def test_mini_batches_go_on_from_their_checkpoint(tmp_path):
+    X, y = blobs(64)
+    model = tp.LogisticRegression(max_iter=2, batch_size=16, plain_columns=True).fit(X, y)
+    owner = tp.Owner.generate(model, X, y)
+    server = tp.Server(owner.evaluation_keys)
+    data, state = owner.encrypt(X, y), tmp_path / "state.enc"
+
+    def interrupt(*_):
+        if state.exists():
+            raise KeyboardInterrupt
+
+    server.progress = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        server.fit(data, checkpoint=state)
+        # It was faster than the callback: then the end is what it goes on from.
+        raise KeyboardInterrupt
+    server.progress = False
+    fitted = server.fit(data, checkpoint=state)
+    scores = server.decision_function(fitted, owner.encrypt(X))
+    again = server.decision_function(server.fit(data), owner.encrypt(X))
+    assert np.abs(owner.decision_function(scores) - owner.decision_function(again)).max() < 0.002
+    assert owner.score(scores, y) > 0.9
+    with pytest.raises(tp.Error, match="another training|other settings"):
+        server.fit(owner.encrypt(X, y), checkpoint=state)
+
+
+def test_checkpoints_are_for_mini_batches(roles, data, tmp_path):
+    with pytest.raises(tp.InputError, match="batch_size"):
+        roles.server.fit(roles.owner.encrypt(*data), checkpoint=tmp_path / "state.enc")

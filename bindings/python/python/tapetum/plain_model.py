@@ -4,20 +4,28 @@ import numpy as np
 
 from . import _tapetum
 from ._base import decide
-from ._validation import as_rows, check_width, class_names
+from ._validation import as_rows, check_names, check_width, class_names, feature_names
 from .errors import InputError, not_fitted
 
 
 class PlainModel:
     """A linear model in the clear, to classify encrypted rows with; the server sees neither rows nor scores.
 
-    Made by :meth:`from_sklearn`.
+    Made by :meth:`from_sklearn`, or by :meth:`Owner.decrypt`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray, if the training data had names
     """
 
-    def __init__(self, model, classes, n_features):
+    def __init__(self, model, classes, n_features, names=None):
         self._model = model
         self.classes_ = classes
         self.n_features_in_ = n_features
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
 
     @classmethod
     def from_sklearn(cls, estimator):
@@ -78,7 +86,7 @@ class PlainModel:
             class_names(classes),
             None if names is None else list(names),
         )
-        return cls(model, classes, columns)
+        return cls(model, classes, columns, names)
 
     def decision_function(self, X):
         """The scores of samples in the clear.
@@ -91,6 +99,7 @@ class PlainModel:
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
+        check_names(feature_names(X), getattr(self, "feature_names_in_", None), "PlainModel")
         X = as_rows(X, estimator="PlainModel")
         check_width(X, self.n_features_in_, "PlainModel")
         return self._model.decision_function(X)

@@ -13,6 +13,7 @@ from ._validation import (
     as_classes,
     as_labels,
     as_rows,
+    check_width,
     class_names,
     classes_of_names,
     feature_names,
@@ -204,14 +205,14 @@ class _Encrypting(_Facts):
     def classes_(self):
         """The classes, as ``y`` had them; the second of two is the one of positive scores."""
         if self._classes is None:
-            names, _ = self._native.names()
+            names, _, _ = self._native.names()
             self._classes = None if names is None else classes_of_names(names)
         return self._classes
 
     @property
     def feature_names_in_(self):
         """The names of columns, if the training data had any."""
-        _, names = self._native.names()
+        _, names, _ = self._native.names()
         if names is None:
             raise AttributeError("the training data had no names of columns")
         return np.array(names, dtype=object)
@@ -232,6 +233,9 @@ class _Encrypting(_Facts):
         """
         names = feature_names(X)
         X = as_rows(X, estimator=type(self).__name__)
+        _, known, columns = self._native.names()
+        if columns is not None and (known is None or names is None):
+            check_width(X, columns, type(self).__name__)
         with callback(self.progress) as told:
             if y is None:
                 return EncryptedRows(self._native.encrypt_rows(X, names, told))
@@ -398,6 +402,23 @@ class Owner(_Encrypting):
             )
         return classes[found]
 
+    def decrypt(self, model):
+        """Decrypts a model.
+
+        Its weights are rounded, because the last digits of decrypted numbers tell about the secret key.
+
+        Parameters
+        ----------
+        model : EncryptedModel
+
+        Returns
+        -------
+        PlainModel
+        """
+        native = self._native.decrypt(_unwrapped(model, EncryptedModel))
+        names = getattr(self, "feature_names_in_", None)
+        return PlainModel(native, self.classes_, native.n_features, names)
+
     def score(self, scores, y):
         """The share of samples that are classified correctly.
 
@@ -508,24 +529,29 @@ class Server(_Facts):
             server._native = _tapetum.Server.open(os.fspath(dir), key_memory, threads, told)
         return server
 
-    def fit(self, data):
+    def fit(self, data, *, checkpoint=None):
         """Trains on encrypted data.
 
-        Ctrl-C stops it: ``KeyboardInterrupt`` is raised, and the server can be used as before.
+        Ctrl-C stops it: ``KeyboardInterrupt`` is raised, and the server can be used as before. With a checkpoint, the
+        same call then goes on from the last finished iteration.
 
         Parameters
         ----------
         data : EncryptedData or sequence of EncryptedData
             Of one contributor or several.
+        checkpoint : str or path-like, optional
+            For training in mini-batches: the file that keeps the state after every iteration, encrypted. If it exists,
+            training goes on from there.
 
         Returns
         -------
         EncryptedModel
         """
+        checkpoint = None if checkpoint is None else os.fspath(checkpoint)
         data = [data] if isinstance(data, EncryptedData) else list(data)
         natives = [_unwrapped(part, EncryptedData) for part in data]
         with callback(self.progress) as told:
-            return EncryptedModel(self._native.fit(natives, told))
+            return EncryptedModel(self._native.fit(natives, checkpoint, told))
 
     def decision_function(self, model, rows):
         """Computes the encrypted scores of encrypted rows.

@@ -47,8 +47,16 @@ impl Owner {
     pub fn decrypt_model(&self, path: &Path, digits: Digits) -> Result<DecryptedModel> {
         let unusable = || format!("cannot use {}", path.display());
         let model = LinearModel::from_bundle(self.bundle(path)?).with_context(unusable)?;
+        self.open_model(&model, digits).with_context(unusable)
+    }
+
+    /// The same for a model in memory.
+    ///
+    /// # Errors
+    /// [`Error`] if the model is of another key.
+    pub fn open_model(&self, model: &LinearModel, digits: Digits) -> Result<DecryptedModel> {
         let origin = model.origin();
-        self.plan().check_origin(origin).with_context(unusable)?;
+        self.plan().check_origin(origin)?;
         let classes = self.class_names(model.classes(), origin);
         let plain = model.decrypt_exact(&Decryptor::new(&self.secret))?;
         let plain = match digits {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::{DataFile, FileError, FileLimits, TrainingFiles, checksum_of};
 use tapetum_learn::{
-    LabelKind, LearnError, Model, Observer, Origin, Phase, Progress as Units, Session,
+    Batch, LabelKind, LearnError, Model, Observer, Origin, Phase, Progress as Units, Session,
     TrainingOptions, TrainingSpec, train,
 };
 
@@ -17,6 +17,10 @@ use crate::encrypted::EncryptedDataSet;
 use crate::error::{Context, Error, Result};
 use crate::folders::{EVALUATION_KEYS, Output, files};
 use crate::progress::{Progress, Step};
+
+/// What to say where a training has no state to keep.
+const NOT_IN_BATCHES: &str = "--checkpoint, --snapshot and --until are for training in mini-batches: make keys with \
+                              `tapetum keygen --batch`";
 
 impl Server {
     /// Trains a model on encrypted samples.
@@ -36,14 +40,57 @@ impl Server {
         data: &[&EncryptedDataSet],
         progress: &dyn Progress,
     ) -> Result<Model> {
-        let (spec, options) = (self.plan.training_spec()?, TrainingOptions::default());
+        self.fit_in_memory(data, None, progress)
+    }
+
+    /// The same in mini-batches, from the checkpoint in this file if there is one; the state of the training is kept
+    /// there after every iteration.
+    ///
+    /// # Errors
+    /// As [`fit_together`](Self::fit_together), and if the training is not in mini-batches, or the checkpoint is of
+    /// another training.
+    pub fn fit_resumable(
+        &self,
+        data: &[&EncryptedDataSet],
+        checkpoint: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Model> {
+        if self.plan.batch_rows()?.is_none() {
+            return Err(Error::input(NOT_IN_BATCHES));
+        }
+        Output::Checkpoint.check(checkpoint, &[])?;
+        let options = TrainOptions {
+            checkpoint: Some(checkpoint.to_owned()),
+            resume: true,
+            ..TrainOptions::default()
+        };
+        self.fit_in_memory(data, Some(&options), progress)
+    }
+
+    fn fit_in_memory(
+        &self,
+        data: &[&EncryptedDataSet],
+        keeps: Option<&TrainOptions>,
+        progress: &dyn Progress,
+    ) -> Result<Model> {
+        let spec = self.plan.training_spec()?;
         let parts: Vec<_> = data.iter().flat_map(|data| &data.parts).collect();
+        let mut origin = Origin::default();
         for (matrix, labels) in &parts {
             self.plan.check_origin(matrix.origin())?;
             spec.check_samples(matrix, labels)?;
+            origin = origin.join(matrix.origin(), "the samples before")?;
         }
         let mut watch = Watch::new(progress);
-        let trained = train(&spec, &self.evaluator, &parts, options, &mut watch)?;
+        let mut run = TrainingOptions::default();
+        if let Some(options) = keeps {
+            let inputs = self.inputs_in_memory(&parts)?;
+            watch.keeps = Some((options, inputs, origin));
+            if let Some(path) = kept(options)? {
+                run.resume = Some((inputs, self.read_checkpoint(path)?));
+            }
+        }
+        let trained = train(&spec, &self.evaluator, &parts, run, &mut watch)?;
         watch.finish_step();
         Ok(Model::Encrypted(trained.context("stopped")?.model))
     }
@@ -69,9 +116,7 @@ impl Server {
         let between = checkpoint.is_some() || snapshot.is_some() || until.is_some();
         let in_batches = spec.batch_rows()?.is_some();
         if between && !in_batches {
-            let message = "--checkpoint, --snapshot and --until are for training in mini-batches: make \
-                           keys with `tapetum keygen --batch`";
-            return Err(Error::input(message));
+            return Err(Error::input(NOT_IN_BATCHES));
         }
         for (output, path) in [(Output::Checkpoint, checkpoint), (Output::Model, snapshot)] {
             if let Some(path) = path {
@@ -136,6 +181,16 @@ impl Server {
         hasher.update(&serde_json::to_vec(&self.plan)?);
         hasher.update(&checksum_of(&keys).map_err(LearnError::from)?);
         hasher.update(&data.checksum());
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// The same where there are no files: what was encrypted is known by its ids.
+    fn inputs_in_memory(&self, parts: &[&Batch]) -> Result<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&serde_json::to_vec(&self.plan)?);
+        for (matrix, _) in parts {
+            hasher.update(&serde_json::to_vec(&(matrix.origin(), matrix.samples()))?);
+        }
         Ok(*hasher.finalize().as_bytes())
     }
 

@@ -15,6 +15,8 @@ mod work;
 
 #[pyo3::pymodule]
 mod _tapetum {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::encrypted::{EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
     #[pymodule_export]
@@ -25,4 +27,9 @@ mod _tapetum {
     use crate::owner::{Contributor, EvaluationKeys, Owner, PublicKey};
     #[pymodule_export]
     use crate::server::Server;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

@@ -68,6 +68,13 @@ def test_settings_out_of_range_are_refused(data):
         tp.LinearMeans().fit(*blobs(60, classes=3))
 
 
+def test_a_spectrum_beyond_its_bound_is_refused(data):
+    for use in (tp.Ridge(largest_eigenvalue=0.01).fit, lambda *data: tp.Owner.generate(tp.Ridge(largest_eigenvalue=0.01), *data)):
+        with pytest.raises(tp.RangeError, match=r"Set a larger bound \(largest_eigenvalue\)") as caught:
+            use(*data)
+        assert isinstance(caught.value, ValueError)
+
+
 def test_an_estimator_must_be_fitted():
     from sklearn.exceptions import NotFittedError
 

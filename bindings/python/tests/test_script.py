@@ -1,10 +1,18 @@
-"""The script that data scientists write, on the Wisconsin diagnostic breast cancer data."""
+"""The script that data scientists write, as docs/python.md and README.md have it."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tapetum as tp
 
-pytestmark = pytest.mark.filterwarnings("ignore:values that lie far:tapetum.DataWarning")
+ROOT = Path(__file__).parents[3]
+
+
+def programs(page):
+    """The blocks of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
 def interrupt(what, done, total):
@@ -12,31 +20,37 @@ def interrupt(what, done, total):
         raise KeyboardInterrupt
 
 
+@pytest.mark.filterwarnings("ignore:values that lie far:tapetum.DataWarning")
 def test_encrypted_training_is_as_accurate_as_in_the_clear():
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.model_selection import train_test_split
+    found = {}
+    exec(programs("docs/python.md")[0], found)
+    owner, server, scores, y_test = (found[name] for name in ("owner", "server", "scores", "y_test"))
 
-    X, y = load_breast_cancer(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    model = tp.LogisticRegression(max_iter=3)
-    clear = model.fit(X_train, y_train).score(X_test, y_test)
+    clear = found["model"].score(found["X_test"], y_test)
+    encrypted = owner.score(scores, y_test)
+    assert clear > 0.96 and abs(clear - encrypted) <= 0.005
+    assert owner.predict(scores).dtype == y_test.dtype
+    # Rounded to 0.001.
+    assert np.abs(owner.decision_function(scores) - found["model"].decision_function(found["X_test"])).max() < 0.002
 
-    owner = tp.Owner.generate(model, X_train, y_train)
-    server = tp.Server(owner.evaluation_keys)
-    data = owner.encrypt(X_train, y_train)
-
-    # Ctrl-C stops it, and it can be started again.
+    # Ctrl-C stops a training, and the server works on.
     server.progress = interrupt
     with pytest.raises(KeyboardInterrupt):
-        server.fit(data)
+        server.fit(owner.encrypt(found["X_train"], found["y_train"]))
     server.progress = False
+    server.decision_function(found["fitted"], owner.encrypt(found["X_test"]))
 
-    fitted = server.fit(data)
-    scores = server.decision_function(fitted, owner.encrypt(X_test))
-    found = owner.predict(scores)
 
-    assert found.dtype == y.dtype
-    encrypted = np.mean(found == y_test)
-    assert clear > 0.96 and abs(clear - encrypted) <= 0.005
-    # Rounded to 0.001.
-    assert np.abs(owner.decision_function(scores) - model.decision_function(X_test)).max() < 0.002
+def test_the_readme_says_the_same():
+    (program,) = programs("README.md")
+    lines = {line.strip() for line in programs("docs/python.md")[0].splitlines()}
+    assert {line.strip() for line in program.splitlines()} <= {re.sub(" +#.*", "", line) for line in lines} | lines
+
+
+def test_every_other_program_compiles_and_names_what_exists():
+    for program in programs("docs/python.md"):
+        compile(program, "docs/python.md", "exec")
+        for name in re.findall(r"\btp\.([a-zA-Z_.]+)", program):
+            value = tp
+            for part in name.split("."):
+                value = getattr(value, part)

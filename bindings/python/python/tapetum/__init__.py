@@ -16,6 +16,7 @@ True
 """
 
 from . import errors, features
+from ._tapetum import __version__
 from .errors import (
     ComputationError,
     DataWarning,
@@ -72,6 +73,7 @@ __all__ = [
     "Ridge",
     "RoleError",
     "Server",
+    "__version__",
     "errors",
     "features",
 ]

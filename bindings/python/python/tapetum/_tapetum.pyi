@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+__version__: str
+
 Progress = Callable[[str, int, int], object] | None
 Names = tuple[list[str] | None, list[str] | None, int | None]
 Rows = NDArray[np.float64]

@@ -15,7 +15,8 @@ use crate::error::{exception, in_python};
 use crate::plan::Training;
 use crate::work::run;
 
-/// Standardised values of models from elsewhere are cut off here, which is what ciphertexts have room for.
+/// Standardised values of models from elsewhere may be this large, which is what ciphertexts have room for. Models that
+/// were trained here know that values are cut off, at much less; those do not.
 const WIDEST: f64 = 1000.0;
 
 /// The settings of an algorithm for tables, as JSON.
@@ -142,6 +143,7 @@ impl ClearModel {
     ) -> PyResult<Bound<'py, PyAny>> {
         let samples = arrays::samples(&rows, None).map_err(|error| exception(py, error))?;
         let scores = run(py, None, move |_| {
+            refuse_cut_off(&self.pipeline, &samples)?;
             let table = self.pipeline.apply(&samples)?;
             Ok(self
                 .model
@@ -184,6 +186,25 @@ impl ClearModel {
             Self::of(pipeline, file.into_model()?)
         };
         read().map_err(|error| exception(py, error))
+    }
+}
+
+/// Fails if values are cut off of which the model does not know it.
+pub fn refuse_cut_off(pipeline: &Pipeline, samples: &Samples) -> Result<()> {
+    let limit = pipeline.standardizer().limit();
+    if limit < WIDEST {
+        return Ok(());
+    }
+    let table = pipeline.apply(samples)?;
+    match table.values().iter().position(|value| value.abs() >= limit) {
+        None => Ok(()),
+        Some(place) => Err(Error::input(format!(
+            "the value in row {}, column {} is more than {limit} deviations from the mean that the model is scaled by, and \
+             would be cut off: give PlainModel.from_sklearn rows to scale by (X=...), or put a StandardScaler in front of the \
+             classifier",
+            place / table.cols(),
+            place % table.cols()
+        ))),
     }
 }
 

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tapetum::ckks::SecretKey;
 use tapetum::folders::exposed_key;
+use tapetum::learn::LinearModel;
 use tapetum::owner::{Digits, Directories, Passphrase};
 use tapetum::server::Model;
 use tapetum::vision::Pipeline;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::arrays::{self, Indices, Rows};
 use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
 use crate::error::exception;
-use crate::estimator::{ClearModel, Fitted};
+use crate::estimator::{ClearModel, Fitted, refuse_cut_off};
 use crate::plan::Training;
 use crate::work::run;
 
@@ -182,8 +183,12 @@ impl Owner {
     ) -> PyResult<EncryptedRows> {
         let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
         run(py, callback, move |progress| {
+            let encrypting = self.get();
+            if let Some(pipeline) = encrypting.pipeline()? {
+                refuse_cut_off(&pipeline, &samples)?;
+            }
             Ok(EncryptedRows(
-                self.get().encrypt_samples(&samples, progress)?,
+                encrypting.encrypt_samples(&samples, progress)?,
             ))
         })
     }
@@ -360,8 +365,12 @@ impl Contributor {
     ) -> PyResult<EncryptedRows> {
         let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
         run(py, callback, move |progress| {
+            let encrypting = self.get();
+            if let Some(pipeline) = encrypting.pipeline()? {
+                refuse_cut_off(&pipeline, &samples)?;
+            }
             Ok(EncryptedRows(
-                self.get().encrypt_samples(&samples, progress)?,
+                encrypting.encrypt_samples(&samples, progress)?,
             ))
         })
     }
@@ -408,6 +417,7 @@ pub fn describe<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyDict
     dict.set_item("levels", plan.levels)?;
     dict.set_item("log_n", parameters.log_n())?;
     dict.set_item("security_bits", parameters.security().bits())?;
+    dict.set_item("largest_score", LinearModel::largest_score(&parameters))?;
     dict.set_item("evaluation_keys", keys)?;
     dict.set_item("evaluation_key_bytes", bytes)?;
     Ok(dict)

@@ -136,6 +136,16 @@ def test_a_frame_is_reordered_by_name(data):
         owner.encrypt(frame[["a", "b"]])
 
 
+def test_balanced_classes_are_the_same_under_encryption():
+    X, y = blobs(60)
+    X, y = np.concatenate([X, X[y == 1], X[y == 1]]), np.concatenate([y, y[y == 1], y[y == 1]])
+    model = tp.LinearMeans(class_weight="balanced").fit(X, y)
+    owner = tp.Owner.generate(model, X, y)
+    server = tp.Server(owner.evaluation_keys)
+    scores = server.decision_function(server.fit(owner.encrypt(X, y)), owner.encrypt(X))
+    assert np.abs(owner.decision_function(scores) - model.decision_function(X)).max() < 0.002
+
+
 def test_a_decrypted_model_classifies_in_the_clear(roles, data):
     X, _ = data
     plain = roles.owner.decrypt(roles.fitted)

@@ -18,6 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
 
+from conftest import blobs
+
 ESTIMATORS = [
     tp.LinearMeans(),
     tp.FisherDiscriminant(),
@@ -106,6 +108,33 @@ def test_a_plain_model_classifies_encrypted_rows(classifier, scaled, data):
     scores = tp.Server(owner.evaluation_keys).decision_function(model, owner.encrypt(X))
     assert np.abs(owner.decision_function(scores) - classifier.decision_function(X)).max() < 0.002
     assert np.array_equal(owner.predict(scores), classifier.predict(X))
+
+
+def test_a_plain_model_of_many_classes():
+    X, y = blobs(90, classes=3)
+    classifier = LogisticRegression().fit(X, y)
+    model = tp.PlainModel.from_sklearn(classifier)
+    owner = tp.Owner.generate(model)
+    scores = tp.Server(owner.evaluation_keys).decision_function(model, owner.encrypt(X))
+    assert np.array_equal(owner.predict(scores), classifier.predict(X))
+
+
+def test_large_values_are_scaled_or_refused(data):
+    X, y = data
+    X = 1e4 * X + 1e5
+    classifier = LinearDiscriminantAnalysis().fit(X, y)
+    unscaled = tp.PlainModel.from_sklearn(classifier)
+    with pytest.raises(tp.InputError, match="give PlainModel.from_sklearn rows to scale by"):
+        tp.Owner.generate(unscaled).encrypt(X)
+    model = tp.PlainModel.from_sklearn(classifier, X)
+    assert np.allclose(model.decision_function(X), classifier.decision_function(X))
+    owner = tp.Owner.generate(model)
+    scores = tp.Server(owner.evaluation_keys).decision_function(model, owner.encrypt(X))
+    assert np.abs(owner.decision_function(scores) - classifier.decision_function(X)).max() < 0.002
+
+    classifier.coef_, classifier.intercept_ = 1e6 * classifier.coef_, 1e6 * classifier.intercept_
+    with pytest.raises(tp.RangeError, match="changes no prediction"):
+        tp.Owner.generate(tp.PlainModel.from_sklearn(classifier, X)).encrypt(X)
 
 
 def test_what_is_not_a_linear_classifier_is_refused(data):

@@ -28,13 +28,16 @@ class PlainModel:
             self.feature_names_in_ = np.asarray(names, dtype=object)
 
     @classmethod
-    def from_sklearn(cls, estimator):
+    def from_sklearn(cls, estimator, X=None):
         """The model that scikit-learn has fitted.
 
         Parameters
         ----------
         estimator : LogisticRegression, RidgeClassifier, LinearSVC, LinearDiscriminantAnalysis or Pipeline
             A linear classifier with ``coef_``, ``intercept_`` and ``classes_``, or a Pipeline of a StandardScaler and one.
+        X : array-like of shape (n_samples, n_features), optional
+            Rows like those that will be classified, whose means and deviations scale what is encrypted. Without them
+            and without a StandardScaler, rows are encrypted as they are, and values of 1000 and more are refused.
 
         Returns
         -------
@@ -78,6 +81,13 @@ class PlainModel:
                 mean = np.asarray(scaler.mean_, dtype=np.float64)
             if getattr(scaler, "scale_", None) is not None:
                 deviation = np.asarray(scaler.scale_, dtype=np.float64)
+        if scaler is None and X is not None:
+            X = as_rows(X, estimator="PlainModel")
+            check_width(X, columns, "PlainModel")
+            mean, deviation = X.mean(axis=0), X.std(axis=0)
+            deviation[deviation == 0] = 1.0
+            intercepts = intercepts + weights @ mean
+            weights = weights * deviation
         names = getattr(estimator if scaler is None else scaler, "feature_names_in_", None)
         model = _tapetum.ClearModel.from_weights(
             (mean.tolist(), deviation.tolist()),

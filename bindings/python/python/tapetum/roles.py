@@ -19,7 +19,7 @@ from ._validation import (
     feature_names,
     indices_of,
 )
-from .errors import DataWarning, InputError, RoleError
+from .errors import DataWarning, InputError, RangeError, RoleError
 from .plain_model import PlainModel
 
 
@@ -195,6 +195,9 @@ class _Encrypting(_Facts):
     __reduce_ex__ = _refuse_pickling
     __reduce__ = _refuse_pickling
 
+    #: What rows are classified with, where that is known: then scores are looked at before rows are encrypted.
+    _plain_model = None
+
     def __init__(self, native, classes=None, balanced=False, progress=False):
         self._native = native
         self._classes = classes
@@ -236,6 +239,8 @@ class _Encrypting(_Facts):
         _, known, columns = self._native.names()
         if columns is not None and (known is None or names is None):
             check_width(X, columns, type(self).__name__)
+        if self._plain_model is not None:
+            self._check_scores(X)
         with callback(self.progress) as told:
             if y is None:
                 return EncryptedRows(self._native.encrypt_rows(X, names, told))
@@ -250,6 +255,15 @@ class _Encrypting(_Facts):
         for note in data.notes:
             warnings.warn(note, DataWarning, stacklevel=2)
         return EncryptedData(data)
+
+    def _check_scores(self, X):
+        largest = np.abs(self._plain_model._model.decision_function(X)).max()
+        limit = self._native.describe()["largest_score"]
+        if largest >= limit:
+            raise RangeError(
+                f"a score is {largest:.1f} in magnitude, but these parameters give back scores below {limit:.1f} only: "
+                "divide coef_ and intercept_ of the classifier by one number, which changes no prediction"
+            )
 
     def _facts(self):
         return _plan_facts(self._native.describe())
@@ -304,7 +318,9 @@ class Owner(_Encrypting):
         if isinstance(model, PlainModel):
             if X is not None or y is not None:
                 raise InputError("a PlainModel is trained already: leave out X and y")
-            return cls(_tapetum.Owner.for_model(model._model), model.classes_, progress=progress)
+            owner = cls(_tapetum.Owner.for_model(model._model), model.classes_, progress=progress)
+            owner._plain_model = model
+            return owner
         if not isinstance(model, Classifier):
             raise TypeError(
                 f"{type(model).__name__} is not an estimator of tapetum: take tapetum.LogisticRegression, or "

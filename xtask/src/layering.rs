@@ -29,7 +29,7 @@ const CRATES: &[Row] = &[
     // Reports in HTML.
     ("report", THE_LIBRARY, ""),
     // `tapetum bench`.
-    ("bench", "ckks vision learn client tapetum", ""),
+    ("bench", "ckks vision learn nets client tapetum", ""),
     // The command.
     (
         "cli",

@@ -10,6 +10,7 @@ mod bootstrap;
 mod engine;
 mod greater_than;
 mod meter;
+mod nets;
 mod operations;
 mod options;
 mod products;
@@ -32,6 +33,7 @@ use bootstrap::Bootstrap;
 use engine::Engine;
 use greater_than::GreaterThan;
 pub use greater_than::precision_bits;
+use nets::Nets;
 use scaling::Scaling;
 #[cfg(feature = "service")]
 use service::Service;
@@ -58,6 +60,8 @@ pub enum Part {
     GreaterThan(GreaterThan),
     /// Measure encrypted labels: the largest of several scores, for many images at once.
     Argmax(Argmax),
+    /// Classify encrypted images by convolutional networks.
+    Nets(Nets),
     /// Train and classify encrypted public data sets.
     Training(Training),
     /// Measure a server that classifies, for one client and for many at once.
@@ -102,6 +106,7 @@ pub fn run(args: &Bench, steps: &dyn Progress) -> Result<Measured> {
         Part::Bootstrap(args) => Measured::new(&bootstrap::run(args, steps)?),
         Part::GreaterThan(args) => Measured::new(&greater_than::measure(args, steps)?),
         Part::Argmax(args) => Measured::new(&argmax::measure(args, steps)?),
+        Part::Nets(args) => Measured::new(&nets::measure(args, steps)?),
         #[cfg(feature = "service")]
         Part::Service(args) => {
             let report = service::measure(args, steps)?;

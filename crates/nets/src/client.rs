@@ -16,6 +16,7 @@ pub fn encrypt_image(
     image: &[f64],
     encryptor: &Encryptor,
 ) -> Result<EncryptedImage> {
+    plan.check()?;
     let input = plan.input();
     if image.len() != plan.input_len() {
         return Err(NetworkError::ImageSize {
@@ -114,6 +115,7 @@ pub fn decrypt_scores(
     scores: &EncryptedScores,
     decryptor: &Decryptor,
 ) -> Result<Scores> {
+    plan.check()?;
     let ciphertext = scores.of(&plan.digest())?;
     let parameters = plan.parameters()?;
     let slots = decryptor
@@ -124,7 +126,8 @@ pub fn decrypt_scores(
     let label = (0..exact.len())
         .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
         .unwrap_or(0);
-    let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots);
+    let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots)
+        .or_coarser(Rounding::above(plan.noise()));
     let factor = plan.score_factor();
     Ok(Scores {
         label,

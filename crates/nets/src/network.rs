@@ -68,8 +68,7 @@ impl Network {
     /// If the plan is that of another network, or damaged.
     pub fn encode(&self, plan: &NetworkPlan) -> Result<EncodedNetwork> {
         plan.check()?;
-        let scaling = Scaling::Factors(plan.factors());
-        let prepared = prepare(&self.graph, plan.range(), scaling)?;
+        let prepared = prepare(&self.graph, plan.range(), Scaling::As(plan))?;
         if prepared.plan != *plan {
             return Err(NetworkError::Mismatch {
                 what: "the plan",

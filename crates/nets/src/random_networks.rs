@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
+use tapetum_ckks::{Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
 
 use crate::error::NodeName;
 use crate::graph::{
@@ -167,7 +167,7 @@ impl Maker {
     }
 }
 
-fn rotated(slots: &[f64], steps: i64) -> impl Iterator<Item = f64> + '_ {
+fn rotated<T: Copy>(slots: &[T], steps: i64) -> impl Iterator<Item = T> + '_ {
     let count = slots.len() as i64;
     (0..count).map(move |i| slots[(i + steps).rem_euclid(count) as usize])
 }
@@ -190,28 +190,35 @@ fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
                 let x = &vectors[square.source];
                 x.iter().zip(multiples).map(|(x, m)| (x + m) * x).collect()
             }
-            (LayerKind::Linear(sum), Step::Linear { parts, .. }) => {
-                let mut vector = vec![0.0; slots];
+            (LayerKind::Linear(sum), Step::Linear { parts, paired, .. }) => {
+                let mut sums = vec![Complex64::ZERO; slots];
                 for term in &sum.terms {
                     let input = packings[term.source];
-                    let folded = Folded::new(input, output, sum.tile(&packings));
+                    let folded = Folded::new(input, output, sum.tile(&packings), *paired);
                     let mut diagonals = BTreeMap::new();
                     folded.add_to(&mut diagonals, term);
                     for (k, diagonal) in diagonals {
                         let x = rotated(&vectors[term.source], k);
                         let products = x.zip(diagonal.iter().cycle()).map(|(x, d)| x * d);
-                        vector.iter_mut().zip(products).for_each(|(v, p)| *v += p);
+                        sums.iter_mut().zip(products).for_each(|(v, p)| *v += p);
                     }
                 }
                 let mut steps = 1;
                 while steps < parts.count {
-                    let other: Vec<_> = rotated(&vector, (steps * parts.apart) as i64).collect();
-                    vector.iter_mut().zip(other).for_each(|(v, o)| *v += o);
+                    let other: Vec<_> = rotated(&sums, (steps * parts.apart) as i64).collect();
+                    sums.iter_mut().zip(other).for_each(|(v, o)| *v += o);
                     steps *= 2;
                 }
-                let bias = output.spread(slots, |i| sum.bias[i]);
-                vector.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
-                vector
+                let others = rotated(&sums, (output.period / 2) as i64);
+                let pairs = sums
+                    .iter()
+                    .zip(others)
+                    .zip(output.spread(slots, |i| sum.bias[i]));
+                let value = |((sum, other), bias): ((&Complex64, Complex64), f64)| match paired {
+                    true => 2.0 * (sum.re + other.im) + bias,
+                    false => sum.re + bias,
+                };
+                pairs.map(value).collect()
             }
             // The client's windows are tested by the encrypted networks.
             (LayerKind::Linear(sum), _) => {
@@ -236,7 +243,17 @@ fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
 
 #[test]
 fn plans_compute_the_network() {
-    for seed in 0..200 {
+    check_plans(0..40);
+}
+
+#[test]
+#[ignore = "more of the same"]
+fn plans_compute_many_networks() {
+    check_plans(40..1000);
+}
+
+fn check_plans(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
         let mut maker = Maker::new(seed);
         let values = maker.builder.node(maker.builder.input()).shape.values();
         let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();

@@ -122,29 +122,28 @@ fn convolution(layer: &Convolution, x: &Tensor, shape: &Shape) -> Result<Tensor,
     let group_inputs = channels / layer.groups;
     let group_outputs = outputs / layer.groups;
     let [kernel_height, kernel_width] = window.kernel;
-    let mut values = Vec::with_capacity(shape.values());
-    for output in 0..outputs {
+    let mut values = vec![0.0; shape.values()];
+    let planes = values.chunks_exact_mut(out_height * out_width);
+    let weights = layer
+        .weights
+        .values()
+        .chunks_exact(group_inputs * kernel_height * kernel_width);
+    for (output, (plane, weights)) in planes.zip(weights).take(outputs).enumerate() {
+        plane.fill(layer.bias[output]);
         let first = output / group_outputs * group_inputs;
-        let weights =
-            &layer.weights.values()[output * group_inputs * kernel_height * kernel_width..];
-        for y in 0..out_height {
-            for x_out in 0..out_width {
-                let mut sum = layer.bias[output];
-                for channel in 0..group_inputs {
-                    for ky in 0..kernel_height {
-                        let Some(row) = window.source(0, y, ky, height) else {
-                            continue;
-                        };
-                        let line = ((first + channel) * height + row) * width;
-                        let weights = &weights[(channel * kernel_height + ky) * kernel_width..];
-                        for (kx, weight) in weights[..kernel_width].iter().enumerate() {
-                            if let Some(column) = window.source(1, x_out, kx, width) {
-                                sum += weight * x.values()[line + column];
-                            }
-                        }
+        for (i, weight) in weights.iter().enumerate() {
+            let (kx, ky) = (i % kernel_width, i / kernel_width % kernel_height);
+            let channel = first + i / kernel_width / kernel_height;
+            for (y, sums) in plane.chunks_exact_mut(out_width).enumerate() {
+                let Some(row) = window.source(0, y, ky, height) else {
+                    continue;
+                };
+                let line = &x.values()[(channel * height + row) * width..][..width];
+                for (x_out, sum) in sums.iter_mut().enumerate() {
+                    if let Some(column) = window.source(1, x_out, kx, width) {
+                        *sum += weight * line[column];
                     }
                 }
-                values.push(sum);
             }
         }
     }

@@ -5,8 +5,14 @@
 //! s + r, s + 2 r, ... then hold parts of the same row's sum, which log2(P / r) rotations add up (Halevi, Shoup,
 //! 2014; Juvekar, Vaikuntanathan, Chandrakasan, 2018). With rotated copies of the vector ([`Packing`]) only every
 //! `copies`-th diagonal is left.
+//!
+//! Vectors are real and slots are complex. So the diagonals g and g + r / 2 can be one, the second as the imaginary
+//! part: the sums z of products then hold what belongs r / 2 slots further in their imaginary parts, and twice the
+//! real part of z - i rot(z) by r / 2 slots is twice the output. Half the diagonals, for a rotation and a conjugation.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use tapetum_ckks::Complex64;
 
 use super::{Packing, Term};
 
@@ -18,15 +24,19 @@ pub(crate) struct Folded {
     rows: usize,
     /// Slots after which all vectors that the layer reads repeat, and its output.
     tile: usize,
+    /// Whether diagonals are imaginary parts of others.
+    paired: bool,
     /// By index of a value.
     input_slots: Vec<usize>,
     output_slots: Vec<usize>,
 }
 
 impl Folded {
-    /// For a term of a layer whose vectors all repeat after `tile` slots.
-    pub fn new(input: Packing, output: Packing, tile: usize) -> Self {
+    /// For a term of a layer whose vectors all repeat after `tile` slots. With `paired` the diagonals give half of the
+    /// output, in the way described above.
+    pub fn new(input: Packing, output: Packing, tile: usize, paired: bool) -> Self {
         Self {
+            paired,
             input,
             rows: output.period,
             tile: tile.max(output.period),
@@ -46,7 +56,8 @@ impl Folded {
         // By rotation, counted from that by all slots to the right.
         let mut found = vec![false; 2 * self.tile];
         term.linear.for_each(|row, column, _| {
-            found[(self.place(row, column).0 + self.tile as i64) as usize] = true;
+            let Place { rotation, .. } = self.place(row, column);
+            found[(rotation + self.tile as i64) as usize] = true;
         });
         let rotations = (-(self.tile as i64)..).zip(found);
         rotations
@@ -55,19 +66,32 @@ impl Folded {
     }
 
     /// Adds the entries to the diagonals by their rotations, each of `tile` slots.
-    pub fn add_to(&self, diagonals: &mut BTreeMap<i64, Vec<f64>>, term: &Term) {
+    pub fn add_to(&self, diagonals: &mut BTreeMap<i64, Vec<Complex64>>, term: &Term) {
         // A look-up for each entry in a map would take longer than all else.
         let mut places = vec![usize::MAX; 2 * self.tile];
-        let mut found: Vec<(i64, Vec<f64>)> = Vec::new();
+        let mut found: Vec<(i64, Vec<Complex64>)> = Vec::new();
+        let part = if self.paired { 0.5 } else { 1.0 };
         term.for_each(|row, column, weight| {
-            let (rotation, slot) = self.place(row, column);
+            let Place {
+                rotation,
+                slot,
+                imaginary,
+            } = self.place(row, column);
             let place = &mut places[(rotation + self.tile as i64) as usize];
             if *place == usize::MAX {
                 *place = found.len();
                 let known = diagonals.remove(&rotation);
-                found.push((rotation, known.unwrap_or_else(|| vec![0.0; self.tile])));
+                found.push((
+                    rotation,
+                    known.unwrap_or_else(|| vec![Complex64::ZERO; self.tile]),
+                ));
             }
-            found[*place].1[slot] += weight;
+            let entry = &mut found[*place].1[slot];
+            if imaginary {
+                entry.im += part * weight;
+            } else {
+                entry.re += part * weight;
+            }
         });
         diagonals.extend(found);
     }
@@ -76,7 +100,7 @@ impl Folded {
     ///
     /// With copies: the entry meets the value in copy c = column - row mod `copies`, at slot column - c of it. The
     /// rotation that brings it to a slot of this row is column - c - row, a multiple of `copies`.
-    fn place(&self, row: usize, column: usize) -> (i64, usize) {
+    fn place(&self, row: usize, column: usize) -> Place {
         let (row, column) = (self.output_slots[row], self.input_slots[column]);
         let Packing { period, copies, .. } = self.input;
         let rows = self.rows;
@@ -84,23 +108,49 @@ impl Folded {
             let copy = (column + rows - row) % copies;
             let within = (column + period - copy) % period;
             let rotation = (within + rows - row) % rows;
-            let slot = (copy * period + within + self.tile - rotation) % self.tile;
-            return (rotation as i64, slot);
+            return Place {
+                rotation: rotation as i64,
+                slot: (copy * period + within + self.tile - rotation) % self.tile,
+                imaginary: false,
+            };
         }
-        // The nearest of the rotations that are the same, for this vector or after the sum of parts.
+        // Rotations by these many slots are the same, for this vector or after the sum of parts.
         let same = rows.min(period);
-        let rotation = (column + same - row % same) % same;
-        let rotation = if rotation > same / 2 {
-            rotation as i64 - same as i64
+        let from = (column + same - row % same) % same;
+        let half = self.paired && same == rows;
+        let turn = if half { rows / 2 } else { same };
+        let rotation = nearest_to_zero(from % turn, turn);
+        let imaginary = half && (from as i64 - rotation).rem_euclid(rows as i64) as usize == turn;
+        let slot = if rows < period {
+            (column as i64 - rotation).rem_euclid(self.tile as i64) as usize
+        } else if imaginary {
+            (row + turn) % rows
         } else {
-            rotation as i64
-        };
-        if rows >= period {
             // No folding: the entry is in the slot of its row.
-            return (rotation, row);
+            row
+        };
+        Place {
+            rotation,
+            slot,
+            imaginary,
         }
-        let slot = (column as i64 - rotation).rem_euclid(self.tile as i64);
-        (rotation, slot as usize)
+    }
+}
+
+/// Where an entry of the matrix goes.
+struct Place {
+    rotation: i64,
+    /// Of the first tile.
+    slot: usize,
+    imaginary: bool,
+}
+
+/// Of the numbers that are the same modulo `turn`.
+fn nearest_to_zero(rotation: usize, turn: usize) -> i64 {
+    if rotation > turn / 2 {
+        rotation as i64 - turn as i64
+    } else {
+        rotation as i64
     }
 }
 
@@ -122,13 +172,20 @@ mod tests {
 
     /// Applies the diagonals of terms to slots in the clear, and checks every slot of the result.
     fn check(terms: &[(Term, Packing)], output: Packing, slots: usize) {
+        check_as(terms, output, slots, false);
+        if terms.iter().all(|(_, input)| input.copies == 1) && output.period > 1 {
+            check_as(terms, output, slots, true);
+        }
+    }
+
+    fn check_as(terms: &[(Term, Packing)], output: Packing, slots: usize, paired: bool) {
         let tile = terms.iter().map(|(_, input)| input.tile()).max().unwrap();
-        let mut sums = vec![0.0; slots];
+        let mut sums = vec![Complex64::ZERO; slots];
         let mut y = vec![0.0; output.values()];
         for (term, input) in terms {
             let x = numbers(term.linear.columns());
             let spread = input.spread(slots, |i| x[i]);
-            let folded = Folded::new(*input, output, tile);
+            let folded = Folded::new(*input, output, tile, paired);
             let mut diagonals = BTreeMap::new();
             folded.add_to(&mut diagonals, term);
             assert!(diagonals.keys().eq(&folded.rotations(term)));
@@ -141,9 +198,13 @@ mod tests {
             term.add_to(&mut y, &x);
         }
         let parts = (tile / output.period).max(1);
-        let found = |slot: usize| -> f64 {
+        let sum = |slot: usize| -> Complex64 {
             let parts = (0..parts).map(|k| sums[(slot + k * output.period) % slots]);
             parts.sum()
+        };
+        let found = |slot: usize| match paired {
+            false => sum(slot).re,
+            true => 2.0 * (sum(slot).re + sum((slot + output.period / 2) % slots).im),
         };
         let expected = output.spread(slots, |i| y[i]);
         for (slot, expected) in expected.iter().enumerate() {
@@ -263,7 +324,7 @@ mod tests {
     }
 
     fn diagonals(linear: Linear, input: Packing, output: Packing) -> BTreeSet<i64> {
-        Folded::new(input, output, input.tile()).rotations(&term(linear))
+        Folded::new(input, output, input.tile(), false).rotations(&term(linear))
     }
 
     #[test]

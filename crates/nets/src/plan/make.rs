@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tapetum_ckks::{Parameters, ParametersLiteral};
 
+use super::noise::score_noise;
 use super::step::{BlockPlan, LayerPlan, Parts, Step};
 use super::work::work;
 use super::{InputPacking, InputPlan, NetworkPlan, WindowPlan};
@@ -42,8 +43,8 @@ pub(crate) struct Prepared {
 pub(crate) enum Scaling<'a> {
     /// Images like those to come.
     Calibration(&'a [Vec<f64>]),
-    /// The factors of a plan.
-    Factors(&'a [Vec<f64>]),
+    /// That of a plan.
+    As(&'a NetworkPlan),
 }
 
 /// Plans a network for images with values in `range`.
@@ -52,7 +53,7 @@ pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> R
     let stages = stages(&simple)?;
     let factors = match scaling {
         Scaling::Calibration(images) => layer_factors(&simple, &stages, images, SCORES)?,
-        Scaling::Factors(factors) => factors.to_vec(),
+        Scaling::As(plan) => plan.factors().to_vec(),
     };
     let values = graph.input_shape().values();
     let layers = scaled(stages, values, &factors)?;
@@ -75,6 +76,14 @@ pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> R
             });
         }
     };
+    let noise = match scaling {
+        Scaling::As(plan) => plan.noise(),
+        Scaling::Calibration([]) => {
+            let grey = vec![(range[0] + range[1]) / 2.0; values];
+            score_noise(&layers, &chosen.plans, &parameters, &[grey])
+        }
+        Scaling::Calibration(images) => score_noise(&layers, &chosen.plans, &parameters, images),
+    };
     let plan = NetworkPlan {
         parameters: parameters.literal().clone(),
         weights: digest(&layers),
@@ -85,6 +94,7 @@ pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> R
         },
         layers: chosen.plans,
         factors,
+        noise,
     };
     plan.check()?;
     Ok(Prepared { plan, layers })
@@ -239,7 +249,8 @@ fn choose(
             }
             LayerKind::Linear(_) if windows && index == 0 => (Step::Windows, first),
             LayerKind::Linear(sum) => {
-                let found = fold(sum, &packings, level, parameters)?;
+                let last = index + 1 == layers.len();
+                let found = fold(sum, &packings, level, last, parameters)?;
                 let Some(found) = found else { return Ok(None) };
                 found
             }
@@ -260,21 +271,30 @@ fn fold(
     sum: &Sum,
     packings: &[Packing],
     level: usize,
+    last: bool,
     parameters: &Parameters,
 ) -> Result<Option<(Step, Packing)>> {
     let tile = sum.tile(packings);
     let mut best: Option<(f64, Step, Packing)> = None;
-    for output in outputs(sum, packings, parameters.slots()) {
+    // The imaginary parts of scores must show their noise.
+    let pairings: &[bool] = if last { &[false] } else { &[false, true] };
+    let candidates = outputs(sum, packings, parameters.slots());
+    let candidates = candidates
+        .into_iter()
+        .flat_map(|output| pairings.iter().map(move |p| (output, *p)));
+    for (output, paired) in candidates {
         let fits = |term: &Term| {
             let input = &packings[term.source];
-            Folded::fits(input, &output) && (input.copies == 1 || sum.terms.len() == 1)
+            let copies = input.copies > 1;
+            let pairs = !paired || (output.period > 1 && !copies);
+            Folded::fits(input, &output) && pairs && (!copies || sum.terms.len() == 1)
         };
         if !sum.terms.iter().all(fits) {
             continue;
         }
         let mut blocks: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
         for term in &sum.terms {
-            let folded = Folded::new(packings[term.source], output, tile);
+            let folded = Folded::new(packings[term.source], output, tile, paired);
             let rotations = folded.rotations(term);
             blocks.entry(term.source).or_default().extend(rotations);
         }
@@ -288,6 +308,7 @@ fn fold(
                 count: (tile / output.period).max(1),
                 apart: output.period,
             },
+            paired,
         };
         let work = work(&step, level, 1, parameters)?;
         if best.as_ref().is_none_or(|(least, ..)| work < *least) {

@@ -1,6 +1,7 @@
 //! How a network is evaluated on an encrypted image, decided before anything runs.
 
 mod make;
+mod noise;
 mod step;
 mod work;
 
@@ -36,6 +37,8 @@ pub struct NetworkPlan {
     layers: Vec<LayerPlan>,
     /// What the channels of each linear layer are multiplied by while they are encrypted.
     factors: Vec<Vec<f64>>,
+    /// The standard deviation of the scores' noise while they are encrypted.
+    noise: f64,
 }
 
 /// What an image must be, and how it is packed.
@@ -140,7 +143,14 @@ impl NetworkPlan {
     /// If the plan is damaged.
     pub fn predicted_cpu_seconds(&self) -> Result<Vec<f64>> {
         let parameters = self.parameters()?;
-        let seconds = |layer: &LayerPlan| work::seconds(layer.work(), &parameters);
+        let at_use = self.encodes_at_use()?;
+        let seconds = |layer: &LayerPlan| {
+            let encoding = match at_use {
+                true => work::encoding(&layer.step, layer.level, &parameters),
+                false => 0.0,
+            };
+            work::seconds(layer.work() + encoding, &parameters)
+        };
         Ok(self.layers.iter().map(seconds).collect())
     }
 
@@ -191,11 +201,15 @@ impl NetworkPlan {
             match &layer.step {
                 Step::Windows => {}
                 Step::Square { .. } => keys = keys.join(&at(layer.level).relinearization()),
-                Step::Linear { parts, .. } => {
+                Step::Linear { parts, paired, .. } => {
                     let plan = layer.step.transform(parameters, layer.level)?;
                     let rotations = plan.map(|plan| plan.rotations()).unwrap_or_default();
                     keys = keys.join(&at(layer.level).rotations(rotations));
                     keys = keys.join(&at(layer.level - 1).rotations(parts.keys()));
+                    if *paired {
+                        let half = (layer.output.period / 2) as i64;
+                        keys = keys.join(&at(layer.level - 1).rotations([half]).conjugation());
+                    }
                 }
             }
         }
@@ -222,7 +236,8 @@ impl NetworkPlan {
             && channels <= MAX_LAYERS * MAX_SLOTS
             && self.factors.iter().flatten().all(positive)
             && self.factors.last().is_some_and(|last| !last.is_empty());
-        if !finite || low >= high || !factors {
+        let noise = self.noise.is_finite() && self.noise >= 0.0;
+        if !finite || low >= high || !factors || !noise {
             return damaged("its range or its factors are not numbers that can be");
         }
         let packings = self.layers.iter().map(|layer| &layer.output);
@@ -290,6 +305,16 @@ impl NetworkPlan {
 
     pub(crate) fn input(&self) -> &InputPlan {
         &self.input
+    }
+
+    /// The standard deviation of the error of the scores, from noise that is tried in the clear.
+    pub fn score_noise(&self) -> f64 {
+        self.noise / self.score_factor()
+    }
+
+    /// The same while they are encrypted.
+    pub(crate) fn noise(&self) -> f64 {
+        self.noise
     }
 
     pub(crate) fn factors(&self) -> &[Vec<f64>] {

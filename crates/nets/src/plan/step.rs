@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Linear {
         blocks: Vec<BlockPlan>,
         parts: Parts,
+        /// Whether the imaginary parts hold sums too, those of half a period further.
+        paired: bool,
     },
     /// The product of a ciphertext with itself, and with `multiples` a multiple of each value.
     Square { source: usize, multiples: bool },
@@ -124,8 +126,8 @@ impl LayerPlan {
     ) -> Result<Self> {
         let transform = step.transform(parameters, level)?;
         let mut rotations = transform.map_or(0, |plan| plan.operations().inner_products);
-        if let Step::Linear { parts, .. } = &step {
-            rotations += parts.rotations();
+        if let Step::Linear { parts, paired, .. } = &step {
+            rotations += parts.rotations() + usize::from(*paired);
         }
         let [name, operator] = names;
         Ok(Self {
@@ -193,14 +195,19 @@ impl LayerPlan {
         match &self.step {
             Step::Windows => format!("client's windows; {output}"),
             Step::Square { .. } => output,
-            Step::Linear { blocks, parts } => {
+            Step::Linear {
+                blocks,
+                parts,
+                paired,
+            } => {
                 let count = self.diagonals();
+                let complex = if *paired { " complex" } else { "" };
                 let vectors = match blocks.len() {
                     1 => String::new(),
                     several => format!(" of {several} vectors"),
                 };
                 format!(
-                    "{count} diagonals{vectors}, {} parts; {output}",
+                    "{count}{complex} diagonals{vectors}, {} parts; {output}",
                     parts.count
                 )
             }
@@ -221,7 +228,7 @@ impl LayerPlan {
         if !self.step.sources().iter().all(|&source| source < vectors) {
             return damaged("the inputs");
         }
-        let Step::Linear { blocks, parts } = &self.step else {
+        let Step::Linear { blocks, parts, .. } = &self.step else {
             return Ok(());
         };
         let powers = parts.count.is_power_of_two() && parts.apart.is_power_of_two();

@@ -64,18 +64,27 @@ pub(super) fn work(
             let products = 3.0 * 2.0 * here.q * ciphertexts as f64;
             products + 2.0 * here.transform * here.q
         }
-        Step::Linear { parts, .. } => {
+        Step::Linear { parts, paired, .. } => {
             let Some(plan) = step.transform(parameters, level)? else {
                 return Ok(0.0);
             };
             let counts = plan.operations();
+            let below = Costs::at(level - 1, parameters);
             counts.decompositions as f64 * here.decomposition
                 + counts.inner_products as f64 * here.inner_product
                 + counts.divisions as f64 * here.division
                 + counts.plaintext_products as f64 * 2.0 * here.all
-                + sum(*parts, &Costs::at(level - 1, parameters))
+                + sum(*parts, &below)
+                + f64::from(u8::from(*paired)) * 2.0 * below.switch(1)
         }
     })
+}
+
+/// Multiplications per coefficient of encoding the diagonals of a step: each is made from the weights, brought to
+/// coefficients, about three transforms of a prime, and transformed for each prime.
+pub(super) fn encoding(step: &Step, level: usize, parameters: &Parameters) -> f64 {
+    let here = Costs::at(level, parameters);
+    step.diagonals() as f64 * here.transform * (1.2 * here.all + 4.0)
 }
 
 /// Adds up parts: two steps share a decomposition and a division.

@@ -36,6 +36,8 @@ enum Operation {
         sources: Vec<usize>,
         matrix: Box<Matrix>,
         parts: Parts,
+        /// How many slots further the imaginary parts belong, if there are any.
+        half: Option<i64>,
         bias: Plaintext,
     },
     Square {
@@ -110,12 +112,18 @@ impl EncodedNetwork {
                     sources,
                     matrix,
                     parts,
+                    half,
                     bias,
                 } => {
                     let read = sources.iter().map(|&source| read(source));
                     let read = read.collect::<Result<Vec<_>>>()?;
                     let image = matrix.apply(evaluator, &read)?;
-                    let sum = evaluator.sum_slots(&image, parts.count, parts.apart as i64)?;
+                    let mut sum = evaluator.sum_slots(&image, parts.count, parts.apart as i64)?;
+                    if let Some(half) = half {
+                        let others = evaluator.rotate(&evaluator.mul_by_i(&sum)?, *half)?;
+                        sum = evaluator.sub(&sum, &others)?;
+                        sum = evaluator.add(&sum, &evaluator.conjugate(&sum)?)?;
+                    }
                     evaluator.add_plain(&sum, bias)?
                 }
                 Operation::Square { source, multiples } => {
@@ -167,15 +175,23 @@ fn operation(
             weights: window_weights(plan, &sum, encoder, level)?,
             bias: bias(&sum, output, encoder, level)?,
         },
-        (LayerKind::Linear(sum), Step::Linear { blocks, parts }) => {
+        (
+            LayerKind::Linear(sum),
+            Step::Linear {
+                blocks,
+                parts,
+                paired,
+            },
+        ) => {
             let bias = bias(&sum, output, encoder, level)?;
             let transform = planned.step.transform(encoder.parameters(), level)?;
             let transform = transform.ok_or_else(|| missing(packings.len()))?;
-            let diagonals = Diagonals::new(sum, packings, output, encoder.parameters().slots());
+            let diagonals = Diagonals::new(sum, packings, output, *paired, encoder);
             Operation::Linear {
                 sources: blocks.iter().map(|block| block.source).collect(),
                 matrix: Box::new(Matrix::new(diagonals, transform, encoder, at_use)?),
                 parts: *parts,
+                half: paired.then_some((output.period / 2) as i64),
                 bias,
             }
         }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tapetum_ckks::{
-    BlockIndices, Ciphertext, DiagonalEntries, DiagonalForm, DiagonalSource, Encoder, Evaluator,
-    LinearTransform, LinearTransformPlan,
+    BlockIndices, Ciphertext, Complex64, DiagonalEntries, DiagonalForm, DiagonalSource, Encoder,
+    Evaluator, LinearTransform, LinearTransformPlan,
 };
 
 use crate::error::{NetworkError, Result};
@@ -59,28 +59,36 @@ pub(super) struct Diagonals {
     /// Of the vector that each term reads.
     inputs: Vec<Packing>,
     output: Packing,
+    paired: bool,
     slots: usize,
 }
 
 impl Diagonals {
     /// Of a layer, given how all vectors before it are packed.
-    pub fn new(sum: Sum, packings: &[Packing], output: Packing, slots: usize) -> Self {
+    pub fn new(
+        sum: Sum,
+        packings: &[Packing],
+        output: Packing,
+        paired: bool,
+        encoder: &Encoder,
+    ) -> Self {
         let inputs = sum.terms.iter().map(|term| packings[term.source]);
         Self {
             inputs: inputs.collect(),
             sum,
             output,
-            slots,
+            paired,
+            slots: encoder.parameters().slots(),
         }
     }
 
     /// The diagonals of each vector, entry by entry from the weights.
     fn made(&self) -> Made {
         let tile = self.inputs.iter().map(Packing::tile).max().unwrap_or(1);
-        let mut by_source = BTreeMap::<usize, BTreeMap<i64, Vec<f64>>>::new();
+        let mut by_source = BTreeMap::<usize, BTreeMap<i64, Vec<Complex64>>>::new();
         for (term, input) in self.sum.terms.iter().zip(&self.inputs) {
             let diagonals = by_source.entry(term.source).or_default();
-            Folded::new(*input, self.output, tile).add_to(diagonals, term);
+            Folded::new(*input, self.output, tile, self.paired).add_to(diagonals, term);
         }
         Made {
             blocks: by_source.into_values().collect(),
@@ -91,7 +99,7 @@ impl Diagonals {
 
 /// Diagonals, each of one period.
 struct Made {
-    blocks: Vec<BTreeMap<i64, Vec<f64>>>,
+    blocks: Vec<BTreeMap<i64, Vec<Complex64>>>,
     slots: usize,
 }
 
@@ -109,6 +117,9 @@ impl DiagonalSource for Made {
 
     fn entries(&self, (_, input): (usize, usize), index: i64) -> DiagonalEntries<'_> {
         let period = &self.blocks[input][&index];
-        DiagonalEntries::Real(Cow::Owned(period.repeat(self.slots / period.len())))
+        DiagonalEntries::Complex(match self.slots / period.len() {
+            1 => Cow::Borrowed(period),
+            times => Cow::Owned(period.repeat(times)),
+        })
     }
 }

@@ -90,6 +90,19 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// From exact scores that are times `factor`.
+    pub(crate) fn new(exact: Vec<f64>, rounding: Rounding, factor: f64) -> Self {
+        let label = (0..exact.len())
+            .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
+            .unwrap_or(0);
+        let values = exact.into_iter().map(|v| rounding.round(v) / factor);
+        Self {
+            label,
+            values: values.collect(),
+            step: rounding.step() / factor,
+        }
+    }
+
     /// The class with the largest score.
     pub fn label(&self) -> usize {
         self.label
@@ -123,15 +136,7 @@ pub fn decrypt_scores(
         .decode_complex(&decryptor.decrypt(ciphertext)?);
     let places = plan.output().slots();
     let exact: Vec<f64> = places.into_iter().map(|i| slots[i].re).collect();
-    let label = (0..exact.len())
-        .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
-        .unwrap_or(0);
     let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots)
         .or_coarser(Rounding::above(plan.noise()));
-    let factor = plan.score_factor();
-    Ok(Scores {
-        label,
-        values: exact.iter().map(|&v| rounding.round(v) / factor).collect(),
-        step: rounding.step() / factor,
-    })
+    Ok(Scores::new(exact, rounding, plan.score_factor()))
 }

@@ -1,5 +1,6 @@
 //! Networks from ONNX files, in the clear and on encrypted images.
 
+mod batch;
 mod client;
 mod encrypted;
 mod error;
@@ -15,6 +16,9 @@ mod reference;
 mod server;
 mod stages;
 
+pub use batch::{
+    BatchNetwork, BatchPlan, EncryptedBatch, EncryptedBatchScores, decrypt_batch, encrypt_batch,
+};
 pub use client::{Scores, decrypt_scores, encrypt_image};
 pub use encrypted::{EncryptedImage, EncryptedScores};
 pub use error::{NetworkError, NodeName, Result};

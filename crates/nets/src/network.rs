@@ -4,7 +4,7 @@ use crate::error::{NetworkError, Result};
 use crate::graph::Graph;
 use crate::plan::{NetworkPlan, Scaling, prepare};
 use crate::server::EncodedNetwork;
-use crate::{onnx, reference};
+use crate::{BatchNetwork, BatchPlan, batch, onnx, reference};
 
 /// A network with its weights, as its provider has it.
 ///
@@ -60,6 +60,19 @@ impl Network {
     pub fn plan(&self, range: [f64; 2], calibration: &[Vec<f64>]) -> Result<NetworkPlan> {
         let scaling = Scaling::Calibration(calibration);
         Ok(prepare(&self.graph, range, scaling)?.plan)
+    }
+
+    /// The plan for batches of encrypted images with values in `range`, one image in each slot, and the network
+    /// that evaluates them. See [`plan`](Self::plan) for the calibration.
+    ///
+    /// # Errors
+    /// If an operation is not supported in batches, which the error names, or an image does not fit.
+    pub fn batch(
+        &self,
+        range: [f64; 2],
+        calibration: &[Vec<f64>],
+    ) -> Result<(BatchPlan, BatchNetwork)> {
+        batch::prepare(&self.graph, range, calibration)
     }
 
     /// The network encoded for a plan that [`plan`](Self::plan) has made of it.

@@ -1,7 +1,9 @@
 //! A small network on encrypted images, against the reference in the clear.
 
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
-use tapetum_nets::{Network, NetworkError, NetworkPlan, decrypt_scores, encrypt_image};
+use tapetum_nets::{
+    Network, NetworkError, NetworkPlan, decrypt_batch, decrypt_scores, encrypt_batch, encrypt_image,
+};
 
 fn network(name: &str) -> Network {
     let path = format!("{}/tests/data/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
@@ -84,6 +86,46 @@ fn branches_are_added_up_at_one_level() {
     assert_eq!((plan.levels(), plan.layers().len()), (7, 7));
     assert_eq!((plan.input_ciphertexts(), plan.scores()), (1, 3));
     check(&network, &plan, images);
+}
+
+#[test]
+fn a_batch_has_an_image_in_each_slot() {
+    let network = quadratic();
+    let images = images(5, network.input_len());
+    let (plan, server) = network.batch([0.0, 1.0], &images[..2]).unwrap();
+    let parameters = plan.parameters().unwrap();
+    let secret = SecretKey::generate(&parameters).unwrap();
+    let keys = plan.key_plan(&parameters);
+    let mut generator = KeyGenerator::new(&secret).unwrap();
+    let evaluator = Evaluator::with_keys(generator.evaluation_keys(&keys).unwrap());
+    let encryptor = Encryptor::with_secret_key(&secret);
+    let batch = encrypt_batch(&plan, &images, &encryptor).unwrap();
+    let scores = server.classify(&evaluator, &batch, &mut |_| ()).unwrap();
+    let scores = decrypt_batch(&plan, &scores, &Decryptor::new(&secret)).unwrap();
+    assert_eq!(scores.len(), images.len());
+    for (image, found) in images.iter().zip(scores) {
+        let expected = network.scores(image).unwrap();
+        let largest = expected.iter().fold(0.0_f64, |most, s| most.max(s.abs()));
+        for (found, expected) in found.values().iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() < largest / 256.0,
+                "{found} is not {expected}"
+            );
+        }
+    }
+
+    let (other, _) = network.batch([0.0, 1.0], &images[2..]).unwrap();
+    let batch = encrypt_batch(&other, &images, &encryptor).unwrap();
+    assert!(server.classify(&evaluator, &batch, &mut |_| ()).is_err());
+    let error = batch_error("deep");
+    assert!(error.contains("batches"), "{error}");
+}
+
+fn batch_error(name: &str) -> String {
+    match network(name).batch([0.0, 1.0], &[]) {
+        Ok(_) => panic!("{name} is accepted"),
+        Err(error) => error.to_string(),
+    }
 }
 
 #[test]

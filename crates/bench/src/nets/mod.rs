@@ -12,13 +12,16 @@ use cpu_time::ProcessTime;
 use tapetum::progress::Progress;
 use tapetum::{Context, Result};
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
-use tapetum_nets::{Network, decrypt_scores, encrypt_image};
+use tapetum_nets::{Network, Scores, decrypt_batch, decrypt_scores, encrypt_batch, encrypt_image};
 
 use super::meter::median;
 use super::options::{Threads, up_to};
 use super::report::{Report, Rows, peak_rss};
 use images::{Images, Task};
 pub use report::Row;
+
+/// Images in a batch, if there are as many: the slots of the network of digits.
+const BATCH: usize = 4096;
 
 /// Arguments of `bench nets`.
 #[derive(Debug, Args)]
@@ -40,7 +43,7 @@ pub struct Nets {
     /// Where the data sets are.
     #[arg(long, value_name = "DIR", default_value = ".")]
     data: PathBuf,
-    /// How many test images are classified for each network, in random order.
+    /// How many test images are classified one by one for each network, in random order.
     #[arg(long, default_value_t = 4, value_parser = up_to(100_000))]
     images: usize,
     #[command(flatten)]
@@ -70,12 +73,17 @@ pub fn measure(args: &Nets, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
                 fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let network = Network::from_onnx(&bytes)
                 .with_context(|| format!("cannot use {}", file.display()))?;
-            match Images::load(task, &args.data, args.images) {
-                Ok(images) => rows.push(
-                    args.threads
-                        .run(|| single(task, &network, &images, steps))?,
-                ),
-                Err(error) => eprintln!("{}: skipped: {error}", task.name()),
+            let images = match Images::load(task, &args.data, args.images.max(BATCH)) {
+                Ok(images) => images,
+                Err(error) => {
+                    eprintln!("{}: skipped: {error}", task.name());
+                    continue;
+                }
+            };
+            let alone = || single(task, &network, &images, args.images, steps);
+            rows.push(args.threads.run(alone)?);
+            if task == Task::Lola {
+                rows.push(args.threads.run(|| batch(task, &network, &images, steps))?);
             }
         }
         Ok(Rows { rows })
@@ -83,7 +91,14 @@ pub fn measure(args: &Nets, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
 }
 
 /// One image after the other.
-fn single(task: Task, network: &Network, images: &Images, steps: &dyn Progress) -> Result<Row> {
+fn single(
+    task: Task,
+    network: &Network,
+    images: &Images,
+    count: usize,
+    steps: &dyn Progress,
+) -> Result<Row> {
+    let test = &images.test[..count.min(images.test.len())];
     let plan = network.plan([0.0, 1.0], &images.calibration)?;
     let parameters = plan.parameters()?;
     let keys = plan.key_plan(&parameters)?;
@@ -98,45 +113,107 @@ fn single(task: Task, network: &Network, images: &Images, steps: &dyn Progress) 
 
     let step = steps.begin(task.name());
     let (mut cpu, mut wall) = (Vec::new(), Vec::new());
-    let (mut right, mut right_clear, mut agreed) = (0, 0, 0);
+    let mut judged = Judged::default();
     let layers = plan.layers().len();
-    for (index, (image, label)) in images.test.iter().enumerate() {
-        let image_before = index * layers;
+    for (index, (image, label)) in test.iter().enumerate() {
         let encrypted = encrypt_image(&plan, image, &encryptor)?;
         let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
         let scores = server.classify(&evaluator, &encrypted, &mut |finished| {
-            step.advance(image_before + finished, images.test.len() * layers);
+            step.advance(index * layers + finished, test.len() * layers);
         })?;
         cpu.push(cpu_start.elapsed().as_secs_f64());
         wall.push(wall_start.elapsed().as_secs_f64());
-        let found = decrypt_scores(&plan, &scores, &decryptor)?.label();
-        let scores = network.scores(image)?;
-        let expected = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-        agreed += usize::from(Some(found) == expected);
-        right += usize::from(found == *label);
-        right_clear += usize::from(Some(*label) == expected);
+        let found = decrypt_scores(&plan, &scores, &decryptor)?;
+        judged.add(&found, &network.scores(image)?, *label);
     }
     step.finish();
-    let count = images.test.len();
-    let part = |n: usize| n as f64 / count as f64;
-    let latency_s = median(&mut wall);
+    let (latency_s, cpu_s) = (median(&mut wall), median(&mut cpu));
     Ok(Row {
         network: task.name(),
         dataset: task.dataset(),
         mode: "single",
-        images: count,
+        images: test.len(),
         latency_s,
-        cpu_s: median(&mut cpu),
-        amortised_ms: 1e3 * latency_s,
-        accuracy_encrypted: part(right),
-        accuracy_clear: part(right_clear),
-        agreement: part(agreed),
+        cpu_s,
+        amortised_ms: 1e3 * cpu_s,
+        accuracy_encrypted: judged.part(judged.right),
+        accuracy_clear: judged.part(judged.right_clear),
+        agreement: judged.part(judged.agreed),
         peak_rss_bytes: peak_rss(),
         keys_bytes,
         bootstraps: 0,
         levels: plan.levels(),
         rotations: plan.rotations(),
         security_bits: parameters.security().bits(),
-        predicted_cpu_s: plan.predicted_cpu_seconds()?.iter().sum(),
+        predicted_cpu_s: Some(plan.predicted_cpu_seconds()?.iter().sum()),
     })
+}
+
+/// An image in each slot.
+fn batch(task: Task, network: &Network, images: &Images, steps: &dyn Progress) -> Result<Row> {
+    let (plan, server) = network.batch([0.0, 1.0], &images.calibration)?;
+    let parameters = plan.parameters()?;
+    let keys = plan.key_plan(&parameters);
+    let keys_bytes = keys.memory_bytes(&parameters)?;
+    let secret = SecretKey::generate(&parameters)?;
+    let evaluator = Evaluator::with_keys(KeyGenerator::new(&secret)?.evaluation_keys(&keys)?);
+    let test = &images.test[..parameters.slots().min(images.test.len())];
+    let pictures: Vec<_> = test.iter().map(|(image, _)| image.clone()).collect();
+    let encrypted = encrypt_batch(&plan, &pictures, &Encryptor::with_secret_key(&secret))?;
+
+    let step = steps.begin(task.name());
+    let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
+    let layers = parameters.max_level();
+    let scores = server.classify(&evaluator, &encrypted, &mut |finished| {
+        step.advance(finished, layers);
+    })?;
+    let (cpu, wall) = (cpu_start.elapsed(), wall_start.elapsed());
+    step.finish();
+    let mut judged = Judged::default();
+    let found = decrypt_batch(&plan, &scores, &Decryptor::new(&secret))?;
+    for (found, (image, label)) in found.iter().zip(test) {
+        judged.add(found, &network.scores(image)?, *label);
+    }
+    Ok(Row {
+        network: task.name(),
+        dataset: task.dataset(),
+        mode: "batch",
+        images: test.len(),
+        latency_s: wall.as_secs_f64(),
+        cpu_s: cpu.as_secs_f64(),
+        amortised_ms: 1e3 * cpu.as_secs_f64() / test.len() as f64,
+        accuracy_encrypted: judged.part(judged.right),
+        accuracy_clear: judged.part(judged.right_clear),
+        agreement: judged.part(judged.agreed),
+        peak_rss_bytes: peak_rss(),
+        keys_bytes,
+        bootstraps: 0,
+        levels: parameters.max_level(),
+        rotations: 0,
+        security_bits: parameters.security().bits(),
+        predicted_cpu_s: None,
+    })
+}
+
+/// Labels counted.
+#[derive(Default)]
+struct Judged {
+    images: usize,
+    right: usize,
+    right_clear: usize,
+    agreed: usize,
+}
+
+impl Judged {
+    fn add(&mut self, found: &Scores, clear: &[f64], label: usize) {
+        let expected = (0..clear.len()).max_by(|&a, &b| clear[a].total_cmp(&clear[b]));
+        self.images += 1;
+        self.agreed += usize::from(Some(found.label()) == expected);
+        self.right += usize::from(found.label() == label);
+        self.right_clear += usize::from(Some(label) == expected);
+    }
+
+    fn part(&self, count: usize) -> f64 {
+        count as f64 / self.images.max(1) as f64
+    }
 }

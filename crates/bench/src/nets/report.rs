@@ -12,15 +12,15 @@ use crate::table::{self, Column};
 pub struct Row {
     pub network: &'static str,
     pub dataset: &'static str,
-    /// How many images share ciphertexts: `single`, one.
+    /// `single`: an image by itself; `batch`: an image in each slot.
     pub mode: &'static str,
     /// Test images.
     pub images: usize,
     /// Median from ciphertext to ciphertext.
     pub latency_s: f64,
-    /// Median of the CPU time of all threads together.
+    /// The same of the CPU time of all threads together.
     pub cpu_s: f64,
-    /// The latency for each image that shares it, in milliseconds.
+    /// CPU time for each image, in milliseconds.
     pub amortised_ms: f64,
     pub accuracy_encrypted: f64,
     pub accuracy_clear: f64,
@@ -33,7 +33,8 @@ pub struct Row {
     pub levels: usize,
     pub rotations: usize,
     pub security_bits: u32,
-    pub predicted_cpu_s: f64,
+    /// By the plan; nothing for a batch.
+    pub predicted_cpu_s: Option<f64>,
 }
 
 const COLUMNS: &[Column<Row>] = &[
@@ -42,7 +43,11 @@ const COLUMNS: &[Column<Row>] = &[
     ("images", 6, |row| row.images.to_string()),
     ("wall (s)", 8, |row| format!("{:.3}", row.latency_s)),
     ("CPU (s)", 8, |row| format!("{:.3}", row.cpu_s)),
-    ("predicted", 9, |row| format!("{:.3}", row.predicted_cpu_s)),
+    ("predicted", 9, |row| {
+        row.predicted_cpu_s
+            .map_or_else(String::new, |s| format!("{s:.3}"))
+    }),
+    ("ms/image", 9, |row| format!("{:.2}", row.amortised_ms)),
     ("right (%)", 9, |row| percent(row.accuracy_encrypted)),
     ("in clear", 8, |row| percent(row.accuracy_clear)),
     ("same (%)", 8, |row| percent(row.agreement)),

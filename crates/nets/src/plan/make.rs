@@ -23,7 +23,7 @@ const FEW_LEVELS: usize = 8;
 /// log2 of the largest scale: beyond it nothing is gained.
 const MOST_LOG_SCALE: u32 = 40;
 /// The largest score on calibration images, while encrypted. At level 0 there is room for 8 times as much.
-const SCORES: f64 = 16.0;
+pub(crate) const SCORES: f64 = 16.0;
 /// Ciphertexts of an image beyond which the server computes the first convolution by rotations.
 const MAX_WINDOW_CIPHERTEXTS: usize = 32;
 /// Entries of a convolution's matrix beyond which its output is never packed value after value.
@@ -116,7 +116,7 @@ fn levels(layers: &[Layer]) -> Vec<usize> {
 
 /// Parameters with so many levels: the smallest ring that has them, and the largest scale that it has room for at no
 /// cost of time.
-fn literal(levels: usize) -> Option<ParametersLiteral> {
+pub(crate) fn literal(levels: usize) -> Option<ParametersLiteral> {
     let few = levels <= FEW_LEVELS;
     let least = if few { LOG_SCALE } else { LOG_SCALE_DEEP };
     let smallest = ParametersLiteral::for_levels(levels, least)?;
@@ -353,7 +353,7 @@ fn outputs(sum: &Sum, packings: &[Packing], slots: usize) -> Vec<Packing> {
 }
 
 /// The digest of the layers and their weights.
-fn digest(layers: &[Layer]) -> [u8; 32] {
+pub(crate) fn digest(layers: &[Layer]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"tapetum network v2");
     let mut numbers = |numbers: &[f64]| {

@@ -11,7 +11,7 @@ use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use crate::error::{NetworkError, Result};
 use crate::layers::Packing;
 
-pub(crate) use make::{Prepared, Scaling, prepare};
+pub(crate) use make::{Prepared, SCORES, Scaling, digest, literal, prepare};
 pub use step::LayerPlan;
 pub(crate) use step::{Parts, Step};
 

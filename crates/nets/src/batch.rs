@@ -1,0 +1,314 @@
+//! Many images at once, one in each slot (CryptoNets: Gilad-Bachrach and others, 2016).
+//!
+//! There is a ciphertext for each value of a layer. Weights are then numbers and no vectors: no rotation, no Galois key,
+//! nothing to encode. A square stays at degree 2 and at its scale until the sums of the next layer have been taken, so that
+//! these alone are relinearised and rescaled.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::{
+    Ciphertext, Decryptor, Encryptor, Evaluator, KeyPlan, Parameters, ParametersLiteral, Rounding,
+};
+
+use crate::client::Scores;
+use crate::error::{NetworkError, Result};
+use crate::graph::Graph;
+use crate::passes::simplified;
+use crate::plan::{SCORES, digest, literal};
+use crate::stages::{Layer, LayerKind, Sum, layer_factors, scaled, stages};
+
+/// Ciphertexts of an image, and of a layer.
+const MAX_VALUES: usize = 1 << 13;
+/// Scores of an image.
+const MAX_SCORES: usize = 1 << 12;
+
+/// What all agree on who classify batches: a [`NetworkPlan`](crate::NetworkPlan) for many images at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchPlan {
+    parameters: ParametersLiteral,
+    /// BLAKE3 of the layers that are evaluated, weights included.
+    weights: [u8; 32],
+    /// Of an image.
+    values: usize,
+    range: [f64; 2],
+    scores: usize,
+    /// What scores are multiplied by while they are encrypted.
+    factor: f64,
+}
+
+/// A network ready to be evaluated on batches of its plan.
+pub struct BatchNetwork {
+    digest: [u8; 32],
+    parameters: Parameters,
+    layers: Vec<Layer>,
+}
+
+/// Encrypted images, one in each slot: a ciphertext for each value.
+#[derive(Clone)]
+pub struct EncryptedBatch {
+    plan: [u8; 32],
+    images: usize,
+    ciphertexts: Vec<Ciphertext>,
+}
+
+/// Encrypted scores, one image in each slot: a ciphertext for each class.
+#[derive(Clone)]
+pub struct EncryptedBatchScores(EncryptedBatch);
+
+pub(crate) fn prepare(
+    graph: &Graph,
+    range: [f64; 2],
+    calibration: &[Vec<f64>],
+) -> Result<(BatchPlan, BatchNetwork)> {
+    let simple = simplified(graph)?;
+    let stages = stages(&simple)?;
+    let factors = layer_factors(&simple, &stages, calibration, SCORES)?;
+    let values = graph.input_shape().values();
+    let layers = scaled(stages, values, &factors)?;
+    let mut before = values;
+    for (index, layer) in layers.iter().enumerate() {
+        check(layer, index, before)?;
+        before = layer.shape.values();
+    }
+    let levels = layers.len();
+    let literal = literal(levels).ok_or(NetworkError::Levels { levels })?;
+    let plan = BatchPlan {
+        weights: digest(&layers),
+        values,
+        range,
+        scores: before,
+        factor: factors
+            .last()
+            .and_then(|f| f.first())
+            .copied()
+            .unwrap_or(1.0),
+        parameters: literal,
+    };
+    plan.check()?;
+    let network = BatchNetwork {
+        digest: plan.digest(),
+        parameters: plan.parameters()?,
+        layers,
+    };
+    Ok((plan, network))
+}
+
+/// Layers that read the one before, and squares without a multiple.
+fn check(layer: &Layer, index: usize, values: usize) -> Result<()> {
+    let follows = layer.sources() == [index];
+    let refuse = |reason: &str| {
+        Err(NetworkError::Encrypted {
+            node: layer.name.clone(),
+            reason: format!("{reason}: classify images one by one"),
+        })
+    };
+    match &layer.kind {
+        _ if !follows => refuse("branches are not supported in batches"),
+        LayerKind::Square(square) if square.multiples.is_some() => {
+            refuse("polynomials with a linear part are not supported in batches")
+        }
+        _ if values.max(layer.shape.values()) > MAX_VALUES => {
+            refuse("a layer has too many values for a batch, which has a ciphertext for each")
+        }
+        _ => Ok(()),
+    }
+}
+
+impl BatchPlan {
+    /// The parameters of keys and ciphertexts.
+    ///
+    /// # Errors
+    /// If the plan states parameters that cannot be.
+    pub fn parameters(&self) -> Result<Parameters> {
+        Ok(Parameters::new(self.parameters.clone())?)
+    }
+
+    /// A hash of the whole plan. Encrypted batches carry it.
+    pub fn digest(&self) -> [u8; 32] {
+        let bytes = postcard::to_allocvec(self).expect("a plan can be written to memory");
+        *blake3::hash(&bytes).as_bytes()
+    }
+
+    /// The evaluation keys that the server needs: one.
+    pub fn key_plan(&self, parameters: &Parameters) -> KeyPlan {
+        KeyPlan::new(parameters).relinearization()
+    }
+
+    /// The number of ciphertexts of a batch: one for each value of an image.
+    pub fn input_ciphertexts(&self) -> usize {
+        self.values
+    }
+
+    /// Refuses a plan that no network has: plans come from others.
+    fn check(&self) -> Result<()> {
+        let [low, high] = self.range;
+        let range = low.is_finite() && high.is_finite() && low < high;
+        let factor = self.factor.is_finite() && self.factor > 0.0;
+        let sizes =
+            (1..=MAX_VALUES).contains(&self.values) && (1..=MAX_SCORES).contains(&self.scores);
+        if range && factor && sizes {
+            Ok(())
+        } else {
+            Err(NetworkError::Plan(
+                "its numbers are not those of a network".to_owned(),
+            ))
+        }
+    }
+}
+
+impl BatchNetwork {
+    /// The encrypted scores of a batch. `progress` hears the number of finished layers after each.
+    ///
+    /// # Errors
+    /// If the batch is for another plan, or the evaluator has other parameters or no relinearisation key.
+    pub fn classify(
+        &self,
+        evaluator: &Evaluator,
+        batch: &EncryptedBatch,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<EncryptedBatchScores> {
+        batch.check(&self.digest)?;
+        if *evaluator.parameters() != self.parameters {
+            return Err(NetworkError::Mismatch {
+                what: "the evaluator",
+                found: "other parameters".to_owned(),
+                expected: "those of the plan".to_owned(),
+            });
+        }
+        let mut values: Option<Vec<Ciphertext>> = None;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let read = values.as_ref().unwrap_or(&batch.ciphertexts);
+            values = Some(match &layer.kind {
+                LayerKind::Linear(sum) => linear(evaluator, sum, read)?,
+                LayerKind::Square(_) => {
+                    let squares = read.iter().map(|x| Ok(evaluator.mul(x, x)?));
+                    squares.collect::<Result<_>>()?
+                }
+            });
+            progress(index + 1);
+        }
+        Ok(EncryptedBatchScores(EncryptedBatch {
+            ciphertexts: values.unwrap_or_default(),
+            ..*batch
+        }))
+    }
+}
+
+/// A linear layer: rows of its matrix that read the same values are computed together.
+fn linear(evaluator: &Evaluator, sum: &Sum, values: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
+    let mut rows: Vec<Vec<(usize, f64)>> = vec![Vec::new(); sum.bias.len()];
+    for term in &sum.terms {
+        term.for_each(|row, column, weight| rows[row].push((column, weight)));
+    }
+    let mut groups: HashMap<Vec<usize>, Vec<usize>> = HashMap::new();
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.sort_by_key(|&(column, _)| column);
+        let columns = row.iter().map(|&(column, _)| column).collect();
+        groups.entry(columns).or_default().push(index);
+    }
+    let mut outputs = vec![None; rows.len()];
+    for (columns, members) in groups {
+        let inputs: Vec<_> = columns.iter().map(|&column| &values[column]).collect();
+        let weights = members
+            .iter()
+            .map(|&row| rows[row].iter().map(|&(_, w)| w).collect());
+        let weights: Vec<Vec<f64>> = weights.collect();
+        let sums = evaluator.linear_combinations(&inputs, &weights)?;
+        for (row, result) in members.into_iter().zip(sums) {
+            // A square has kept its scale: it is rescaled with the weights.
+            let result = match result.degree() {
+                1 => evaluator.rescale(&result)?,
+                _ => evaluator.rescale(&evaluator.relinearize_rescale(&result)?)?,
+            };
+            outputs[row] = Some(evaluator.add_scalar(&result, sum.bias[row])?);
+        }
+    }
+    let outputs = outputs.into_iter().collect::<Option<_>>();
+    outputs.ok_or_else(|| NetworkError::Plan("a layer leaves values out".to_owned()))
+}
+
+impl EncryptedBatch {
+    fn check(&self, plan: &[u8; 32]) -> Result<()> {
+        if self.plan == *plan {
+            return Ok(());
+        }
+        Err(NetworkError::Mismatch {
+            what: "the encrypted batch",
+            found: "another plan".to_owned(),
+            expected: "this plan".to_owned(),
+        })
+    }
+}
+
+/// Encrypts images, the values of each channel by channel and row by row, one image in each slot.
+///
+/// # Errors
+/// If there are more images than slots, one does not fit the plan, or the encryptor has other parameters.
+pub fn encrypt_batch(
+    plan: &BatchPlan,
+    images: &[Vec<f64>],
+    encryptor: &Encryptor,
+) -> Result<EncryptedBatch> {
+    plan.check()?;
+    let parameters = plan.parameters()?;
+    NetworkError::check_limit("images in a batch", images.len(), parameters.slots())?;
+    let [low, high] = plan.range;
+    for image in images {
+        if image.len() != plan.values {
+            return Err(NetworkError::ImageSize {
+                found: image.len(),
+                expected: plan.values,
+            });
+        }
+        if let Some(index) = image.iter().position(|v| !(low..=high).contains(v)) {
+            return Err(NetworkError::ImageValue {
+                index,
+                value: image[index],
+                low,
+                high,
+            });
+        }
+    }
+    let ciphertexts = (0..plan.values).map(|value| {
+        let slots: Vec<f64> = images.iter().map(|image| image[value]).collect();
+        let plaintext = encryptor.encoder().encode(&slots, parameters.max_level())?;
+        Ok(encryptor.encrypt(&plaintext)?)
+    });
+    Ok(EncryptedBatch {
+        plan: plan.digest(),
+        images: images.len(),
+        ciphertexts: ciphertexts.collect::<Result<_>>()?,
+    })
+}
+
+/// Decrypts the scores of a batch, in the order of its images.
+///
+/// # Errors
+/// If the scores are not of this plan, or the decryptor has other parameters.
+pub fn decrypt_batch(
+    plan: &BatchPlan,
+    scores: &EncryptedBatchScores,
+    decryptor: &Decryptor,
+) -> Result<Vec<Scores>> {
+    plan.check()?;
+    let EncryptedBatchScores(batch) = scores;
+    batch.check(&plan.digest())?;
+    let parameters = plan.parameters()?;
+    let mut exact = vec![Vec::new(); batch.images.min(parameters.slots())];
+    let mut rounding = Rounding::above(0.0);
+    for ciphertext in &batch.ciphertexts {
+        let slots = decryptor
+            .encoder()
+            .decode_complex(&decryptor.decrypt(ciphertext)?);
+        rounding = rounding.or_coarser(Rounding::of(&parameters, ciphertext.scale(), &slots));
+        exact
+            .iter_mut()
+            .zip(slots)
+            .for_each(|(scores, slot)| scores.push(slot.re));
+    }
+    let scores = exact
+        .into_iter()
+        .map(|scores| Scores::new(scores, rounding, plan.factor));
+    Ok(scores.collect())
+}

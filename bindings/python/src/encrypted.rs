@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
-use tapetum::ckks::Parameters;
 use tapetum::ckks::wire::{Bundle, Header, inspect};
+use tapetum::ckks::{Ciphertext, Parameters};
 use tapetum::folders::{Output, files};
 use tapetum::learn::{EncryptedScores as Scores, LinearModel};
 use tapetum::server::Model;
@@ -58,6 +58,11 @@ impl EncryptedRows {
         self.0.samples()
     }
 
+    /// The last bytes of the first ciphertext, to be drawn.
+    fn excerpt(&self, len: usize) -> Vec<u8> {
+        excerpt(self.0.matrix().blocks(), len)
+    }
+
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
         save(py, Output::Samples, &path, || self.0.to_bytes())
     }
@@ -94,11 +99,22 @@ impl EncryptedScores {
         self.0.classes()
     }
 
+    /// The last bytes of the first ciphertext, to be drawn.
+    fn excerpt(&self, len: usize) -> Vec<u8> {
+        excerpt(self.0.ciphertexts(), len)
+    }
+
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
         save(py, Output::Scores, &path, || {
             Ok(self.0.to_bundle()?.to_bytes())
         })
     }
+}
+
+fn excerpt(ciphertexts: &[Ciphertext], len: usize) -> Vec<u8> {
+    let bytes = ciphertexts.first().map(Ciphertext::to_bytes);
+    let bytes = bytes.unwrap_or_default();
+    bytes[bytes.len().saturating_sub(len)..].to_vec()
 }
 
 /// Writes a file as the command does: it replaces nothing but a file of the same kind.

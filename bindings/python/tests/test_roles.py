@@ -118,6 +118,9 @@ def test_representations(roles):
         assert type(value).__name__ in repr(value)
         assert value._repr_html_().startswith("<table>")
     assert "128-bit security" in repr(roles.owner)
+    # Ciphertexts are drawn, each another picture.
+    drawn = [value._repr_html_().split("base64,")[1] for value in (roles.rows, roles.scores)]
+    assert len(set(drawn)) == 2
 
 
 def test_a_frame_is_reordered_by_name(data):

@@ -105,6 +105,11 @@ impl EncryptedSamples {
         Ok(Self(samples_from(&mut bytes, parameters)?))
     }
 
+    /// The matrix itself.
+    pub fn matrix(&self) -> &EncryptedMatrix {
+        &self.0
+    }
+
     /// Whose keys and features they have.
     pub fn origin(&self) -> &Origin {
         self.0.origin()

@@ -42,6 +42,7 @@ class EncryptedData:
 
 class EncryptedRows:
     samples: int
+    def excerpt(self, len: int) -> bytes: ...
     def save(self, path: str) -> int: ...
 
 class EncryptedModel:
@@ -51,6 +52,7 @@ class EncryptedModel:
 class EncryptedScores:
     samples: int
     classes: int
+    def excerpt(self, len: int) -> bytes: ...
     def save(self, path: str) -> int: ...
 
 class EvaluationKeys:

@@ -1,5 +1,6 @@
 """Owner, contributor and server, and what travels between them."""
 
+import base64
 import html
 import os
 import warnings
@@ -8,6 +9,7 @@ import numpy as np
 
 from . import _tapetum
 from ._base import Classifier, decide
+from ._png import grey_png
 from ._progress import callback
 from ._validation import (
     as_classes,
@@ -86,6 +88,18 @@ class _Kept(_Facts):
         return self._native.save(os.fspath(path))
 
 
+class _Drawn(_Kept):
+    """What is drawn in notebooks: bytes of its first ciphertext, as grey pixels."""
+
+    _SIDE = 64
+
+    def _repr_html_(self):
+        pixels = bytes(self._native.excerpt(self._SIDE * self._SIDE))
+        picture = base64.b64encode(grey_png(self._SIDE, pixels)).decode()
+        drawn = f"<img alt='bytes of a ciphertext' width='{2 * self._SIDE}' src='data:image/png;base64,{picture}'>"
+        return super()._repr_html_() + drawn
+
+
 class EncryptedData(_Kept):
     """Labelled rows, to train on; see :meth:`Owner.encrypt`."""
 
@@ -103,7 +117,7 @@ class EncryptedData(_Kept):
         return {"samples": self.n_samples, "labels": "encrypted", "contributor": self.contributor}
 
 
-class EncryptedRows(_Kept):
+class EncryptedRows(_Drawn):
     """Rows, to be classified; see :meth:`Owner.encrypt`."""
 
     @property
@@ -122,7 +136,7 @@ class EncryptedModel(_Kept):
         return {"classes": self._native.classes}
 
 
-class EncryptedScores(_Kept):
+class EncryptedScores(_Drawn):
     """Scores that nobody but the owner can read; see :meth:`Server.decision_function`."""
 
     @property

@@ -67,5 +67,5 @@ export TAPETUM_TEST_DATABASE="postgres://tapetum@127.0.0.1:$sql/postgres"
 export TAPETUM_TEST_STORE="s3://tests?endpoint=http://127.0.0.1:$s3&region=us-east-1"
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 # As a part of the workspace, so that nothing is built that other tests have not built.
-cargo test --locked --workspace --features tapetum-cli/server --lib blobs::
-cargo test --locked --workspace --features tapetum-cli/server --test service "$@"
+cargo test --locked --workspace --features tapetum-cli/server,tapetum-fuzz/networks --lib blobs::
+cargo test --locked --workspace --features tapetum-cli/server,tapetum-fuzz/networks --test service "$@"

@@ -40,45 +40,41 @@ pub struct Target {
     pub mutations: usize,
 }
 
-const fn target(
-    name: &'static str,
-    run: fn(&[u8]) -> bool,
-    seeds: fn() -> Vec<Vec<u8>>,
-    mutations: usize,
-) -> Target {
-    Target {
-        name,
-        run,
-        seeds,
-        mutations,
-    }
+/// Writes down each target's name, seeds and number of mutations in tests; what it runs has its name.
+macro_rules! targets {
+    ($($(#[$condition:meta])* $name:ident $seeds:ident $mutations:literal)*) => {
+        /// All targets.
+        pub const TARGETS: &[Target] = &[$(
+            $(#[$condition])*
+            Target {
+                name: stringify!($name),
+                run: $name,
+                seeds: seeds::$seeds,
+                mutations: $mutations,
+            },
+        )*];
+    };
 }
 
-/// All targets.
-pub const TARGETS: &[Target] = &[
-    target("answer", answer, seeds::answers, 30_000),
-    target("array", array, seeds::arrays, 5_000),
-    target("backup", backup, seeds::backups, 300),
-    target("bundle", bundle, seeds::bundles, 1_000),
-    target("checkpoint", checkpoint, seeds::checkpoints, 100),
-    target("command", command, seeds::command_files, 2_000),
-    target(
-        "evaluation_keys",
-        evaluation_keys,
-        seeds::evaluation_keys,
-        200,
-    ),
-    target("features", features, seeds::features, 20_000),
-    target("front", front, seeds::fronts, 30_000),
-    target("idx", idx, seeds::idx, 5_000),
-    target("image", image, seeds::images, 3_000),
-    target("key", key, seeds::keys, 2_000),
+targets! {
+    answer answers 30_000
+    array arrays 5_000
+    backup backups 300
+    bundle bundles 1_000
+    checkpoint checkpoints 100
+    command command_files 2_000
+    evaluation_keys evaluation_keys 200
+    features features 20_000
+    front fronts 30_000
+    idx idx 5_000
+    image images 3_000
+    key keys 2_000
     #[cfg(feature = "networks")]
-    target("network", network, seeds::networks, 500),
-    target("object", object, seeds::objects, 1_500),
-    target("part", part, seeds::parts, 500),
-    target("recipe", recipe, seeds::recipes, 20_000),
-    target("request", request, seeds::requests, 2_000),
-    target("settings", settings, seeds::settings, 5_000),
-    target("table", table, seeds::tables, 5_000),
-];
+    network networks 500
+    object objects 1_500
+    part parts 500
+    recipe recipes 20_000
+    request requests 2_000
+    settings settings 5_000
+    table tables 5_000
+}

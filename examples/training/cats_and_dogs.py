@@ -28,6 +28,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from onnx_file import OnnxFile
+
 SEED = 20261130
 TRAINED_BELOW, CHOSEN_BELOW = 8_100, 9_000
 BATCH = 64
@@ -150,19 +152,8 @@ def accuracy(model, images, labels):
 def export(model, path):
     """As an ONNX file of operator set 13: convolutions, and for each activation its coefficients by channel, with the
     normalisation folded into them. The pixels come in from 0 to 1; the first node normalises them."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    tensors, nodes = {}, []
-
-    def constant(name, values):
-        tensors[name] = np.asarray(values, np.float32)
-        return name
-
-    def node(kind, inputs, name, **attributes):
-        nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
-        return name
-
+    file = OnnxFile()
+    constant, node = file.constant, file.node
     def convolution(layer, x, name, bias, scale):
         """The layer with its outputs multiplied by `scale` and moved by `bias`, one of each for each channel."""
         weight = constant(f"{name}.weight", layer.weight.detach().double() * scale[:, None, None, None])
@@ -205,20 +196,7 @@ def export(model, path):
     constant("scores.bias", model.scores.bias.detach().double() + weight @ bias)
     node("Gemm", [x, "scores.weight", "scores.bias"], "scores", transB=1)
 
-    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    graph = helper.make_graph(
-        nodes,
-        "cats-and-dogs",
-        [value("image", ["batch", 3, 64, 64])],
-        [value("scores", ["batch", len(CLASSES)])],
-        [numpy_helper.from_array(t, name) for name, t in tensors.items()],
-    )
-    made = helper.make_model(graph, producer_name="tapetum", opset_imports=[helper.make_opsetid("", 13)])
-    made.ir_version = 8
-    helper.set_model_props(made, {"classes": ",".join(CLASSES)})
-    onnx.checker.check_model(made)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(made.SerializeToString())
+    file.write(path, "cats-and-dogs", [3, 64, 64], len(CLASSES), CLASSES)
 
 
 def main():

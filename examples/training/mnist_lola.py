@@ -23,6 +23,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from onnx_file import OnnxFile
+
 SEED = 20261130
 MAPS, HIDDEN, CLASSES = 5, 100, 10
 VALIDATION = 5_000
@@ -81,39 +83,19 @@ def accuracy(model, images, labels):
 
 
 def export(model, path):
-    """As an ONNX file of operator set 13."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     conv, _, _, dense, _, last = model
-    tensors = {
-        f"{name}.{part}": getattr(layer, part)
-        for name, layer in [("conv", conv), ("dense", dense), ("scores", last)]
-        for part in ["weight", "bias"]
-    }
-    nodes = [
-        helper.make_node(
-            "Conv", ["image", "conv.weight", "conv.bias"], ["conv"], "conv", strides=[2, 2], pads=[2, 2, 2, 2]
-        ),
-        helper.make_node("Mul", ["conv", "conv"], ["square1"], "square1"),
-        helper.make_node("Flatten", ["square1"], ["flat"], "flatten"),
-        helper.make_node("Gemm", ["flat", "dense.weight", "dense.bias"], ["dense"], "dense", transB=1),
-        helper.make_node("Mul", ["dense", "dense"], ["square2"], "square2"),
-        helper.make_node("Gemm", ["square2", "scores.weight", "scores.bias"], ["scores"], "scores", transB=1),
-    ]
-    float_value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    graph = helper.make_graph(
-        nodes,
-        "mnist-lola",
-        [float_value("image", ["batch", 1, 28, 28])],
-        [float_value("scores", ["batch", CLASSES])],
-        [numpy_helper.from_array(t.detach().numpy(), name) for name, t in tensors.items()],
-    )
-    made = helper.make_model(graph, producer_name="tapetum", opset_imports=[helper.make_opsetid("", 13)])
-    made.ir_version = 8
-    onnx.checker.check_model(made)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(made.SerializeToString())
+    file = OnnxFile()
+
+    def read(layer, name):
+        """The names of the layer's weights and bias."""
+        return [file.constant(f"{name}.{part}", getattr(layer, part)) for part in ["weight", "bias"]]
+
+    x = file.node("Conv", ["image", *read(conv, "conv")], "conv", strides=[2, 2], pads=[2, 2, 2, 2])
+    x = file.node("Flatten", [file.node("Mul", [x, x], "square1")], "flat")
+    x = file.node("Gemm", [x, *read(dense, "dense")], "dense", transB=1)
+    x = file.node("Mul", [x, x], "square2")
+    file.node("Gemm", [x, *read(last, "scores")], "scores", transB=1)
+    file.write(path, "mnist-lola", [1, 28, 28], CLASSES)
 
 
 def main():

@@ -25,6 +25,7 @@ pub const SERVER_ROLE: &[&str] = &[
     "crates/nets/src/server",
     // Its tests play the owner too.
     "crates/service/src",
+    "crates/tapetum/src/networks/server",
     "crates/tapetum/src/remote",
     "crates/tapetum/src/server",
 ];

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{column, run, same_predictions, temporary};
+use common::{column, fails, run, same_predictions, temporary};
 use serde_json::Value;
 
 const DATA: &str = "--images animal-shapes --positive cat --balanced --train-count 1536 \
@@ -163,4 +163,30 @@ fn labels_and_no_scores() {
     );
     let inspected = run(dir, "inspect play/server/scores.enc");
     assert!(inspected.to_string().contains("encrypted-verdicts"));
+}
+
+/// The network for photographs: half a minute, and 4 GB of memory.
+#[test]
+#[ignore = "slow"]
+fn a_photograph_is_classified() {
+    let dir = &temporary();
+    let found = run(dir, "demo --photo --report report.html");
+    assert_eq!(
+        (&found["label"], &found["label_clear"]),
+        (&"cat".into(), &"cat".into())
+    );
+    for i in 0..2 {
+        let score = |key: &str| found[key][i].as_f64().unwrap();
+        assert!((score("scores_encrypted") - score("scores_clear")).abs() < 0.01);
+    }
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(page.contains("block4"));
+    // The report of an earlier run is replaced, another file is not.
+    fs::write(dir.join("report.html"), "mine").unwrap();
+    fails(
+        dir,
+        "demo --photo --report report.html",
+        4,
+        &["already exists"],
+    );
 }

@@ -8,11 +8,12 @@ use std::path::Path;
 use common::{fails, output, run, tapetum};
 use image::{GrayImage, Luma};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const NETWORKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nets/tests/data");
 
-#[test]
-fn a_network_is_planned_before_any_key_exists() {
+/// A directory with images.
+fn calibration() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("images")).unwrap();
     for i in 0..3 {
@@ -20,6 +21,12 @@ fn a_network_is_planned_before_any_key_exists() {
         let path = dir.path().join(format!("images/{i}.png"));
         image.save(path).unwrap();
     }
+    dir
+}
+
+#[test]
+fn a_network_is_planned_before_any_key_exists() {
+    let dir = calibration();
     let line = format!("net plan {NETWORKS}/quadratic.onnx --calibrate images");
     let found = run(dir.path(), &line);
     assert_eq!(found["levels"], 6);
@@ -39,6 +46,101 @@ fn a_network_is_planned_before_any_key_exists() {
         text.contains("6 levels") && text.contains("1 x 5"),
         "{text}"
     );
+}
+
+#[test]
+fn a_plan_is_written_and_replaced_by_plans_alone() {
+    let dir = calibration();
+    let line = format!("net plan {NETWORKS}/quadratic.onnx --calibrate images --out plan.json");
+    let named = format!("{line} --classes a,b,c,d,e");
+    run(dir.path(), &named);
+    let plan = || fs::read_to_string(dir.path().join("plan.json")).unwrap();
+    assert!(plan().contains(r#""classes":["a","b","c","d","e"]"#));
+    run(dir.path(), &line);
+    assert!(plan().contains(r#""classes":["0","1","2","3","4"]"#));
+    let few = format!("{line} --classes a,b");
+    fails(dir.path(), &few, 3, &["5 scores", "2 classes"]);
+    fs::write(dir.path().join("plan.json"), "{}").unwrap();
+    fails(dir.path(), &line, 4, &["already exists"]);
+}
+
+/// From a plan to a class, each role in its own directory.
+#[test]
+fn a_photograph_is_classified_in_three_directories() {
+    let temporary = calibration();
+    let dir = temporary.path();
+    let photo = GrayImage::from_fn(12, 10, |x, y| Luma([(20 * x + y) as u8]));
+    photo.save(dir.join("photo.png")).unwrap();
+    let network = format!("{NETWORKS}/quadratic.onnx");
+    run(
+        dir,
+        &format!("net plan {network} --calibrate images --classes a,b,c,d,e --out plan.json"),
+    );
+    let keygen = "net keygen --plan plan.json --owner owner --contributor anne --server server";
+    let made = run(dir, keygen);
+    assert!(made["security_bits"].as_u64() >= Some(128));
+    fails(dir, keygen, 4, &["already exists"]);
+
+    let encrypt = |who: &str, out: &str| {
+        run(
+            dir,
+            &format!("net encrypt {who} --photo photo.png --out {out}"),
+        )
+    };
+    let by_anne = encrypt("--contributor anne", "anne.enc");
+    let by_owner = encrypt("--owner owner", "owner.enc");
+    assert_eq!(by_anne["square"], 10);
+    assert!(by_owner["bytes"].as_u64() < by_anne["bytes"].as_u64());
+
+    let classify = |data: &str, out: &str| {
+        format!("net classify --server server --network {network} --data {data} --out {out}")
+    };
+    let mut labels = Vec::new();
+    for name in ["anne", "owner"] {
+        run(
+            dir,
+            &classify(&format!("{name}.enc"), &format!("{name}.scores")),
+        );
+        let found = run(dir, &format!("net decrypt --owner owner {name}.scores"));
+        assert_eq!(found["scores"].as_array().unwrap().len(), 5);
+        labels.push(found["label"].clone());
+    }
+    assert_eq!(labels[0], labels[1]);
+    let short = run(dir, "net decrypt --owner owner anne.scores --labels-only");
+    assert!(short.get("scores").is_none() && short["label"] == labels[0]);
+
+    // What is not what it should be is named, and nothing is replaced by something else.
+    fails(
+        dir,
+        &classify("anne.scores", "x"),
+        3,
+        &["network-scores", "network-image"],
+    );
+    fails(
+        dir,
+        &classify("anne.enc", "owner.enc"),
+        4,
+        &["owner.enc", "already exists"],
+    );
+    fails(dir, &classify("anne.enc", "anne.enc"), 4, &["input"]);
+    fails(
+        dir,
+        "net decrypt --owner owner anne.enc",
+        3,
+        &["network-image"],
+    );
+    fails(
+        dir,
+        "net decrypt --owner anne anne.scores",
+        4,
+        &["secret.key"],
+    );
+    let other = format!(
+        "net classify --server server --network {NETWORKS}/deep.onnx --data anne.enc --out x"
+    );
+    fails(dir, &other, 4, &["network"]);
+    fs::copy(dir.join("owner/secret.key"), dir.join("server/k")).unwrap();
+    fails(dir, &classify("anne.enc", "x"), 4, &["secret key"]);
 }
 
 #[test]

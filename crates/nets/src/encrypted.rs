@@ -8,8 +8,8 @@ use crate::plan::NetworkPlan;
 /// An encrypted image, for the networks of one plan.
 #[derive(Clone)]
 pub struct EncryptedImage {
-    plan: [u8; 32],
-    ciphertexts: Vec<Ciphertext>,
+    pub(crate) plan: [u8; 32],
+    pub(crate) ciphertexts: Vec<Ciphertext>,
 }
 
 impl EncryptedImage {
@@ -18,6 +18,11 @@ impl EncryptedImage {
             plan: plan.digest(),
             ciphertexts,
         }
+    }
+
+    /// Its ciphertexts.
+    pub fn ciphertexts(&self) -> &[Ciphertext] {
+        &self.ciphertexts
     }
 
     /// Its ciphertexts, if it is for this plan.
@@ -30,13 +35,18 @@ impl EncryptedImage {
 /// The encrypted scores of one image.
 #[derive(Clone)]
 pub struct EncryptedScores {
-    plan: [u8; 32],
-    ciphertext: Ciphertext,
+    pub(crate) plan: [u8; 32],
+    pub(crate) ciphertext: Ciphertext,
 }
 
 impl EncryptedScores {
     pub(crate) fn new(plan: [u8; 32], ciphertext: Ciphertext) -> Self {
         Self { plan, ciphertext }
+    }
+
+    /// The ciphertext of all scores.
+    pub fn ciphertext(&self) -> &Ciphertext {
+        &self.ciphertext
     }
 
     /// The ciphertext, if it is for this plan.

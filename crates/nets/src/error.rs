@@ -4,7 +4,7 @@ use std::fmt;
 
 use tapetum_ckks::{
     DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError, LinearTransformError,
-    ParametersError,
+    ParametersError, wire::WireError,
 };
 use thiserror::Error;
 
@@ -114,6 +114,17 @@ pub enum NetworkError {
     /// A plan that no network has.
     #[error("the plan is damaged: {0}")]
     Plan(String),
+    /// A file that no encryption and no evaluation wrote.
+    #[error("{what} cannot be used: {reason}")]
+    Damaged {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file is not what was asked for.
+    #[error(transparent)]
+    Wire(#[from] WireError),
     /// Keys that the plan needs are missing.
     #[error("the evaluation keys do not have all keys of the plan: make them with its key plan")]
     Keys,

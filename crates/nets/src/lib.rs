@@ -1,6 +1,7 @@
 //! Networks from ONNX files, in the clear and on encrypted images.
 
 mod batch;
+mod bundle;
 mod client;
 mod encrypted;
 mod error;

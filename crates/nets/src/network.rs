@@ -81,13 +81,19 @@ impl Network {
     /// If the plan is that of another network, or damaged.
     pub fn encode(&self, plan: &NetworkPlan) -> Result<EncodedNetwork> {
         plan.check()?;
-        let prepared = prepare(&self.graph, plan.range(), Scaling::As(plan))?;
+        let other = || NetworkError::Mismatch {
+            what: "the plan",
+            found: "another network".to_owned(),
+            expected: "this network".to_owned(),
+        };
+        // In itself the plan is sound, so what does not fit is the network.
+        let prepared = prepare(&self.graph, plan.range(), Scaling::As(plan));
+        let prepared = prepared.map_err(|error| match error {
+            NetworkError::Plan(_) => other(),
+            error => error,
+        })?;
         if prepared.plan != *plan {
-            return Err(NetworkError::Mismatch {
-                what: "the plan",
-                found: "another network".to_owned(),
-                expected: "this network".to_owned(),
-            });
+            return Err(other());
         }
         EncodedNetwork::new(prepared)
     }

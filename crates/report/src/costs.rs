@@ -1,21 +1,23 @@
 //! What it took: time for each step, bytes, parameters.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
-use super::data::{DemoReport, Step};
+use super::data::{DemoReport, ParameterSummary, Step};
 use super::format::{bytes, count, duration};
 
 /// Steps in order, with a bar for the time of each.
-pub fn steps(report: &DemoReport) -> Markup {
-    let Some(longest) = report.steps.iter().map(|step| step.time).max() else {
+pub fn steps(steps: &[Step], total: Duration) -> Markup {
+    let Some(longest) = steps.iter().map(|step| step.time).max() else {
         return html! {};
     };
     html! {
         section {
             h2 { "What it took" }
-            p { "All steps in order, " (duration(report.total)) " in all. Each bar is the time of its step." }
+            p { "All steps in order, " (duration(total)) " in all. Each bar is the time of its step." }
             ol.steps {
-                @for step in &report.steps {
+                @for step in steps {
                     (self::step(step, step.time.as_secs_f64() / longest.as_secs_f64()))
                 }
             }
@@ -74,13 +76,12 @@ pub fn sizes(report: &DemoReport) -> Markup {
     }
 }
 
-fn size(what: &str, who: &str, number: u64) -> Markup {
+pub fn size(what: &str, who: &str, number: u64) -> Markup {
     html! { tr { th scope="row" { (what) } td { (who) } td.number { (bytes(number)) } } }
 }
 
 /// Model and encryption parameters.
 pub fn parameters(report: &DemoReport) -> Markup {
-    let parameters = report.parameters;
     let model = &report.model;
     html! {
         section {
@@ -89,7 +90,7 @@ pub fn parameters(report: &DemoReport) -> Markup {
                 table.list {
                     caption { "The classifier" }
                     tbody {
-                        tr { th scope="row" { "EstimatorConfig" } td { (model.learner) } }
+                        tr { th scope="row" { "Estimator" } td { (model.learner) } }
                         tr { th scope="row" { "Features" } td { code { (model.features) } } }
                         tr { th scope="row" { "Numbers a picture" } td { (count(model.columns)) } }
                         tr { th scope="row" { "Training iterations" } td { (count(model.iterations)) } }
@@ -99,16 +100,23 @@ pub fn parameters(report: &DemoReport) -> Markup {
                         }
                     }
                 }
-                table.list {
-                    caption { "The encryption, CKKS" }
-                    tbody {
-                        tr { th scope="row" { "Ring degree" } td { "2" sup { (parameters.log_n) } } }
-                        tr { th scope="row" { "Largest modulus" } td { (format!("{:.0}", parameters.log_qp)) "\u{a0}bits" } }
-                        tr { th scope="row" { "Levels" } td { (count(parameters.levels)) } }
-                        tr { th scope="row" { "Scale" } td { "2" sup { (parameters.log_scale) } } }
-                        tr { th scope="row" { "Estimated security" } td { (parameters.security_bits) "\u{a0}bits" } }
-                    }
-                }
+                (encryption(report.parameters))
+            }
+        }
+    }
+}
+
+/// Encryption parameters as a table.
+pub fn encryption(parameters: ParameterSummary) -> Markup {
+    html! {
+        table.list {
+            caption { "The encryption, CKKS" }
+            tbody {
+                tr { th scope="row" { "Ring degree" } td { "2" sup { (parameters.log_n) } } }
+                tr { th scope="row" { "Largest modulus" } td { (format!("{:.0}", parameters.log_qp)) "\u{a0}bits" } }
+                tr { th scope="row" { "Levels" } td { (count(parameters.levels)) } }
+                tr { th scope="row" { "Scale" } td { "2" sup { (parameters.log_scale) } } }
+                tr { th scope="row" { "Estimated security" } td { (parameters.security_bits) "\u{a0}bits" } }
             }
         }
     }

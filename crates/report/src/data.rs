@@ -110,6 +110,26 @@ pub struct Step {
     pub server_learns: String,
 }
 
+impl Step {
+    /// The steps of a run, in order, by what is said of each.
+    pub fn all<const N: usize>(
+        roles: [Role; N],
+        what: [&str; N],
+        seconds: [f64; N],
+        bytes: [Option<u64>; N],
+        server_learns: [&str; N],
+    ) -> Vec<Self> {
+        let step = |i: usize| Self {
+            role: roles[i],
+            what: what[i].to_owned(),
+            time: Duration::from_secs_f64(seconds[i]),
+            bytes: bytes[i],
+            server_learns: server_learns[i].to_owned(),
+        };
+        (0..N).map(step).collect()
+    }
+}
+
 /// Sizes of files in bytes.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Sizes {

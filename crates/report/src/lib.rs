@@ -11,6 +11,7 @@ mod data;
 mod drawn;
 mod format;
 mod limits;
+mod photo;
 mod picture;
 mod plots;
 mod results;
@@ -22,6 +23,7 @@ pub use data::{
     Step,
 };
 pub use drawn::draw;
+pub use photo::{LayerTime, PhotoReport, PhotoSizes, render_photo};
 pub use picture::NOISE_BYTES;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -34,52 +36,54 @@ const CONTENT_SECURITY_POLICY: &str =
 
 /// The whole page. A report without pictures, steps or outcomes gives a page without those parts.
 pub fn render(report: &DemoReport) -> String {
+    let [first, second] = &report.classes;
+    let title = format!("Tapetum: {first} or {second}, learned from encrypted pictures");
+    let parts = html! {
+        (story::headline(report))
+        (story::three_roles(report))
+        (story::what_the_server_saw(report))
+        (results::predictions(report))
+        (results::reference(report))
+        (costs::steps(&report.steps, report.total))
+        (costs::sizes(report))
+        (costs::parameters(report))
+        (limits::learned(report))
+        (limits::limits(report))
+    };
+    page(&title, &parts, &report.version, &report.date)
+}
+
+/// A page of these parts.
+fn page(title: &str, parts: &Markup, version: &str, date: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
-            (head(report))
+            (head(title))
             body {
-                main {
-                    (story::headline(report))
-                    (story::three_roles(report))
-                    (story::what_the_server_saw(report))
-                    (results::predictions(report))
-                    (results::reference(report))
-                    (costs::steps(report))
-                    (costs::sizes(report))
-                    (costs::parameters(report))
-                    (limits::learned(report))
-                    (limits::limits(report))
+                main { (parts) }
+                footer {
+                    p {
+                        "Written by Tapetum " (version) " on " (date) ". "
+                        "This page is a single file: it loads nothing and runs no script."
+                    }
                 }
-                (footer(report))
             }
         }
     }
     .into_string()
 }
 
-fn head(report: &DemoReport) -> Markup {
+fn head(title: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta http-equiv="Content-Security-Policy" content=(CONTENT_SECURITY_POLICY);
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
-            title { "Tapetum: " (report.classes[0]) " or " (report.classes[1]) ", learned from encrypted pictures" }
+            title { (title) }
             // Keeps browsers from asking for /favicon.ico.
             link rel="icon" href="data:,";
             style { (PreEscaped(STYLE)) }
-        }
-    }
-}
-
-fn footer(report: &DemoReport) -> Markup {
-    html! {
-        footer {
-            p {
-                "Written by Tapetum " (report.version) " on " (report.date) ". "
-                "This page is a single file: it loads nothing and runs no script."
-            }
         }
     }
 }

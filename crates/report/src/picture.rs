@@ -1,7 +1,9 @@
 //! Pictures and ciphertext bytes as PNG inside the page.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use image::{ExtendedColorType, GrayImage, ImageEncoder, codecs::png::PngEncoder, imageops};
+use image::{
+    ExtendedColorType, GrayImage, ImageEncoder, RgbImage, codecs::png::PngEncoder, imageops,
+};
 use tapetum::vision::GreyImage;
 
 /// Side in pixels of the square that shows ciphertext bytes, one byte a pixel.
@@ -17,25 +19,31 @@ const LONGEST_SIDE: u32 = 128;
 pub fn picture(image: &GreyImage) -> Option<String> {
     let width = u32::try_from(image.width()).ok()?;
     let height = u32::try_from(image.height()).ok()?;
-    let pixels = GrayImage::from_raw(width, height, image.pixels().to_vec())?;
     let longest = width.max(height);
-    if longest <= LONGEST_SIDE {
-        return data_address(&pixels);
+    let scaled = |side: u32| match longest <= LONGEST_SIDE {
+        true => side,
+        false => (u64::from(side) * u64::from(LONGEST_SIDE) / u64::from(longest)).max(1) as u32,
+    };
+    let (to_width, to_height) = (scaled(width), scaled(height));
+    match image.rgb() {
+        Some(rgb) => {
+            let pixels = RgbImage::from_raw(width, height, rgb.to_vec())?;
+            let small = imageops::thumbnail(&pixels, to_width, to_height);
+            data_address(&small, to_width, to_height, ExtendedColorType::Rgb8)
+        }
+        None => {
+            let pixels = GrayImage::from_raw(width, height, image.pixels().to_vec())?;
+            let small = imageops::thumbnail(&pixels, to_width, to_height);
+            data_address(&small, to_width, to_height, ExtendedColorType::L8)
+        }
     }
-    let scaled =
-        |side: u32| (u64::from(side) * u64::from(LONGEST_SIDE) / u64::from(longest)).max(1);
-    data_address(&imageops::thumbnail(
-        &pixels,
-        scaled(width) as u32,
-        scaled(height) as u32,
-    ))
 }
 
 /// The first bytes as the grey values of a square; `None` where there are none.
 pub fn noise(ciphertext: &[u8]) -> Option<String> {
     let side = side_drawn(ciphertext);
-    let pixels = ciphertext[..side * side].to_vec();
-    data_address(&GrayImage::from_raw(side as u32, side as u32, pixels)?)
+    let pixels = &ciphertext[..side * side];
+    data_address(pixels, side as u32, side as u32, ExtendedColorType::L8)
 }
 
 /// Bytes of this ciphertext that [`noise`] draws.
@@ -47,18 +55,18 @@ fn side_drawn(ciphertext: &[u8]) -> usize {
     ciphertext.len().min(NOISE_BYTES).isqrt()
 }
 
-fn data_address(image: &GrayImage) -> Option<String> {
-    if image.width() == 0 || image.height() == 0 {
+fn data_address(
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+    colour: ExtendedColorType,
+) -> Option<String> {
+    if width == 0 || height == 0 {
         return None;
     }
     let mut png = Vec::new();
     PngEncoder::new(&mut png)
-        .write_image(
-            image.as_raw(),
-            image.width(),
-            image.height(),
-            ExtendedColorType::L8,
-        )
+        .write_image(pixels, width, height, colour)
         .ok()?;
     Some(format!("data:image/png;base64,{}", STANDARD.encode(png)))
 }

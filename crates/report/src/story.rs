@@ -1,6 +1,7 @@
 //! The first screens: the result in one sentence, who took part, and what the server had before it.
 
 use maud::{Markup, html};
+use tapetum::vision::GreyImage;
 
 use super::data::{DemoReport, Example};
 use super::format::{bytes, count, duration, percent, scientific, short};
@@ -34,7 +35,7 @@ pub fn headline(report: &DemoReport) -> Markup {
 }
 
 /// The mark: the eye of a cat at night.
-fn eye() -> Markup {
+pub fn eye() -> Markup {
     html! {
         svg viewBox="0 0 32 32" aria-hidden="true" {
             path d="M1 16 Q16 -3 31 16 Q16 35 1 16 Z" fill="currentColor" {}
@@ -51,16 +52,27 @@ fn journey_example(report: &DemoReport) -> Option<&Example> {
 }
 
 fn journey(report: &DemoReport, example: &Example) -> Markup {
-    let answer = short(report.class(example.outcome.prediction_encrypted));
+    let answer = report.class(example.outcome.prediction_encrypted);
+    way(
+        "The contributor has this",
+        &example.picture,
+        &example.ciphertext,
+        answer,
+    )
+}
+
+/// A picture on its way to an answer.
+pub fn way(who: &str, photo: &GreyImage, ciphertext: &[u8], answer: &str) -> Markup {
+    let answer = short(answer);
     html! {
         ol.journey {
             li {
-                (picture_of(example, "The picture"))
-                span { "The contributor has this" }
+                (embedded(picture::picture(photo), "The picture"))
+                span { (who) }
             }
             li.arrow aria-hidden="true" { (arrow()) }
             li {
-                (noise_of(example, "Noise: encrypted bytes in place of the picture"))
+                (embedded(picture::noise(ciphertext), "Noise: encrypted bytes in place of the picture"))
                 span { "The server gets this" }
             }
             li.arrow aria-hidden="true" { (arrow()) }
@@ -203,7 +215,8 @@ fn noise_of(example: &Example, alt: &str) -> Markup {
     embedded(picture::noise(&example.ciphertext), alt)
 }
 
-fn embedded(address: Option<String>, alt: &str) -> Markup {
+/// A picture inside the page, or a blank where it cannot be drawn.
+pub fn embedded(address: Option<String>, alt: &str) -> Markup {
     html! {
         @if let Some(address) = address {
             img.pixels src=(address) alt=(alt);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tapetum::folders::Output;
 use tapetum::vision::GreyImage;
 
 use super::*;
@@ -294,4 +295,77 @@ fn noise(seed: u32, length: usize) -> Vec<u8> {
     })
     .take(length)
     .collect()
+}
+
+/// A later run replaces what an earlier one wrote, and nothing else.
+#[test]
+fn what_is_written_is_known_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.html");
+    for page in [render(&sample()), render_photo(&photo())] {
+        std::fs::write(&path, page).unwrap();
+        Output::Report.check(&path, &[]).unwrap();
+        assert!(Output::Plot.check(&path, &[]).is_err());
+    }
+    let matrix = crate::charts::confusion_matrix(&["a".to_owned()], &[vec![1]]);
+    std::fs::write(&path, matrix).unwrap();
+    Output::Plot.check(&path, &[]).unwrap();
+}
+
+fn photo() -> PhotoReport {
+    let pixels = GreyImage::new(8, 8, vec![7; 64]).unwrap();
+    PhotoReport {
+        date: "2030-01-02".to_owned(),
+        version: "9.8.7".to_owned(),
+        machine: "Imaginary CPU, 2 cores".to_owned(),
+        network: "a network".to_owned(),
+        photo: pixels.clone().with_rgb(vec![200; 192]).unwrap(),
+        pixels,
+        ciphertext: vec![5; 5000],
+        classes: vec!["<cat>".to_owned(), "dog".to_owned()],
+        scores_encrypted: vec![2.5, -2.5],
+        scores_clear: vec![2.5003, -2.5],
+        rounding: 0.001,
+        label: 0,
+        steps: sample().steps,
+        layers: vec![LayerTime {
+            name: "stem".to_owned(),
+            shape: vec![1, 16, 32, 32],
+            packing: "2 copies".to_owned(),
+            level: 19,
+            rotations: 1234,
+            seconds: 0.5,
+        }],
+        total: Duration::from_secs(95),
+        sizes: PhotoSizes {
+            evaluation_keys: 2_300_000_000,
+            image: 12_300_000,
+            scores: 45_600,
+        },
+        parameters: sample().parameters,
+    }
+}
+
+#[test]
+fn a_photograph_has_a_page_of_its_own() {
+    let page = render_photo(&photo());
+    for text in [
+        "Imaginary CPU",
+        "&lt;cat&gt;",
+        "+2.500",
+        "3.0 × 10⁻⁴",
+        "1 × 16 × 32 × 32",
+        "1,234",
+        "2.30\u{a0}GB",
+        "500\u{a0}ms",
+        "yes",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<cat>") && !page.contains("<script"));
+    assert_eq!(occurrences(&page, "data:image/png;base64,"), 4);
+
+    let mut other = photo();
+    other.scores_clear = vec![-1.0, 1.0];
+    assert!(render_photo(&other).contains(">no<"));
 }

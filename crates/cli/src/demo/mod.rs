@@ -1,7 +1,9 @@
 //! All roles in one go, on the embedded images, through the same files and functions as the
 //! commands.
 
+mod machine;
 mod outcome;
+pub mod photo;
 mod predictions;
 mod record;
 #[cfg(feature = "remote")]

@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tapetum::learn::EstimatorConfig;
 use tapetum::samples::truths;
 use tapetum::{Context, Result};
 
+use super::machine::{machine, today};
 use super::outcome::Outcome;
-use super::record::{POSITIVE, Ran, Seconds};
+use super::record::{POSITIVE, Ran};
 use tapetum_report::{
     DemoReport, Example, ModelSummary, NOISE_BYTES, Outcome as Judged, PredictionSummary, Role,
     Step,
@@ -22,11 +23,7 @@ const EXAMPLES: usize = 24;
 pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
     let judged = judged(ran);
     Ok(DemoReport {
-        date: humantime::format_rfc3339_seconds(SystemTime::now())
-            .to_string()
-            .chars()
-            .take("2000-01-01".len())
-            .collect(),
+        date: today(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: machine(),
         classes: [POSITIVE.to_owned(), format!("not {POSITIVE}")],
@@ -104,80 +101,49 @@ fn examples(ran: &Ran<'_>, judged: &[Judged]) -> Result<Vec<Example>> {
 }
 
 fn steps(ran: &Ran<'_>, outcome: &Outcome) -> Vec<Step> {
-    let step = |role, what: String, seconds, bytes, server_learns: &str| Step {
-        role,
-        what,
-        time: Duration::from_secs_f64(seconds),
-        bytes,
-        server_learns: server_learns.to_owned(),
+    let sent = format!("encrypts {} pictures and their labels", ran.sent.samples);
+    let trained = format!("trains: {}", ran.trained.learner);
+    let asked = format!("encrypts {} new pictures", ran.asked.samples);
+    let answered = format!("classifies {} pictures", ran.answered.samples);
+    let read = match ran.predictions {
+        None => "decrypts the scores and reads the predictions",
+        Some(_) => "decrypts the predictions",
     };
-    let Seconds {
-        keygen,
-        encrypt_train,
-        train,
-        encrypt_test,
-        classify,
-        decrypt,
-        ..
-    } = ran.seconds;
-    vec![
-        step(
+    let s = ran.seconds;
+    let sizes = [
+        outcome.bytes.keys,
+        ran.sent.bytes,
+        ran.trained.bytes,
+        ran.asked.bytes,
+        ran.answered.bytes,
+    ];
+    let [keys, samples, model, new, scores] = sizes.map(Some);
+    Step::all(
+        [
             Role::Owner,
-            "makes the keys".to_owned(),
-            keygen,
-            Some(outcome.bytes.keys),
-            "the parameters, and keys that compute but do not decrypt",
-        ),
-        step(
             Role::Owner,
-            format!("encrypts {} pictures and their labels", ran.sent.samples),
-            encrypt_train,
-            Some(ran.sent.bytes),
-            "how many pictures and features there are",
-        ),
-        step(
             Role::Server,
-            format!("trains: {}", ran.trained.learner),
-            train,
-            Some(ran.trained.bytes),
-            "nothing: the model is encrypted",
-        ),
-        step(
             Role::Contributor,
-            format!("encrypts {} new pictures", ran.asked.samples),
-            encrypt_test,
-            Some(ran.asked.bytes),
-            "how many pictures there are",
-        ),
-        step(
             Role::Server,
-            format!("classifies {} pictures", ran.answered.samples),
-            classify,
-            Some(ran.answered.bytes),
-            "nothing: what it finds is encrypted",
-        ),
-        step(
             Role::Owner,
-            match ran.predictions {
-                None => "decrypts the scores and reads the predictions".to_owned(),
-                Some(_) => "decrypts the predictions".to_owned(),
-            },
-            decrypt,
-            None,
+        ],
+        ["makes the keys", &sent, &trained, &asked, &answered, read],
+        [
+            s.keygen,
+            s.encrypt_train,
+            s.train,
+            s.encrypt_test,
+            s.classify,
+            s.decrypt,
+        ],
+        [keys, samples, model, new, scores, None],
+        [
+            "the parameters, and keys that compute but do not decrypt",
+            "how many pictures and features there are",
+            "nothing: the model is encrypted",
+            "how many pictures there are",
+            "nothing: what it finds is encrypted",
             "nothing: it is not asked",
-        ),
-    ]
-}
-
-/// Processor, threads and system, as far as they can be found out.
-fn machine() -> String {
-    let processor = std::fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("model name"))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        })
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{processor}, {threads} threads, {}", std::env::consts::OS)
+        ],
+    )
 }

@@ -13,7 +13,7 @@ mod server;
 pub use connection::Connection;
 pub use keys::{Kind, LearnerName};
 pub use memory::memory_size;
-pub use passphrase::{new_passphrase, open_owner};
+pub use passphrase::{new_passphrase, open_network_owner, open_owner};
 pub use samples::{ClassWeight, Part, Parts, Source, Table};
 #[cfg(feature = "server")]
 pub use server::{LogFormat, Place, Power, end_wanted, failed};

@@ -4,6 +4,7 @@ use std::env;
 use std::io::{IsTerminal, stdin};
 use std::path::Path;
 
+use tapetum::networks::NetworkOwner;
 use tapetum::owner::Passphrase;
 use tapetum::{Error, Owner, Result};
 use zeroize::Zeroizing;
@@ -13,10 +14,19 @@ const VARIABLE: &str = "TAPETUM_PASSPHRASE";
 
 /// Opens an owner's directory, and asks for the passphrase if there is one.
 pub fn open_owner(dir: &Path) -> Result<Owner> {
-    Owner::open_with(dir, || match from_environment() {
+    Owner::open_with(dir, || passphrase_of(dir))
+}
+
+/// The same for the keys of a network's plan.
+pub fn open_network_owner(dir: &Path) -> Result<NetworkOwner> {
+    NetworkOwner::open(dir, || passphrase_of(dir))
+}
+
+fn passphrase_of(dir: &Path) -> Result<Passphrase> {
+    match from_environment() {
         Some(passphrase) => passphrase,
         None => Passphrase::new(ask(&format!("Passphrase of {}: ", dir.display()))?),
-    })
+    }
 }
 
 /// A passphrase for a new key, asked for twice.

@@ -112,6 +112,11 @@ impl NetworkPlan {
         self.input.range
     }
 
+    /// The shape of an image: `[1, channels, height, width]`, or `[1, length]`.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input.shape
+    }
+
     /// The number of values of an image.
     pub fn input_len(&self) -> usize {
         self.input.shape.iter().product()

@@ -9,6 +9,8 @@
 //! | `features.json`: how features are standardised | yes | yes | never |
 //! | `*.index.csv`: what was encrypted, with labels | yes | yes | never |
 //!
+//! For a network (`tapetum net keygen`), `network.plan.json` is in place of `plan.json`, and nothing else but keys.
+//!
 //! A server that classifies with a plain model may have that anywhere.
 //!
 //! No command writes over its inputs, nor over anything but an earlier result of the same kind: [`Output`].
@@ -19,6 +21,7 @@ pub mod files;
 mod index;
 pub mod inspect;
 pub mod model;
+pub mod network_plan;
 mod output;
 
 use std::path::Path;
@@ -42,6 +45,9 @@ pub const PUBLIC_KEY: &str = "public.key";
 pub const EVALUATION_KEYS: &str = "evaluation.keys";
 /// The fitted pipeline from images to features.
 pub const FEATURES: &str = "features.json";
+
+/// The plan of a network, in the directories of all roles.
+pub const NETWORK_PLAN: &str = "network.plan.json";
 
 /// Whether a file holds a secret key, be it whole or not, or has the name of one.
 pub fn is_secret_key(path: &Path) -> Result<bool> {

@@ -7,13 +7,17 @@ use tapetum_ckks::wire::{self, Header};
 use tapetum_learn::{
     Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, Training,
 };
+use tapetum_nets::EncryptedImage;
 
-use super::{SEALED, files, index, model};
+use super::{SEALED, files, index, model, network_plan};
 use crate::error::{Context, Error, Result};
 use crate::predictions;
 
 /// How much of a text is read to see what it is.
 const FRONT: u64 = 4096;
+
+/// How a page begins.
+const DOCTYPE: &str = "<!doctype html>";
 
 /// What a command writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,12 @@ pub enum Output {
     Report,
     /// A picture, as SVG.
     Plot,
+    /// A network's plan, as JSON.
+    NetworkPlan,
+    /// An encrypted image for a network.
+    Image,
+    /// A network's encrypted scores.
+    NetworkScores,
 }
 
 impl Output {
@@ -76,6 +86,9 @@ impl Output {
             Self::Weights => "a model's weights",
             Self::Report => "a report",
             Self::Plot => "a plot",
+            Self::NetworkPlan => "a network's plan",
+            Self::Image => "an encrypted image",
+            Self::NetworkScores => "a network's encrypted scores",
         }
     }
 
@@ -86,8 +99,12 @@ impl Output {
             Found::Text(text) => match self {
                 Self::Predictions => predictions::are_in(text),
                 Self::Weights => model::is_in(text),
-                Self::Report => text.starts_with("<!doctype html>"),
+                Self::Report => {
+                    let front = text.get(..DOCTYPE.len()).unwrap_or_default();
+                    front.eq_ignore_ascii_case(DOCTYPE)
+                }
                 Self::Plot => text.starts_with("<svg"),
+                Self::NetworkPlan => network_plan::is_in(text),
                 _ => false,
             },
             Found::Other(_) => false,
@@ -97,9 +114,11 @@ impl Output {
     fn bundles(self) -> &'static [&'static str] {
         match self {
             Self::Samples => &[Contribution::KIND, EncryptedMatrix::KIND],
+            Self::Image => &[EncryptedImage::KIND],
             Self::Model => &[LinearModel::KIND],
             Self::Checkpoint => &[Training::KIND],
             Self::Scores => &[EncryptedScores::KIND, EncryptedPredictions::KIND],
+            Self::NetworkScores => &[tapetum_nets::EncryptedScores::KIND],
             _ => &[],
         }
     }
@@ -166,6 +185,11 @@ mod tests {
                 Some(Output::Weights),
             ),
             ("<!doctype html><title>", Some(Output::Report)),
+            ("<!DOCTYPE html><html>", Some(Output::Report)),
+            (
+                "{\"version\":1,\"network_plan\":{",
+                Some(Output::NetworkPlan),
+            ),
             ("<svg width=", Some(Output::Plot)),
             ("sample,source,label,contributor,classes\n", None),
             ("radius,texture,diagnosis\n1,2,M\n", None),
@@ -180,6 +204,7 @@ mod tests {
             Output::Weights,
             Output::Report,
             Output::Plot,
+            Output::NetworkPlan,
         ];
         for (text, fits) in texts {
             std::fs::write(&path, text).unwrap();

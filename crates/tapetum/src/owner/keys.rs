@@ -188,7 +188,7 @@ impl Keys<'_> {
 }
 
 /// Directories must be apart, and existing keys are never replaced.
-fn check_directories(directories: Directories<'_>) -> Result<()> {
+pub(crate) fn check_directories(directories: Directories<'_>) -> Result<()> {
     let Directories {
         owner,
         contributor,

@@ -19,8 +19,20 @@ use crate::progress::Progress;
 use crate::samples::class_labels;
 
 pub use decryption::{Answer, DecryptedModel, Digits};
+pub(crate) use keys::check_directories;
 pub use keys::{Directories, Made, classify_only, make, make_protected};
 pub use passphrase::{Passphrase, key_file, key_from_file};
+
+/// The secret key of a directory, with what gives the passphrase if it is kept under one.
+pub(crate) fn open_key(
+    dir: &Path,
+    passphrase: impl FnOnce() -> Result<Passphrase>,
+) -> Result<SecretKey> {
+    let advice = "only the owner can do this, in the directory where the keys were made";
+    let path = files::existing(dir, SECRET_KEY, advice)?;
+    let file = passphrase::read(&path)?;
+    key_from_file(&file, passphrase).with_context(|| format!("cannot use {}", path.display()))
+}
 
 /// Who holds the secret key.
 pub struct Owner {
@@ -76,12 +88,8 @@ impl Owner {
     /// As [`open`](Self::open), and those of the passphrase.
     pub fn open_with(dir: &Path, passphrase: impl FnOnce() -> Result<Passphrase>) -> Result<Self> {
         let plan = Plan::read(dir)?;
-        let advice = "only the owner can do this, in the directory that `tapetum keygen` made";
-        let path = files::existing(dir, SECRET_KEY, advice)?;
-        let unusable = || format!("cannot use {}", path.display());
-        let file = passphrase::read(&path)?;
-        let secret = key_from_file(&file, passphrase).with_context(unusable)?;
-        plan.check_key(secret.parameters(), &path)?;
+        let secret = open_key(dir, passphrase)?;
+        plan.check_key(secret.parameters(), &dir.join(SECRET_KEY))?;
         Ok(Self {
             contributor: Contributor::owner(Some(dir), plan, &secret),
             secret,

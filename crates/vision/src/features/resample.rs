@@ -16,6 +16,44 @@ impl GreyImage {
             pixels.map(|x| (x * 255.0).round() as u8).collect(),
         )
     }
+
+    /// The largest square in the middle at `side` x `side`, with its colours if it has any: as networks take
+    /// photographs.
+    ///
+    /// ```
+    /// use tapetum_vision::GreyImage;
+    ///
+    /// let wide = GreyImage::new(4, 2, vec![0, 100, 200, 0, 0, 50, 50, 0])?;
+    /// assert_eq!(wide.middle_square(1)?.pixels(), [100]);
+    /// # Ok::<(), tapetum_vision::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the side is zero.
+    pub fn middle_square(&self, side: usize) -> Result<Self, Error> {
+        let side = side.min(MAX_SIDE);
+        let shorter = self.width().min(self.height());
+        let left = (self.width() - shorter) / 2;
+        let top = (self.height() - shorter) / 2;
+        let cut = |bytes: &[u8], each: usize| -> Vec<u8> {
+            (top..top + shorter)
+                .flat_map(|y| {
+                    let start = (y * self.width() + left) * each;
+                    bytes[start..start + shorter * each].iter().copied()
+                })
+                .collect()
+        };
+        let mut square = Self::new(shorter, shorter, cut(self.pixels(), 1))?;
+        let Some(rgb) = self.rgb() else {
+            return square.squared(side);
+        };
+        square = square.with_rgb(cut(rgb, 3))?;
+        let planes = resize_rgb(&square, side, side);
+        let rgb = (0..side * side).flat_map(|i| [0, 1, 2].map(|c| planes[c][i]));
+        square
+            .squared(side)?
+            .with_rgb(rgb.map(|x| (x * 255.0).round() as u8).collect())
+    }
 }
 
 /// The image at `width` x `height`, row-major, values in [0, 1] (0 black, 1 white); proportions are not kept.
@@ -129,6 +167,18 @@ mod tests {
             (half[0] - 0.75).abs() < 1e-12 && (half[1] - 0.2).abs() < 1e-12,
             "{half:?}"
         );
+    }
+
+    #[test]
+    fn the_middle_square_keeps_colours() {
+        let grey = (0..12).collect();
+        let rgb = (0..12).flat_map(|i| [i, 100 + i, 200 + i]).collect();
+        let tall = GreyImage::new(2, 6, grey).unwrap().with_rgb(rgb).unwrap();
+        let square = tall.middle_square(2).unwrap();
+        assert_eq!(square.pixels(), [4, 5, 6, 7]);
+        let rgb = square.rgb().unwrap();
+        assert_eq!(rgb, [4, 104, 204, 5, 105, 205, 6, 106, 206, 7, 107, 207]);
+        assert!(tall.middle_square(0).is_err());
     }
 
     #[test]

@@ -1,36 +1,25 @@
-//! `tapetum net`: networks on encrypted images.
+//! `tapetum net plan`: what a network needs, before any key exists.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use tapetum::Result;
-use tapetum::networks::{NetworkOptions, NetworkSummary, summarize};
+use tapetum::folders::Output;
+use tapetum::networks::{NetworkOptions, NetworkPlanFile, NetworkSummary, summarize};
 use tapetum::units::bytes;
 
 use crate::console::Console;
 
-/// Arguments of `net`.
-#[derive(Debug, Args)]
-pub struct Net {
-    /// What to do.
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    /// Say what evaluating a network on an encrypted image needs: levels, keys, memory, time.
-    Plan(Plan),
-}
-
+/// Arguments of `net plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   tapetum net plan network.onnx --calibrate images/
+  tapetum net plan network.onnx --calibrate images/ --classes cat,dog --out network.plan.json
 
 No key is needed. docs/networks-operators.md lists the operators that are supported.")]
-struct Plan {
+pub struct Plan {
     /// An ONNX file.
     network: PathBuf,
     /// Images like those to come, which set the scale of the layers: a folder, a picture or an IDX file.
@@ -39,12 +28,22 @@ struct Plan {
     /// The values that black and white have in the network.
     #[arg(long, num_args = 2, value_names = ["BLACK", "WHITE"], default_values_t = [0.0, 1.0], allow_negative_numbers = true)]
     range: Vec<f64>,
+    /// Write the plan, which everyone who uses the network needs.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The names of the classes in the order of the scores; numbers without it.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "out")]
+    classes: Option<Vec<String>>,
 }
 
 /// Plans a network.
-pub fn run(args: &Net, console: &Console) -> Result<()> {
-    let Action::Plan(args) = &args.action;
-    let found = summarize(&NetworkOptions {
+pub fn run(args: &Plan, console: &Console) -> Result<()> {
+    if let Some(out) = &args.out {
+        let inputs = [Some(&args.network), args.calibrate.as_ref()];
+        let inputs: Vec<_> = inputs.into_iter().flatten().map(AsRef::as_ref).collect();
+        Output::NetworkPlan.check(out, &inputs)?;
+    }
+    let (plan, found) = summarize(&NetworkOptions {
         network: args.network.clone(),
         calibration: args.calibrate.clone(),
         range: [args.range[0], args.range[1]],
@@ -57,6 +56,11 @@ pub fn run(args: &Net, console: &Console) -> Result<()> {
             "note",
             "without --calibrate the layers keep their scale, and scores may be imprecise or overflow",
         );
+    }
+    if let Some(out) = &args.out {
+        let numbers = || (0..plan.scores()).map(|class| class.to_string()).collect();
+        let classes = args.classes.clone().unwrap_or_else(numbers);
+        NetworkPlanFile::new(plan, classes)?.write(out)?;
     }
     console.print(&found, || text(&found))
 }

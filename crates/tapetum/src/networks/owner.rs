@@ -1,0 +1,162 @@
+//! Who has the secret key.
+
+use std::path::Path;
+
+use tapetum_ckks::{
+    Decryptor, Encryptor, EvaluationKeys, KeyGenerator, KeyPlan, Parameters, SecretKey,
+};
+use tapetum_nets::{EncryptedImage, EncryptedScores, Scores, decrypt_scores, encrypt_image};
+use tapetum_vision::GreyImage;
+
+use super::pictures;
+use crate::error::{Context, Result};
+use crate::folders::network_plan::NetworkPlanFile;
+use crate::folders::{EVALUATION_KEYS, NETWORK_PLAN, PUBLIC_KEY, SECRET_KEY, files};
+use crate::owner::{Directories, Made, Passphrase, check_directories, key_file, open_key};
+use crate::progress::Progress;
+
+/// Holds the secret key for the images of one plan.
+pub struct NetworkOwner {
+    file: NetworkPlanFile,
+    parameters: Parameters,
+    key_plan: KeyPlan,
+    secret: SecretKey,
+}
+
+impl NetworkOwner {
+    /// Makes a secret key, in memory.
+    ///
+    /// # Errors
+    /// If the plan is damaged, or the system has no randomness.
+    pub fn generate(plan: &NetworkPlanFile) -> Result<Self> {
+        let parameters = plan.plan().parameters()?;
+        Self::with(plan.clone(), SecretKey::generate(&parameters)?)
+    }
+
+    /// Opens a directory that [`NetworkOwner::write`] made, with what gives the passphrase if the secret key is kept
+    /// under one.
+    ///
+    /// # Errors
+    /// If a file is missing, damaged, or of another plan, and those of the passphrase.
+    pub fn open(dir: &Path, passphrase: impl FnOnce() -> Result<Passphrase>) -> Result<Self> {
+        let plan = NetworkPlanFile::in_directory(dir)?;
+        let secret = open_key(dir, passphrase)?;
+        let path = dir.join(SECRET_KEY);
+        super::check_parameters(plan.plan(), secret.parameters(), &path)?;
+        Self::with(plan, secret)
+    }
+
+    fn with(file: NetworkPlanFile, secret: SecretKey) -> Result<Self> {
+        let parameters = secret.parameters().clone();
+        Ok(Self {
+            key_plan: file.plan().key_plan(&parameters)?,
+            parameters,
+            secret,
+            file,
+        })
+    }
+
+    /// Writes plan and keys into the directories of the three roles. The evaluation keys are made on the way.
+    ///
+    /// # Errors
+    /// If a directory holds a key already, or one that it must not have.
+    pub fn write(
+        &self,
+        directories: Directories<'_>,
+        passphrase: Option<&Passphrase>,
+        progress: &dyn Progress,
+    ) -> Result<Made> {
+        check_directories(directories)?;
+        let evaluation = self.evaluation_keys(progress)?;
+        let public = KeyGenerator::new(&self.secret)?.public_key()?;
+        let server = directories.server.unwrap_or(directories.owner);
+        let encrypting = [Some(directories.owner), directories.contributor];
+        let encrypting: Vec<_> = encrypting.into_iter().flatten().collect();
+        for dir in encrypting.iter().copied().chain([server]) {
+            self.file.write(&dir.join(NETWORK_PLAN))?;
+        }
+        let mut public_key = 0;
+        for dir in encrypting {
+            let path = dir.join(PUBLIC_KEY);
+            public_key = files::write_atomically(&path, |file| public.write(file))?;
+        }
+        let path = server.join(EVALUATION_KEYS);
+        let evaluation_keys = files::write_atomically(&path, |file| evaluation.write(file))?;
+        // The secret key last: a directory that has one is complete.
+        let file = key_file(&self.secret, passphrase)?;
+        let secret_key = files::write_private(&directories.owner.join(SECRET_KEY), &file)?;
+        Ok(Made {
+            secret_key,
+            public_key,
+            evaluation_keys,
+            log_n: self.parameters.log_n(),
+            log_qp: self.parameters.log_qp(),
+            security_bits: self.parameters.security().bits(),
+            levels: self.parameters.max_level(),
+        })
+    }
+
+    /// The plan with the names of its classes.
+    pub fn plan(&self) -> &NetworkPlanFile {
+        &self.file
+    }
+
+    /// The parameters of all keys and ciphertexts.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Makes the keys that a server computes with. They do not decrypt.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn evaluation_keys(&self, progress: &dyn Progress) -> Result<EvaluationKeys> {
+        let total = self.key_plan.len();
+        let step = progress.begin(&format!("making {total} evaluation keys"));
+        let mut generator = KeyGenerator::new(&self.secret)?;
+        let keys = generator.evaluation_keys_with(&self.key_plan, |done| {
+            step.advance(done, total);
+        })?;
+        step.finish();
+        Ok(keys)
+    }
+
+    /// Bytes of the evaluation keys in memory.
+    ///
+    /// # Errors
+    /// If the parameters cannot have them, which those of a plan can.
+    pub fn evaluation_keys_bytes(&self) -> Result<u64> {
+        Ok(self.key_plan.memory_bytes(&self.parameters)?)
+    }
+
+    /// Encrypts the middle of a photograph, at the size that the network takes.
+    ///
+    /// # Errors
+    /// If the network takes no squares, or the photograph has no colours.
+    pub fn encrypt(&self, photo: &GreyImage) -> Result<EncryptedImage> {
+        let plan = self.file.plan();
+        let pixels = pictures::photograph(photo, plan)?;
+        let encryptor = Encryptor::with_secret_key(&self.secret);
+        Ok(encrypt_image(plan, &pixels, &encryptor)?)
+    }
+
+    /// Decrypts scores, rounded: their last digits would tell the secret key.
+    ///
+    /// # Errors
+    /// If the scores are not those of this plan.
+    pub fn decrypt(&self, scores: &EncryptedScores) -> Result<Scores> {
+        let decryptor = Decryptor::new(&self.secret);
+        Ok(decrypt_scores(self.file.plan(), scores, &decryptor)?)
+    }
+
+    /// Decrypts the scores of a file.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt), and if the file holds something else.
+    pub fn decrypt_file(&self, path: &Path) -> Result<Scores> {
+        let unusable = || format!("cannot use {}", path.display());
+        let bundle = super::read_bundle(path, &self.parameters)?;
+        let scores = EncryptedScores::from_bundle(bundle).with_context(unusable)?;
+        self.decrypt(&scores).with_context(unusable)
+    }
+}

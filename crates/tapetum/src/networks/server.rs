@@ -1,0 +1,94 @@
+//! Who computes, and cannot decrypt.
+
+use std::path::Path;
+
+use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget};
+use tapetum_nets::{EncodedNetwork, EncryptedImage, EncryptedScores, Network, NetworkPlan};
+
+use super::{check_parameters, read_bundle};
+use crate::error::{Context, Result};
+use crate::folders::network_plan::NetworkPlanFile;
+use crate::folders::{EVALUATION_KEYS, files};
+use crate::progress::Progress;
+use crate::server::refuse_secret_keys;
+
+/// A network and somebody's evaluation keys.
+pub struct NetworkServer {
+    network: EncodedNetwork,
+    plan: NetworkPlan,
+    evaluator: Evaluator,
+}
+
+impl NetworkServer {
+    /// Prepares the network.
+    ///
+    /// # Errors
+    /// If the plan is of another network.
+    pub fn new(network: &Network, plan: &NetworkPlan, keys: EvaluationKeys) -> Result<Self> {
+        Ok(Self {
+            network: network.encode(plan)?,
+            plan: plan.clone(),
+            evaluator: Evaluator::with_keys(keys),
+        })
+    }
+
+    /// Opens a server's directory, unless there is a secret key anywhere in it. Keys stay in their file until they are
+    /// used; of those that were, `key_memory` bytes stay in memory, or all.
+    ///
+    /// # Errors
+    /// If a file is missing, damaged, or of another plan.
+    pub fn open(
+        dir: &Path,
+        network: &Network,
+        key_memory: Option<u64>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        refuse_secret_keys(dir)?;
+        let file = NetworkPlanFile::in_directory(dir)?;
+        let advice = "ask the owner for this directory as `tapetum net keygen` made it";
+        let path = files::existing(dir, EVALUATION_KEYS, advice)?;
+        let step = progress.begin("checking evaluation keys");
+        let budget = key_memory.map_or(MemoryBudget::UNLIMITED, MemoryBudget::bytes);
+        let keys = EvaluationKeys::open(&path, budget)
+            .with_context(|| format!("cannot use {}", path.display()))?;
+        check_parameters(file.plan(), keys.parameters(), &path)?;
+        step.finish();
+        let step = progress.begin("making the network ready");
+        let server = Self::new(network, file.plan(), keys)?;
+        step.finish();
+        Ok(server)
+    }
+
+    /// Classifies an encrypted image. `finished` is told the number of each layer when it is done.
+    ///
+    /// # Errors
+    /// If the image is for another plan, or keys are missing.
+    pub fn classify(
+        &self,
+        image: &EncryptedImage,
+        progress: &dyn Progress,
+        finished: &mut dyn FnMut(usize),
+    ) -> Result<EncryptedScores> {
+        let total = self.plan.layers().len();
+        let step = progress.begin(&format!("classifying an image, {total} layers"));
+        let scores = self.network.classify(&self.evaluator, image, &mut |done| {
+            step.advance(done, total);
+            finished(done - 1);
+        })?;
+        step.finish();
+        Ok(scores)
+    }
+
+    /// Classifies the image of a file and writes the encrypted scores. Returns their bytes.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify), and if a file cannot be used.
+    pub fn classify_file(&self, image: &Path, out: &Path, progress: &dyn Progress) -> Result<u64> {
+        let unusable = || format!("cannot use {}", image.display());
+        let bundle = read_bundle(image, self.evaluator.parameters())?;
+        let read = EncryptedImage::from_bundle(bundle, &self.plan).with_context(unusable)?;
+        let scores = self.classify(&read, progress, &mut |_| ())?;
+        let bundle = scores.to_bundle()?;
+        files::write_atomically(out, |file| bundle.write(file))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a network's evaluation on encrypted images will need, before anything runs.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tapetum_nets::{Network, NetworkPlan};
+
+use super::pictures::calibration;
+use crate::error::{Context, Error, Result};
+use crate::folders::files;
+
+/// Bytes of a network's file; the reader has limits of its own.
+const MAX_BYTES: u64 = 1 << 27;
+
+/// What is to be planned.
+#[derive(Clone, Debug)]
+pub struct NetworkOptions {
+    /// An ONNX file.
+    pub network: PathBuf,
+    /// Images like those to come, which set the scale of the layers: a folder, a picture or an IDX file.
+    pub calibration: Option<PathBuf>,
+    /// The values that black and white have in the network.
+    pub range: [f64; 2],
+}
+
+/// What an evaluation will need.
+#[derive(Debug, Serialize)]
+pub struct NetworkSummary {
+    /// The layers, in the order in which they are evaluated.
+    pub layers: Vec<LayerSummary>,
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// By the security table.
+    pub security_bits: u32,
+    /// Levels used up.
+    pub levels: usize,
+    /// Ciphertexts of an image.
+    pub ciphertexts: usize,
+    /// Evaluation keys.
+    pub keys: usize,
+    /// Their memory.
+    pub keys_bytes: u64,
+    /// The memory of the encoded weights.
+    pub weights_bytes: u64,
+    /// Rotations.
+    pub rotations: usize,
+    /// Predicted CPU time of an image, in seconds.
+    pub predicted_cpu_s: f64,
+    /// Images that the scales were set by.
+    pub calibration_images: usize,
+    /// What was left out or changed when the images were read.
+    pub notes: Vec<String>,
+}
+
+/// One layer.
+#[derive(Debug, Serialize)]
+pub struct LayerSummary {
+    /// The node of the file.
+    pub name: String,
+    /// Its operator.
+    pub operator: String,
+    /// The shape of its output.
+    pub shape: Vec<usize>,
+    /// How it lies in the slots.
+    pub packing: String,
+    /// The level of the ciphertexts that it takes.
+    pub level: usize,
+    /// Rotations.
+    pub rotations: usize,
+    /// Predicted CPU time, in seconds.
+    pub predicted_cpu_s: f64,
+}
+
+/// Plans a network, and says what its evaluation will need.
+pub fn summarize(options: &NetworkOptions) -> Result<(NetworkPlan, NetworkSummary)> {
+    let path = &options.network;
+    let [black, white] = options.range;
+    if !(black.is_finite() && white.is_finite() && black < white) {
+        return Err(Error::input(format!(
+            "a range from {black} to {white} is none: give --range two numbers, black below white"
+        )));
+    }
+    let network = read_network(path)?;
+    let within = || format!("cannot use {}", path.display());
+    let (calibration, notes) = match &options.calibration {
+        Some(path) => calibration(path, &network, options.range)?,
+        None => Default::default(),
+    };
+    let plan = network
+        .plan(options.range, &calibration)
+        .with_context(within)?;
+    let summary = NetworkSummary::new(&plan, calibration.len(), notes)?;
+    Ok((plan, summary))
+}
+
+/// Reads a network from an ONNX file.
+///
+/// # Errors
+/// If it cannot be read, is too large, or has nodes that are not supported.
+pub fn read_network(path: &Path) -> Result<Network> {
+    let mut bytes = Vec::new();
+    files::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Error::input(format!(
+            "{} has more than {MAX_BYTES} bytes, the most that a network's file may have",
+            path.display()
+        )));
+    }
+    Network::from_onnx(&bytes).with_context(|| format!("cannot use {}", path.display()))
+}
+
+impl NetworkSummary {
+    /// Of a plan.
+    fn new(plan: &NetworkPlan, calibration_images: usize, notes: Vec<String>) -> Result<Self> {
+        let parameters = plan.parameters()?;
+        let keys = plan.key_plan(&parameters)?;
+        let seconds = plan.predicted_cpu_seconds()?;
+        let layers = plan.layers().iter().zip(&seconds);
+        let layers = layers.map(|(layer, &predicted_cpu_s)| LayerSummary {
+            name: layer.name().to_owned(),
+            operator: layer.operator().to_owned(),
+            shape: layer.shape().to_vec(),
+            packing: layer.packing(),
+            level: layer.level(),
+            rotations: layer.rotations(),
+            predicted_cpu_s,
+        });
+        Ok(Self {
+            layers: layers.collect(),
+            log_n: parameters.log_n(),
+            security_bits: parameters.security().bits(),
+            levels: plan.levels(),
+            ciphertexts: plan.input_ciphertexts(),
+            keys: keys.len(),
+            keys_bytes: keys.memory_bytes(&parameters)?,
+            weights_bytes: plan.weights_bytes()?,
+            rotations: plan.rotations(),
+            predicted_cpu_s: seconds.iter().sum(),
+            calibration_images,
+            notes,
+        })
+    }
+}

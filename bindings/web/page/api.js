@@ -1,7 +1,15 @@
 // The server's interface, as docs/service.md has it. Whatever leaves the page leaves it here.
 
-const TRIES = 6;
-const LONGEST_WAIT = 20;
+// When a request is sent again, as crates/client/src/http/retry.rs has it, in seconds: for how long the server may be too
+// busy, an earlier request may hold what this one needs, and the server may be out of reach.
+const BUSY = 180;
+const TAKEN = 60;
+const UNREACHABLE = 15;
+// The first random pause is at most this long; each may be twice as long as the one before, up to the largest.
+const FIRST_PAUSE = 0.5;
+const LARGEST_PAUSE = 8;
+// A server does not make a client wait longer than this at once.
+const LONGEST_WAIT = 60;
 const SMALLEST_CHUNK = 1 << 19;
 const LARGEST_CHUNK = 1 << 22;
 // So many steps of progress.
@@ -24,10 +32,31 @@ export class Refusal extends Error {
   constructor(message, status, wait) {
     super(message);
     this.status = status;
-    // Seconds after which it may be repeated; undefined if that is of no use.
+    // Seconds after which it may be repeated at the earliest; undefined if that is of no use.
     this.wait = wait;
   }
 }
+
+// The failures of one request. Pauses are random, so that those who were refused together do not return together, and
+// what ends it is the time that has passed.
+class Retry {
+  #since;
+  #failures = 0;
+
+  // Waits until the request may be sent again, or throws the error if it has failed for too long.
+  async pause(error, least, patience) {
+    const now = performance.now() / 1000;
+    this.#since ??= now;
+    const most = Math.min(FIRST_PAUSE * 2 ** this.#failures++, LARGEST_PAUSE);
+    const seconds = Math.min(least, LONGEST_WAIT) + most * Math.random();
+    if (now + seconds > this.#since + patience) {
+      throw error;
+    }
+    await pause(seconds);
+  }
+}
+
+const patience = (error) => (error.status === 0 ? UNREACHABLE : BUSY);
 
 async function refusal(response) {
   let problem = {};
@@ -40,7 +69,8 @@ async function refusal(response) {
   const advice = ADVICE[response.status] ?? "";
   const message = `${problem.title ?? "The server refuses"}: ${what}. ${advice}`.trim();
   const isBusy = response.status === 429 || response.status === 503;
-  const wait = isBusy ? Number(response.headers.get("Retry-After") ?? 1) : undefined;
+  // A date in its place, from a proxy, is not a number.
+  const wait = isBusy ? Number(response.headers.get("Retry-After")) || 1 : undefined;
   return new Refusal(message, response.status, wait);
 }
 
@@ -65,7 +95,7 @@ export class Server {
       });
     } catch {
       const message = "The server cannot be reached: check that it runs and that you are connected, then try again";
-      throw new Refusal(message, 0, 1);
+      throw new Refusal(message, 0, 0);
     }
     if (!response.ok) {
       throw await refusal(response);
@@ -75,14 +105,15 @@ export class Server {
 
   // Repeated while the server is busy or out of reach; only for requests that can be.
   async #send(method, path, headers = {}, body = undefined) {
-    for (let tried = 1; ; tried++) {
+    const retry = new Retry();
+    for (;;) {
       try {
         return await this.#once(method, path, headers, body);
       } catch (error) {
-        if (!(error instanceof Refusal) || error.wait === undefined || tried === TRIES) {
+        if (!(error instanceof Refusal) || error.wait === undefined) {
           throw error;
         }
-        await pause(Math.min(error.wait * tried, LONGEST_WAIT));
+        await retry.pause(error, error.wait, patience(error));
       }
     }
   }
@@ -115,7 +146,7 @@ export class Server {
     const path = new URL(made.headers.get("Location"), location.href).pathname;
     const chunk = Math.min(Math.max(SMALLEST_CHUNK, Math.ceil(bytes.length / CHUNKS)), LARGEST_CHUNK);
     let offset = 0;
-    let failures = 0;
+    let retry = new Retry();
     while (offset < bytes.length) {
       progress(offset / bytes.length);
       const part = bytes.subarray(offset, offset + chunk);
@@ -123,13 +154,13 @@ export class Server {
       try {
         const answer = await this.#once("PATCH", path, headers, part);
         offset = Number(answer.headers.get("Upload-Offset"));
-        failures = 0;
+        retry = new Retry();
       } catch (error) {
-        const canGoOn = error.wait !== undefined || error.status === 409 || error.status === 423;
-        if (!canGoOn || ++failures === TRIES) {
+        const isTaken = error.status === 409 || error.status === 423;
+        if (error.wait === undefined && !isTaken) {
           throw error;
         }
-        await pause(Math.min((error.wait ?? 1) * failures, LONGEST_WAIT));
+        await retry.pause(error, error.wait ?? 0, isTaken ? TAKEN : patience(error));
         offset = Number((await this.#send("HEAD", path, tus)).headers.get("Upload-Offset"));
       }
     }

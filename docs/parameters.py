@@ -27,6 +27,10 @@ all candidates. What else can be simplified is so in the attacker's favour: all 
 errors of the halves cost nothing, and a test costs one operation. It fails if that is below 2^128 for a
 modulus that the code accepts. For N = 2^15 and 96 bits, which the code does not accept, it prints why.
 
+For the parameters under which scores are published it checks that the table allows their modulus, follows a bound on
+the error through the classification with a plain model, and prints how many bits of a score of 8 the noise leaves. It
+fails if these are fewer than 8 where docs/parameters.md says that scores can be published.
+
 Needs Python 3.8 and nothing else. Usage: python3 docs/parameters.py
 """
 
@@ -208,6 +212,63 @@ def table_in_the_code():
     return {int(log_n): (float(strong), float(stronger)) for log_n, strong, stronger in rows}
 
 
+PUBLISHING = Path(__file__).parent.parent / "crates/learn/src/publishing.rs"
+# Features of a sample, columns of scores that are added, results under a key: those of the table in docs/parameters.md.
+PUBLISHED_ROWS = [(32, 1, 1), (32, 1, 256), (256, 1, 1), (256, 1, 256), (1024, 1, 256), (256, 4, 64)]
+
+
+def publishing_in_the_code():
+    """log N, bits of the primes of Q and P, scale, and log2 of the factors of samples, weights and mask."""
+    text = PUBLISHING.read_text()
+    number = lambda pattern: int(re.search(pattern, text)[1])
+    numbers = lambda pattern: [int(n) for n in re.search(pattern, text)[1].split(",")]
+    log_n, scale = number(r"log_n: (\d+)"), number(r"log_scale: (\d+)")
+    q, p = numbers(r"q_bits: vec!\[([\d, ]+)\]"), numbers(r"p_bits: vec!\[([\d, ]+)\]")
+    factors = [number(rf"const {name}: f64 = \(1 << (\d+)\)") for name in ("SAMPLES", "WEIGHTS", "MASK")]
+    return log_n, q, p, scale, factors
+
+
+def published_bits(columns, joined, results):
+    """Bits that the noise leaves of a score of 8: NoiseBound and NoiseFlooding of crates/ckks, written down again."""
+    log_n, q, p, scale, factors = publishing_in_the_code()
+    n = 2**log_n
+    sample, weight, mask = (2.0 ** (scale + factor) for factor in factors)
+    feature, weights = 4, 16
+    # Bounds on random parts: 6 standard deviations, 20 of a product of two.
+    encoding = 6 * sqrt(n / 12)
+    fresh = encoding + 6 * sqrt(n) * SIGMA + 2 * 20 * n * SIGMA * SIGMA_SECRET
+    division = 6 * sqrt(n / 12) + 20 * n / sqrt(18)
+    switch = lambda level: division + sum(
+        20 * n * SIGMA * 2.0 ** (bits - p[0]) / sqrt(12) for bits in q[: level + 1]
+    )
+    # The products of all features, divided by a prime; each doubling of their sum is a key switch.
+    error = columns * (feature * sample * encoding + fresh * encoding) + weights * weight * fresh
+    at = sample * weight / 2.0 ** q[3]
+    error = error / 2.0 ** q[3] + columns * division + (columns - 1) * switch(2)
+    # The mask, and the intercept.
+    error = (feature * weights * at + error) * encoding + mask * error
+    at *= mask / 2.0 ** q[2]
+    error = error / 2.0 ** q[2] + division + encoding
+    error = joined * error + (joined - 1) * switch(1)
+    # Li, Micciancio, Schultz, Sorrell, 2022, theorem 4, for 30 bits; drawn as 1.84 times a power of two.
+    deviation = error * 2**15 * sqrt(12 * results)
+    drawn = 1.84 * 2.0 ** max(1, -int(-log2(deviation / 1.84) // 1))
+    return log2(8 * at / (drawn * sqrt(n / 2)))
+
+
+def check_publishing():
+    log_n, q, p, _, _ = publishing_in_the_code()
+    allowed, used = table_in_the_code()[log_n][0], sum(q) + sum(p)
+    print(f"\npublishing: log N {log_n}, log2(QP) {used}, allowed {allowed:g}")
+    print("features  joined  results   bits left")
+    failed = used > allowed
+    for row in PUBLISHED_ROWS:
+        bits = published_bits(*row)
+        print(f"{row[0]:>8}{row[1]:>8}{row[2]:>9}{bits:>12.1f}")
+        failed |= bits < 8
+    return failed
+
+
 def main():
     failed = False
     print("log N  bits    code    2018    2024   estimate 2018   estimate 2024")
@@ -234,6 +295,7 @@ def main():
         if min(costs) < 128 and not refused:
             print("       an attack costs less than 2^128")
             failed = True
+    failed |= check_publishing()
     sys.exit(failed)
 
 

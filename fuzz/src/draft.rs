@@ -126,7 +126,8 @@ impl Draft {
 /// Whether a file brings parameters along that are slow to prepare.
 pub fn is_large(bytes: &[u8]) -> bool {
     let literal = match inspect(bytes).map(|summary| summary.header) {
-        Ok(Header::Parameters(h) | Header::SecretKey(h) | Header::PublicKey(h)) => h.literal,
+        Ok(Header::Parameters(h)) => h.literal,
+        Ok(Header::SecretKey(h) | Header::PublicKey(h)) => h.literal,
         Ok(Header::EvaluationKeys(h)) => h.literal,
         _ => return false,
     };

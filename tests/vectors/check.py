@@ -412,6 +412,18 @@ def close(name, found, expected, bound):
     print(f"{name}: holds the stated values, error {worst:.1e}")
 
 
+def check_ids(owner):
+    """Keys of one key set end their headers with its id. Otherwise they are the same files."""
+    for name, tag, more in (("secret-key", 2, b""), ("public-key", 3, b""), ("evaluation-keys", 6, bytes(3))):
+        digest, header, payload = read(f"{name}-id", tag)
+        assert digest == owner.digest and header.literal().digest == owner.digest
+        assert header.take(len(more)) == more and header.take(16) == bytes(range(1, 17))
+        header.end()
+        # The set of evaluation keys is empty.
+        assert payload.data == (b"" if more else read(name, tag)[2].data)
+    print("secret-key-id, public-key-id, evaluation-keys-id: the id is at the end of the header")
+
+
 def check_scheme(owner):
     n, q, s, top = owner.n, owner.q, owner.s, len(owner.q) - 1
     header, payload = owner.read("parameters", 1)
@@ -623,6 +635,7 @@ def check_learning(owner):
 def main():
     owner = Secret("secret-key")
     check_scheme(owner)
+    check_ids(owner)
     check_learning(owner)
     check_bootstrapping()
 

@@ -261,7 +261,8 @@ impl Owner {
 
     fn with_new_key(plan: &Plan, pipeline: Pipeline) -> Result<Self> {
         let secret = SecretKey::generate(&plan.parameters()?)?;
-        let owner = tapetum::Owner::with_key(&plan.with_new_keys()?, secret, pipeline)?;
+        let plan = plan.for_keys(secret.key_set());
+        let owner = tapetum::Owner::with_key(&plan, secret, pipeline)?;
         Ok(Self::of(owner))
     }
 

@@ -36,7 +36,7 @@ pub enum DecryptionError {
     Flooding {
         /// log2 of the noise that was asked for.
         log_noise: f64,
-        /// log2 of the scale of the ciphertext.
+        /// log2 of the scale of the ciphertext, times the magnitude of its values.
         log_scale: f64,
     },
     /// As many results have been given out as the noise is meant for.
@@ -180,15 +180,28 @@ impl Decryptor {
     ///
     /// # Errors
     /// [`DecryptionError`] if the parameters differ, there is no randomness, the noise would be
-    /// larger than the message, or as many results have been given out as the noise is for.
+    /// larger than values of magnitude 1, or as many results have been given out as the noise is for.
     pub fn decrypt_flooded(
         &self,
         ciphertext: &Ciphertext,
         flooding: NoiseFlooding,
     ) -> Result<Plaintext, DecryptionError> {
+        self.decrypt_flooded_within(ciphertext, flooding, 1.0)
+    }
+
+    /// The same for values of this magnitude.
+    ///
+    /// # Errors
+    /// As [`decrypt_flooded`](Self::decrypt_flooded).
+    pub fn decrypt_flooded_within(
+        &self,
+        ciphertext: &Ciphertext,
+        flooding: NoiseFlooding,
+        magnitude: f64,
+    ) -> Result<Plaintext, DecryptionError> {
         let degree = self.key.parameters().degree();
         let deviation = flooding.deviation(degree);
-        let log_scale = ciphertext.scale().log2();
+        let log_scale = (ciphertext.scale() * magnitude).log2();
         let log_sigma = flooding.log_sigma(degree);
         if !(deviation > 0.0 && log_sigma <= 56 && f64::from(log_sigma) < log_scale) {
             return Err(DecryptionError::Flooding {

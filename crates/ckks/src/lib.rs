@@ -11,6 +11,7 @@ mod decrypt;
 mod encoder;
 mod encrypt;
 mod evaluator;
+mod id;
 pub mod kernel;
 mod keys;
 mod noise;
@@ -33,6 +34,7 @@ pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};
 pub use evaluator::{EvaluationError, Evaluator, KeyName, Undivided};
+pub use id::{Id, IdError};
 pub use keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyGenerator, KeyPlan, KeyUnavailable,
     MemoryBudget, PublicKey, RelinearizationKey, SecretKey,

@@ -134,6 +134,15 @@ impl NoiseBound {
         }
     }
 
+    /// A sum with public numbers of at most this magnitude, encoded at the same scale.
+    pub fn plus_plain(&self, magnitude: f64) -> Self {
+        Self {
+            magnitude: self.magnitude + magnitude,
+            error: self.error + encoding(&self.parameters),
+            ..self.clone()
+        }
+    }
+
     /// A product with an integer, which keeps the scale.
     pub fn times_integer(&self, factor: i64) -> Self {
         let factor = factor.unsigned_abs() as f64;

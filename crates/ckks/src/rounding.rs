@@ -4,7 +4,7 @@ use num_complex::Complex64;
 
 use crate::parameters::Parameters;
 
-/// A step, a power of two, to multiples of which decrypted values are rounded.
+/// A step, a power of two or of ten, to multiples of which decrypted values are rounded.
 ///
 /// Whoever holds a ciphertext and all digits of what it decrypts to has its noise, and from a few
 /// thousand such numbers the secret key, by linear algebra (Li, Micciancio, 2021). Rounded to a step far
@@ -20,9 +20,10 @@ use crate::parameters::Parameters;
 /// assert_eq!(rounding.round(0.1), 205.0 / 2048.0);
 /// assert_eq!(rounding.decimals(), 4);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounding {
-    step: f64,
+    /// Steps in one: exact where the step is not.
+    units: f64,
 }
 
 impl Rounding {
@@ -40,7 +41,14 @@ impl Rounding {
         assert!(deviation >= 0.0 && deviation.is_finite(), "no deviation");
         let step = (Self::MARGIN * deviation).log2().ceil().exp2();
         Self {
-            step: step.max(2f64.powi(-60)),
+            units: step.max(2f64.powi(-60)).recip(),
+        }
+    }
+
+    /// To so many decimals after the point, for people.
+    pub fn to_decimals(decimals: u8) -> Self {
+        Self {
+            units: 10f64.powi(decimals.into()),
         }
     }
 
@@ -65,30 +73,32 @@ impl Rounding {
 
     /// The coarser of both.
     pub fn or_coarser(self, other: Self) -> Self {
-        let step = self.step.max(other.step);
-        Self { step }
+        Self {
+            units: self.units.min(other.units),
+        }
     }
 
     /// The same for values that are multiplied by a power of two afterwards.
     pub fn times(self, factor: f64) -> Self {
-        let step = self.step * factor;
-        Self { step }
+        Self {
+            units: self.units / factor,
+        }
     }
 
     /// The distance of two neighbouring results.
     pub fn step(self) -> f64 {
-        self.step
+        self.units.recip()
     }
 
     /// The nearest multiple of the step.
     pub fn round(self, value: f64) -> f64 {
         // Zero without a sign: that would be the noise's.
-        (value / self.step).round() * self.step + 0.0
+        (value * self.units).round() / self.units + 0.0
     }
 
     /// The decimals after the point that tell multiples of the step apart.
     pub fn decimals(self) -> usize {
-        (-self.step.log10()).ceil().max(0.0) as usize
+        self.units.log10().ceil().max(0.0) as usize
     }
 }
 
@@ -115,5 +125,13 @@ mod tests {
         assert_eq!(least.step(), 2f64.powi(-10));
         assert_eq!(Rounding::above(1000.0).decimals(), 0);
         assert_eq!(Rounding::above(0.0).round(0.5), 0.5);
+        let people = Rounding::to_decimals(3);
+        assert_eq!(people.round(12.345_678), 12.346);
+        assert_eq!(
+            (people.round(-0.000_4).to_bits(), people.decimals()),
+            (0, 3)
+        );
+        assert!(people.round(f64::NAN).is_nan());
+        assert_eq!(people.or_coarser(Rounding::above(1e-9)), people);
     }
 }

@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{column, copy, files, output, temporary};
+use common::{column, copy, files, output, run, temporary};
 
 /// A command line works, or refuses with a message that names the version of what it met.
 fn works_or_names_the_version(dir: &Path, line: &str) -> bool {
@@ -25,6 +26,51 @@ fn versions() -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     entries.filter(|path| path.is_dir()).collect()
+}
+
+/// What `inspect` says that files hold, whichever it is. The known-answer files are read whole by the tests of the
+/// crates that write them.
+#[test]
+fn there_is_a_file_of_every_kind() {
+    let dir = &temporary();
+    let mut found = BTreeSet::new();
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
+    let folders = versions().into_iter().chain([PathBuf::from(vectors)]);
+    for file in folders.flat_map(|folder| files(&folder).into_keys().collect::<Vec<_>>()) {
+        let kind = file.extension().and_then(|e| e.to_str());
+        if !file.is_file() || !matches!(kind, Some("enc" | "key" | "keys" | "bin")) {
+            continue;
+        }
+        let line = format!("inspect {}", file.display());
+        if works_or_names_the_version(dir, &line) {
+            let objects = run(dir, &line)["objects"].as_array().unwrap().clone();
+            found.extend(
+                objects
+                    .iter()
+                    .map(|o| o["holds"].as_str().unwrap().to_owned()),
+            );
+        }
+    }
+    for kind in [
+        "parameters",
+        "a secret key",
+        "a public key",
+        "a relinearisation key",
+        "a Galois key",
+        "evaluation keys",
+        "a plaintext",
+        "a ciphertext",
+        "contribution",
+        "clear-labels",
+        "encrypted-matrix",
+        "encrypted-labels",
+        "linear-model",
+        "encrypted-scores",
+        "encrypted-verdicts",
+        "training-state",
+    ] {
+        assert!(found.contains(kind), "{kind} {found:?}");
+    }
 }
 
 #[test]

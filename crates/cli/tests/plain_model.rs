@@ -93,6 +93,97 @@ fn small_keys_and_ciphertexts_give_the_predictions_of_the_plain_model() {
     fails(dir, line, 3, &["other.json is not a model"]);
 }
 
+#[test]
+fn scores_are_published_with_noise_and_counted() {
+    let dir = &temporary();
+    let mut table = String::from("label,a,b,c\n");
+    for i in 0..60 {
+        let (x, is_one) = (f64::from(i), i % 2 == 1);
+        let shift = if is_one { 1.0 } else { 0.0 };
+        let label = if is_one { "yes" } else { "no" };
+        table += &format!(
+            "{label},{:.4},{:.4},{:.4}\n",
+            x.sin() + shift,
+            (3.0 * x).cos() - shift,
+            (37.0 * x) % 101.0 / 64.0
+        );
+    }
+    fs::write(dir.join("table.csv"), table).unwrap();
+    let data = "--images table.csv --positive yes";
+    run(
+        dir,
+        &format!("simulate --features table {data} --export provider --seed 5"),
+    );
+    run(
+        dir,
+        "keygen --owner client --server server --classify-only provider/features.json --publish 2",
+    );
+    run(
+        dir,
+        &format!("encrypt --owner client {data} --labels withheld --out client.enc"),
+    );
+    fs::rename(dir.join("client"), dir.join("away")).unwrap();
+    run(
+        dir,
+        "classify --server server --model provider/model.json --data client.enc --out scores.enc",
+    );
+    fs::rename(dir.join("away"), dir.join("client")).unwrap();
+    let index = "--index client/client.index.csv";
+    let exact = run(
+        dir,
+        &format!("decrypt --owner client scores.enc {index} --exact"),
+    );
+    let scores = |found: &serde_json::Value| -> Vec<f64> {
+        let predictions = found["verdicts"].as_array().unwrap().iter();
+        predictions.map(|p| p["score"].as_f64().unwrap()).collect()
+    };
+    let publish = &format!("decrypt --owner client scores.enc {index} --publish --out shared.csv");
+    for given in 1..=2 {
+        let shared = run(dir, publish);
+        assert_eq!(
+            (&shared["published"], &shared["planned"]),
+            (&given.into(), &2.into())
+        );
+        assert!(shared["bits_left"].as_f64().unwrap() >= 8.0, "{shared}");
+        let noise = shared["noise"].as_f64().unwrap();
+        for (a, b) in scores(&shared).iter().zip(scores(&exact)) {
+            // And they are rounded to 0.001.
+            assert!((a - b).abs() < 6.5 * noise + 5e-4, "{a} {b} {noise}");
+        }
+        assert!(shared["accuracy"].as_f64().unwrap() > 0.8, "{shared}");
+    }
+    fails(dir, publish, 4, &["2 results", "--labels-only"]);
+    run(
+        dir,
+        &format!("decrypt --owner client scores.enc {index} --labels-only"),
+    );
+    // A count that was lost is not taken for none.
+    let count = dir.join("client/published.json");
+    for text in ["{", "{\"version\":1,\"key_set\":null,\"results\":0}"] {
+        fs::write(&count, text).unwrap();
+        let errors = ["published.json", "make new keys"];
+        fails(dir, publish, if text == "{" { 3 } else { 4 }, &errors);
+    }
+
+    // Keys that were not made for it.
+    run(
+        dir,
+        "keygen --owner other --server other-server --classify-only provider/features.json",
+    );
+    fails(
+        dir,
+        "decrypt --owner other scores.enc --publish",
+        4,
+        &["--publish", "labels"],
+    );
+    fails(
+        dir,
+        "keygen --owner many --server many-server --classify-only provider/features.json --publish 1000000",
+        3,
+        &["1000000 results", "fewer than 8", "labels"],
+    );
+}
+
 /// The pictures are there, and are SVG.
 fn drawn(dir: &Path, plots: &serde_json::Value, names: &[&str]) {
     let plots: Vec<_> = plots

@@ -6,7 +6,9 @@ use tapetum_ckks::{KeyPlan, Parameters};
 use crate::error::{LearnError, Result};
 use crate::labels::check_classes;
 use crate::layout::Layout;
+use crate::linear_model::LinearModel;
 use crate::plain_model::PlainModel;
+use crate::publishing::Publishing;
 use crate::requirements::{Requirements, smallest_parameters};
 use crate::training_spec::TrainingSpec;
 
@@ -84,7 +86,7 @@ impl PlainModelSpec {
     /// # Errors
     /// [`LearnError`] if there cannot be as many classes or columns.
     pub fn planned(columns: usize, classes: usize) -> Result<(Self, Parameters)> {
-        let levels = PlainModel::SAMPLE_LEVEL;
+        let levels = LinearModel::SAMPLE_LEVEL;
         let exhausted = || LearnError::LevelExhausted {
             what: "classification with a plain model",
             needed: levels,
@@ -94,6 +96,28 @@ impl PlainModelSpec {
         let parameters = Parameters::new(literal).map_err(|_| exhausted())?;
         let spec = Self { columns, classes };
         spec.check(&parameters)?;
+        Ok((spec, parameters))
+    }
+
+    /// The specification with the parameters under which so many `results` can be [published](Publishing).
+    ///
+    /// # Errors
+    /// As [`planned`](Self::planned), and [`LearnError::NoRoomForNoise`] if the noise would leave too little of the
+    /// scores of some number of samples.
+    pub fn for_publishing(
+        columns: usize,
+        classes: usize,
+        results: u64,
+    ) -> Result<(Self, Parameters)> {
+        let literal = Publishing::literal();
+        let parameters = Parameters::new(literal).map_err(|_| LearnError::NotForPublishing)?;
+        let spec = Self { columns, classes };
+        spec.check(&parameters)?;
+        let publishing = Publishing::of(&parameters).ok_or(LearnError::NotForPublishing)?;
+        for log_rows in 0..=parameters.log_n() {
+            let (layout, _) = spec.sample_shape(1 << log_rows, &parameters)?;
+            publishing.flooding(&parameters, (&layout, classes), results)?;
+        }
         Ok((spec, parameters))
     }
 
@@ -107,7 +131,7 @@ impl PlainModelSpec {
         let (single, levels) = self.sample_shape(1, parameters)?;
         Ok(Requirements {
             levels,
-            ..PlainModel::key_requirements(&single)
+            ..PlainModel::key_requirements(parameters, &single)
         })
     }
 }
@@ -129,7 +153,7 @@ impl Computation for PlainModelSpec {
 
     fn keys(&self, parameters: &Parameters) -> Result<KeyPlan> {
         let needs = Requirements {
-            levels: PlainModel::KEY_LEVEL,
+            levels: PlainModel::key_level(parameters),
             ..self.requirements(parameters)?
         };
         Ok(needs.key_plan(parameters))
@@ -138,6 +162,6 @@ impl Computation for PlainModelSpec {
     fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let (slots, width) = (parameters.slots(), Self::BLOCK_COLS);
         let layout = Layout::for_samples_of(self.classes, rows, self.columns, slots, width)?;
-        Ok((layout, PlainModel::SAMPLE_LEVEL))
+        Ok((layout, PlainModel::sample_level(parameters)))
     }
 }

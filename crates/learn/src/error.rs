@@ -160,6 +160,37 @@ pub enum LearnError {
          the same features.json, and what was encrypted before it changed must be encrypted again"
     )]
     OtherFeatures(String),
+    /// Keys that were made for something else.
+    #[error(
+        "scores can be published with noise only if they are of a plain model, under keys that were made for it \
+         (`keygen --classify-only --publish`): here the noise that hides the error would drown them. Pass on rounded \
+         scores or labels instead"
+    )]
+    NotForPublishing,
+    /// The noise would leave too little.
+    #[error(
+        "noise for {results} results under a key would leave {bits:.1} bits of a score, and fewer than 8 are not worth \
+         publishing: plan for fewer results, features or classes, or pass on labels instead"
+    )]
+    NoRoomForNoise {
+        /// How many results are planned.
+        results: u64,
+        /// The bits that are left.
+        bits: f64,
+    },
+    /// A number for which the bound on the error does not hold.
+    #[error(
+        "{what} is {found:.2} in magnitude, and scores can be published only up to {most}: scale it down, or make keys \
+         without --publish"
+    )]
+    TooLargeToPublish {
+        /// Which number.
+        what: &'static str,
+        /// Its magnitude.
+        found: f64,
+        /// The largest that is allowed.
+        most: f64,
+    },
     /// A checkpoint of another training.
     #[error(
         "the checkpoint is of a training with other settings, keys or data: resume with those, or \

@@ -15,6 +15,7 @@ use crate::packing;
 use crate::plain_model::PlainModel;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
+use crate::publishing::Publishing;
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
 
@@ -117,10 +118,15 @@ impl LinearModel {
         self.intercept.as_ref()
     }
 
-    /// The largest magnitude of a score that these parameters can give back, half the first prime
-    /// over the scale: scores leave the server at level 0. Compare with the scores of the reference.
+    /// The largest magnitude of a score that these parameters can give back, half the modulus
+    /// over the scale: scores leave the server at level 0, or at level 1 if they are to be published. Compare with
+    /// the scores of the reference.
     pub fn largest_score(parameters: &Parameters) -> f64 {
-        parameters.log_q(0).exp2() / parameters.scale(0) / 2.0
+        let (level, factor) = match Publishing::of(parameters) {
+            Some(_) => (Publishing::SCORE_LEVEL, Publishing::SCORES),
+            None => (0, 1.0),
+        };
+        parameters.log_q(level).exp2() / parameters.scale(level) / 2.0 / factor
     }
 
     /// What classifying samples in this layout needs: two levels for samples and model, a third

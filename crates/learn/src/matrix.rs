@@ -12,6 +12,7 @@ use crate::layout::Layout;
 use crate::origin::{Origin, has_origin};
 use crate::packing;
 use crate::progress::{Counter, Listener};
+use crate::publishing::Publishing;
 
 /// Samples by features, encrypted block by block as a [`Layout`] says. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +46,18 @@ impl EncryptedMatrix {
         check_equal("samples of the layout", features.rows(), layout.rows())?;
         check_equal("features of the layout", features.cols(), layout.cols())?;
         layout.check_slots(encryptor.parameters())?;
+        let publishing = Publishing::of(encryptor.parameters());
+        if let Some(publishing) = publishing {
+            publishing.check_features(features)?;
+        }
+        let factor = publishing.map_or(1.0, |_| Publishing::SAMPLES);
         let counter = Counter::new(layout.blocks(), progress);
         let blocks = (0..layout.blocks())
             .into_par_iter()
             .map(|index| {
                 let (i, j) = (index / layout.grid_cols(), index % layout.grid_cols());
-                let slots = packing::block(features, &layout, i, j);
+                let mut slots = packing::block(features, &layout, i, j);
+                slots.iter_mut().for_each(|value| *value *= factor);
                 let block = encryptor.encrypt(&encryptor.encoder().encode(&slots, level)?)?;
                 counter.add(1, "encrypting features");
                 Ok(block)

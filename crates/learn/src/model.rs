@@ -1,15 +1,14 @@
 //! What samples are classified with: an encrypted model, or a plain one.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::Evaluator;
 use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{Evaluator, Id};
 
 use crate::error::{LearnError, Result};
 use crate::labels::MAX_CLASSES;
 use crate::layout::MAX_COLS;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
-use crate::origin::Id;
 use crate::plain_model::PlainModel;
 use crate::progress::Listener;
 use crate::score_threshold::ScoreThreshold;

@@ -1,76 +1,11 @@
 //! What ties encrypted objects to each other: whose keys, whose features, which samples.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tapetum_ckks::{RandomnessError, Seed};
+use serde::{Deserialize, Serialize};
+use tapetum_ckks::Id;
 
 use crate::error::LearnError;
-
-/// A random number that names something and says nothing about it; as text 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id([u8; 16]);
-
-impl Id {
-    /// One that nothing else has.
-    ///
-    /// # Errors
-    /// [`RandomnessError`] if the operating system gives no randomness.
-    pub fn random() -> Result<Self, RandomnessError> {
-        let seed = Seed::fresh()?.to_bytes();
-        Ok(Self(std::array::from_fn(|i| seed[i])))
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Id({self})")
-    }
-}
-
-/// Text that is not an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 32 hexadecimal digits")]
-pub struct IdError;
-
-impl FromStr for Id {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        match u128::from_str_radix(text, 16) {
-            Ok(number) if digits => Ok(Self(number.to_be_bytes())),
-            _ => Err(IdError),
-        }
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serializer.is_human_readable() {
-            true => serializer.collect_str(self),
-            false => self.0.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.is_human_readable() {
-            true => String::deserialize(deserializer)?
-                .parse()
-                .map_err(serde::de::Error::custom),
-            false => Ok(Self(<[u8; 16]>::deserialize(deserializer)?)),
-        }
-    }
-}
 
 /// What encrypted samples, models and scores carry, in the clear, so that nothing is computed with what
 /// does not belong together. Each id is missing where it was not known, as in files of before there were any.
@@ -141,20 +76,6 @@ pub(crate) use has_origin;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_text_and_back() {
-        let [a, b] = [Id::random().unwrap(), Id::random().unwrap()];
-        assert_ne!(a, b);
-        assert_eq!(a.to_string().parse(), Ok(a));
-        assert_eq!(
-            serde_json::from_str::<Id>(&serde_json::to_string(&a).unwrap()).unwrap(),
-            a
-        );
-        for text in ["", "0", &"g".repeat(32), &"+".repeat(32), &"0".repeat(33)] {
-            assert_eq!(text.parse::<Id>(), Err(IdError), "{text}");
-        }
-    }
 
     #[test]
     fn what_is_not_known_may_be_the_same() {

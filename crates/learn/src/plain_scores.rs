@@ -1,7 +1,7 @@
 //! A plain model on encrypted samples: a provider's model, a client's images.
 
 use rayon::prelude::*;
-use tapetum_ckks::Evaluator;
+use tapetum_ckks::{Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::{check_classes, outputs};
@@ -11,15 +11,23 @@ use crate::matrix::EncryptedMatrix;
 use crate::packing;
 use crate::plain_model::PlainModel;
 use crate::progress::{Counter, Listener};
+use crate::publishing::Publishing;
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
 
 impl PlainModel {
     /// The level at which samples for a plain model should be encrypted.
-    pub const SAMPLE_LEVEL: usize = LinearModel::SAMPLE_LEVEL;
+    pub fn sample_level(parameters: &Parameters) -> usize {
+        match Publishing::of(parameters) {
+            Some(_) => Publishing::SAMPLE_LEVEL,
+            None => LinearModel::SAMPLE_LEVEL,
+        }
+    }
 
     /// The level that keys must serve: products with a plain model need none.
-    pub const KEY_LEVEL: usize = Self::SAMPLE_LEVEL - 1;
+    pub fn key_level(parameters: &Parameters) -> usize {
+        Self::sample_level(parameters) - 1
+    }
 
     /// How many classes it tells apart.
     pub fn classes(&self) -> usize {
@@ -33,9 +41,9 @@ impl PlainModel {
 
     /// The keys that [`score_encrypted`](Self::score_encrypted) takes for samples in this layout:
     /// rotations by powers of two below the width of a block. Nothing is relinearised.
-    pub fn key_requirements(samples: &Layout) -> Requirements {
+    pub fn key_requirements(parameters: &Parameters, samples: &Layout) -> Requirements {
         Requirements {
-            levels: Self::KEY_LEVEL,
+            levels: Self::key_level(parameters),
             rotations: samples.feature_rotations().collect(),
             relinearization: false,
             conjugation: false,
@@ -43,7 +51,7 @@ impl PlainModel {
     }
 
     /// The encrypted scores of samples, as
-    /// [`LinearModel::decision_function`] gives them for an encrypted model, at level 0 with every
+    /// [`LinearModel::decision_function`] gives them for an encrypted model, two levels lower with every
     /// slot that is no score masked to zero. Blocks may be of any width with a row for each class.
     ///
     /// Two products with plaintexts and log2(`block_cols`) rotations at level 1 for each row of
@@ -64,6 +72,12 @@ impl PlainModel {
     ) -> Result<EncryptedScores> {
         self.check(evaluator, samples)?;
         let layout = samples.layout();
+        let parameters = evaluator.parameters();
+        let level = Self::sample_level(parameters);
+        let factors = Publishing::of(parameters).map_or((1.0, 1.0, 1.0), |_| {
+            (Publishing::WEIGHTS, Publishing::MASK, Publishing::SCORES)
+        });
+        let (of_weights, of_mask, of_scores) = factors;
         let outputs = outputs(self.classes());
         // In rotation k a row gets the score of the class k rows below, as with an encrypted model.
         let rotations = outputs.next_power_of_two();
@@ -71,8 +85,9 @@ impl PlainModel {
             .into_par_iter()
             .map(|i| {
                 let (rotation, col) = (i / layout.grid_cols(), i % layout.grid_cols());
-                let slots = self.weights_in_slots(layout, rotation, col);
-                Ok(evaluator.encoder().encode(&slots, Self::SAMPLE_LEVEL)?)
+                let mut slots = self.weights_in_slots(layout, rotation, col);
+                slots.iter_mut().for_each(|weight| *weight *= of_weights);
+                Ok(evaluator.encoder().encode(&slots, level)?)
             })
             .collect::<Result<Vec<_>>>()?;
 
@@ -82,21 +97,26 @@ impl PlainModel {
             .into_par_iter()
             .map(|index| {
                 let (i, rotation) = (index / rotations, index % rotations);
-                let blocks = samples.blocks_at(evaluator, Self::SAMPLE_LEVEL, layout.row(i))?;
+                let blocks = samples.blocks_at(evaluator, level, layout.row(i))?;
                 let weights = &weights[rotation * layout.grid_cols()..][..layout.grid_cols()];
                 let pairs: Vec<_> = blocks.iter().map(AsRef::as_ref).zip(weights).collect();
                 let product = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
                 // The first column gets the sum; others reach into the next row and are masked.
                 let sums = evaluator.sum_slots(&product, layout.block_cols(), 1)?;
-                let mask = packing::score_mask(layout, i, outputs, rotation);
+                let mut mask = packing::score_mask(layout, i, outputs, rotation);
                 let intercepts: Vec<_> = mask
                     .iter()
                     .enumerate()
                     .map(|(slot, &shown)| match shown {
                         0.0 => 0.0,
-                        _ => self.intercepts[(slot / layout.block_cols() + rotation) % rotations],
+                        _ => {
+                            of_scores
+                                * self.intercepts
+                                    [(slot / layout.block_cols() + rotation) % rotations]
+                        }
                     })
                     .collect();
+                mask.iter_mut().for_each(|shown| *shown *= of_mask);
                 let mask = evaluator.encoder().encode(&mask, sums.level())?;
                 let scores = evaluator.rescale(&evaluator.mul_plain(&sums, &mask)?)?;
                 let intercepts = evaluator.encoder().encode(&intercepts, scores.level())?;
@@ -154,15 +174,19 @@ impl PlainModel {
                 allowed: "at most the number of rows of a block",
             });
         }
-        if samples.level() < Self::SAMPLE_LEVEL {
+        if let Some(publishing) = Publishing::of(parameters) {
+            publishing.check_model(self)?;
+        }
+        let needed = Self::sample_level(parameters);
+        if samples.level() < needed {
             return Err(LearnError::LevelExhausted {
                 what: "classifying samples",
-                needed: Self::SAMPLE_LEVEL,
+                needed,
                 available: samples.level(),
             });
         }
-        let needs = Self::key_requirements(layout);
-        needs.start_level("classifying", Self::KEY_LEVEL, 0, evaluator)?;
+        let needs = Self::key_requirements(parameters, layout);
+        needs.start_level("classifying", Self::key_level(parameters), 0, evaluator)?;
         Ok(())
     }
 }

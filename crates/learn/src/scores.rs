@@ -9,7 +9,8 @@ use crate::layout::Layout;
 use crate::matrix::check_blocks;
 use crate::origin::{Origin, has_origin};
 use crate::plain_model::classes_of;
-use crate::rounding::ScoreRounding;
+use crate::publishing::Publishing;
+use crate::rounding::score_rounding;
 
 /// Imaginary parts of scores are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;
@@ -113,15 +114,14 @@ impl EncryptedScores {
     }
 
     /// The scores in the order of the samples, [`outputs`](Self::outputs) a sample, rounded to the step of
-    /// [`ScoreRounding`]; [`classes_of`](crate::classes_of) says what they decide for. To publish
-    /// scores, decrypt the [`ciphertexts`](Self::ciphertexts) with noise flooding and
-    /// [`decode`](Self::decode).
+    /// [`score_rounding`]; [`classes_of`](crate::classes_of) says what they decide for. For
+    /// scores that others see there is [`publish`](Self::publish).
     ///
     /// # Errors
     /// [`LearnError::Decryption`] if the key is of other parameters.
     pub fn decrypt(&self, decryptor: &Decryptor) -> Result<Vec<f64>> {
         let scores = self.decrypt_exact(decryptor)?;
-        let rounding = ScoreRounding::of(self.parameters());
+        let rounding = score_rounding(self.parameters());
         Ok(scores.into_iter().map(|s| rounding.round(s)).collect())
     }
 
@@ -184,9 +184,10 @@ impl EncryptedScores {
             check_equal("slots of a ciphertext", self.layout.slots(), slots.len())?;
         }
         let outputs = self.outputs();
+        let factor = Publishing::of(self.parameters()).map_or(1.0, |_| Publishing::SCORES);
         let score = |i| {
             let (ciphertext, slot) = place(&self.layout, self.classes, i / outputs, i % outputs);
-            slots[ciphertext][slot]
+            slots[ciphertext][slot] / factor
         };
         Ok((0..self.layout.rows() * outputs).map(score).collect())
     }

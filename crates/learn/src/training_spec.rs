@@ -12,6 +12,7 @@ use crate::labels::{LabelKind, Labels, Task, two_classes};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::publishing::Publishing;
 use crate::requirements::{Requirements, smallest_for_batches, smallest_parameters};
 use crate::score_threshold::ScoreThreshold;
 
@@ -158,6 +159,12 @@ impl TrainingSpec {
     /// # Errors
     /// [`LearnError`] that says what does not fit.
     pub fn check(&self, parameters: &Parameters) -> Result<()> {
+        if Publishing::of(parameters).is_some() {
+            return Err(LearnError::Malformed {
+                what: "this training",
+                reason: "its parameters are for scores of plain models that are published",
+            });
+        }
         let needed = self.requirements(parameters)?.levels;
         let exhausted = |what, needed, available| LearnError::LevelExhausted {
             what,

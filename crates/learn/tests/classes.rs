@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Data, World, assert_close};
-use tapetum_ckks::{Ciphertext, Preset};
+use tapetum_ckks::{Ciphertext, Parameters, Preset};
 use tapetum_learn::*;
 
 /// With scales of 36 bits at N = 2^13.
@@ -92,12 +92,17 @@ fn a_plain_model_scores_encrypted_samples_in_every_layout() {
         // More columns of scores than columns in a block.
         (7, Layout::new(600, 11, 2048, 2).unwrap()),
     ] {
-        let needs = PlainModel::key_requirements(&layout);
-        assert!(!needs.relinearization && needs.levels == PlainModel::KEY_LEVEL);
+        let parameters = Parameters::preset(Preset::N13);
+        let needs = PlainModel::key_requirements(&parameters, &layout);
+        let (level, key_level) = (
+            PlainModel::sample_level(&parameters),
+            PlainModel::key_level(&parameters),
+        );
+        assert!(!needs.relinearization && needs.levels == key_level);
         let world = World::new(Preset::N13, &needs);
         let model = plain_model(outputs, 11);
         let data = data.part(0, layout.rows());
-        let samples = world.encrypt(&data, layout, PlainModel::SAMPLE_LEVEL);
+        let samples = world.encrypt(&data, layout, level);
         let evaluator = &world.evaluator;
         let score =
             |model: &PlainModel, samples| model.score_encrypted(evaluator, samples, &mut |_| ());
@@ -110,7 +115,7 @@ fn a_plain_model_scores_encrypted_samples_in_every_layout() {
         assert_close("scores", &world.decrypt(&scores), &expected, BOUND);
         only_scores_are_left(&world, &scores, &expected);
 
-        let low = world.encrypt(&data, layout, PlainModel::KEY_LEVEL);
+        let low = world.encrypt(&data, layout, key_level);
         assert!(matches!(
             score(&model, &low),
             Err(LearnError::LevelExhausted { .. })
@@ -123,7 +128,7 @@ fn a_plain_model_scores_encrypted_samples_in_every_layout() {
     }
     let layout = Layout::for_samples(1, 11, 4096, 1).unwrap();
     let world = World::new(Preset::N13, &Requirements::default());
-    let samples = world.encrypt(&data.part(0, 1), layout, PlainModel::SAMPLE_LEVEL);
+    let samples = world.encrypt(&data.part(0, 1), layout, LinearModel::SAMPLE_LEVEL);
     let model = plain_model(1, 11);
     let found = model.score_encrypted(&world.evaluator, &samples, &mut |_| ());
     assert!(matches!(found, Err(LearnError::MissingKeys(_))));

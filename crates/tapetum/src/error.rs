@@ -232,6 +232,7 @@ fn learn(error: &LearnError) -> ErrorKind {
         },
         LearnError::MissingKeys { .. }
         | LearnError::OtherKeySet(_)
+        | LearnError::NotForPublishing
         | LearnError::OtherFeatures(_)
         | LearnError::Parameters(_)
         | LearnError::Decryption(DecryptionError::Parameters) => ErrorKind::Role,

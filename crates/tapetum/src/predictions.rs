@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::{ClassLabels, Metrics, ScoreRounding, classes_of};
+use tapetum_ckks::Rounding;
+use tapetum_learn::{ClassLabels, Metrics, classes_of};
 
 use crate::error::{Context, Result};
 use crate::escape;
@@ -169,7 +170,7 @@ impl Predictions {
     }
 
     /// With scores rounded to a step far above their error.
-    pub fn rounded(mut self, rounding: ScoreRounding) -> Self {
+    pub fn rounded(mut self, rounding: Rounding) -> Self {
         for prediction in &mut self.predictions {
             let scores = prediction.scores.iter_mut().flatten();
             for score in scores.chain(&mut prediction.score) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tapetum_ring::{Automorphism, GaloisElement};
 
 use super::{EncapsulationKey, KeyPlan, KeySource, KeyUnavailable, SwitchingKey};
+use crate::id::Id;
 use crate::parameters::Parameters;
 use crate::wire::KeyFile;
 
@@ -92,6 +93,7 @@ impl GaloisKey {
 #[derive(Clone)]
 pub struct EvaluationKeys {
     parameters: Parameters,
+    key_set: Option<Id>,
     relinearization: Option<RelinearizationKey>,
     galois: BTreeMap<GaloisElement, GaloisKey>,
     encapsulation: Option<EncapsulationKey>,
@@ -102,10 +104,21 @@ impl EvaluationKeys {
     pub fn none(parameters: &Parameters) -> Self {
         Self {
             parameters: parameters.clone(),
+            key_set: None,
             relinearization: None,
             galois: BTreeMap::new(),
             encapsulation: None,
         }
+    }
+
+    /// The same, as keys of this key set.
+    pub(crate) fn of_key_set(self, key_set: Option<Id>) -> Self {
+        Self { key_set, ..self }
+    }
+
+    /// The id of the secret key that they were made from, if that has one.
+    pub fn key_set(&self) -> Option<Id> {
+        self.key_set
     }
 
     /// The caller guarantees that the key belongs to the same parameters.

@@ -68,7 +68,8 @@ impl KeyGenerator {
         let seed = self.rng.seed();
         let secret = self.secret.restricted(&basis);
         let b = self.hide(&secret, &uniform(&basis, seed));
-        Ok(PublicKey::new(self.secret.parameters(), seed, b))
+        let (parameters, key_set) = (self.secret.parameters(), self.secret.key_set());
+        Ok(PublicKey::new(parameters, key_set, seed, b))
     }
 
     /// The relinearisation key for the levels of messages.
@@ -115,7 +116,7 @@ impl KeyGenerator {
         mut progress: impl FnMut(usize),
     ) -> Result<EvaluationKeys, KeyError> {
         plan.check(self.parameters())?;
-        let mut keys = EvaluationKeys::none(self.parameters());
+        let mut keys = EvaluationKeys::none(self.parameters()).of_key_set(self.secret.key_set());
         let mut done = 0;
         if let Some(level) = plan.relinearization_level() {
             keys.set_relinearization(self.relinearization_key_at(level)?);

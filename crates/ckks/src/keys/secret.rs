@@ -8,6 +8,7 @@ use tapetum_ring::{Basis, Evaluation, Hedge, Poly};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::KeyError;
+use crate::id::Id;
 use crate::parameters::Parameters;
 
 /// A uniform ternary polynomial s. Wiped from memory when the last clone is dropped; `Debug` shows
@@ -17,6 +18,7 @@ pub struct SecretKey(Arc<Inner>);
 
 struct Inner {
     parameters: Parameters,
+    key_set: Option<Id>,
     coefficients: Zeroizing<Vec<i64>>,
     /// s over Q P at the highest level.
     poly: Poly<Evaluation>,
@@ -34,22 +36,21 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Randomness`] if there is none.
     pub fn generate(parameters: &Parameters) -> Result<Self, KeyError> {
-        Ok(Self::from_rng(parameters, &mut SecretRng::from_os()?))
+        let coefficients = SecretRng::from_os()?.ternary(parameters.degree());
+        let key_set = Some(Id::random()?);
+        Ok(Self::from_coefficients(parameters, key_set, coefficients))
     }
 
-    /// A key from the given generator, for known-answer files.
+    /// A key from the given generator, without an id, for known-answer files.
     #[cfg(any(test, feature = "insecure"))]
     pub fn generate_with(parameters: &Parameters, rng: &mut SecretRng) -> Self {
-        Self::from_rng(parameters, rng)
-    }
-
-    fn from_rng(parameters: &Parameters, rng: &mut SecretRng) -> Self {
-        Self::from_coefficients(parameters, rng.ternary(parameters.degree()))
+        Self::from_coefficients(parameters, None, rng.ternary(parameters.degree()))
     }
 
     /// The caller guarantees N coefficients in {-1, 0, 1}.
     pub(crate) fn from_coefficients(
         parameters: &Parameters,
+        key_set: Option<Id>,
         coefficients: Zeroizing<Vec<i64>>,
     ) -> Self {
         debug_assert!(coefficients.iter().all(|c| (-1..=1).contains(c)));
@@ -57,6 +58,7 @@ impl SecretKey {
         let poly = Poly::from_coefficients(basis, &coefficients).into_evaluation();
         Self(Arc::new(Inner {
             parameters: parameters.clone(),
+            key_set,
             coefficients,
             poly,
         }))
@@ -65,6 +67,11 @@ impl SecretKey {
     /// The parameters that the key belongs to.
     pub fn parameters(&self) -> &Parameters {
         &self.0.parameters
+    }
+
+    /// What all keys that are made from it carry; nothing if its file was written before there were ids.
+    pub fn key_set(&self) -> Option<Id> {
+        self.0.key_set
     }
 
     pub(crate) fn coefficients(&self) -> &[i64] {

@@ -44,7 +44,10 @@ pub enum WireError {
         found: FileType,
     },
     /// The file belongs to other parameters.
-    #[error("this file belongs to parameters {found}, where parameters {expected} are expected")]
+    #[error(
+        "this file belongs to parameters {found}, where parameters {expected} are expected: use it with the keys \
+         that it was made for, or make it again under these"
+    )]
     WrongParameters {
         /// The digest of the parameters in use.
         expected: Digest,

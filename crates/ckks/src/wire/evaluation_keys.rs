@@ -11,6 +11,7 @@ use super::ciphertext::check_level;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::residues::{self, OfResidues, Residues, Shape};
 use super::self_contained::SelfContained;
+use crate::id::{Id, at_end};
 use crate::keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyPlan, KeyUnavailable,
     RelinearizationKey, SwitchingKey, check_sparse_security, sparse_basis,
@@ -44,6 +45,9 @@ pub struct EvaluationKeysHeader {
     pub galois: Vec<GaloisKeyHeader>,
     /// Whether there is an encapsulation key, which always serves the highest level.
     pub encapsulation: bool,
+    /// What all keys from one secret key have in common.
+    #[serde(with = "at_end")]
+    pub key_set: Option<Id>,
 }
 
 impl SelfContained for EvaluationKeysHeader {
@@ -126,6 +130,7 @@ impl KeyPlan {
                 })
                 .collect(),
             encapsulation: self.wants_encapsulation(),
+            key_set: Some(Id::ANY),
         };
         Ok(container::file_len::<EvaluationKeys>(parameters, &header))
     }
@@ -200,6 +205,7 @@ impl Object for EvaluationKeys {
             relinearization: self.relinearization().map(Object::header),
             galois: self.galois_keys().map(Object::header).collect(),
             encapsulation: self.encapsulation().is_some(),
+            key_set: self.key_set(),
         }
     }
 
@@ -259,7 +265,7 @@ impl Object for EvaluationKeys {
         header: EvaluationKeysHeader,
         payload: &mut PayloadReader<R>,
     ) -> Result<Self, WireError> {
-        let mut keys = Self::none(parameters);
+        let mut keys = Self::none(parameters).of_key_set(header.key_set);
         if let Some(header) = header.relinearization {
             let key = RelinearizationKey::read_payload(parameters, header, payload)?;
             keys.set_relinearization(key);

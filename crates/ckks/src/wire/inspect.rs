@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::container::{self, FRAME_LEN, Front};
 use super::{
-    BundleHeader, CiphertextHeader, EvaluationKeysHeader, FileType, GaloisKeyHeader,
+    BundleHeader, CiphertextHeader, EvaluationKeysHeader, FileType, GaloisKeyHeader, KeyHeader,
     ParametersHeader, PlaintextHeader, RelinearizationKeyHeader, WireError,
 };
 use crate::parameters::Digest;
@@ -38,9 +38,9 @@ pub enum Header {
     /// Of parameters.
     Parameters(ParametersHeader),
     /// Of a secret key.
-    SecretKey(ParametersHeader),
+    SecretKey(KeyHeader),
     /// Of a public key.
-    PublicKey(ParametersHeader),
+    PublicKey(KeyHeader),
     /// Of a relinearisation key.
     RelinearizationKey(RelinearizationKeyHeader),
     /// Of a Galois key.

@@ -55,4 +55,4 @@ pub use file_type::FileType;
 pub use inspect::{Header, Summary, inspect};
 pub(crate) use key_file::KeyFile;
 use methods::{bound_methods, self_contained_methods, typed, writing_methods};
-pub use parameters::ParametersHeader;
+pub use parameters::{KeyHeader, ParametersHeader};

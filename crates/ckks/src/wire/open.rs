@@ -135,7 +135,7 @@ impl Index {
                 .next()
                 .expect("a key for each that the header names")
         };
-        let mut set = EvaluationKeys::none(&parameters);
+        let mut set = EvaluationKeys::none(&parameters).of_key_set(header.key_set);
         if header.relinearization.is_some() {
             set.set_relinearization(RelinearizationKey::new(&parameters, next()));
         }

@@ -7,13 +7,30 @@ use serde::{Deserialize, Serialize};
 use super::WireError;
 use super::container::{Object, PayloadReader, PayloadWriter};
 use super::self_contained::SelfContained;
+use crate::id::{Id, at_end};
 use crate::parameters::{Parameters, ParametersLiteral};
 
-/// The header of parameters, secret keys and public keys.
+/// The header of parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParametersHeader {
     /// The parameters as they were written down.
     pub literal: ParametersLiteral,
+}
+
+/// The header of secret and public keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyHeader {
+    /// The parameters as they were written down.
+    pub literal: ParametersLiteral,
+    /// What all keys from one secret key have in common.
+    #[serde(with = "at_end")]
+    pub key_set: Option<Id>,
+}
+
+impl SelfContained for KeyHeader {
+    fn literal(&self) -> &ParametersLiteral {
+        &self.literal
+    }
 }
 
 impl SelfContained for ParametersHeader {
@@ -47,6 +64,14 @@ impl Object for Parameters {
 }
 
 impl Parameters {
+    /// The header of a key.
+    pub(super) fn key_header(&self, key_set: Option<Id>) -> KeyHeader {
+        KeyHeader {
+            literal: self.literal().clone(),
+            key_set,
+        }
+    }
+
     /// As everything that has parameters.
     fn parameters(&self) -> &Self {
         self

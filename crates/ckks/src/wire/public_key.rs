@@ -2,18 +2,18 @@
 
 use std::io::{self, Write};
 
-use super::container::{Object, PayloadWriter};
-use super::parameters::ParametersHeader;
+use super::container::PayloadWriter;
+use super::parameters::KeyHeader;
 use super::residues::{self, OfResidues, Residues, Shape};
 use crate::keys::PublicKey;
 use crate::parameters::Parameters;
 
 impl OfResidues for PublicKey {
-    fn header(&self) -> ParametersHeader {
-        self.parameters().header()
+    fn header(&self) -> KeyHeader {
+        self.parameters().key_header(self.key_set())
     }
 
-    fn shape<'a>(parameters: &'a Parameters, _: &ParametersHeader) -> Shape<'a> {
+    fn shape<'a>(parameters: &'a Parameters, _: &KeyHeader) -> Shape<'a> {
         Shape {
             basis: parameters.q(parameters.message_level()),
             count: 1,
@@ -25,11 +25,11 @@ impl OfResidues for PublicKey {
         residues::write([self.b()], Some(self.seed()), out)
     }
 
-    fn from_residues(parameters: &Parameters, _: ParametersHeader, residues: Residues) -> Self {
+    fn from_residues(parameters: &Parameters, header: KeyHeader, residues: Residues) -> Self {
         let (seed, mut polys) = residues.seeded();
-        Self::new(parameters, seed, polys.remove(0))
+        Self::new(parameters, header.key_set, seed, polys.remove(0))
     }
 }
 
-super::writing_methods!(PublicKey, ParametersHeader, "public key");
+super::writing_methods!(PublicKey, KeyHeader, "public key");
 super::self_contained_methods!(PublicKey, "public key");

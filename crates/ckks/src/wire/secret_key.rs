@@ -6,16 +6,16 @@ use zeroize::Zeroizing;
 
 use super::WireError;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
-use super::parameters::ParametersHeader;
+use super::parameters::KeyHeader;
 use crate::keys::SecretKey;
 use crate::parameters::Parameters;
 
 impl Object for SecretKey {
-    fn header(&self) -> ParametersHeader {
-        self.parameters().header()
+    fn header(&self) -> KeyHeader {
+        self.parameters().key_header(self.key_set())
     }
 
-    fn payload_len(parameters: &Parameters, _: &ParametersHeader) -> u64 {
+    fn payload_len(parameters: &Parameters, _: &KeyHeader) -> u64 {
         parameters.degree() as u64 / 4
     }
 
@@ -25,13 +25,17 @@ impl Object for SecretKey {
 
     fn read_payload<R: Read>(
         parameters: &Parameters,
-        _: ParametersHeader,
+        header: KeyHeader,
         payload: &mut PayloadReader<R>,
     ) -> Result<Self, WireError> {
         let mut packed = Zeroizing::new(vec![0; parameters.degree() / 4]);
         payload.payload(&mut packed)?;
         let coefficients = unpack(&packed).ok_or(WireError::SecretCoefficient)?;
-        Ok(Self::from_coefficients(parameters, coefficients))
+        Ok(Self::from_coefficients(
+            parameters,
+            header.key_set,
+            coefficients,
+        ))
     }
 }
 
@@ -71,7 +75,7 @@ impl SecretKey {
     }
 }
 
-super::typed!(SecretKey, ParametersHeader);
+super::typed!(SecretKey, KeyHeader);
 super::self_contained_methods!(SecretKey, "secret key");
 
 #[cfg(test)]

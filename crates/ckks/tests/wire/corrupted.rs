@@ -286,6 +286,7 @@ fn key_faults(objects: &Objects) -> Vec<Fault> {
                 .map(|&exponent| GaloisKeyHeader { exponent, level: 0 })
                 .collect(),
             encapsulation: false,
+            key_set: None,
         };
         Draft::new(EvaluationKeys, p, &header).bytes()
     };
@@ -373,6 +374,7 @@ fn key_faults(objects: &Objects) -> Vec<Fault> {
                     relinearization: None,
                     galois: Vec::new(),
                     encapsulation: true,
+                    key_set: None,
                 },
             )
             .bytes(),

@@ -182,9 +182,11 @@ fn inspection_needs_no_parameters() {
             assert_eq!(summary.file_len, bytes.len() as u64);
             assert_eq!(summary.payload_len, Draft::of(&bytes).payload.len() as u64);
             match summary.header {
-                Header::Parameters(header)
-                | Header::SecretKey(header)
-                | Header::PublicKey(header) => assert_eq!(header.literal, *parameters.literal()),
+                Header::Parameters(header) => assert_eq!(header.literal, *parameters.literal()),
+                Header::SecretKey(header) | Header::PublicKey(header) => {
+                    assert_eq!(header.literal, *parameters.literal());
+                    assert_eq!(header.key_set, None);
+                }
                 Header::GaloisKey(header) => {
                     assert_eq!(header.exponent, objects.galois_key.element().exponent());
                 }

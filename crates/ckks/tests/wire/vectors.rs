@@ -46,7 +46,20 @@ fn vectors(objects: &Objects) -> Vec<(&'static str, Vec<u8>)> {
             encapsulation_secret.to_bytes().to_vec(),
         ),
         ("encapsulation-keys", encapsulation_keys.to_bytes()),
+        ("secret-key-id", with_id(&objects.secret_key.to_bytes())),
+        ("public-key-id", with_id(&objects.public_key.to_bytes())),
+        (
+            "evaluation-keys-id",
+            with_id(&EvaluationKeys::none(&objects.parameters).to_bytes()),
+        ),
     ]
+}
+
+/// The file of a key with the id of its key set.
+fn with_id(bytes: &[u8]) -> Vec<u8> {
+    Draft::of(bytes)
+        .with(|draft| draft.header.extend(1..=16))
+        .bytes()
 }
 
 fn load(name: &str) -> Vec<u8> {
@@ -128,6 +141,53 @@ fn the_keys_in_the_files_work() {
     .map(|name| Draft::of(&load(name)).payload.len());
     let set = Draft::of(&load("evaluation-keys")).payload.len();
     assert_eq!(set, lengths.iter().sum::<usize>());
+}
+
+#[test]
+fn keys_have_the_id_of_their_key_set_or_none() {
+    let id = "0102030405060708090a0b0c0d0e0f10".parse().ok();
+    let ids = |end: &str| {
+        let load = |name: &str| load(&format!("{name}{end}"));
+        [
+            SecretKey::from_bytes(&load("secret-key"))
+                .unwrap()
+                .key_set(),
+            PublicKey::from_bytes(&load("public-key"))
+                .unwrap()
+                .key_set(),
+            EvaluationKeys::from_bytes(&load("evaluation-keys"))
+                .unwrap()
+                .key_set(),
+        ]
+    };
+    assert_eq!((ids(""), ids("-id")), ([None; 3], [id; 3]));
+    assert!(id.is_some());
+
+    // All keys of a secret key have its id, and keep it in files.
+    let secret = SecretKey::generate(&parameters(12, &[36, 33], &[37], 33)).unwrap();
+    let id = secret.key_set();
+    let mut generator = KeyGenerator::new(&secret).unwrap();
+    let public = generator.public_key().unwrap();
+    let plan = KeyPlan::new(secret.parameters())
+        .up_to_level(0)
+        .rotations([1]);
+    let keys = generator.evaluation_keys(&plan).unwrap();
+    assert!(id.is_some());
+    assert_eq!((public.key_set(), keys.key_set()), (id, id));
+    let bytes = keys.to_bytes();
+    assert_eq!(plan.file_bytes(secret.parameters()), Ok(bytes.len() as u64));
+    assert_eq!(EvaluationKeys::from_bytes(&bytes).unwrap().key_set(), id);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    fs::write(&path, bytes).unwrap();
+    let opened = EvaluationKeys::open(&path, MemoryBudget::UNLIMITED).unwrap();
+    assert_eq!((opened.key_set(), opened.to_bytes()), (id, keys.to_bytes()));
+    let read = PublicKey::from_bytes(&public.to_bytes()).unwrap();
+    assert_eq!(read.key_set(), id);
+    let read = SecretKey::from_bytes(&secret.to_bytes()).unwrap();
+    assert_eq!(read.key_set(), id);
+    let other = SecretKey::generate(secret.parameters()).unwrap();
+    assert_ne!(other.key_set(), id);
 }
 
 #[test]

@@ -21,7 +21,8 @@ Examples:
   tapetum decrypt --owner owner model.enc --out model.json
 
 Of an encrypted model the weights are written. Scores and weights are rounded to a step far above the noise of encryption:
-with all their digits (--exact) they would tell the secret key. --labels-only leaves scores out.")]
+with all their digits (--exact) they would tell the secret key. --labels-only leaves scores out. For scores that
+everybody may see there is --publish, under keys that were made for it.")]
 pub struct Decrypt {
     /// The owner's directory.
     #[arg(long, value_name = "DIR")]
@@ -45,6 +46,10 @@ pub struct Decrypt {
     /// ciphertexts, can compute the secret key: for nobody's eyes but the owner's.
     #[arg(long, conflicts_with = "labels_only")]
     pub exact: bool,
+    /// Add noise that hides what scores would tell about the secret key, so that anybody may see them. Takes keys that
+    /// were made for it (`keygen --classify-only --publish`) and counts the results in the owner's directory.
+    #[arg(long, conflicts_with_all = ["exact", "labels_only", "plots"])]
+    pub publish: bool,
 }
 
 /// What to know of all digits.
@@ -84,6 +89,9 @@ pub fn run(args: &Decrypt, console: &Console) -> Result<()> {
         let inputs: Vec<_> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
         output.check(out, &inputs)?;
     }
+    if args.publish {
+        return publish(args, is_model, console);
+    }
     if is_model {
         let weights = weights(args, &console.steps)?;
         return console.print(&weights, || {
@@ -108,6 +116,51 @@ pub fn run(args: &Decrypt, console: &Console) -> Result<()> {
             String::new()
         };
         predictions(&found) + &warning
+    })
+}
+
+/// Scores with noise, for everybody.
+#[derive(Debug, Serialize)]
+struct Shared {
+    #[serde(flatten)]
+    predictions: Predictions,
+    /// The standard deviation of the noise in a score.
+    noise: f64,
+    /// The bits of a score of 8 that it leaves.
+    bits_left: f64,
+    /// Results that were published under these keys, these among them.
+    published: u64,
+    /// Results that may be published under these keys.
+    planned: u64,
+}
+
+fn publish(args: &Decrypt, is_model: bool, console: &Console) -> Result<()> {
+    if is_model {
+        let message = "the weights of an encrypted model have no room for noise that hides their error: pass on rounded \
+                       weights, or scores or labels, instead";
+        return Err(Error::role(message));
+    }
+    let index = args.index.as_deref().map(Index::read).transpose()?;
+    let step = console.steps.begin("decrypting scores");
+    let found = open_owner(&args.owner)?.publish(&args.scores, index.as_ref())?;
+    step.finish();
+    let mut shared = Shared {
+        predictions: found.predictions,
+        noise: found.deviation,
+        bits_left: found.bits_left,
+        published: found.given,
+        planned: found.planned,
+    };
+    if let Some(out) = &args.out {
+        shared.predictions.write(out)?;
+    }
+    console.print(&shared, || {
+        predictions(&shared.predictions)
+            + &format!(
+                "Scores have noise of standard deviation {:.4}, which leaves {:.1} bits of a score of 8; {} of {} \
+                 results have been published under these keys.\n",
+                shared.noise, shared.bits_left, shared.published, shared.planned
+            )
     })
 }
 

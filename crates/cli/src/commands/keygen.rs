@@ -19,8 +19,9 @@ Examples:
   tapetum keygen --owner owner --contributor contributor --server server
   tapetum keygen --owner owner --server server --learner linear-means --like wdbc.csv
   tapetum keygen --owner client --server server --classify-only provider/features.json
+  tapetum keygen --owner client --server server --classify-only provider/features.json --publish 64
 
-The last line makes keys of a few megabytes, for the pictures of a client and the plain model of a
+The last two lines make keys of a few megabytes, for the pictures of a client and the plain model of a
 provider. The secret key is written to the owner's directory alone. Hand over the other directories. Keys that
 exist are never replaced.")]
 pub struct Keygen {
@@ -54,6 +55,10 @@ pub struct Keygen {
         "like", "interval", "learning_rate", "largest_eigenvalue", "plain_columns",
     ])]
     pub classify_only: Option<PathBuf>,
+    /// Make keys under which the scores of so many files of up to 8,192 samples can be given to everybody, with noise
+    /// that hides what they would tell about the secret key (`decrypt --publish`).
+    #[arg(long, value_name = "RESULTS", requires = "classify_only", value_parser = clap::value_parser!(u64).range(1..))]
+    pub publish: Option<u64>,
     /// Keep the secret key under a passphrase, which is asked for, or taken from TAPETUM_PASSPHRASE; every
     /// command with --owner then asks for it.
     #[arg(long)]
@@ -71,7 +76,13 @@ pub fn run(args: &Keygen, console: &Console) -> Result<()> {
     let passphrase = passphrase.as_ref();
     let (made, notes) = match &args.classify_only {
         Some(features) => (
-            classify_only(directories, features, passphrase, &console.steps)?,
+            classify_only(
+                directories,
+                features,
+                args.publish,
+                passphrase,
+                &console.steps,
+            )?,
             Vec::new(),
         ),
         None => {

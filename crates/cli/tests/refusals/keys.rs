@@ -8,7 +8,7 @@ use crate::{CLASSIFY, DECRYPT, ENCRYPT_NEW, INPUT, KEYGEN, ROLE, TRAIN, with, wo
 #[test]
 fn keys_and_files_of_another_keygen() {
     let dir = &world();
-    // The same parameters: nobody can tell before decryption, which must.
+    // The same parameters.
     run(
         dir,
         &format!("{KEYGEN} --owner owner2 --contributor contributor2 --server server2"),
@@ -17,23 +17,27 @@ fn keys_and_files_of_another_keygen() {
     fails(dir, other, ROLE, &["scores.enc", "another `keygen`"]);
     let other = "classify --server server2 --model model.enc --data new.enc --out strange.enc";
     fails(dir, other, ROLE, &["model.enc", "another `keygen`"]);
-    // Keys that got into another's directory show when scores are decrypted.
-    crate::common::copy(&dir.join("server"), &dir.join("swapped"));
-    std::fs::copy(
-        dir.join("server2/evaluation.keys"),
-        dir.join("swapped/evaluation.keys"),
-    )
-    .unwrap();
-    run(
-        dir,
-        "classify --server swapped --model model.enc --data new.enc --out strange.enc",
-    );
-    fails(
-        dir,
-        "decrypt --owner owner strange.enc",
-        ROLE,
-        &["another `tapetum keygen`"],
-    );
+    // A key that got into another's directory, of the same parameters.
+    for (file, line) in [
+        ("server/evaluation.keys", CLASSIFY),
+        ("owner/secret.key", DECRYPT),
+        ("contributor/public.key", ENCRYPT_NEW),
+    ] {
+        let content = fs::read(dir.join(file.replace('/', "2/"))).unwrap();
+        let role = file.split('/').next().unwrap();
+        let ids = [role.to_owned(), format!("{role}2")].map(|role| {
+            let plan = fs::read(dir.join(role).join("plan.json")).unwrap();
+            let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
+            plan["key_set"].as_str().unwrap().to_owned()
+        });
+        let told = [
+            file,
+            "different runs of `tapetum keygen`",
+            ids[0].as_str(),
+            ids[1].as_str(),
+        ];
+        with(dir, file, &content, line, ROLE, &told);
+    }
     // Another number of features.
     run(
         dir,
@@ -52,7 +56,7 @@ fn keys_and_files_of_another_keygen() {
         "keygen --owner owner4 --contributor contributor4 --server server4 \
               --features table --columns 5 --rows 20",
     );
-    let parameters = ["belongs to parameters"];
+    let parameters = ["belongs to parameters", "make it again under these"];
     fails(
         dir,
         "train --server server4 --data train.enc --out model.enc",
@@ -79,7 +83,7 @@ fn keys_and_files_of_another_keygen() {
             &content,
             line,
             ROLE,
-            &["different runs of `tapetum keygen`"],
+            &["different runs of `tapetum keygen`", "levels and log QP"],
         );
     }
 }

@@ -116,7 +116,7 @@ impl Contributor {
             is_new,
             progress,
         )?;
-        let notes = samples.notes().iter().cloned();
+        let notes = self.note.iter().chain(samples.notes()).cloned();
         let notes = notes.chain(arranged).chain(constant);
         let notes = notes.chain(prepared.notes.iter().cloned()).collect();
         let step = progress.begin(&format!("encrypting {} samples", prepared.rows()));

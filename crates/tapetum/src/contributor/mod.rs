@@ -21,7 +21,7 @@ pub use encryption::{Encrypted, LabelsAre};
 /// Who encrypts samples.
 pub struct Contributor {
     /// Where its files are, if it has any.
-    dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
     /// What was agreed.
     pub plan: Plan,
     /// The key to encrypt with.
@@ -32,6 +32,8 @@ pub struct Contributor {
     fitted: Option<Pipeline>,
     /// Where the backbone's file is, if not where the plan says.
     backbone: Option<PathBuf>,
+    /// What to know of its key.
+    pub(crate) note: Option<String>,
 }
 
 impl Contributor {
@@ -41,9 +43,13 @@ impl Contributor {
     /// # Errors
     /// [`ErrorKind::Role`](crate::ErrorKind::Role) if key, pipeline and plan do not belong together.
     pub fn new(plan: &Plan, key: &PublicKey, pipeline: Pipeline) -> Result<Self> {
-        plan.check_key(key.parameters(), Path::new("the public key"))?;
+        let note = plan.check_key(
+            (key.parameters(), key.key_set()),
+            Path::new("the public key"),
+        )?;
         let encryptor = Encryptor::with_public_key(key);
-        let mut contributor = Self::with(None, plan.clone(), encryptor, "contributor");
+        let contributor = Self::with(None, plan.clone(), encryptor, "contributor");
+        let mut contributor = contributor.noting(note);
         plan.check_pipeline("the pipeline", &pipeline)?;
         contributor.fitted = Some(pipeline);
         Ok(contributor)
@@ -59,9 +65,9 @@ impl Contributor {
         let path = files::existing(dir, PUBLIC_KEY, advice)?;
         let key = PublicKey::read(files::open(&path)?)
             .with_context(|| format!("cannot use {}", path.display()))?;
-        plan.check_key(key.parameters(), &path)?;
+        let note = plan.check_key((key.parameters(), key.key_set()), &path)?;
         let encryptor = Encryptor::with_public_key(&key);
-        Ok(Self::with(Some(dir), plan, encryptor, "contributor"))
+        Ok(Self::with(Some(dir), plan, encryptor, "contributor").noting(note))
     }
 
     /// The owner as a contributor: ciphertexts carry seeds and are half as large.
@@ -77,7 +83,13 @@ impl Contributor {
             encryptor,
             fitted: None,
             backbone: None,
+            note: None,
         }
+    }
+
+    /// The same, with what there is to know of its key.
+    pub(crate) fn noting(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 
     /// Encrypts samples and their labels, to train on. Features are standardised as those of the first

@@ -8,6 +8,7 @@
 //! | `evaluation.keys` | if `keygen` was told no server | | yes |
 //! | `features.json`: how features are standardised | yes | yes | never |
 //! | `*.index.csv`: what was encrypted, with labels | yes | yes | never |
+//! | `published.json`: how many results were given out with noise | yes | | |
 //!
 //! For a network (`tapetum net keygen`), `network.plan.json` is in place of `plan.json`, and nothing else but keys.
 //!
@@ -15,7 +16,7 @@
 //!
 //! No command writes over its inputs, nor over anything but an earlier result of the same kind: [`Output`].
 //!
-//! `keygen` writes the first four and never replaces a key; `encrypt` writes the others.
+//! `keygen` writes the first four and never replaces a key; `encrypt` and `decrypt --publish` write the others.
 
 pub mod files;
 mod index;
@@ -43,6 +44,8 @@ pub(crate) const SEALED: &[u8; 21] = b"TAPETUM SEALED KEY 1\n";
 pub const PUBLIC_KEY: &str = "public.key";
 /// The evaluation keys.
 pub const EVALUATION_KEYS: &str = "evaluation.keys";
+/// How many results were published under a key.
+pub const PUBLISHED: &str = "published.json";
 /// The fitted pipeline from images to features.
 pub const FEATURES: &str = "features.json";
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use tapetum_ckks::Decryptor;
+use tapetum_ckks::Rounding;
 use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
 use tapetum_learn::{
     Contribution, EncryptedLabels, EncryptedMatrix, EncryptedPredictions, EncryptedScores,
-    EstimatorConfig, Id, Labels, LearnError, LinearModel, Origin, PlainModel, ScoreRounding,
-    classes_of,
+    EstimatorConfig, Id, Labels, LearnError, LinearModel, Origin, PlainModel, classes_of,
+    score_error, score_rounding,
 };
 
 use super::Owner;
@@ -58,7 +58,7 @@ impl Owner {
         let origin = model.origin();
         self.plan().check_origin(origin)?;
         let classes = self.class_names(model.classes(), origin);
-        let plain = model.decrypt_exact(&Decryptor::new(&self.secret))?;
+        let plain = model.decrypt_exact(&self.decryptor)?;
         let plain = match digits {
             Digits::Rounded => plain.rounded(),
             Digits::All => plain,
@@ -89,6 +89,30 @@ impl Owner {
         digits: Digits,
     ) -> Result<Predictions> {
         let answer = self.answer(path)?;
+        let ClassesOf {
+            names: classes,
+            mut notes,
+        } = self.classes_of_answer(&answer, path, index)?;
+        let contributor = index.map_or("these samples", |index| &index.contributor);
+        notes.extend(self.check_sizes(&answer, contributor)?);
+        let mut entries = index.map(|index| index.entries.clone());
+        if let (Some(names), Some(entries)) =
+            (index.and_then(|index| index.labels.as_ref()), &mut entries)
+        {
+            notes.push(answer.match_labels(names, &classes, entries)?);
+        }
+        let mut found = answer.predictions(&classes, entries.as_deref(), digits)?;
+        found.notes.extend(notes);
+        Ok(found)
+    }
+
+    /// The classes of an answer, which must belong to the index if there is one, and what there is to note.
+    pub(super) fn classes_of_answer(
+        &self,
+        answer: &Answer,
+        path: &Path,
+        index: Option<&Index>,
+    ) -> Result<ClassesOf> {
         if let Some(index) = index
             && (index.entries.len(), index.classes.len()) != (answer.samples(), answer.classes())
         {
@@ -102,8 +126,8 @@ impl Owner {
             )));
         }
         let origin = answer.encrypted.origin();
-        let mut notes = Vec::new();
-        let classes = match index {
+        let mut notes: Vec<_> = self.contributor.note.iter().cloned().collect();
+        let names = match index {
             Some(index) => {
                 match (index.origin.samples, origin.samples) {
                     (Some(a), Some(b)) if a != b => {
@@ -120,21 +144,11 @@ impl Owner {
             }
             None => self.class_names(answer.classes(), origin),
         };
-        let contributor = index.map_or("these samples", |index| &index.contributor);
-        notes.extend(self.check_sizes(&answer, contributor)?);
-        let mut entries = index.map(|index| index.entries.clone());
-        if let (Some(names), Some(entries)) =
-            (index.and_then(|index| index.labels.as_ref()), &mut entries)
-        {
-            notes.push(answer.match_labels(names, &classes, entries)?);
-        }
-        let mut found = answer.predictions(&classes, entries.as_deref(), digits)?;
-        found.notes.extend(notes);
-        Ok(found)
+        Ok(ClassesOf { names, notes })
     }
 
     /// Whether scores are as large as those of the training may be.
-    fn check_sizes(&self, answer: &Answer, contributor: &str) -> Result<Option<String>> {
+    pub(super) fn check_sizes(&self, answer: &Answer, contributor: &str) -> Result<Option<String>> {
         if answer.is_predictions {
             return Ok(None);
         }
@@ -197,7 +211,8 @@ impl Owner {
             slots: self.slots(&scores)?,
             encrypted: scores,
             is_predictions,
-            rounding: ScoreRounding::of(self.secret.parameters()),
+            rounding: score_rounding(self.secret.parameters()),
+            error: score_error(self.secret.parameters()),
         })
     }
 
@@ -209,7 +224,7 @@ impl Owner {
     /// The decrypted slots of scores, unless they are of other keys.
     fn slots(&self, scores: &EncryptedScores) -> Result<Vec<Vec<f64>>> {
         self.plan().check_origin(scores.origin())?;
-        let opened = scores.open(&Decryptor::new(&self.secret));
+        let opened = scores.open(&self.decryptor);
         opened.map_err(|error| match error {
             LearnError::OtherKey => Error::role(
                 "it does not decrypt to scores: it was made with other keys than this secret key's, by \
@@ -251,6 +266,12 @@ impl Owner {
     }
 }
 
+/// The names of classes, and what there is to note of them.
+pub(super) struct ClassesOf {
+    pub names: Vec<String>,
+    pub notes: Vec<String>,
+}
+
 /// A model in the clear.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecryptedModel {
@@ -269,13 +290,15 @@ pub struct Answer {
     slots: Vec<Vec<f64>>,
     /// Whether it holds predictions, 1 or 0, in place of scores.
     pub is_predictions: bool,
-    rounding: ScoreRounding,
+    rounding: Rounding,
+    /// How far scores may be from those of the reference.
+    error: f64,
 }
 
 /// How many digits of a decrypted number are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digits {
-    /// Those that mean something: [`ScoreRounding`].
+    /// Those that mean something: [`score_rounding`].
     #[default]
     Rounded,
     /// All, which tell about the secret key: for nobody but the owner.
@@ -283,6 +306,15 @@ pub enum Digits {
 }
 
 impl Answer {
+    pub(super) fn encrypted(&self) -> &EncryptedScores {
+        &self.encrypted
+    }
+
+    /// How far scores are rounded.
+    pub(super) fn rounding(&self) -> Rounding {
+        self.rounding
+    }
+
     /// The number of classes.
     pub fn classes(&self) -> usize {
         self.encrypted.classes()
@@ -318,7 +350,7 @@ impl Answer {
     ) -> Result<Predictions> {
         let noise = match self.is_predictions {
             true => 0.0,
-            false => self.rounding.error(),
+            false => self.error,
         };
         let found = Predictions::above(noise, &self.exact_scores()?, classes, entries)?;
         Ok(match (self.is_predictions, digits) {

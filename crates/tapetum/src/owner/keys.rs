@@ -54,20 +54,24 @@ impl<'a> Directories<'a> {
 }
 
 /// Makes keys to classify with a plain model whose `features.json` this is, and puts that where
-/// samples are encrypted.
+/// samples are encrypted. Under keys to `publish` so many results, those can be given to everybody.
 ///
 /// # Errors
-/// As [`make`], and if the file is not one of features.
+/// As [`make`], and if the file is not one of features, or scores of such features cannot be published.
 pub fn classify_only(
     directories: Directories<'_>,
     features: &Path,
+    publish: Option<u64>,
     passphrase: Option<&Passphrase>,
     progress: &dyn Progress,
 ) -> Result<Made> {
     let text = files::read_text(features)?;
     let pipeline =
         Pipeline::from_json(&text).with_context(|| format!("cannot use {}", features.display()))?;
-    let plan = Plan::classify_only(&pipeline)?;
+    let plan = match publish {
+        Some(results) => Plan::classify_and_publish(&pipeline, results)?,
+        None => Plan::classify_only(&pipeline)?,
+    };
     let made = make_protected(&plan, directories, passphrase, progress)?;
     for dir in directories.encrypting() {
         files::write_private(&dir.join(FEATURES), text.as_bytes())?;
@@ -98,7 +102,7 @@ pub fn make_protected(
     let key_plan = plan.keys(&parameters)?;
     let step = progress.begin(&format!("making {} evaluation keys", key_plan.len()));
     let secret = SecretKey::generate(&parameters)?;
-    let plan = plan.with_new_keys()?;
+    let plan = plan.for_keys(secret.key_set());
     let mut generator = KeyGenerator::new(&secret)?;
     let public = generator.public_key()?;
     let evaluation = generator.evaluation_keys_with(&key_plan, |done| {
@@ -128,10 +132,10 @@ impl Owner {
         passphrase: Option<&Passphrase>,
     ) -> Result<Made> {
         check_directories(directories)?;
-        self.plan().check_key(
-            evaluation.parameters(),
-            Path::new("the set of evaluation keys"),
-        )?;
+        let key = (evaluation.parameters(), evaluation.key_set());
+        let name = Path::new("the set of evaluation keys");
+        self.plan().check_key(key, name)?;
+        self.write_published(directories.owner)?;
         if let Some(pipeline) = self.pipeline()? {
             let json = pipeline.to_json()?;
             for dir in directories.encrypting() {

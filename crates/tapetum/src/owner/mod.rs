@@ -3,11 +3,12 @@
 mod decryption;
 mod keys;
 mod passphrase;
+mod publishing;
 
 use std::path::Path;
 
-use tapetum_ckks::{EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
-use tapetum_learn::{EncryptedScores, Metrics, ScoreRounding, classes_of};
+use tapetum_ckks::{Decryptor, EvaluationKeys, KeyGenerator, PublicKey, SecretKey};
+use tapetum_learn::{EncryptedScores, Metrics, classes_of, score_rounding};
 use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::contributor::Contributor;
@@ -22,6 +23,7 @@ pub use decryption::{Answer, DecryptedModel, Digits};
 pub(crate) use keys::check_directories;
 pub use keys::{Directories, Made, classify_only, make, make_protected};
 pub use passphrase::{Passphrase, key_file, key_from_file};
+pub use publishing::Published;
 
 /// The secret key of a directory, with what gives the passphrase if it is kept under one.
 pub(crate) fn open_key(
@@ -37,6 +39,8 @@ pub(crate) fn open_key(
 /// Who holds the secret key.
 pub struct Owner {
     secret: SecretKey,
+    /// Counts what is published where there is no directory to count in.
+    decryptor: Decryptor,
     contributor: Contributor,
 }
 
@@ -47,9 +51,10 @@ impl Owner {
     /// [`Error`] if the system gives no randomness.
     pub fn generate(plan: &Plan) -> Result<Self> {
         let secret = SecretKey::generate(&plan.parameters()?)?;
-        let plan = plan.with_new_keys()?;
+        let plan = plan.for_keys(secret.key_set());
         Ok(Self {
             contributor: Contributor::owner(None, plan, &secret),
+            decryptor: Decryptor::new(&secret),
             secret,
         })
     }
@@ -59,10 +64,12 @@ impl Owner {
     /// # Errors
     /// [`ErrorKind::Role`](crate::ErrorKind::Role) if they do not belong to the plan.
     pub fn with_key(plan: &Plan, secret: SecretKey, pipeline: Pipeline) -> Result<Self> {
-        plan.check_key(secret.parameters(), Path::new("the secret key"))?;
-        let mut contributor = Contributor::owner(None, plan.clone(), &secret);
+        let key = (secret.parameters(), secret.key_set());
+        let note = plan.check_key(key, Path::new("the secret key"))?;
+        let mut contributor = Contributor::owner(None, plan.clone(), &secret).noting(note);
         contributor.adopt(pipeline)?;
         Ok(Self {
+            decryptor: Decryptor::new(&secret),
             secret,
             contributor,
         })
@@ -89,9 +96,11 @@ impl Owner {
     pub fn open_with(dir: &Path, passphrase: impl FnOnce() -> Result<Passphrase>) -> Result<Self> {
         let plan = Plan::read(dir)?;
         let secret = open_key(dir, passphrase)?;
-        plan.check_key(secret.parameters(), &dir.join(SECRET_KEY))?;
+        let key = (secret.parameters(), secret.key_set());
+        let note = plan.check_key(key, &dir.join(SECRET_KEY))?;
         Ok(Self {
-            contributor: Contributor::owner(Some(dir), plan, &secret),
+            contributor: Contributor::owner(Some(dir), plan, &secret).noting(note),
+            decryptor: Decryptor::new(&secret),
             secret,
         })
     }
@@ -168,13 +177,13 @@ impl Owner {
         self.contributor.encrypt_samples(samples, progress)
     }
 
-    /// The scores of samples, [rounded](ScoreRounding): of two classes one each, positive for the second
+    /// The scores of samples, [rounded](tapetum_learn::score_rounding): of two classes one each, positive for the second
     /// class; of more, one for each class.
     ///
     /// # Errors
     /// [`Error`] if they do not decrypt with this key.
     pub fn decision_function(&self, scores: &EncryptedScores) -> Result<Vec<f64>> {
-        let rounding = ScoreRounding::of(self.secret.parameters());
+        let rounding = score_rounding(self.secret.parameters());
         let exact = self.open_scores(scores)?;
         Ok(exact.into_iter().map(|s| rounding.round(s)).collect())
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use tapetum_learn::{
     Computation, EstimatorConfig, Id, Layout, LearnError, Origin, PlainModel, PlainModelSpec,
-    Requirements, ScoreThreshold, TrainingSpec,
+    Publishing, Requirements, ScoreThreshold, TrainingSpec,
 };
 use tapetum_vision::{FeatureSpec, Pipeline};
 
@@ -56,6 +56,9 @@ pub struct Plan {
     /// The keys that were made for the plan, if they were: everything encrypted with them says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_set: Option<Id>,
+    /// How many results can be published with noise under these keys, if they were made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<u64>,
     /// The number of classes that are told apart.
     #[serde(default = "two", skip_serializing_if = "is_two")]
     pub classes: usize,
@@ -145,19 +148,46 @@ impl Plan {
     pub fn classify_only(pipeline: &Pipeline) -> Result<Self> {
         let (columns, classes) = (pipeline.columns(), pipeline.class_names().len());
         let (_, parameters) = PlainModelSpec::planned(columns, classes)?;
+        Self::classifying(pipeline, &parameters, None)
+    }
+
+    /// The same, with keys under which so many results can be published with noise that hides their error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if the noise would leave too little of the scores.
+    pub fn classify_and_publish(pipeline: &Pipeline, results: u64) -> Result<Self> {
+        let (columns, classes) = (pipeline.columns(), pipeline.class_names().len());
+        let limit = pipeline.standardizer().limit();
+        if limit > Publishing::LARGEST_FEATURE {
+            return Err(Error::input(format!(
+                "features.json clips features to {limit}, and scores can be published of features up to {}: fit it \
+                 with a smaller clip",
+                Publishing::LARGEST_FEATURE
+            )));
+        }
+        let (_, parameters) = PlainModelSpec::for_publishing(columns, classes, results)?;
+        Self::classifying(pipeline, &parameters, Some(results))
+    }
+
+    fn classifying(
+        pipeline: &Pipeline,
+        parameters: &Parameters,
+        publish: Option<u64>,
+    ) -> Result<Self> {
         let plan = Self {
             version: VERSION,
             purpose: Purpose::ClassifyOnly,
             features: pipeline.spec().to_string(),
             side: pipeline.side(),
             expansion: Expansion::of(pipeline),
-            columns,
+            columns: pipeline.columns(),
             rows: None,
             key_set: None,
-            classes,
+            publish,
+            classes: pipeline.class_names().len(),
             block_cols: PlainModelSpec::BLOCK_COLS,
             threshold: None,
-            levels: PlainModel::SAMPLE_LEVEL,
+            levels: PlainModel::sample_level(parameters),
             parameters: parameters.literal().clone(),
         };
         plan.check()?;
@@ -216,6 +246,7 @@ impl Plan {
             columns,
             rows: Some(rows),
             key_set: None,
+            publish: None,
             classes,
             block_cols: spec.block_cols,
             threshold: None,
@@ -275,6 +306,7 @@ impl Plan {
             columns: spec.columns,
             rows: None,
             key_set: None,
+            publish: None,
             classes: spec.classes,
             block_cols: spec.block_cols,
             threshold: spec.threshold,
@@ -305,6 +337,12 @@ impl Plan {
     fn check(&self) -> Result<()> {
         self.purpose.check_classes(self.classes)?;
         let parameters = self.parameters()?;
+        if self.publish.is_some() != Publishing::of(&parameters).is_some() {
+            let message = format!(
+                "{FILE} has parameters for scores that are published, or says so, and not both"
+            );
+            return Err(Error::input(message));
+        }
         let levels = self.requirements(&parameters)?.levels;
         if self.levels < levels || self.levels > parameters.max_level() {
             let message = format!(
@@ -318,17 +356,44 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether a key in `path` belongs to the plan beside it.
-    pub fn check_key(&self, parameters: &Parameters, path: &Path) -> Result<()> {
-        if *parameters == self.parameters()? {
-            return Ok(());
+    /// Whether a key in `path` belongs to the plan beside it. Returns what to know if that cannot be told.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Role`](crate::ErrorKind::Role) if it has other parameters, or is of another key set.
+    pub fn check_key(
+        &self,
+        (parameters, key_set): (&Parameters, Option<Id>),
+        path: &Path,
+    ) -> Result<Option<String>> {
+        let (own, path) = (self.parameters()?, path.display());
+        let refuse = |differ: String| {
+            Err(Error::role(format!(
+                "{differ}: they are from different runs of `tapetum keygen`; ask the owner for this \
+                 directory as it was made"
+            )))
+        };
+        if *parameters != own {
+            return refuse(format!(
+                "{path} has parameters {}, and {FILE} beside it {}",
+                described(parameters),
+                described(&own)
+            ));
         }
-        let message = format!(
-            "{} and {FILE} beside it have different parameters: they are from different runs of \
-             `tapetum keygen`; ask the owner for this directory as it was made",
-            path.display()
-        );
-        Err(Error::role(message))
+        match (key_set, self.key_set) {
+            (Some(key), Some(plan)) if key != plan => refuse(format!(
+                "{path} is of the key set {key}, and {FILE} beside it is of the key set {plan}"
+            )),
+            (Some(_), Some(_)) => Ok(None),
+            (key, _) => Ok(Some(format!(
+                "{} is of an earlier version and has no id: make sure that {path} and {FILE} beside it are from \
+                 the same run of `tapetum keygen`",
+                if key.is_none() {
+                    path.to_string()
+                } else {
+                    FILE.to_owned()
+                },
+            ))),
+        }
     }
 
     /// What is taken from each image.
@@ -336,16 +401,13 @@ impl Plan {
         Ok(self.features.parse()?)
     }
 
-    /// The same plan for keys that are made now.
-    ///
-    /// # Errors
-    /// [`Error`] if the system gives no randomness.
-    pub fn with_new_keys(&self) -> Result<Self> {
-        let id = Id::random().context("cannot name the keys")?;
-        Ok(Self {
-            key_set: Some(id),
+    /// The same plan for the keys of this key set.
+    #[must_use]
+    pub fn for_keys(&self, key_set: Option<Id>) -> Self {
+        Self {
+            key_set,
             ..self.clone()
-        })
+        }
     }
 
     /// Fails unless what somebody gives says that it was made with the keys of this plan, or says nothing.
@@ -450,4 +512,14 @@ fn too_deep(purpose: &Purpose, error: LearnError) -> Error {
         )),
         error => error.into(),
     }
+}
+/// Parameters for a message: what tells most of them apart, and their digest.
+fn described(parameters: &Parameters) -> String {
+    format!(
+        "of N = 2^{}, {} levels and log QP = {:.0} ({})",
+        parameters.log_n(),
+        parameters.max_level(),
+        parameters.log_qp(),
+        parameters.digest()
+    )
 }

@@ -25,10 +25,6 @@ pub struct Classified {
     pub notes: Vec<String>,
 }
 
-/// What is to be said where files of an earlier version are involved.
-pub(super) const NOT_KNOWN: &str = "files of an earlier version have no ids, or a model was made elsewhere: that all \
-                                    have the same features cannot be checked";
-
 impl Server {
     /// The encrypted scores of samples: of two classes one each, positive for the second class; of more,
     /// one for each class.
@@ -93,7 +89,7 @@ impl Server {
         Ok(Classified {
             samples,
             bytes,
-            notes: (!known).then(|| NOT_KNOWN.to_owned()).into_iter().collect(),
+            notes: self.notes(known),
         })
     }
 }

@@ -22,6 +22,9 @@ pub use tapetum_learn::Model;
 
 /// Most directories that are searched for secret keys.
 const MAX_DIRECTORIES: usize = 1000;
+/// What is to be said where files of an earlier version are involved.
+const NOT_KNOWN: &str = "files of an earlier version have no ids, or a model was made elsewhere: that all have the same \
+                         features cannot be checked";
 
 /// Who trains and classifies what it cannot see.
 pub struct Server {
@@ -31,6 +34,8 @@ pub struct Server {
     pub evaluator: Evaluator,
     /// Where its files are, if it has any.
     dir: Option<PathBuf>,
+    /// What to know of its keys.
+    note: Option<String>,
 }
 
 impl Server {
@@ -39,8 +44,9 @@ impl Server {
     /// # Errors
     /// [`ErrorKind::Role`](crate::ErrorKind::Role) if they do not belong to the plan.
     pub fn new(plan: &Plan, keys: EvaluationKeys) -> Result<Self> {
-        plan.check_key(keys.parameters(), Path::new("the set of evaluation keys"))?;
-        Ok(Self::with(None, plan.clone(), keys))
+        let name = Path::new("the set of evaluation keys");
+        let note = plan.check_key((keys.parameters(), keys.key_set()), name)?;
+        Ok(Self::with(None, plan.clone(), keys, note))
     }
 
     /// Opens a directory that `keygen` made, unless there is a secret key anywhere in it. Keys stay in
@@ -57,17 +63,24 @@ impl Server {
         let budget = key_memory.map_or(MemoryBudget::UNLIMITED, MemoryBudget::bytes);
         let keys = EvaluationKeys::open(&path, budget)
             .with_context(|| format!("cannot use {}", path.display()))?;
-        plan.check_key(keys.parameters(), &path)?;
+        let note = plan.check_key((keys.parameters(), keys.key_set()), &path)?;
         step.finish();
-        Ok(Self::with(Some(dir), plan, keys))
+        Ok(Self::with(Some(dir), plan, keys, note))
     }
 
-    fn with(dir: Option<&Path>, plan: Plan, keys: EvaluationKeys) -> Self {
+    fn with(dir: Option<&Path>, plan: Plan, keys: EvaluationKeys, note: Option<String>) -> Self {
         Self {
             plan,
             evaluator: Evaluator::with_keys(keys),
             dir: dir.map(Path::to_owned),
+            note,
         }
+    }
+
+    /// What to know of keys and files that are not known to belong together.
+    fn notes(&self, is_known: bool) -> Vec<String> {
+        let unknown = (!is_known).then(|| NOT_KNOWN.to_owned());
+        self.note.iter().cloned().chain(unknown).collect()
     }
 
     /// The parameters of the keys.

@@ -10,7 +10,6 @@ use tapetum_learn::{
     TrainingOptions, TrainingSpec, train,
 };
 
-use super::classify::NOT_KNOWN;
 use super::options::{TrainOptions, Trained, write};
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedDataSet;
@@ -151,10 +150,7 @@ impl Server {
             bytes,
             iterations: trained.iterations,
             resumed_from: options.resume.then_some(resumed_from),
-            notes: (origin.features.is_none())
-                .then(|| NOT_KNOWN.to_owned())
-                .into_iter()
-                .collect(),
+            notes: self.notes(origin.features.is_some()),
         })
     }
 

@@ -353,7 +353,7 @@ fn a_photograph_has_a_page_of_its_own() {
         "Imaginary CPU",
         "&lt;cat&gt;",
         "+2.500",
-        "3.0 × 10⁻⁴",
+        "3.0\u{a0}×\u{a0}10⁻⁴",
         "1 × 16 × 32 × 32",
         "1,234",
         "2.30\u{a0}GB",

@@ -36,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Reading looks for damage; what it reads here was written by this program.
     let mut written = secret.to_bytes();
     memcheck::reveal(&mut written);
-    assert_eq!(written.len(), 1120);
+    // Parameters, the id of the key set, two bits a coefficient.
+    assert_eq!(written.len(), 1136);
 
     let decryptor = Decryptor::new(&secret);
     for encryptor in [

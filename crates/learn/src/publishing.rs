@@ -61,15 +61,19 @@ impl Publishing {
         (*parameters.literal() == Self::literal()).then_some(Self(()))
     }
 
+    /// Whether the bound allows for a feature of this magnitude: up to [`LARGEST_FEATURE`](Self::LARGEST_FEATURE), and
+    /// the last digits of a division that features clipped at it have been through.
+    pub fn fits(magnitude: f64) -> bool {
+        magnitude <= Self::LARGEST_FEATURE * (1.0 + 1e-9)
+    }
+
     /// Fails if a feature is larger than the bound allows for.
     pub(crate) fn check_features(self, features: &Features<'_>) -> Result<()> {
-        // Of features that were clipped and are exactly as large.
-        let most = Self::LARGEST_FEATURE * (1.0 + 1e-9);
         let largest = features
             .samples()
             .flatten()
             .fold(0.0, |max, x| f64::max(max, x.abs()));
-        match largest <= most {
+        match Self::fits(largest) {
             true => Ok(()),
             false => Err(LearnError::TooLargeToPublish {
                 what: "a feature",

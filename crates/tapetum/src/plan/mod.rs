@@ -158,8 +158,7 @@ impl Plan {
     pub fn classify_and_publish(pipeline: &Pipeline, results: u64) -> Result<Self> {
         let (columns, classes) = (pipeline.columns(), pipeline.class_names().len());
         let limit = pipeline.standardizer().limit();
-        // A clip of 4 comes back with the last digits of a division, far below what the bound leaves room for.
-        if limit > Publishing::LARGEST_FEATURE * (1.0 + 1e-6) {
+        if !Publishing::fits(limit) {
             return Err(Error::input(format!(
                 "features.json clips features to {limit}, and scores can be published of features up to {}: fit it \
                  with a smaller clip",

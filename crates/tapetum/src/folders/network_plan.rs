@@ -87,11 +87,6 @@ impl NetworkPlanFile {
         &self.classes
     }
 
-    /// The plan and the names of its classes.
-    pub fn into_parts(self) -> (NetworkPlan, Vec<String>) {
-        (self.network_plan, self.classes)
-    }
-
     fn check(&self) -> Result<()> {
         if self.version != VERSION {
             return Err(Error::input(format!(

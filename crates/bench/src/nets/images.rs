@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use tapetum::networks::pixels;
 use tapetum::{Error, Result};
 use tapetum_vision::load::{labeled_folders, unlabeled_images};
 use tapetum_vision::{Collection, GreyImage, Limits};
@@ -39,6 +40,14 @@ impl Task {
         }
     }
 
+    /// Channels of its images.
+    fn channels(self) -> usize {
+        match self {
+            Self::Lola => 1,
+            Self::CatsAndDogs => 3,
+        }
+    }
+
     pub fn dataset(self) -> &'static str {
         match self {
             Self::Lola => "mnist",
@@ -57,6 +66,7 @@ pub struct Images {
 impl Images {
     /// `count` test images, in random order.
     pub fn load(task: Task, data: &Path, count: usize) -> Result<Self> {
+        let values = |image: &GreyImage| pixels(image, task.channels(), [0.0, 1.0]);
         let (calibration, test) = match task {
             Task::Lola => {
                 let split = Collection::Mnist.load(data, &Limits::default())?;
@@ -64,7 +74,7 @@ impl Images {
                 let train = split.train.shuffled(1);
                 let images = train.samples().images().unwrap_or_default();
                 let images = images.iter().take(CALIBRATION);
-                (images.map(values).collect(), split.test)
+                (images.map(values).collect::<Result<_>>()?, split.test)
             }
             Task::CatsAndDogs => {
                 let limits = Limits {
@@ -76,7 +86,7 @@ impl Images {
                 let images = calibration.samples().images().unwrap_or_default();
                 let images = images.iter().take(CALIBRATION_DEEP);
                 let test = labeled_folders(&dir.join("test"), &limits)?;
-                (images.map(values).collect(), test)
+                (images.map(values).collect::<Result<_>>()?, test)
             }
         };
         let test = test.shuffled(1);
@@ -84,21 +94,11 @@ impl Images {
         let test: Vec<_> = images
             .zip(test.labels())
             .take(count)
-            .map(|(image, &label)| (values(image), label))
-            .collect();
+            .map(|(image, &label)| Ok((values(image)?, label)))
+            .collect::<Result<_>>()?;
         if test.is_empty() {
             return Err(Error::input("there are no test images"));
         }
         Ok(Self { calibration, test })
-    }
-}
-
-fn values(image: &GreyImage) -> Vec<f64> {
-    let value = |pixel: &u8| f64::from(*pixel) / 255.0;
-    match image.rgb() {
-        Some(rgb) => (0..3)
-            .flat_map(|c| rgb.iter().skip(c).step_by(3).map(value))
-            .collect(),
-        None => image.pixels().iter().map(value).collect(),
     }
 }

@@ -15,7 +15,7 @@ mod summary;
 pub use contributor::NetworkContributor;
 pub use owner::NetworkOwner;
 pub use photo::PhotoNetwork;
-pub use pictures::{photo_from, read_photo};
+pub use pictures::{photo_from, pixels, read_photo};
 pub use server::NetworkServer;
 pub use summary::{LayerSummary, NetworkOptions, NetworkSummary, read_network, summarize};
 pub use tapetum_nets::{EncryptedImage, EncryptedScores, NetworkPlan, Scores};

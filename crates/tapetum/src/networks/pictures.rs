@@ -58,7 +58,7 @@ pub(super) fn calibration(
                     image.height()
                 )));
             }
-            values(image, channels, range)
+            pixels(image, channels, range)
         })
         .collect::<Result<_>>()?;
     Ok((values, notes))
@@ -102,11 +102,14 @@ pub(super) fn photograph(photo: &GreyImage, plan: &NetworkPlan) -> Result<Vec<f6
             "the network takes {width} x {height} pixels, not squares"
         )));
     }
-    values(&photo.middle_square(width)?, channels, plan.range())
+    pixels(&photo.middle_square(width)?, channels, plan.range())
 }
 
 /// The pixels channel by channel, black as the low end of the range and white as the high one.
-fn values(image: &GreyImage, channels: usize, [low, high]: [f64; 2]) -> Result<Vec<f64>> {
+///
+/// # Errors
+/// If the image does not have these channels.
+pub fn pixels(image: &GreyImage, channels: usize, [low, high]: [f64; 2]) -> Result<Vec<f64>> {
     let value = |pixel: &u8| low + (high - low) * f64::from(*pixel) / 255.0;
     match (channels, image.rgb()) {
         (1, _) => Ok(image.pixels().iter().map(value).collect()),

@@ -61,7 +61,7 @@ fn classify_photo(photo: Option<&Path>, report: &Path, console: &Console) -> Res
             .map(|(class, score)| format!("{class} {score:+.2}"))
             .collect();
         format!(
-            "\n{}, says a network that saw no photograph; in the clear it says {}.\n\
+            "\nThe label is {}; the same network in the clear says {}.\n\
              Scores: {}. {:.1} s of classification, {:.1} s from keys to label; {}-bit \
              security.\nThe report: {}\n",
             done.label,

@@ -83,7 +83,9 @@ pub fn run(photo: Option<&Path>, report: &Path, progress: &dyn Progress) -> Resu
     let encrypt = lap.elapsed();
 
     let lap = Instant::now();
+    let step = progress.begin("making the network ready");
     let server = NetworkServer::new(network.network(), plan, keys)?;
+    step.finish();
     let prepare = lap.elapsed();
 
     let lap = Instant::now();

@@ -8,6 +8,7 @@ use std::path::Path;
 use common::{fails, output, run, tapetum};
 use image::{GrayImage, Luma};
 use serde_json::Value;
+use tapetum::networks::{pixels, read_network, read_photo};
 use tempfile::TempDir;
 
 const NETWORKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nets/tests/data");
@@ -95,6 +96,13 @@ fn a_photograph_is_classified_in_three_directories() {
     let classify = |data: &str, out: &str| {
         format!("net classify --server server --network {network} --data {data} --out {out}")
     };
+    let square = read_photo(&dir.join("photo.png")).unwrap();
+    let values = pixels(&square.middle_square(8).unwrap(), 1, [0.0, 1.0]).unwrap();
+    let clear = read_network(Path::new(&network))
+        .unwrap()
+        .scores(&values)
+        .unwrap();
+    let largest = clear.iter().fold(0.0, |most, s| f64::max(most, s.abs()));
     let mut labels = Vec::new();
     for name in ["anne", "owner"] {
         run(
@@ -102,7 +110,12 @@ fn a_photograph_is_classified_in_three_directories() {
             &classify(&format!("{name}.enc"), &format!("{name}.scores")),
         );
         let found = run(dir, &format!("net decrypt --owner owner {name}.scores"));
-        assert_eq!(found["scores"].as_array().unwrap().len(), 5);
+        let scores = found["scores"].as_array().unwrap();
+        assert_eq!(scores.len(), 5);
+        for (found, clear) in scores.iter().zip(&clear) {
+            let error = found["score"].as_f64().unwrap() - clear;
+            assert!(error.abs() <= largest / 64.0, "{found} {clear}");
+        }
         labels.push(found["label"].clone());
     }
     assert_eq!(labels[0], labels[1]);

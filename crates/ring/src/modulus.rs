@@ -14,7 +14,7 @@ pub const MAX_MODULUS_BITS: u32 = 49;
 
 /// Adding and subtracting 1.5 * 2^52 rounds an `f64` of magnitude below 2^51 to an integer (ties
 /// to even), and the low bits of the sum are that integer in two's complement.
-const ROUNDING: f64 = 6_755_399_441_055_744.0;
+pub(crate) const ROUNDING: f64 = 6_755_399_441_055_744.0;
 const ROUNDING_BITS: i64 = ROUNDING.to_bits() as i64;
 
 /// An integer modulo some [`Modulus`]: balanced, exact, opaque.

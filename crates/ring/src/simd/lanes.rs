@@ -4,7 +4,7 @@
 //! instruction sets put two or four registers side by side, which also hides latency. The layout
 //! of tables and results is the same everywhere.
 
-use crate::modulus::{Modulus, Residue};
+use crate::modulus::{Modulus, ROUNDING, Residue};
 
 /// The number of lanes.
 pub(crate) const LANES: usize = 8;
@@ -51,6 +51,8 @@ pub(crate) trait Lanes: Copy {
 
 /// What the kernels do with vectors of residues: real arithmetic, or bounds in its place.
 pub(crate) trait Arithmetic: Copy {
+    /// Whether a vector is one of many registers.
+    const HAS_MANY_REGISTERS: bool;
     /// Eight residues, lazily reduced.
     type Vector: Copy;
     /// The same number in all lanes.
@@ -72,7 +74,7 @@ pub(crate) trait Arithmetic: Copy {
     ) -> Self::Vector;
     /// `a w` modulo p up to a multiple of p.
     fn mul(self, a: Self::Vector, w: Self::Vector) -> Self::Vector;
-    /// Balanced: canonical if the magnitude was at most 2 p.
+    /// The canonical residue of a number of at most 8 p.
     fn reduce(self, a: Self::Vector) -> Self::Vector;
     /// Lane j of vector i becomes lane i of vector j.
     fn transpose(self, rows: [Self::Vector; LANES]) -> [Self::Vector; LANES];
@@ -81,14 +83,17 @@ pub(crate) trait Arithmetic: Copy {
 /// Arithmetic modulo a prime below 2^49 by fused multiply-add (van der Hoeven, Lecerf, Quintin,
 /// 2016, section 3).
 ///
-/// For |w| <= p / 2 and |a| = B p the rounded quotient is off by at most 1/2 + eps B, with
-/// eps = p 2^-53 where w / p is given and 1.5 p 2^-53 where it is not. As long as all magnitudes
-/// stay within 2^53, that is B <= 16, `h - q p` and the final sum are integers that an `f64`
-/// holds exactly.
+/// A quotient is rounded by adding and subtracting 1.5 * 2^52 in place of an instruction that rounds: the
+/// addition comes with the product, so that only the sum is rounded. For |w| <= p / 2 and |a| = B p it is off
+/// by at most 1/2 + eps B, with eps = p 2^-54 where w / p is given and p 2^-53 where it is not, as long as it
+/// stays within 2^51, that is B <= 8. All magnitudes stay within 2^53, that is B <= 16, so `h - q p` and the
+/// final sum are integers that an `f64` holds exactly.
 #[derive(Clone, Copy)]
 pub(crate) struct Modular<L> {
     p: L,
     inverse: L,
+    /// [`ROUNDING`].
+    rounding: L,
 }
 
 impl<L: Lanes> Modular<L> {
@@ -97,11 +102,26 @@ impl<L: Lanes> Modular<L> {
         Self {
             p: L::splat(modulus.to_f64()),
             inverse: L::splat(1.0 / modulus.to_f64()),
+            rounding: L::splat(ROUNDING),
         }
+    }
+
+    /// The integer nearest to `a b`, which is at most 2^51 in magnitude.
+    #[inline(always)]
+    fn quotient(self, a: L, b: L) -> L {
+        a.mul_add(b, self.rounding).sub(self.rounding)
+    }
+
+    /// Nearer to zero by a multiple of p: a number within 2^53 becomes one within p, a larger one of at most
+    /// 2^126 loses fifty bits.
+    #[inline(always)]
+    pub fn reduce_large(self, a: L) -> L {
+        a.mul(self.inverse).round().neg_mul_add(self.p, a)
     }
 }
 
 impl<L: Lanes> Arithmetic for Modular<L> {
+    const HAS_MANY_REGISTERS: bool = L::HAS_MANY_REGISTERS;
     type Vector = L;
 
     #[inline(always)]
@@ -133,7 +153,7 @@ impl<L: Lanes> Arithmetic for Modular<L> {
     fn mul_by_constant(self, a: L, w: L, quotient: L) -> L {
         let high = a.mul(w);
         let low = a.mul_sub(w, high);
-        let q = a.mul(quotient).round();
+        let q = self.quotient(a, quotient);
         q.neg_mul_add(self.p, high).add(low)
     }
 
@@ -141,14 +161,14 @@ impl<L: Lanes> Arithmetic for Modular<L> {
     fn mul(self, a: L, w: L) -> L {
         let high = a.mul(w);
         let low = a.mul_sub(w, high);
-        let q = high.mul(self.inverse).round();
+        let q = self.quotient(high, self.inverse);
         q.neg_mul_add(self.p, high).add(low)
     }
 
     #[inline(always)]
     fn reduce(self, a: L) -> L {
         // Where the result is zero the sum is one of opposite numbers, so it is +0.0.
-        a.mul(self.inverse).round().neg_mul_add(self.p, a)
+        self.quotient(a, self.inverse).neg_mul_add(self.p, a)
     }
 
     #[inline(always)]

@@ -71,7 +71,7 @@ pub(crate) fn reduce_integers<L: Lanes>(
     each_pair!(out, integers, |out, x| {
         let mut x = m.load(x);
         for _ in 0..steps {
-            x = m.reduce(x);
+            x = m.reduce_large(x);
         }
         m.store(x, out);
     });

@@ -15,8 +15,8 @@ use crate::client::Scores;
 use crate::error::{NetworkError, Result};
 use crate::graph::Graph;
 use crate::passes::simplified;
-use crate::plan::{SCORES, digest, literal};
-use crate::stages::{Layer, LayerKind, Sum, layer_factors, scaled, stages};
+use crate::plan::{SIZES, digest, literal};
+use crate::stages::{Largest, Layer, LayerKind, Sum, layer_factors, scaled, stages};
 
 /// Ciphertexts of an image, and of a layer.
 const MAX_VALUES: usize = 1 << 13;
@@ -63,7 +63,8 @@ pub(crate) fn prepare(
 ) -> Result<(BatchPlan, BatchNetwork)> {
     let simple = simplified(graph)?;
     let stages = stages(&simple)?;
-    let factors = layer_factors(&simple, &stages, calibration, SCORES)?;
+    let largest = Largest::of(&simple, &stages, calibration)?;
+    let factors = layer_factors(&stages, &largest, SIZES);
     let values = graph.input_shape().values();
     let layers = scaled(stages, values, &factors)?;
     let mut before = values;
@@ -105,6 +106,7 @@ fn check(layer: &Layer, index: usize, values: usize) -> Result<()> {
     };
     match &layer.kind {
         _ if !follows => refuse("branches are not supported in batches"),
+        LayerKind::Relu(_) => refuse("ReLU is not supported in batches"),
         LayerKind::Square(square) if square.multiples.is_some() => {
             refuse("polynomials with a linear part are not supported in batches")
         }
@@ -181,7 +183,8 @@ impl BatchNetwork {
             let read = values.as_ref().unwrap_or(&batch.ciphertexts);
             values = Some(match &layer.kind {
                 LayerKind::Linear(sum) => linear(evaluator, sum, read)?,
-                LayerKind::Square(_) => {
+                // `check` has refused all else.
+                LayerKind::Square(_) | LayerKind::Relu(_) => {
                     let squares = read.iter().map(|x| Ok(evaluator.mul(x, x)?));
                     squares.collect::<Result<_>>()?
                 }

@@ -48,7 +48,7 @@ impl EncryptedImage {
             ));
         }
         let parameters = plan.parameters()?;
-        let level = parameters.max_level();
+        let level = plan.input_level();
         let scale = parameters.scale(level);
         let is_fresh = |c: &Ciphertext| {
             c.parameters() == &parameters

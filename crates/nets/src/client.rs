@@ -35,7 +35,7 @@ pub fn encrypt_image(
         });
     }
     let parameters = plan.parameters()?;
-    let (slots, level) = (parameters.slots(), parameters.max_level());
+    let (slots, level) = (parameters.slots(), plan.input_level());
     let encrypt = |values: &[f64]| -> Result<_> {
         let plaintext = encryptor.encoder().encode(values, level)?;
         Ok(encryptor.encrypt(&plaintext)?)

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use tapetum_ckks::{
-    DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError, LinearTransformError,
-    ParametersError, wire::WireError,
+    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
+    LinearTransformError, ParametersError, wire::WireError,
 };
 use thiserror::Error;
 
@@ -38,7 +38,7 @@ pub enum NetworkError {
         /// The oldest version that is read.
         least: i64,
     },
-    /// The graph has not one input and one output, or uses what no other error names.
+    /// The graph has not one input and one output of scores, or uses what no other error names.
     #[error("the graph is not supported: {0}")]
     Graph(String),
     /// An operator that is not read.
@@ -75,8 +75,16 @@ pub enum NetworkError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A network with ReLU is planned without images.
+    #[error(
+        "ReLU is computed by polynomials on an interval: give calibration images like those to come, whose values set it"
+    )]
+    Calibration,
     /// No parameters have enough levels.
-    #[error("the network needs {levels} levels, more than N = 2^17 has at 128 bits of security")]
+    #[error(
+        "the network needs {levels} levels, more than N = 2^17 has at 128 bits of security; with calibration images it can \
+         be bootstrapped, unless a single layer takes more than 15"
+    )]
     Levels {
         /// The levels that the network needs.
         levels: usize,
@@ -131,6 +139,9 @@ pub enum NetworkError {
     /// Parameters that cannot be.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
+    /// A bootstrapping that cannot be.
+    #[error(transparent)]
+    Bootstrapping(#[from] BootstrappingError),
     /// A linear layer that cannot be encoded.
     #[error(transparent)]
     Transform(#[from] LinearTransformError),

@@ -11,6 +11,7 @@ mod network;
 mod onnx;
 mod passes;
 mod plan;
+mod polynomials;
 #[cfg(test)]
 mod random_networks;
 mod reference;
@@ -26,4 +27,5 @@ pub use error::{NetworkError, NodeName, Result};
 pub use network::Network;
 pub use onnx::operators_page;
 pub use plan::{LayerPlan, NetworkPlan};
+pub use polynomials::{PolynomialNetwork, PolynomialScores};
 pub use server::EncodedNetwork;

@@ -2,7 +2,8 @@
 
 use crate::error::{NetworkError, Result};
 use crate::graph::Graph;
-use crate::plan::{NetworkPlan, Scaling, prepare};
+use crate::plan::{NetworkPlan, Prepared, Scaling, prepare};
+use crate::polynomials::PolynomialNetwork;
 use crate::server::EncodedNetwork;
 use crate::{BatchNetwork, BatchPlan, batch, onnx, reference};
 
@@ -80,6 +81,19 @@ impl Network {
     /// # Errors
     /// If the plan is that of another network, or damaged.
     pub fn encode(&self, plan: &NetworkPlan) -> Result<EncodedNetwork> {
+        EncodedNetwork::new(self.prepared(plan)?)
+    }
+
+    /// The network as a plan evaluates it, in the clear.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn polynomials(&self, plan: &NetworkPlan) -> Result<PolynomialNetwork> {
+        Ok(PolynomialNetwork::new(self.prepared(plan)?))
+    }
+
+    /// The layers of a plan.
+    fn prepared(&self, plan: &NetworkPlan) -> Result<Prepared> {
         plan.check()?;
         let other = || NetworkError::Mismatch {
             what: "the plan",
@@ -95,7 +109,7 @@ impl Network {
         if prepared.plan != *plan {
             return Err(other());
         }
-        EncodedNetwork::new(prepared)
+        Ok(prepared)
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ckks::{Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
+use tapetum_ckks::{
+    BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator,
+    ParametersLiteral, SecretDistribution, SecretKey,
+};
 
-use crate::error::NodeName;
+use crate::error::{NetworkError, NodeName};
 use crate::graph::{
     Affine, AveragePool, Builder, Convolution, Dense, Graph, NodeId, Operation, Quadratic, Shape,
     Tensor, Window,
 };
 use crate::layers::Folded;
-use crate::plan::{InputPacking, Prepared, Scaling, Step, prepare};
+use crate::plan::{InputPacking, NetworkPlan, Prepared, Scaling, Step, calibrated, prepare};
 use crate::stages::LayerKind;
 use crate::{Network, decrypt_scores, encrypt_image, reference};
 
@@ -18,12 +21,15 @@ use crate::{Network, decrypt_scores, encrypt_image, reference};
 struct Maker {
     state: u64,
     builder: Builder,
+    /// Whether activations are ReLU, and not polynomials.
+    relu: bool,
 }
 
 impl Maker {
     fn new(seed: u64) -> Self {
         let mut maker = Self {
             state: seed,
+            relu: false,
             builder: Builder::new(NodeName::new("input", "x", 0), Shape::new(vec![1]).unwrap()),
         };
         let shape = vec![1, maker.up_to(3), 3 + maker.up_to(7), 3 + maker.up_to(7)];
@@ -98,6 +104,9 @@ impl Maker {
         if self.one_in(2) {
             let (factors, shifts) = (self.numbers(channels), self.numbers(channels));
             x = self.add(Operation::Affine(Affine { factors, shifts }), &[x]);
+        }
+        if self.relu {
+            return self.add(Operation::Relu, &[x]);
         }
         if self.one_in(2) {
             return self.add(Operation::Square, &[x]);
@@ -190,6 +199,10 @@ fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
                 let x = &vectors[square.source];
                 x.iter().zip(multiples).map(|(x, m)| (x + m) * x).collect()
             }
+            (LayerKind::Relu(relu), _) => {
+                let function = relu.precision.relu_function();
+                vectors[relu.source].iter().map(|&x| function(x)).collect()
+            }
             (LayerKind::Linear(sum), Step::Linear { parts, paired, .. }) => {
                 let mut sums = vec![Complex64::ZERO; slots];
                 for term in &sum.terms {
@@ -270,6 +283,49 @@ fn check_plans(seeds: std::ops::Range<u64>) {
     }
 }
 
+/// ReLU are as good as their polynomials.
+#[test]
+fn plans_with_relu_compute_its_polynomials() {
+    for seed in 0..12 {
+        let mut maker = Maker::new(seed);
+        maker.relu = true;
+        let values = maker.builder.node(maker.builder.input()).shape.values();
+        let images: Vec<_> = (0..4).map(|_| maker.numbers(values)).collect();
+        let graph = maker.network(1 + seed as usize % 2);
+        let prepared = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images)).unwrap();
+        let found = scores(&prepared, &images[3]);
+        let network = Network::from(graph);
+        let polynomials = network.polynomials(&prepared.plan).unwrap();
+        let expected = polynomials.scores(&images[3]).unwrap();
+        assert!(
+            expected.largest < 1.0,
+            "network {seed}: {}",
+            expected.largest
+        );
+        let exact = network.scores(&images[3]).unwrap();
+        let most = exact.iter().fold(1.0, |most: f64, v| most.max(v.abs()));
+        for (found, expected) in found.iter().zip(&expected.scores) {
+            assert!((found - expected).abs() < 1e-9 * most, "network {seed}");
+        }
+        // Each ReLU is off by at most 2^-4 of its interval, which is less than twice its largest value.
+        for (found, exact) in expected.scores.iter().zip(&exact) {
+            assert!(
+                (found - exact).abs() < 0.5 * most,
+                "network {seed}: {found}, {exact}"
+            );
+        }
+    }
+}
+
+#[test]
+fn relu_needs_calibration() {
+    let mut maker = Maker::new(1);
+    maker.relu = true;
+    let network = Network::from(maker.network(1));
+    let error = network.plan([-1.0, 1.0], &[]).unwrap_err();
+    assert!(matches!(error, NetworkError::Calibration), "{error}");
+}
+
 #[test]
 fn encrypted_networks_have_the_scores_of_the_reference() {
     for seed in 1..=4 {
@@ -278,30 +334,109 @@ fn encrypted_networks_have_the_scores_of_the_reference() {
         let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
         let network = Network::from(maker.network(1));
         let plan = network.plan([-1.0, 1.0], &images).unwrap();
-        let parameters = plan.parameters().unwrap();
-        let secret = SecretKey::generate(&parameters).unwrap();
-        let keys = plan.key_plan(&parameters).unwrap();
-        let keys = KeyGenerator::new(&secret)
-            .unwrap()
-            .evaluation_keys(&keys)
-            .unwrap();
-        let image = encrypt_image(&plan, &images[2], &Encryptor::with_secret_key(&secret)).unwrap();
-        let server = network.encode(&plan).unwrap();
-        let scores = server
-            .classify(&Evaluator::with_keys(keys), &image, &mut |_| ())
-            .unwrap();
-        let found = decrypt_scores(&plan, &scores, &Decryptor::new(&secret)).unwrap();
-        // The largest score of the images is 16 while it is encrypted.
-        let bound = found.step() / 2.0 + 16.0 / 512.0 / plan.score_factor();
-        for (found, expected) in found
-            .values()
-            .iter()
-            .zip(network.scores(&images[2]).unwrap())
-        {
-            assert!(
-                (found - expected).abs() < bound,
-                "network {seed}: {found} is not {expected}"
-            );
-        }
+        check_encrypted(&network, &plan, &images[2]);
+    }
+}
+
+#[test]
+fn an_encrypted_relu_has_the_scores_of_its_polynomials() {
+    let mut maker = Maker::new(3);
+    maker.relu = true;
+    let values = maker.builder.node(maker.builder.input()).shape.values();
+    let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
+    let network = Network::from(maker.network(1));
+    let plan = network.plan([-1.0, 1.0], &images).unwrap();
+    assert_eq!(plan.bootstraps(), 0);
+    check_encrypted(&network, &plan, &images[2]);
+}
+
+/// The smallest ring that has room for bootstrapping, with two levels at a time. Its sparse secret is accepted in tests
+/// only.
+fn small_bootstrapping(_: usize) -> Vec<ParametersLiteral> {
+    vec![ParametersLiteral {
+        log_n: 15,
+        q_bits: vec![47, 38, 38, 38, 38],
+        p_bits: vec![49; 3],
+        log_scale: 38,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: Some(BootstrappingLiteral {
+            slots_to_coeffs_levels: 2,
+            coeffs_to_slots_bits: vec![46; 2],
+            eval_mod_bits: 49,
+            log_message_ratio: 10,
+        }),
+    }]
+}
+
+/// Seven levels, where there are four and then two at a time.
+#[test]
+fn encrypted_networks_are_bootstrapped() {
+    let mut maker = Maker::new(2);
+    let values = maker.builder.node(maker.builder.input()).shape.values();
+    let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
+    let graph = maker.network(3);
+    let prepared = calibrated(&graph, [-1.0, 1.0], &images, small_bootstrapping).unwrap();
+    assert!(
+        prepared.plan.bootstraps() >= 2,
+        "{}",
+        prepared.plan.bootstraps()
+    );
+    let network = Network::from(graph);
+    check_encrypted(&network, &prepared.plan, &images[2]);
+}
+
+#[test]
+fn damaged_bootstraps_are_refused() {
+    let mut maker = Maker::new(2);
+    let values = maker.builder.node(maker.builder.input()).shape.values();
+    let images = [maker.numbers(values)];
+    let graph = maker.network(3);
+    let json = |plan: &NetworkPlan| serde_json::to_string(plan).unwrap();
+    let read = |json: &str| serde_json::from_str::<NetworkPlan>(json).unwrap();
+
+    // Plans without bootstrapping are written as they always were.
+    let shallow = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images)).unwrap();
+    assert!(!json(&shallow.plan).contains("bootstrap"));
+
+    let plan = calibrated(&graph, [-1.0, 1.0], &images, small_bootstrapping)
+        .unwrap()
+        .plan;
+    let text = json(&plan);
+    assert_eq!(read(&text), plan);
+    let slots = |n: usize| format!("\"bootstrapped_slots\":{n}");
+    let found = slots(plan.bootstrapped_slots().unwrap());
+    let flag = "\"bootstrapped\":true";
+    assert!(text.contains(&found) && text.contains(flag));
+    for damaged in [
+        text.replace(&found, &slots(1)),
+        text.replace(&found, &slots(3000)),
+        text.replace(&found, &slots(1 << 40)),
+        text.replace(&found, "\"bootstrapped_slots\":null"),
+        // A vector that was to be bootstrapped is read too high.
+        text.replace(flag, "\"bootstrapped\":false"),
+    ] {
+        assert!(read(&damaged).check().is_err());
+    }
+}
+
+fn check_encrypted(network: &Network, plan: &NetworkPlan, image: &[f64]) {
+    let parameters = plan.parameters().unwrap();
+    let secret = SecretKey::generate(&parameters).unwrap();
+    let keys = plan.key_plan(&parameters).unwrap();
+    let mut generator = KeyGenerator::new(&secret).unwrap();
+    let evaluator = Evaluator::with_keys(generator.evaluation_keys(&keys).unwrap());
+    let encrypted = encrypt_image(plan, image, &Encryptor::with_secret_key(&secret)).unwrap();
+    let server = network.encode(plan).unwrap();
+    let scores = server
+        .classify(&evaluator, &encrypted, &mut |_| ())
+        .unwrap();
+    let found = decrypt_scores(plan, &scores, &Decryptor::new(&secret)).unwrap();
+    // The largest score of the images is 16 while it is encrypted.
+    let bound = found.step() / 2.0 + 16.0 / 512.0 / plan.score_factor();
+    let expected = network.polynomials(plan).unwrap().scores(image).unwrap();
+    assert_eq!(found.values().len(), expected.scores.len());
+    for (found, expected) in found.values().iter().zip(expected.scores) {
+        let error = (found - expected).abs();
+        assert!(error < bound, "{found} is not {expected}");
     }
 }

@@ -93,7 +93,8 @@ impl Graph {
         Ok(rewritten.without_unneeded())
     }
 
-    fn needed(&self) -> Vec<bool> {
+    /// Which nodes the output depends on, itself included.
+    pub fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
         needed[self.output.0] = true;
         for index in (0..self.nodes.len()).rev() {

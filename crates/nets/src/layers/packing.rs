@@ -74,7 +74,7 @@ impl Packing {
     ) -> Option<Self> {
         let input = if self.shape == input {
             *self
-        } else if self.values() == input.iter().product() && self.shape[1..] == [1, 1] {
+        } else if self.values() == input.iter().product::<usize>() && self.shape[1..] == [1, 1] {
             // Value after value, an image is packed too.
             Self {
                 shape: input,

@@ -127,22 +127,27 @@ impl<'a> Reader<'a> {
                 });
             }
         }
-        let [output] = &graph.outputs[..] else {
-            return Err(unsupported(format!(
-                "it has {} outputs, and must have one, the scores",
-                graph.outputs.len()
-            )));
+        let of = |output: &schema::Value| match self.arguments.get(&*output.name) {
+            Some(&Argument::Node(id)) => Ok(id),
+            _ => Err(unsupported("an output does not depend on the image")),
         };
-        match self.arguments.get(&*output.name) {
-            Some(&Argument::Node(id)) => {
-                let all = self.builder.finish(id);
-                // Leaves out what the output does not need.
-                all.rewrite(|builder, _, node, inputs| {
-                    builder.add(&node.name, node.operation.clone(), inputs)
-                })
-            }
-            _ => Err(unsupported("its output does not depend on the image")),
+        let outputs = graph.outputs.iter().map(of).collect::<Result<Vec<_>>>()?;
+        // Some files also give the features before the scores.
+        let Some(&scores) = outputs.iter().max_by_key(|id| id.index()) else {
+            return Err(unsupported("it has no output"));
+        };
+        let all = self.builder.finish(scores);
+        let needed = all.needed();
+        if outputs.iter().any(|id| !needed[id.index()]) {
+            return Err(unsupported(format!(
+                "it has {} outputs, none of which depends on all others: leave one, the scores",
+                outputs.len()
+            )));
         }
+        // Leaves out what the output does not need.
+        all.rewrite(|builder, _, node, inputs| {
+            builder.add(&node.name, node.operation.clone(), inputs)
+        })
     }
 
     fn node(&mut self, name: &NodeName, node: &'a schema::Node) -> Result<Argument> {

@@ -219,6 +219,38 @@ fn pools_powers_and_sums_of_nodes() {
 }
 
 #[test]
+fn of_several_outputs_the_last_one_is_the_scores_if_it_depends_on_all() {
+    let nodes = vec![
+        node("Relu", &["x"], "features", vec![]),
+        node("Add", &["features", "features"], "y", vec![]),
+        node("Identity", &["x"], "same", vec![]),
+    ];
+    let outputs = |names: &[&str]| {
+        let mut model = model(&PIXELS, nodes.clone(), vec![]);
+        let graph = model.graph.as_mut().unwrap();
+        graph.outputs = names.iter().map(|name| value(name, &[None])).collect();
+        model
+    };
+    let image = [1.0, -2.0, 3.0, 0.0];
+    assert_eq!(
+        scores(&outputs(&["features", "y"]), &image),
+        [2.0, 0.0, 6.0, 0.0]
+    );
+    assert_eq!(
+        scores(&outputs(&["features"]), &image),
+        [1.0, 0.0, 3.0, 0.0]
+    );
+    assert!(error(&outputs(&[])).contains("no output"));
+    let apart = vec![
+        node("Relu", &["x"], "a", vec![]),
+        node("Add", &["x", "x"], "b", vec![]),
+    ];
+    let mut apart = model(&PIXELS, apart, vec![]);
+    apart.graph.as_mut().unwrap().outputs = vec![value("a", &[None]), value("b", &[None])];
+    assert!(error(&apart).contains("none of which depends on all others"));
+}
+
+#[test]
 fn unsupported_operators_are_named_with_a_remedy() {
     let mut pool = node("MaxPool", &["x"], "y", vec![]);
     pool.name = "pool1".to_owned();

@@ -1,150 +1,91 @@
-//! Makes the plan of a network.
+//! How the layers of a network are packed and placed, by counted work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tapetum_ckks::{Parameters, ParametersLiteral};
+use tapetum_ckks::{BootstrappingPlan, Parameters, SlotKind};
 
-use super::noise::score_noise;
+use super::levels::{Bootstraps, Place, Placement, shortest, without_bootstraps};
 use super::step::{BlockPlan, LayerPlan, Parts, Step};
-use super::work::work;
-use super::{InputPacking, InputPlan, NetworkPlan, WindowPlan};
-use crate::error::{NetworkError, Result};
-use crate::graph::{Convolution, Graph, Shape};
+use super::work::{Work, bootstrapping as bootstrapping_work, encoding};
+use super::{InputPacking, WindowPlan};
+use crate::error::Result;
+use crate::graph::{Convolution, Shape};
 use crate::layers::{Folded, Linear, Packing, Term};
-use crate::passes::simplified;
-use crate::stages::{Layer, LayerKind, Sum, layer_factors, scaled, stages};
+use crate::stages::{Layer, LayerKind, Sum};
 
-/// log2 of the least scale of ciphertexts, for few levels: what the smallest ring with five levels has room for.
-const LOG_SCALE: u32 = 28;
-/// For more levels: each adds its noise.
-const LOG_SCALE_DEEP: u32 = 33;
-/// Levels up to which there are few.
-const FEW_LEVELS: usize = 8;
-/// log2 of the largest scale: beyond it nothing is gained.
-const MOST_LOG_SCALE: u32 = 40;
-/// The largest score on calibration images, while encrypted. At level 0 there is room for 8 times as much.
-pub(crate) const SCORES: f64 = 16.0;
 /// Ciphertexts of an image beyond which the server computes the first convolution by rotations.
 const MAX_WINDOW_CIPHERTEXTS: usize = 32;
 /// Entries of a convolution's matrix beyond which its output is never packed value after value.
 const MAX_ENTRIES: usize = 1 << 20;
-/// log2 of the largest ring degree.
-const MOST_LOG_N: u32 = 17;
-
-/// A plan, and the layers with their weights that it is for.
-#[derive(Clone, Debug)]
-pub(crate) struct Prepared {
-    pub plan: NetworkPlan,
-    pub layers: Vec<Layer>,
-}
-
-/// What sets the scale of the layers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scaling<'a> {
-    /// Images like those to come.
-    Calibration(&'a [Vec<f64>]),
-    /// That of a plan.
-    As(&'a NetworkPlan),
-}
-
-/// Plans a network for images with values in `range`.
-pub(crate) fn prepare(graph: &Graph, range: [f64; 2], scaling: Scaling<'_>) -> Result<Prepared> {
-    let simple = simplified(graph)?;
-    let stages = stages(&simple)?;
-    let factors = match scaling {
-        Scaling::Calibration(images) => layer_factors(&simple, &stages, images, SCORES)?,
-        Scaling::As(plan) => plan.factors().to_vec(),
-    };
-    let values = graph.input_shape().values();
-    let layers = scaled(stages, values, &factors)?;
-    let levels = levels(&layers);
-    let most = levels.iter().copied().max().unwrap_or(0);
-    let mut literal = literal(most).ok_or(NetworkError::Levels { levels: most })?;
-    // A larger ring if a vector does not fit; the security is then higher.
-    let (parameters, chosen) = loop {
-        let parameters = Parameters::new(literal.clone())?;
-        if let Some(chosen) = cheapest(&layers, &levels, graph.input_shape(), &parameters)? {
-            break (parameters, chosen);
+/// The cheapest plan for these layers under these parameters; nothing if they have too few levels or slots.
+pub(super) fn plan(
+    layers: &[Layer],
+    image: &Shape,
+    parameters: &Parameters,
+) -> Result<Option<Chosen>> {
+    let Some(literal) = &parameters.literal().bootstrapping else {
+        let placement = without_bootstraps(layers);
+        if placement.most() > parameters.max_level() {
+            return Ok(None);
         }
-        literal.log_n += 1;
-        if literal.log_n > MOST_LOG_N {
-            let shapes = layers.iter().map(|layer| layer.shape.values());
-            return Err(NetworkError::TooLarge {
-                what: "values of a layer".to_owned(),
-                found: shapes.max().unwrap_or(0).max(values) as u64,
-                limit: 1 << (MOST_LOG_N - 1),
-            });
-        }
+        return cheapest(layers, &placement, image, parameters);
     };
-    let noise = match scaling {
-        Scaling::As(plan) => plan.noise(),
-        Scaling::Calibration([]) => {
-            let grey = vec![(range[0] + range[1]) / 2.0; values];
-            score_noise(&layers, &chosen.plans, &parameters, &[grey])
-        }
-        Scaling::Calibration(images) => score_noise(&layers, &chosen.plans, &parameters, images),
+    // What is packed in which way hardly depends on levels, so that comes first.
+    let from = literal.slots_to_coeffs_levels as usize;
+    let low = Placement {
+        levels: vec![from + 1; layers.len()],
+        bootstrapped: vec![true; layers.len()],
     };
-    let plan = NetworkPlan {
-        parameters: parameters.literal().clone(),
-        weights: digest(&layers),
-        input: InputPlan {
-            shape: graph.input_shape().dims().to_vec(),
-            range,
-            packing: chosen.input,
-        },
-        layers: chosen.plans,
-        factors,
-        noise,
+    let Some(packed) = cheapest(layers, &low, image, parameters)? else {
+        return Ok(None);
     };
-    plan.check()?;
-    Ok(Prepared { plan, layers })
-}
-
-/// The level of the ciphertexts that each layer takes: as low as those that read it allow.
-fn levels(layers: &[Layer]) -> Vec<usize> {
-    // By vector.
-    let mut needed = vec![0; layers.len() + 1];
-    let mut levels = vec![0; layers.len()];
-    for (index, layer) in layers.iter().enumerate().rev() {
-        levels[index] = needed[index + 1] + 1;
-        for source in layer.sources() {
-            needed[source] = needed[source].max(levels[index]);
-        }
+    let Some(slots) = packed.bootstrapped_slots else {
+        return Ok(None);
+    };
+    let bootstrapping = BootstrappingPlan::new(parameters, slots, SlotKind::Real)?;
+    let ciphertexts = packed.input.ciphertexts();
+    let place = |(layer, planned): (&Layer, &LayerPlan)| -> Result<Place> {
+        let step = &planned.step;
+        let work = Work::of(step, planned.level, ciphertexts, parameters)?;
+        let levels = 0..=parameters.message_level();
+        let cost = |level| work.at(level, parameters) + encoding(step, level, parameters);
+        Ok(Place {
+            sources: layer.sources(),
+            depth: layer.depth(),
+            costs: levels.map(cost).collect(),
+        })
+    };
+    let places = layers.iter().zip(&packed.plans).map(place);
+    let bootstraps = Bootstraps {
+        from,
+        to: parameters.message_level(),
+        cost: bootstrapping_work(&bootstrapping)?,
+    };
+    match shortest(&places.collect::<Result<Vec<_>>>()?, bootstraps) {
+        Some(placement) => choose(layers, &placement, packed.input, parameters),
+        None => Ok(None),
     }
-    levels
-}
-
-/// Parameters with so many levels: the smallest ring that has them, and the largest scale that it has room for at no
-/// cost of time.
-pub(crate) fn literal(levels: usize) -> Option<ParametersLiteral> {
-    let few = levels <= FEW_LEVELS;
-    let least = if few { LOG_SCALE } else { LOG_SCALE_DEEP };
-    let smallest = ParametersLiteral::for_levels(levels, least)?;
-    let larger = (least + 1..=MOST_LOG_SCALE).map_while(|log_scale| {
-        let literal = ParametersLiteral::for_levels(levels, log_scale)?;
-        let same = literal.log_n == smallest.log_n && literal.p_bits.len() == smallest.p_bits.len();
-        same.then_some(literal)
-    });
-    larger.last().or(Some(smallest))
 }
 
 /// A way to pack the image, the plans that follow from it, and the work that they are.
-struct Chosen {
+pub(super) struct Chosen {
     work: f64,
-    input: InputPacking,
-    plans: Vec<LayerPlan>,
+    pub input: InputPacking,
+    pub plans: Vec<LayerPlan>,
+    /// Slots after which all vectors that are bootstrapped repeat.
+    pub bootstrapped_slots: Option<usize>,
 }
 
 /// The cheapest plan; nothing if a vector does not fit.
 fn cheapest(
     layers: &[Layer],
-    levels: &[usize],
+    placement: &Placement,
     image: &Shape,
     parameters: &Parameters,
 ) -> Result<Option<Chosen>> {
     let mut best: Option<Chosen> = None;
     for input in input_candidates(layers, image, parameters.slots()) {
-        if let Some(chosen) = choose(layers, levels, input, parameters)?
+        if let Some(chosen) = choose(layers, placement, input, parameters)?
             && best.as_ref().is_none_or(|best| chosen.work < best.work)
         {
             best = Some(chosen);
@@ -216,7 +157,7 @@ fn windowed(layer: &Layer) -> Option<(&Convolution, [usize; 3], [usize; 3])> {
             ] => Some((layer, *input, *output)),
             _ => None,
         },
-        LayerKind::Square(_) => None,
+        LayerKind::Square(_) | LayerKind::Relu(_) => None,
     }
 }
 
@@ -224,7 +165,7 @@ fn windowed(layer: &Layer) -> Option<(&Convolution, [usize; 3], [usize; 3])> {
 /// copies.
 fn choose(
     layers: &[Layer],
-    levels: &[usize],
+    placement: &Placement,
     input: InputPacking,
     parameters: &Parameters,
 ) -> Result<Option<Chosen>> {
@@ -237,15 +178,21 @@ fn choose(
         work: 0.0,
         plans: Vec::new(),
         input,
+        bootstrapped_slots: None,
     };
     if first.tile() > parameters.slots() {
         return Ok(None);
     }
-    for (index, (layer, &level)) in layers.iter().zip(levels).enumerate() {
+    for (index, layer) in layers.iter().enumerate() {
+        let (level, bootstrapped) = (placement.levels[index], placement.bootstrapped[index]);
         let (step, output) = match &layer.kind {
             LayerKind::Square(square) => {
                 let (source, multiples) = (square.source, square.multiples.is_some());
                 (Step::Square { source, multiples }, packings[square.source])
+            }
+            LayerKind::Relu(relu) => {
+                let (source, bits) = (relu.source, relu.precision.bits());
+                (Step::Relu { source, bits }, packings[relu.source])
             }
             LayerKind::Linear(_) if windows && index == 0 => (Step::Windows, first),
             LayerKind::Linear(sum) => {
@@ -255,15 +202,33 @@ fn choose(
                 found
             }
         };
-        let work = work(&step, level, chosen.input.ciphertexts(), parameters)?;
+        let ciphertexts = chosen.input.ciphertexts();
+        let work = Work::of(&step, level, ciphertexts, parameters)?.at(level, parameters);
         chosen.work += work;
         let names = [layer.name.to_string(), layer.operator.to_owned()];
         let dims = layer.shape.dims();
         let plan = LayerPlan::new(names, dims, level, output, step, work, parameters)?;
-        chosen.plans.push(plan);
+        chosen.plans.push(plan.bootstrapped(bootstrapped));
+        if bootstrapped {
+            let slots = chosen
+                .bootstrapped_slots
+                .get_or_insert(least_slots(parameters));
+            *slots = output.tile().max(*slots);
+        }
         packings.push(output);
     }
     Ok(Some(chosen))
+}
+
+/// The transforms of bootstrapping have a factor for each level, of a layer at least.
+fn least_slots(parameters: &Parameters) -> usize {
+    let literal = parameters.literal().bootstrapping.as_ref();
+    let factors = literal.map_or(0, |b| {
+        b.coeffs_to_slots_bits
+            .len()
+            .max(b.slots_to_coeffs_levels as usize)
+    });
+    1 << factors
 }
 
 /// The cheapest way to compute a linear layer, and how its output is then packed.
@@ -310,7 +275,7 @@ fn fold(
             },
             paired,
         };
-        let work = work(&step, level, 1, parameters)?;
+        let work = Work::of(&step, level, 1, parameters)?.at(level, parameters);
         if best.as_ref().is_none_or(|(least, ..)| work < *least) {
             best = Some((work, step, output));
         }
@@ -352,57 +317,9 @@ fn outputs(sum: &Sum, packings: &[Packing], slots: usize) -> Vec<Packing> {
     periods.filter(|packing| packing.tile() <= slots).collect()
 }
 
-/// The digest of the layers and their weights.
-pub(crate) fn digest(layers: &[Layer]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"tapetum network v2");
-    let mut numbers = |numbers: &[f64]| {
-        hasher.update(&(numbers.len() as u64).to_le_bytes());
-        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-        hasher.update(&bytes);
-    };
-    let sizes = |sizes: &[usize]| -> Vec<f64> { sizes.iter().map(|&n| n as f64).collect() };
-    for layer in layers {
-        numbers(&sizes(layer.shape.dims()));
-        match &layer.kind {
-            LayerKind::Square(square) => {
-                numbers(&[0.0, square.source as f64]);
-                numbers(square.multiples.as_deref().unwrap_or_default());
-            }
-            LayerKind::Linear(sum) => {
-                numbers(&[1.0, sum.terms.len() as f64]);
-                numbers(&sum.bias);
-                for term in &sum.terms {
-                    numbers(&[term.source as f64]);
-                    numbers(&term.rows);
-                    numbers(&term.columns);
-                    match &term.linear {
-                        Linear::Identity(values) => numbers(&[*values as f64]),
-                        Linear::Dense(layer) => numbers(layer.weights.values()),
-                        Linear::Convolution {
-                            layer,
-                            input,
-                            output,
-                        } => {
-                            let window = &layer.window;
-                            numbers(&sizes(&[*input, *output].concat()));
-                            numbers(&sizes(
-                                &[window.kernel, window.strides, window.dilations].concat(),
-                            ));
-                            numbers(&sizes(&window.pads));
-                            numbers(&[layer.groups as f64]);
-                            numbers(layer.weights.values());
-                        }
-                    }
-                }
-            }
-        }
-    }
-    *hasher.finalize().as_bytes()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{NetworkPlan, Scaling, prepare};
     use super::*;
     use crate::graph::Operation;
     use crate::passes::testing::{chain, convolution, dense};

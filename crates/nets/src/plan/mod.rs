@@ -1,17 +1,27 @@
 //! How a network is evaluated on an encrypted image, decided before anything runs.
 
+mod digest;
+mod levels;
 mod make;
 mod noise;
+mod parameters;
+mod prepare;
 mod step;
 mod work;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
+use tapetum_ckks::{
+    BootstrappingPlan, KeyPlan, Parameters, ParametersLiteral, Precision, SlotKind,
+};
 
 use crate::error::{NetworkError, Result};
 use crate::layers::Packing;
 
-pub(crate) use make::{Prepared, SCORES, Scaling, digest, literal, prepare};
+pub(crate) use digest::digest;
+pub(crate) use parameters::literal;
+#[cfg(test)]
+pub(crate) use prepare::calibrated;
+pub(crate) use prepare::{Prepared, SIZES, Scaling, prepare};
 pub use step::LayerPlan;
 pub(crate) use step::{Parts, Step};
 
@@ -39,6 +49,9 @@ pub struct NetworkPlan {
     factors: Vec<Vec<f64>>,
     /// The standard deviation of the scores' noise while they are encrypted.
     noise: f64,
+    /// If vectors are bootstrapped, the slots after which all of these repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bootstrapped_slots: Option<usize>,
 }
 
 /// What an image must be, and how it is packed.
@@ -132,9 +145,45 @@ impl NetworkPlan {
         self.output().values()
     }
 
-    /// The levels that the evaluation uses, which are all that there are.
+    /// The levels that the evaluation uses at a time, which are all that there are. Those that are used up within a
+    /// bootstrapping are not counted.
     pub fn levels(&self) -> usize {
         self.parameters.q_bits.len().saturating_sub(1)
+    }
+
+    /// The level of an encrypted image.
+    pub(crate) fn input_level(&self) -> usize {
+        let readers = self.layers.iter();
+        let readers = readers.filter(|layer| layer.step.sources().contains(&0));
+        readers.map(LayerPlan::level).max().unwrap_or(0)
+    }
+
+    /// How exact its ReLU are, if it has any.
+    pub(crate) fn precision(&self) -> Option<Precision> {
+        self.layers.iter().find_map(|layer| match layer.step {
+            Step::Relu { bits, .. } => Precision::new(bits).ok(),
+            _ => None,
+        })
+    }
+
+    /// How often a vector is bootstrapped.
+    pub fn bootstraps(&self) -> usize {
+        self.layers.iter().filter(|l| l.is_bootstrapped()).count()
+    }
+
+    /// Slots after which all vectors that are bootstrapped repeat.
+    #[cfg(test)]
+    pub(crate) fn bootstrapped_slots(&self) -> Option<usize> {
+        self.bootstrapped_slots
+    }
+
+    /// The bootstrapping of the vectors, if there is any.
+    pub(crate) fn bootstrapping(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<Option<BootstrappingPlan>> {
+        let plan = |slots| Ok(BootstrappingPlan::new(parameters, slots, SlotKind::Real)?);
+        self.bootstrapped_slots.map(plan).transpose()
     }
 
     /// Rotations of all layers.
@@ -149,12 +198,20 @@ impl NetworkPlan {
     pub fn predicted_cpu_seconds(&self) -> Result<Vec<f64>> {
         let parameters = self.parameters()?;
         let at_use = self.encodes_at_use()?;
+        let bootstrapping = match self.bootstrapping(&parameters)? {
+            Some(plan) => work::bootstrapping(&plan)?,
+            None => 0.0,
+        };
         let seconds = |layer: &LayerPlan| {
             let encoding = match at_use {
                 true => work::encoding(&layer.step, layer.level, &parameters),
                 false => 0.0,
             };
-            work::seconds(layer.work() + encoding, &parameters)
+            let bootstrapping = match layer.is_bootstrapped() {
+                true => bootstrapping,
+                false => 0.0,
+            };
+            work::seconds(layer.work() + encoding + bootstrapping, &parameters)
         };
         Ok(self.layers.iter().map(seconds).collect())
     }
@@ -177,6 +234,18 @@ impl NetworkPlan {
         Ok(layers.max().unwrap_or(0))
     }
 
+    /// The memory of bootstrapping beside its keys: its matrices, encoded, and what is held while it runs.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn bootstrapping_bytes(&self) -> Result<u64> {
+        let Some(plan) = self.bootstrapping(&self.parameters()?)? else {
+            return Ok(0);
+        };
+        let estimate = plan.estimate()?;
+        Ok(estimate.matrix_bytes + estimate.scratch_bytes)
+    }
+
     /// Whether weights are encoded layer by layer when they are used, since all of them would take too much memory.
     pub(crate) fn encodes_at_use(&self) -> Result<bool> {
         let parameters = self.parameters()?;
@@ -189,6 +258,7 @@ impl NetworkPlan {
         let limb = (8 * parameters.degree()) as u64;
         let limbs = self.layers.iter().map(|layer| match &layer.step {
             Step::Square { multiples, .. } => usize::from(*multiples) * (layer.level + 1),
+            Step::Relu { .. } => 0,
             Step::Windows => self.input_ciphertexts() * (layer.level + 1) + layer.level,
             Step::Linear { .. } => layer.diagonals() * (layer.level + 1 + special) + layer.level,
         });
@@ -200,12 +270,17 @@ impl NetworkPlan {
     /// # Errors
     /// If the plan is damaged.
     pub fn key_plan(&self, parameters: &Parameters) -> Result<KeyPlan> {
-        let mut keys = KeyPlan::new(parameters);
+        let mut keys = match self.bootstrapping(parameters)? {
+            Some(plan) => plan.keys(),
+            None => KeyPlan::new(parameters),
+        };
         for layer in &self.layers {
             let at = |level: usize| KeyPlan::new(parameters).up_to_level(level);
             match &layer.step {
                 Step::Windows => {}
-                Step::Square { .. } => keys = keys.join(&at(layer.level).relinearization()),
+                Step::Square { .. } | Step::Relu { .. } => {
+                    keys = keys.join(&at(layer.level).relinearization());
+                }
                 Step::Linear { parts, paired, .. } => {
                     let plan = layer.step.transform(parameters, layer.level)?;
                     let rotations = plan.map(|plan| plan.rotations()).unwrap_or_default();
@@ -229,7 +304,6 @@ impl NetworkPlan {
         let damaged = |reason: &str| Err(NetworkError::Plan(reason.to_owned()));
         let parameters = self.parameters()?;
         let slots = parameters.slots();
-        let levels = parameters.max_level();
         if self.layers.is_empty() || self.layers.len() > MAX_LAYERS {
             return damaged("it has no layer, or too many");
         }
@@ -255,20 +329,52 @@ impl NetworkPlan {
             return damaged("a vector does not fit its slots");
         }
         self.check_input(first)?;
+        let input = self.input_level();
+        if input > parameters.message_level() {
+            return damaged("its image has more levels than there are");
+        }
         // The levels of the vectors.
-        let mut known = vec![levels];
+        let mut known = vec![input];
         for layer in &self.layers {
             let vectors = known.len();
             layer.check(slots, vectors)?;
             let sources = layer.step.sources();
             let reach = sources.iter().all(|&source| known[source] >= layer.level);
             let windows = matches!(layer.step, Step::Windows);
-            if layer.level == 0 || !reach || (windows && (vectors > 1 || layer.level != levels)) {
+            let depth = layer.step.depth();
+            if layer.level < depth || !reach || (windows && (vectors > 1 || layer.level != input)) {
                 return damaged("its layers do not follow each other");
             }
-            known.push(layer.level - 1);
+            known.push(match layer.is_bootstrapped() {
+                true => parameters.message_level(),
+                false => layer.level - depth,
+            });
         }
-        Ok(())
+        self.check_bootstraps(&parameters)
+    }
+
+    fn check_bootstraps(&self, parameters: &Parameters) -> Result<()> {
+        let damaged = |reason: &str| Err(NetworkError::Plan(reason.to_owned()));
+        let mut bootstrapped = self.layers.iter().filter(|l| l.is_bootstrapped());
+        let literal = parameters.literal().bootstrapping.as_ref();
+        let (Some(slots), Some(literal)) = (self.bootstrapped_slots, literal) else {
+            return match (bootstrapped.next(), self.bootstrapped_slots) {
+                (None, None) => Ok(()),
+                _ => damaged("it bootstraps, and its parameters do not, or it does not say how"),
+            };
+        };
+        let from = literal.slots_to_coeffs_levels as usize;
+        // Periods are powers of two: they divide each other.
+        let possible = |layer: &LayerPlan| {
+            let fits = layer.output.tile() <= slots;
+            layer.level_after() >= from && fits
+        };
+        let most = parameters.slots();
+        if slots.is_power_of_two() && slots <= most && bootstrapped.all(possible) {
+            Ok(())
+        } else {
+            damaged("a vector that it bootstraps has too low a level or too many slots")
+        }
     }
 
     fn check_input(&self, first: &Packing) -> Result<()> {

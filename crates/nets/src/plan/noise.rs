@@ -1,14 +1,18 @@
 //! How precise the scores of a plan will be, tried in the clear.
 
+use std::f64::consts::TAU;
+
 use tapetum_ckks::Parameters;
 
 use super::step::{LayerPlan, Step};
-use crate::stages::{Layer, LayerKind};
+use crate::stages::{Layer, vectors};
 
 /// Images that are tried.
 const IMAGES: usize = 2;
 /// How often each is tried.
 const TRIES: usize = 2;
+/// The deviation of a part of a slot after bootstrapping, beside the error of the sine: docs/bootstrapping.md.
+const BOOTSTRAPPING: f64 = 1.0 / (1 << 19) as f64;
 
 /// The standard deviation of the scores' noise while they are encrypted: the layers are evaluated with noise as large
 /// as that of each operation, and without. The imaginary parts of decrypted scores show less than that, since the
@@ -40,37 +44,35 @@ fn last_vector(
     image: &[f64],
     mut random: Option<&mut Random>,
 ) -> Vec<f64> {
-    let mut vectors = vec![image.to_vec()];
-    for (layer, plan) in layers.iter().zip(plans) {
-        let mut values: Vec<f64> = match &layer.kind {
-            LayerKind::Linear(sum) => {
-                let mut values = sum.bias.clone();
-                for term in &sum.terms {
-                    term.add_to(&mut values, &vectors[term.source]);
-                }
-                values
-            }
-            LayerKind::Square(square) => {
-                let x = &vectors[square.source];
-                let multiple = |i: usize| square.multiples.as_ref().map_or(0.0, |m| m[i]);
-                let squares = x.iter().enumerate().map(|(i, x)| (x + multiple(i)) * x);
-                squares.collect()
-            }
+    let mut vectors = vectors(layers, image, |index, vectors, values| {
+        let Some(random) = random.as_deref_mut() else {
+            return;
         };
-        if let Some(random) = random.as_deref_mut() {
-            let deviation = deviation(plan, parameters, &vectors);
-            values
-                .iter_mut()
-                .for_each(|v| *v += deviation * random.normal());
+        let plan = &plans[index];
+        let deviation = deviation(plan, parameters, vectors);
+        for value in values {
+            *value += deviation * random.normal();
+            if plan.is_bootstrapped() {
+                *value += bootstrapping_error(*value, parameters) + BOOTSTRAPPING * random.normal();
+            }
         }
-        vectors.push(values);
-    }
+    });
     vectors.pop().unwrap_or_default()
+}
+
+/// The error of the sine that bootstrapping takes for the remainder.
+fn bootstrapping_error(value: f64, parameters: &Parameters) -> f64 {
+    let literal = parameters.literal().bootstrapping.as_ref();
+    let ratio = literal.map_or(1.0, |b| f64::from(b.log_message_ratio).exp2());
+    -(TAU / ratio).powi(2) * value.powi(3) / 6.0
 }
 
 /// Of the noise that a layer adds: that of its rescaling and, for a matrix, of the rounding of its diagonals.
 fn deviation(plan: &LayerPlan, parameters: &Parameters, vectors: &[Vec<f64>]) -> f64 {
-    let (n, scale) = (parameters.degree() as f64, parameters.scale(plan.level - 1));
+    let (n, scale) = (
+        parameters.degree() as f64,
+        parameters.scale(plan.level_after()),
+    );
     // Rounding errors of sqrt(N / 18) in each coefficient, and what key switches add.
     let rescaling = n / 6.0 / scale;
     let Step::Linear {

@@ -1,7 +1,7 @@
 //! What is computed for one layer.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{LinearTransformPlan, Parameters};
+use tapetum_ckks::{LinearTransformPlan, Parameters, Precision};
 
 use crate::error::{NetworkError, Result};
 use crate::layers::Packing;
@@ -9,7 +9,7 @@ use crate::layers::Packing;
 /// Vectors that one layer reads.
 const MAX_BLOCKS: usize = 64;
 
-/// One layer of a plan. It takes one level.
+/// One layer of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerPlan {
     /// The node of the file.
@@ -26,6 +26,14 @@ pub struct LayerPlan {
     rotations: usize,
     /// Multiplications of residues per coefficient, which predict the time.
     work: f64,
+    /// Whether its output is bootstrapped.
+    #[serde(default, skip_serializing_if = "is_false")]
+    bootstrapped: bool,
+}
+
+/// What plans without bootstrapping do not say.
+fn is_false(bootstrapped: &bool) -> bool {
+    !bootstrapped
 }
 
 /// How a layer is computed. Vector 0 is the image, and vector i + 1 what layer i gives.
@@ -42,6 +50,8 @@ pub(crate) enum Step {
     },
     /// The product of a ciphertext with itself, and with `multiples` a multiple of each value.
     Square { source: usize, multiples: bool },
+    /// max(0, x) for values within [-1, 1], by polynomials of this precision.
+    Relu { source: usize, bits: u32 },
 }
 
 /// The matrix that is applied to one vector.
@@ -75,7 +85,15 @@ impl Step {
         match self {
             Self::Windows => vec![0],
             Self::Linear { blocks, .. } => blocks.iter().map(|block| block.source).collect(),
-            Self::Square { source, .. } => vec![*source],
+            Self::Square { source, .. } | Self::Relu { source, .. } => vec![*source],
+        }
+    }
+
+    /// The levels that it takes.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Relu { bits, .. } => 1 + Precision::new(*bits).map_or(0, Precision::levels),
+            _ => 1,
         }
     }
 
@@ -83,7 +101,7 @@ impl Step {
     pub fn diagonals(&self) -> usize {
         match self {
             Self::Linear { blocks, .. } => blocks.iter().map(|b| b.diagonals.len()).sum(),
-            Self::Windows | Self::Square { .. } => 0,
+            Self::Windows | Self::Square { .. } | Self::Relu { .. } => 0,
         }
     }
 }
@@ -139,7 +157,16 @@ impl LayerPlan {
             step,
             rotations,
             work,
+            bootstrapped: false,
         })
+    }
+
+    /// The same with its output bootstrapped, or not.
+    pub(crate) fn bootstrapped(self, bootstrapped: bool) -> Self {
+        Self {
+            bootstrapped,
+            ..self
+        }
     }
 
     /// The node of the file.
@@ -160,6 +187,16 @@ impl LayerPlan {
     /// The level of the ciphertexts that it takes.
     pub fn level(&self) -> usize {
         self.level
+    }
+
+    /// Whether the output is bootstrapped.
+    pub fn is_bootstrapped(&self) -> bool {
+        self.bootstrapped
+    }
+
+    /// The level of the output, before it is bootstrapped.
+    pub(crate) fn level_after(&self) -> usize {
+        self.level.saturating_sub(self.step.depth())
     }
 
     /// Multiplications of residues per coefficient.
@@ -192,9 +229,20 @@ impl LayerPlan {
         if rows * columns > 1 {
             output += &format!(", {rows} x {columns} channels between pixels");
         }
+        if self.bootstrapped {
+            output += ", bootstrapped";
+        }
         match &self.step {
             Step::Windows => format!("client's windows; {output}"),
             Step::Square { .. } => output,
+            Step::Relu { bits, .. } => {
+                let degrees = Precision::new(*bits).map(|p| p.degrees().map(|d| d.to_string()));
+                let degrees: Vec<_> = degrees.into_iter().flatten().collect();
+                format!(
+                    "degrees {} on [-1, 1], error 2^-{bits}; {output}",
+                    degrees.join(", ")
+                )
+            }
             Step::Linear {
                 blocks,
                 parts,
@@ -227,6 +275,12 @@ impl LayerPlan {
         }
         if !self.step.sources().iter().all(|&source| source < vectors) {
             return damaged("the inputs");
+        }
+        if let Step::Relu { bits, .. } = &self.step {
+            return match Precision::new(*bits) {
+                Ok(_) => Ok(()),
+                Err(_) => damaged("the precision"),
+            };
         }
         let Step::Linear { blocks, parts, .. } = &self.step else {
             return Ok(());

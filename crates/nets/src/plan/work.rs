@@ -1,6 +1,6 @@
 //! What a step costs, counted.
 
-use tapetum_ckks::Parameters;
+use tapetum_ckks::{BootstrappingPlan, OperationCounts, Parameters, Precision};
 
 use super::step::{Parts, Step};
 use crate::error::Result;
@@ -47,37 +47,89 @@ impl Costs {
     fn switch(&self, keys: usize) -> f64 {
         self.decomposition + keys as f64 * self.inner_product + 2.0 * self.division
     }
+
+    /// A product of ciphertexts, relinearised and rescaled.
+    fn product(&self) -> f64 {
+        self.switch(1) + 3.0 * self.q
+    }
 }
 
-/// Multiplications per coefficient of a step, on an image of this many ciphertexts.
-pub(super) fn work(
-    step: &Step,
-    level: usize,
+/// What a step does, counted once, to be priced at any level.
+pub(super) struct Work<'a> {
+    step: &'a Step,
+    /// Of its matrix.
+    counts: Option<OperationCounts>,
+    /// Of an image.
     ciphertexts: usize,
-    parameters: &Parameters,
-) -> Result<f64> {
-    let here = Costs::at(level, parameters);
-    Ok(match step {
-        Step::Square { .. } => here.switch(1) + 3.0 * here.q,
-        // Each ciphertext and each weight is read from memory, once.
-        Step::Windows => {
-            let products = 3.0 * 2.0 * here.q * ciphertexts as f64;
-            products + 2.0 * here.transform * here.q
+}
+
+impl<'a> Work<'a> {
+    /// The way in which a matrix is split is that of this level. It differs little at others.
+    pub fn of(
+        step: &'a Step,
+        level: usize,
+        ciphertexts: usize,
+        parameters: &Parameters,
+    ) -> Result<Self> {
+        let transform = step.transform(parameters, level)?;
+        Ok(Self {
+            step,
+            counts: transform.map(|plan| plan.operations()),
+            ciphertexts,
+        })
+    }
+
+    /// Multiplications per coefficient.
+    pub fn at(&self, level: usize, parameters: &Parameters) -> f64 {
+        let here = Costs::at(level, parameters);
+        match self.step {
+            Step::Square { .. } => here.product(),
+            Step::Relu { bits, .. } => relu(*bits, level, parameters),
+            // Each ciphertext and each weight is read from memory, once.
+            Step::Windows => {
+                let products = 3.0 * 2.0 * here.q * self.ciphertexts as f64;
+                products + 2.0 * here.transform * here.q
+            }
+            Step::Linear { parts, paired, .. } => {
+                let Some(counts) = self.counts else {
+                    return 0.0;
+                };
+                let below = Costs::at(level.saturating_sub(1), parameters);
+                counts.decompositions as f64 * here.decomposition
+                    + counts.inner_products as f64 * here.inner_product
+                    + counts.divisions as f64 * here.division
+                    + counts.plaintext_products as f64 * 2.0 * here.all
+                    + sum(*parts, &below)
+                    + f64::from(u8::from(*paired)) * 2.0 * below.switch(1)
+            }
         }
-        Step::Linear { parts, paired, .. } => {
-            let Some(plan) = step.transform(parameters, level)? else {
-                return Ok(0.0);
-            };
-            let counts = plan.operations();
-            let below = Costs::at(level - 1, parameters);
-            counts.decompositions as f64 * here.decomposition
-                + counts.inner_products as f64 * here.inner_product
-                + counts.divisions as f64 * here.division
-                + counts.plaintext_products as f64 * 2.0 * here.all
-                + sum(*parts, &below)
-                + f64::from(u8::from(*paired)) * 2.0 * below.switch(1)
+    }
+}
+
+/// Of a ReLU that begins at this level: each polynomial's relinearisations are spread over its levels.
+fn relu(bits: u32, level: usize, parameters: &Parameters) -> f64 {
+    let Ok(precision) = Precision::new(bits) else {
+        return 0.0;
+    };
+    let mut level = level;
+    let mut work = 0.0;
+    for degree in precision.degrees() {
+        let depth = (degree + 1).ilog2() as usize;
+        // 4, 7 and 10 for the degrees 7, 15 and 31.
+        let each = (3 * depth - 5) as f64 / depth as f64;
+        for _ in 0..depth {
+            work += each * Costs::at(level, parameters).product();
+            level = level.saturating_sub(1);
         }
-    })
+    }
+    work + Costs::at(level, parameters).product()
+}
+
+/// Multiplications per coefficient of a bootstrapping.
+pub(super) fn bootstrapping(plan: &BootstrappingPlan) -> Result<f64> {
+    let estimate = plan.estimate()?;
+    let transform = 0.625 * f64::from(plan.parameters().log_n());
+    Ok(estimate.transforms * transform + estimate.products)
 }
 
 /// Multiplications per coefficient of encoding the diagonals of a step: each is made from the weights, brought to

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ckks::{Encoder, Evaluator, Parameters, Plaintext};
+use tapetum_ckks::{Bootstrapper, Encoder, Evaluator, Parameters, Plaintext, Precision};
 
 use super::matrix::{Diagonals, Matrix};
 use crate::encrypted::{EncryptedImage, EncryptedScores};
@@ -16,6 +16,7 @@ pub struct EncodedNetwork {
     plan: [u8; 32],
     parameters: Parameters,
     steps: Vec<Encoded>,
+    bootstrapper: Option<Bootstrapper>,
 }
 
 /// A layer ready to be evaluated.
@@ -23,6 +24,8 @@ struct Encoded {
     /// The level of the ciphertexts that it takes.
     level: usize,
     operation: Operation,
+    /// Whether its output is bootstrapped.
+    bootstrapped: bool,
     /// Vectors that no later layer reads.
     finished: Vec<usize>,
 }
@@ -44,6 +47,10 @@ enum Operation {
         source: usize,
         multiples: Option<Plaintext>,
     },
+    Relu {
+        source: usize,
+        precision: Precision,
+    },
 }
 
 impl EncodedNetwork {
@@ -60,6 +67,7 @@ impl EncodedNetwork {
             steps.push(Encoded {
                 level: planned.level,
                 operation,
+                bootstrapped: planned.is_bootstrapped(),
                 finished: Vec::new(),
             });
         }
@@ -73,6 +81,10 @@ impl EncodedNetwork {
         Ok(Self {
             plan: plan.digest(),
             steps,
+            bootstrapper: match plan.bootstrapping(&parameters)? {
+                Some(plan) => Some(Bootstrapper::new(&plan)?),
+                None => None,
+            },
             parameters,
         })
     }
@@ -102,7 +114,7 @@ impl EncodedNetwork {
                 let vector = vector.ok_or_else(|| missing(index))?;
                 Ok::<_, NetworkError>(evaluator.lower_to(vector, step.level)?)
             };
-            let result = match &step.operation {
+            let mut result = match &step.operation {
                 Operation::Windows { weights, bias } => {
                     let pairs: Vec<_> = inputs.iter().zip(weights).collect();
                     let sum = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
@@ -134,7 +146,14 @@ impl EncodedNetwork {
                     }
                     evaluator.relinearize_rescale(&square)?
                 }
+                Operation::Relu { source, precision } => {
+                    evaluator.relu(&read(*source)?, *precision)?
+                }
             };
+            if step.bootstrapped {
+                let bootstrapper = self.bootstrapper.as_ref().ok_or_else(|| missing(index))?;
+                result = evaluator.bootstrap(&result, bootstrapper)?;
+            }
             for &source in &step.finished {
                 vectors[source] = None;
             }
@@ -171,6 +190,10 @@ fn operation(
                 multiples: multiples.transpose()?,
             }
         }
+        (LayerKind::Relu(relu), _) => Operation::Relu {
+            source: relu.source,
+            precision: relu.precision,
+        },
         (LayerKind::Linear(sum), Step::Windows) => Operation::Windows {
             weights: window_weights(plan, &sum, encoder, level)?,
             bias: bias(&sum, output, encoder, level)?,
@@ -195,8 +218,8 @@ fn operation(
                 bias,
             }
         }
-        (LayerKind::Linear(_), Step::Square { .. }) => {
-            return Err(NetworkError::Plan("a layer is not a square".to_owned()));
+        (LayerKind::Linear(_), Step::Square { .. } | Step::Relu { .. }) => {
+            return Err(NetworkError::Plan("a linear layer is none".to_owned()));
         }
     })
 }

@@ -1,5 +1,7 @@
 //! From a graph to its stages.
 
+use tapetum_ckks::Precision;
+
 use super::{Stage, StageKind, Sum, View, channel_of};
 use crate::error::{NetworkError, Result};
 use crate::graph::{Affine, Graph, Node, NodeId, Operation};
@@ -13,7 +15,8 @@ enum Form {
     Sum(Sum),
 }
 
-/// The stages of a simplified graph; another operation is refused by name. The last one is linear.
+/// The stages of a simplified graph; another operation is refused by name. The last one is linear. ReLU are
+/// as coarse as they can be: see [`set_precision`](super::set_precision).
 pub(crate) fn stages(graph: &Graph) -> Result<Vec<Stage>> {
     let readers = graph.readers();
     let mut stages = Vec::new();
@@ -87,6 +90,29 @@ fn read(graph: &Graph, id: NodeId, inputs: Vec<Form>, stages: &mut Vec<Stage>) -
                 kind: StageKind::Quadratic {
                     of,
                     quadratic: quadratic.clone(),
+                },
+            });
+            Form::View(View::of(stages.len(), node.shape.values()))
+        }
+        (Operation::Relu, None) => {
+            let read = node.inputs[0];
+            let mut of = first.view(graph, read, stages);
+            // What it reads must be scaled to its interval, which only a linear layer can be.
+            let linear = of.source.checked_sub(1).map(|index| &stages[index].kind);
+            let scalable = matches!(linear, Some(StageKind::Linear(_)))
+                && of.factors.iter().all(|&f| f > 0.0)
+                && of.shifts.iter().all(|&s| s == 0.0);
+            if !scalable {
+                of = computed(graph, read, Sum::of(of), stages);
+            }
+            stages.push(Stage {
+                name: node.name.clone(),
+                operator: node.operation.name(),
+                node: id,
+                shape: node.shape.clone(),
+                kind: StageKind::Relu {
+                    of,
+                    precision: Precision::COARSEST,
                 },
             });
             Form::View(View::of(stages.len(), node.shape.values()))

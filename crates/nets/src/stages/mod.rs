@@ -1,17 +1,23 @@
-//! A network as what is computed on ciphertexts, one after the other: linear layers of several vectors, and
-//! polynomials of degree 2.
+//! A network as what is computed on ciphertexts, one after the other: linear layers of several vectors, polynomials of
+//! degree 2, and ReLU by polynomials.
 
 mod build;
+mod clear;
+mod layer;
 mod scale;
 
+use tapetum_ckks::Precision;
+
 pub(crate) use build::stages;
-pub(crate) use scale::{Layer, LayerKind, layer_factors, scaled};
+pub(crate) use clear::vectors;
+pub(crate) use layer::{Layer, LayerKind, scaled};
+pub(crate) use scale::{Largest, Sizes, layer_factors};
 
 use crate::error::NodeName;
 use crate::graph::{NodeId, Quadratic, Shape};
 use crate::layers::{Packing, Term};
 
-/// What is computed for one node of a graph. It takes a level.
+/// What is computed for one node of a graph.
 ///
 /// Vector 0 is the image, and vector i + 1 what stage i gives.
 #[derive(Clone, Debug)]
@@ -30,6 +36,17 @@ pub(crate) enum StageKind {
     Linear(Sum),
     /// A polynomial of a vector whose values are first changed by a factor and a shift each.
     Quadratic { of: View, quadratic: Quadratic },
+    /// max(0, x) of a vector whose values are first multiplied by a positive factor each.
+    Relu { of: View, precision: Precision },
+}
+
+/// Sets how exact all ReLU are.
+pub(crate) fn set_precision(of: &mut [Stage], to: Precision) {
+    for stage in of {
+        if let StageKind::Relu { precision, .. } = &mut stage.kind {
+            *precision = to;
+        }
+    }
 }
 
 /// The sum of linear layers, and what is added to each value.
@@ -61,4 +78,9 @@ pub(crate) fn channel_of(shape: &Shape, value: usize) -> usize {
     let channels = dims.get(1).copied().unwrap_or(1);
     let inner: usize = dims.iter().skip(2).product();
     value / inner.max(1) % channels
+}
+
+/// How many channels a tensor has.
+fn channels(shape: &Shape) -> usize {
+    shape.dims().get(1).copied().unwrap_or(1)
 }

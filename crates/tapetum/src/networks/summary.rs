@@ -43,6 +43,10 @@ pub struct NetworkSummary {
     pub keys_bytes: u64,
     /// The memory of the encoded weights.
     pub weights_bytes: u64,
+    /// Bootstraps.
+    pub bootstraps: usize,
+    /// The memory of bootstrapping beside its keys.
+    pub bootstrapping_bytes: u64,
     /// Rotations.
     pub rotations: usize,
     /// Predicted CPU time of an image, in seconds.
@@ -66,6 +70,8 @@ pub struct LayerSummary {
     pub packing: String,
     /// The level of the ciphertexts that it takes.
     pub level: usize,
+    /// Whether its output is bootstrapped.
+    pub bootstrapped: bool,
     /// Rotations.
     pub rotations: usize,
     /// Predicted CPU time, in seconds.
@@ -126,6 +132,7 @@ impl NetworkSummary {
             shape: layer.shape().to_vec(),
             packing: layer.packing(),
             level: layer.level(),
+            bootstrapped: layer.is_bootstrapped(),
             rotations: layer.rotations(),
             predicted_cpu_s,
         });
@@ -138,6 +145,8 @@ impl NetworkSummary {
             keys: keys.len(),
             keys_bytes: keys.memory_bytes(&parameters)?,
             weights_bytes: plan.weights_bytes()?,
+            bootstraps: plan.bootstraps(),
+            bootstrapping_bytes: plan.bootstrapping_bytes()?,
             rotations: plan.rotations(),
             predicted_cpu_s: seconds.iter().sum(),
             calibration_images,

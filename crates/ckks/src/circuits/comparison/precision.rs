@@ -45,6 +45,10 @@ pub struct Precision {
 
 impl Precision {
     /// The coarsest precision.
+    pub const COARSEST: Self = Self {
+        bits: Self::MIN_BITS,
+    };
+    /// Its bits.
     pub const MIN_BITS: u32 = 4;
     /// The finest precision.
     pub const MAX_BITS: u32 = Self::MIN_BITS + SIGN.len() as u32 - 1;
@@ -109,7 +113,13 @@ impl Precision {
     /// x (1 + s(x)) / 2: within [`threshold`](Self::threshold) of max(x, 0) for all x in
     /// [-1, 1], undecided ones included.
     pub fn relu_clear(self, x: f64) -> f64 {
-        x * self.greater_than_clear(x, 0.0)
+        self.relu_function()(x)
+    }
+
+    /// [`relu_clear`](Self::relu_clear), for many values.
+    pub fn relu_function(self) -> impl Fn(f64) -> f64 {
+        let step = self.step_polynomials(1.0);
+        move |x| x * step.iter().fold(x, |x, p| p.eval(x))
     }
 
     /// b + relu(a - b): within [`threshold`](Self::threshold) of the larger one.

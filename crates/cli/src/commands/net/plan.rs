@@ -98,6 +98,13 @@ fn text(found: &NetworkSummary) -> String {
         bytes(found.keys_bytes),
         bytes(found.weights_bytes)
     ));
+    if found.bootstraps > 0 {
+        line(format_args!(
+            "{} bootstraps, {} beside their keys",
+            found.bootstraps,
+            bytes(found.bootstrapping_bytes)
+        ));
+    }
     line(format_args!(
         "predicted: {:.0} ms of CPU time per image",
         1e3 * found.predicted_cpu_s

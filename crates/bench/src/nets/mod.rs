@@ -32,7 +32,8 @@ Examples:
 
 The networks are mnist-lola.onnx and cats-and-dogs.onnx, trained by the scripts in examples/training. DIR of --data
 holds the pictures: mnist/*.gz, and cats-and-dogs/ with calibrate/*.jpg, test/cat/*.jpg and test/dog/*.jpg of 64 x 64
-pixels. Networks and data that are not there are named and skipped.")]
+pixels. resnet20-relu is models/resnet20_cifar10.onnx there, and cifar10/ has train/CLASS/*.jpg and test/CLASS/*.jpg of
+32 x 32. Networks and data that are not there are named and skipped.")]
 pub struct Nets {
     /// The networks; all unless some are named.
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -59,7 +60,9 @@ pub fn measure(args: &Nets, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
     Report::measure(|| {
         let mut rows = Vec::new();
         for &task in tasks {
-            let file = args.networks.join(task.file());
+            let places = [args.networks.clone(), args.data.join("models")];
+            let [file, other] = places.map(|place| place.join(task.file()));
+            let file = if other.exists() { other } else { file };
             if !file.exists() {
                 // Not a progress message: --quiet and --json must not hide it.
                 eprintln!(
@@ -99,7 +102,7 @@ fn single(
     steps: &dyn Progress,
 ) -> Result<Row> {
     let test = &images.test[..count.min(images.test.len())];
-    let plan = network.plan([0.0, 1.0], &images.calibration)?;
+    let plan = network.plan(task.range(), &images.calibration)?;
     let parameters = plan.parameters()?;
     let keys = plan.key_plan(&parameters)?;
     let keys_bytes = keys.memory_bytes(&parameters)?;
@@ -141,7 +144,7 @@ fn single(
         agreement: judged.part(judged.agreed),
         peak_rss_bytes: peak_rss(),
         keys_bytes,
-        bootstraps: 0,
+        bootstraps: plan.bootstraps(),
         levels: plan.levels(),
         rotations: plan.rotations(),
         security_bits: parameters.security().bits(),

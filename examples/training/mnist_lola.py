@@ -13,31 +13,22 @@ and the test images are looked at once, at the end. Some minutes on one core.
 """
 
 import argparse
-import gzip
-import json
 import pathlib
 import time
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from idx import scaled, shifted, test_set, training_set
 from onnx_file import OnnxFile
+from quadratic import accuracy, report
 
 SEED = 20261130
 MAPS, HIDDEN, CLASSES = 5, 100, 10
 VALIDATION = 5_000
 BATCH = 256
 RATE = 3e-3
-
-
-def read(data, name):
-    """An IDX file: a big-endian header, then unsigned bytes."""
-    raw = gzip.decompress((data / name).read_bytes())
-    dimensions = raw[3]
-    shape = np.frombuffer(raw, ">u4", dimensions, 4)
-    return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy())
 
 
 class Square(nn.Module):
@@ -67,21 +58,6 @@ def initialise(model, images):
         x = layer(x)
 
 
-def shifted(images):
-    """Each eighth of the images moved by up to two pixels along each axis."""
-    parts = F.pad(images, (2, 2, 2, 2)).chunk(8)
-    moves = torch.randint(0, 5, (8, 2)).tolist()
-    return torch.cat([part[:, :, y : y + 28, x : x + 28] for part, (y, x) in zip(parts, moves)])
-
-
-@torch.no_grad()
-def accuracy(model, images, labels):
-    model.eval()
-    found = torch.cat([model(part).argmax(1) for part in images.split(1000)])
-    model.train()
-    return (found == labels).float().mean().item()
-
-
 def export(model, path):
     conv, _, _, dense, _, last = model
     file = OnnxFile()
@@ -108,14 +84,8 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
-    scaled = lambda images: images.float().div(255).unsqueeze(1)
-    images = scaled(read(options.data, "train-images-idx3-ubyte.gz"))
-    labels = read(options.data, "train-labels-idx1-ubyte.gz").long()
-    # Some copies of the set are sorted by label.
-    order = torch.randperm(len(images))
-    images, labels = images[order], labels[order]
-    images, held_back = images[:-VALIDATION], images[-VALIDATION:]
-    labels, held_back_labels = labels[:-VALIDATION], labels[-VALIDATION:]
+    (images, labels), choice = training_set(options.data, VALIDATION)
+    images = scaled(images)
 
     model = network()
     initialise(model, images[:2000])
@@ -135,19 +105,12 @@ def main():
             optimizer.step()
             schedule.step()
             total += loss.item()
-        right = accuracy(model, held_back, held_back_labels)
+        right = accuracy(model, scaled, *choice)
         mean = total / (len(images) // BATCH)
         print(f"epoch {epoch + 1}: loss {mean:.4f}, validation {right:.4f}, {time.time() - start:.0f} s", flush=True)
 
     export(model, options.out)
-    test = scaled(read(options.data, "t10k-images-idx3-ubyte.gz"))
-    test_labels = read(options.data, "t10k-labels-idx1-ubyte.gz").long()
-    result = {
-        "epochs": options.epochs,
-        "validation": accuracy(model, held_back, held_back_labels),
-        "test": accuracy(model, test, test_labels),
-    }
-    print(json.dumps(result))
+    report(model, scaled, options.epochs, choice, test_set(options.data))
 
 
 if __name__ == "__main__":

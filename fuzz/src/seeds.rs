@@ -361,6 +361,7 @@ pub fn requests() -> Vec<Vec<u8>> {
              \n---\nPOST /v1/data-sets/{{dat}}/parts\ncontent-type: application/json\n\n{{\"upload\":\"{{upl}}\"}}\
              \n---\nPOST /v1/training-jobs\ncontent-type: application/json\n\n{{\"data_set\":\"{{dat}}\",\"key_set\":\"{{key}}\",\"without\":[\"a\"],\"until\":1}}\
              \n---\nPOST /v1/models\ncontent-type: application/json\n\n{{\"key_set\":\"{{key}}\",\"upload\":\"{{upl}}\"}}\
+             \n---\nPOST /v1/networks\ncontent-type: application/json\n\n{{\"parameter_set\":\"{{par}}\",\"network\":\"{{upl}}\",\"plan\":\"{{upl}}\",\"queries_per_token\":3}}\
              \n---\nGET /v1/data-sets?limit=2&after={{dat}}\n\
              \n---\nDELETE /v1/data-sets/{{dat}}"
         )

@@ -123,14 +123,15 @@ export class Server {
     return (await this.#once("GET", "/v1/whoami", {})).json();
   }
 
-  async models() {
-    const models = [];
+  // All objects of a collection.
+  async all(collection) {
+    const objects = [];
     for (;;) {
-      const after = models.length === 0 ? "" : `&after=${encodeURIComponent(models.at(-1).id)}`;
-      const page = await (await this.#send("GET", `/v1/models?limit=100${after}`)).json();
-      models.push(...page.items);
+      const after = objects.length === 0 ? "" : `&after=${encodeURIComponent(objects.at(-1).id)}`;
+      const page = await (await this.#send("GET", `/v1/${collection}?limit=100${after}`)).json();
+      objects.push(...page.items);
       if (page.items.length < 100) {
-        return models;
+        return objects;
       }
     }
   }
@@ -188,9 +189,9 @@ export class Server {
     return job;
   }
 
-  // Has an upload classified. Returns the job's id.
-  async classify(model, upload) {
-    return (await this.#finish("classifications", { model, upload })).id;
+  // Has an upload classified by a model, or by a network under a set of keys. Returns the job's id.
+  async classify({ model, keySet }, upload, progress) {
+    return (await this.#finish("classifications", { model, key_set: keySet, upload }, progress)).id;
   }
 
   // Has a model trained. Returns its id.

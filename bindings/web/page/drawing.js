@@ -17,6 +17,11 @@ export function drawGrey(canvas, pixels, side) {
   paint(canvas, side, side, (i) => [pixels[i], pixels[i], pixels[i]]);
 }
 
+// Bytes of red, green and blue.
+export function drawColoured(canvas, pixels, side) {
+  paint(canvas, side, side, (i) => pixels.subarray(3 * i, 3 * i + 3));
+}
+
 // Numbers as squares: blue below zero, orange above, white near it.
 export function drawNumbers(canvas, numbers) {
   const side = Math.ceil(Math.sqrt(numbers.length));

@@ -1,6 +1,6 @@
 // What the person in front of the page does, and what happens then.
 import { Server } from "./api.js";
-import { drawBytes, drawGrey, drawNumbers } from "./drawing.js";
+import { drawBytes, drawColoured, drawGrey, drawNumbers } from "./drawing.js";
 import { Keeper } from "./keeper.js";
 
 const SHOWN = 10;
@@ -22,7 +22,8 @@ let keeper = null;
 let server = null;
 // What may be shown of the key, once there is one.
 let key = null;
-// The server's models by their ids, each as the server described it.
+// The server's models by their ids, and its networks with each set of keys that they can be used with: what the server
+// said of it, what it is called, and whether this key can be for it.
 let models = new Map();
 let picture = null;
 let originalUrl = null;
@@ -64,6 +65,8 @@ async function doing(what, work) {
   }
 }
 
+const isForNetwork = () => key?.plan !== undefined;
+
 // What can be done now.
 function update() {
   const ready = keeper !== null && !busy;
@@ -74,8 +77,9 @@ function update() {
   element("refresh").disabled = !ready || server === null;
   element("models").disabled = !ready || models.size === 0;
   element("file").disabled = !ready || key === null;
-  element("outline").disabled = !ready || key === null;
-  element("gallery-field").disabled = !ready || key === null;
+  // Networks take photographs with their colours, no silhouettes.
+  element("outline").disabled = !ready || key === null || isForNetwork();
+  element("gallery-field").disabled = !ready || key === null || isForNetwork();
   const missing = [
     [server === null, "connect"],
     [key === null, "load or make a key"],
@@ -115,28 +119,46 @@ async function connect() {
 }
 
 async function findModels() {
-  const found = await server.models();
-  models = new Map(found.map((model) => [model.id, model]));
+  const [trained, networks, keySets] = await Promise.all(["models", "networks", "key-sets"].map((of) => server.all(of)));
+  const named = ({ id, name, created_at: at }) => `${name || id}, ${new Date(at).toLocaleString()}`;
+  const model = (described) => {
+    const { recipe, samples, plain } = described.details;
+    const about = recipe ? `${samples} pictures, ${recipe.columns} features` : `not encrypted, ${plain.columns} features`;
+    return {
+      described,
+      use: { model: described.id },
+      text: `${named(described)}: ${about}`,
+      // The page knows how to use those that were trained on the server.
+      fits: () => !isForNetwork() && recipe?.columns === key.columns,
+    };
+  };
+  const network = (described, keys) => ({
+    described,
+    use: { model: described.id, keySet: keys.id },
+    text: `network ${named(described)}: ${described.details.classes.join(" or ")}; with the keys ${named(keys)}`,
+    fits: () => described.details.plan === key.plan,
+  });
+  const usableWith = ({ details }) => keySets.filter((keys) => keys.details.parameter_set === details.parameter_set);
+  const found = [...trained.map(model), ...networks.flatMap((of) => usableWith(of).map((keys) => network(of, keys)))];
+  models = new Map(found.map((entry) => [Object.values(entry.use).join(" "), entry]));
   listModels();
   say(`The server has ${models.size} ${models.size === 1 ? "model" : "models"}.`);
 }
 
 // Those that this key can be for first. Whether one is, only the answer shows.
 function listModels() {
-  const fits = ({ details }) => key === null || details.recipe.columns === key.columns;
-  const sorted = [...models.values()].sort((a, b) => b.created_at - a.created_at);
+  const fits = ([, entry]) => key === null || entry.fits();
+  const sorted = [...models].sort(([, a], [, b]) => b.described.created_at - a.described.created_at);
   const option = (model) => {
-    const made = new Date(model.created_at).toLocaleString();
-    const name = model.name || model.id;
-    const text = `${name}, ${made}: ${model.details.samples} pictures, ${model.details.recipe.columns} features`;
-    const entry = new Option(fits(model) ? text : `${text} (not for this key)`, model.id);
+    const [id, { text }] = model;
+    const entry = new Option(fits(model) ? text : `${text} (not for this key)`, id);
     entry.disabled = !fits(model);
     return entry;
   };
   const chosen = element("models").value;
   element("models").replaceChildren(...sorted.map(option));
   const usable = sorted.filter(fits);
-  element("models").value = (usable.find(({ id }) => id === chosen) ?? usable[0])?.id ?? "";
+  element("models").value = (usable.find(([id]) => id === chosen) ?? usable[0])?.[0] ?? "";
   const none = "There is none yet: train one with tapetum remote train, then press Look again.";
   const unfit = "None of them is for this key: load the key that one was trained under.";
   element("model-help").textContent = models.size === 0 ? none : usable.length === 0 ? unfit : "";
@@ -145,7 +167,7 @@ function listModels() {
 // By content, not by name: a pipeline is text that begins with a brace.
 async function sortKeyFiles(files) {
   if (files.length !== 2) {
-    throw new Error("Choose both files together, secret.key and features.json of the owner's directory");
+    throw new Error("Choose both files together, secret.key and features.json (or network.plan.json) of the owner's directory");
   }
   const isText = async (file) => new Uint8Array(await file.slice(0, 1).arrayBuffer())[0] === 0x7b;
   const [first, second] = files;
@@ -175,13 +197,18 @@ async function haveKey(description, how) {
   gallery = 0;
   element("journey").hidden = true;
   const classes = key.classes.join(" or ");
+  const taken = isForNetwork() ? `photographs of ${key.side} × ${key.side} pixels` : `${key.columns} features (${key.features})`;
   show(
     "key-loaded",
-    `${how}: tells ${classes}, from ${key.columns} features (${key.features}); ring degree 2^${key.log_n}, ` +
+    `${how}: tells ${classes}, from ${taken}; ring degree 2^${key.log_n}, ` +
       `${key.security_bits} bits of security.`,
   );
   listModels();
-  await showGallery();
+  if (isForNetwork()) {
+    element("gallery").replaceChildren();
+  } else {
+    await showGallery();
+  }
   say(`The key is ${how.toLowerCase()}.`);
 }
 
@@ -324,7 +351,7 @@ function begin(chosen) {
   }
   originalUrl = chosen.url;
   const { look } = chosen;
-  drawGrey(element("seen"), look.pixels, look.side);
+  (look.isColoured ? drawColoured : drawGrey)(element("seen"), look.pixels, look.side);
   drawNumbers(element("features"), look.features);
   const original = element("original");
   original.classList.toggle("small", chosen.url === null);
@@ -338,7 +365,8 @@ function begin(chosen) {
   }
   show("original-note", chosen.label === null ? chosen.name : `${chosen.name}, in truth a ${chosen.label}`);
   show("seen-note", `${look.side} × ${look.side} pixels`);
-  show("features-note", `${look.features.length} numbers: blue below the average, orange above`);
+  const meaning = isForNetwork() ? "red, green and blue, pixel by pixel" : "blue below the average, orange above";
+  show("features-note", `${look.features.length} numbers: ${meaning}`);
   for (const id of ["sent", "answer"]) {
     drawBytes(element(id), new Uint8Array(0));
     show(`${id}-note`, "");
@@ -380,7 +408,7 @@ async function step(text, where, share, work) {
 
 async function classify() {
   const chosen = models.get(element("models").value);
-  const model = JSON.stringify(chosen);
+  const model = JSON.stringify(chosen.described);
   element("timings").replaceChildren();
   note("Picture to features", "this page", picture.milliseconds, 8 * picture.look.features.length);
   element("verdict").textContent = "";
@@ -398,7 +426,7 @@ async function classify() {
     return { value: await server.upload(encrypted.bytes, encrypted.checksum, advance), bytes: encrypted.bytes.length };
   });
   const job = await step("Classifying under encryption", "the server", 0.8, async () => ({
-    value: await server.classify(chosen.id, upload),
+    value: await server.classify(chosen.use, upload, (part) => (element("progress").value = 0.5 + 0.3 * part)),
     bytes: null,
   }));
   const answer = await step("Fetching the encrypted score", "network", 0.9, async () => {
@@ -419,7 +447,7 @@ async function classify() {
   element("verdict").textContent = verdict.class;
   element("verdict").dataset.score = verdict.score ?? "";
   const score = verdict.score === null ? "" : `score ${verdict.score.toFixed(4)}; `;
-  show("verdict-note", `${score}${key.classes.at(-1)} if above 0`);
+  show("verdict-note", `${score}${isForNetwork() ? "the largest" : `${key.classes.at(-1)} if above 0`}`);
   say(`Verdict: ${verdict.class}.`);
   element("verdict").focus();
 }

@@ -2,9 +2,9 @@
 // connection and every other script, so what leaves this worker is what it answers to the page: descriptions,
 // ciphertexts, verdicts, and pictures for the screen. A script may be asked for under an address that tells something, so
 // this file imports none: what binds it to WebAssembly is put in front of it when the page is made.
-const { Owner, Silhouettes, Training, checksum } = wasm_bindgen;
+const { NetworkKey, Owner, Silhouettes, Training, checksum, isNetworkPlan } = wasm_bindgen;
 
-// A secret key has a quarter of a byte for each coefficient; statistics are text.
+// A secret key has a quarter of a byte for each coefficient; statistics and plans are text.
 const MAX_KEY = 1 << 20;
 const MAX_PIPELINE = 64 << 20;
 const MAX_PICTURE = 32 << 20;
@@ -55,7 +55,8 @@ function unpacked() {
 
 // What is shown of a picture. The features stay here until they are encrypted, those on the screen are a copy.
 function shown() {
-  return { side: look.side, pixels: look.pixels, features: look.features };
+  const { side, isColoured, pixels, features } = look;
+  return { side, isColoured, pixels, features };
 }
 
 const operations = {
@@ -64,9 +65,10 @@ const operations = {
   },
   async open({ secret, pipeline, passphrase }) {
     const key = await read(secret, MAX_KEY, "The secret key");
-    const statistics = await read(pipeline, MAX_PIPELINE, "features.json");
+    const statistics = await read(pipeline, MAX_PIPELINE, "The file beside it");
     try {
-      return owns(new Owner(key, new TextDecoder("utf-8", { fatal: true }).decode(statistics), passphrase));
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(statistics);
+      return owns(new (isNetworkPlan(text) ? NetworkKey : Owner)(key, text, passphrase));
     } finally {
       key.fill(0);
       statistics.fill(0);

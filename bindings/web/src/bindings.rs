@@ -1,12 +1,11 @@
 //! What JavaScript sees: bytes, numbers, and JSON for what has parts.
 
 use serde::Serialize;
-use tapetum::vision::Features;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, UnwrapThrowExt};
 use zeroize::Zeroizing;
 
-use crate::{Model, Owner, PageError, Picture, Silhouettes, Training};
+use crate::{Model, NetworkKey, Owner, PageError, Picture, Silhouettes, Training};
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect_throw("structures of names and numbers become JSON")
@@ -67,7 +66,8 @@ impl JsOwner {
         Ok(JsLook {
             side: self.0.side(),
             pixels: picture.seen_at(self.0.side())?,
-            features: self.0.features(picture)?,
+            features: self.0.features(picture)?.values().to_vec(),
+            is_coloured: false,
             picture: picture.clone(),
         })
     }
@@ -82,6 +82,55 @@ impl JsOwner {
     pub fn decrypt(&self, model: &str, answer: &[u8]) -> Result<String, JsError> {
         let model = Model::from_json(model)?;
         Ok(json(&self.0.decrypt(&model, answer)?))
+    }
+}
+
+/// Whether the text of a file beside a secret key is the plan of a network.
+#[wasm_bindgen(js_name = isNetworkPlan)]
+pub fn is_network_plan(text: &str) -> bool {
+    NetworkKey::is_plan(text)
+}
+
+/// A secret key for a network, in the memory of the worker: used as an owner is, with networks in place of models.
+#[wasm_bindgen(js_name = NetworkKey)]
+pub struct JsNetworkKey(NetworkKey);
+
+#[wasm_bindgen(js_class = NetworkKey)]
+impl JsNetworkKey {
+    /// From the files `secret.key` and `network.plan.json`, and a passphrase, empty if there is none.
+    #[wasm_bindgen(constructor)]
+    pub fn open(secret_key: Vec<u8>, plan: String, passphrase: String) -> Result<Self, JsError> {
+        let secret_key = Zeroizing::new(secret_key);
+        let passphrase = Zeroizing::new(passphrase);
+        Ok(Self(NetworkKey::open(&secret_key, &plan, passphrase)?))
+    }
+
+    /// Classes, plan and parameters, as JSON.
+    pub fn description(&self) -> String {
+        json(&self.0.description())
+    }
+
+    /// What the network takes of the picture in a file. It takes photographs, not shapes.
+    pub fn look(&self, file: &[u8], _as_silhouette: bool) -> Result<JsLook, JsError> {
+        let picture = Picture::from_coloured_file(file)?;
+        let view = self.0.view(&picture)?;
+        Ok(JsLook {
+            side: view.side,
+            pixels: view.pixels,
+            features: view.values,
+            is_coloured: true,
+            picture,
+        })
+    }
+
+    /// What is sent to the server.
+    pub fn encrypt(&self, _network: &str, look: &JsLook) -> Result<Vec<u8>, JsError> {
+        Ok(self.0.encrypt(&look.picture)?)
+    }
+
+    /// The prediction in the server's answer, as JSON.
+    pub fn decrypt(&self, _network: &str, answer: &[u8]) -> Result<String, JsError> {
+        Ok(json(&self.0.decrypt(answer)?))
     }
 }
 
@@ -211,7 +260,8 @@ impl JsNewOwner {
 pub struct JsLook {
     side: usize,
     pixels: Vec<u8>,
-    features: Features,
+    features: Vec<f64>,
+    is_coloured: bool,
     picture: Picture,
 }
 
@@ -223,15 +273,21 @@ impl JsLook {
         self.side
     }
 
+    /// Whether a pixel is red, green and blue, and not one grey.
+    #[wasm_bindgen(getter, js_name = isColoured)]
+    pub fn is_coloured(&self) -> bool {
+        self.is_coloured
+    }
+
     /// The pixels, row-major, 0 black to 255 white.
     #[wasm_bindgen(getter)]
     pub fn pixels(&self) -> Vec<u8> {
         self.pixels.clone()
     }
 
-    /// The features, standardised.
+    /// The features, standardised, or the values that a network takes.
     #[wasm_bindgen(getter)]
     pub fn features(&self) -> Vec<f64> {
-        self.features.values().to_vec()
+        self.features.clone()
     }
 }

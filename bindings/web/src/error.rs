@@ -16,6 +16,14 @@ pub enum PageError {
         "this does not say how features are made ({0}): choose the file features.json from the owner's directory"
     )]
     Pipeline(vision::Error),
+    /// The plan of a network.
+    #[error(
+        "this does not fit a network's key ({0}): choose secret.key and network.plan.json from the same owner's directory"
+    )]
+    NetworkPlan(tapetum::Error),
+    /// A picture for a network.
+    #[error("the network cannot take this picture ({0}): choose a photograph")]
+    Photograph(tapetum::Error),
     /// The pipeline needs what a page does not have.
     #[error(
         "this key is for {0}, which the page cannot compute: use the command `tapetum encrypt`"

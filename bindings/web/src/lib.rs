@@ -10,6 +10,7 @@
 pub mod bindings;
 mod error;
 mod model;
+mod network_key;
 mod outline;
 mod owner;
 mod picture;
@@ -18,6 +19,7 @@ mod training;
 
 pub use error::PageError;
 pub use model::Model;
+pub use network_key::{NetworkDescription, NetworkKey, NetworkView};
 pub use owner::{Owner, Prediction};
 pub use picture::Picture;
 pub use silhouettes::Silhouettes;

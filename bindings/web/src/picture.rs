@@ -13,7 +13,7 @@ const MAX_FILE: u64 = 32 << 20;
 /// Pixels along each side of a picture file.
 const MAX_SIDE: u32 = 12_000;
 
-/// A picture as the command reads it: grey, reduced if it is large.
+/// A picture as the command reads it: reduced if it is large, grey unless a network takes its colours.
 #[derive(Clone, Debug)]
 pub struct Picture(GreyImage);
 
@@ -23,7 +23,20 @@ impl Picture {
     /// # Errors
     /// [`PageError::Picture`].
     pub fn from_file(bytes: &[u8]) -> Result<Self, PageError> {
+        Self::read(bytes, false)
+    }
+
+    /// The same with its colours.
+    ///
+    /// # Errors
+    /// [`PageError::Picture`].
+    pub fn from_coloured_file(bytes: &[u8]) -> Result<Self, PageError> {
+        Self::read(bytes, true)
+    }
+
+    fn read(bytes: &[u8], colour: bool) -> Result<Self, PageError> {
         let limits = Limits {
+            colour,
             image_bytes: MAX_FILE,
             image_side: MAX_SIDE,
             ..Limits::default()

@@ -29,10 +29,14 @@ const CLOSE = 1e-2;
 
 const dir = mkdtempSync(join(tmpdir(), "tapetum-page-"));
 const owner = (name) => join(dir, "play", "owner", name);
-let serving, wire, browser, token, ownerToken, model;
+let serving, wire, browser, connection, token, ownerToken, model;
 
 function tapetum(...args) {
-  const options = { cwd: dir, env: { ...process.env, TAPETUM_TOKEN: token ?? "" }, encoding: "utf8", maxBuffer: 1 << 26 };
+  return tapetumAs(token, ...args);
+}
+
+function tapetumAs(who, ...args) {
+  const options = { cwd: dir, env: { ...process.env, TAPETUM_TOKEN: who ?? "" }, encoding: "utf8", maxBuffer: 1 << 26 };
   return JSON.parse(execFileSync(TAPETUM, ["--json", ...args], { ...options, stdio: ["ignore", "pipe", "inherit"] }));
 }
 
@@ -41,7 +45,7 @@ before(async () => {
   serving = spawn(TAPETUM, args, { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
   const said = JSON.parse((await serving.stdout.take(1).toArray()).toString());
   token = said.token;
-  const connection = ["--server", said.url, "--fingerprint", said.fingerprint];
+  connection = ["--server", said.url, "--fingerprint", said.fingerprint];
   const kind = ["--learner", "linear-means"];
   ({ model } = tapetum("remote", "demo", ...connection, ...kind, "--images", String(IMAGES), "--dir", "play", "--keep"));
   // The twin: the same training and classification in the clear.
@@ -286,6 +290,48 @@ test("a new key is made in the page, a model is trained under it, and the key ca
   assert.deepEqual([...page.complaints, ...other.complaints], []);
   await page.context().close();
   await other.context().close();
+});
+
+test("a picture is classified by a network as by the command", async () => {
+  const network = resolve(import.meta.dirname, "../../../data/networks/mnist-lola.onnx");
+  const own = (name) => join(dir, "net-owner", name);
+  const digits = "0,1,2,3,4,5,6,7,8,9";
+  const pixels = silhouette(2507);
+  writeFileSync(join(dir, "net.png"), png(pixels));
+  tapetum("net", "plan", network, "--classes", digits, "--out", "net.plan.json");
+  tapetum("net", "keygen", "--plan", "net.plan.json", "--owner", "net-owner", "--server", "net-server");
+  tapetum("net", "encrypt", "--owner", "net-owner", "--photo", "net.png", "--out", "net.enc");
+  tapetum("net", "classify", "--server", "net-server", "--network", network, "--data", "net.enc", "--out", "net-scores.enc");
+  const expected = tapetum("net", "decrypt", "--owner", "net-owner", "net-scores.enc");
+  tapetumAs(ownerToken, "remote", "add-network", ...connection, "--plan", "net.plan.json", network);
+  tapetum("remote", "prepare", ...connection, "--keys", "net-server", "--name", "for digits");
+
+  const page = await open();
+  await prepare(page, token, []);
+  await page.locator("#key-files").setInputFiles([own("secret.key"), own("network.plan.json")]);
+  await page.locator("#key-loaded:not([hidden])").waitFor();
+  await idle(page);
+  assert.match(await page.locator("#key-loaded").textContent(), /photographs of 28 × 28 pixels/);
+  const chosen = page.locator("#models option:checked");
+  assert.match(await chosen.textContent(), /^network mnist-lola.onnx.*with the keys for digits/);
+  assert.ok(await page.locator("#gallery-field").isDisabled());
+  await page.locator("#file").setInputFiles(join(dir, "net.png"));
+  await status(page).filter({ hasText: "Took net.png" }).waitFor();
+  await idle(page);
+  const found = await classify(page);
+  assert.equal(found.class, expected.label);
+  const { score } = expected.scores.find(({ class: name }) => name === found.class);
+  assert.ok(Math.abs(found.score - score) < 0.02 * Math.abs(score) + CLOSE, `${found.score} is not ${score}`);
+  const traces = [
+    trace("secret key", readFileSync(own("secret.key")).subarray(-512)),
+    trace("pixels", pixels),
+    trace("file", readFileSync(join(dir, "net.png"))),
+    ...(await page.evaluate(() => globalThis.looks)).flatMap((look) => traceNumbers("values", look)),
+  ];
+  const sent = wire.requests().filter(({ head }) => !head.startsWith("POST /v1/planted"));
+  assert.deepEqual(search(sent, traces), []);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
 });
 
 test("the worker with the key can reach nobody, not even the server", async () => {

@@ -8,7 +8,7 @@ use std::path::Path;
 use common::{fails, output, run, tapetum};
 use image::{GrayImage, Luma};
 use serde_json::Value;
-use tapetum::networks::{pixels, read_network, read_photo};
+use tapetum::networks::{Preprocessing, read_network, read_photo, values};
 use tempfile::TempDir;
 
 const NETWORKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nets/tests/data");
@@ -97,7 +97,8 @@ fn a_photograph_is_classified_in_three_directories() {
         format!("net classify --server server --network {network} --data {data} --out {out}")
     };
     let square = read_photo(&dir.join("photo.png")).unwrap();
-    let values = pixels(&square.middle_square(8).unwrap(), 1, [0.0, 1.0]).unwrap();
+    let range = Preprocessing::of_range([0.0, 1.0]).unwrap();
+    let values = values(&square.middle_square(8).unwrap(), 1, &range).unwrap();
     let clear = read_network(Path::new(&network))
         .unwrap()
         .scores(&values)
@@ -178,7 +179,12 @@ fn what_cannot_be_planned_is_named() {
     );
     fails(dir.path(), "net plan missing.onnx", 5, &["missing.onnx"]);
     let reversed = format!("net plan {NETWORKS}/quadratic.onnx --range 1 0");
-    fails(dir.path(), &reversed, 3, &["--range", "black below white"]);
+    fails(
+        dir.path(),
+        &reversed,
+        3,
+        &["--range", "black must be below white"],
+    );
     GrayImage::new(9, 8)
         .save(dir.path().join("wide.png"))
         .unwrap();

@@ -11,7 +11,7 @@ use tapetum_ckks::{
     Ciphertext, Decryptor, Encryptor, Evaluator, KeyPlan, Parameters, ParametersLiteral, Rounding,
 };
 
-use crate::client::Scores;
+use crate::client::{Scores, check_range};
 use crate::error::{NetworkError, Result};
 use crate::graph::Graph;
 use crate::passes::simplified;
@@ -180,13 +180,19 @@ impl BatchNetwork {
         }
         let mut values: Option<Vec<Ciphertext>> = None;
         for (index, layer) in self.layers.iter().enumerate() {
-            let read = values.as_ref().unwrap_or(&batch.ciphertexts);
-            values = Some(match &layer.kind {
-                LayerKind::Linear(sum) => linear(evaluator, sum, read)?,
+            values = Some(match (&layer.kind, values) {
+                (LayerKind::Linear(sum), None) => linear(evaluator, sum, &batch.ciphertexts)?,
+                (LayerKind::Linear(sum), Some(read)) => linear(evaluator, sum, &read)?,
                 // `check` has refused all else.
-                LayerKind::Square(_) | LayerKind::Relu(_) => {
-                    let squares = read.iter().map(|x| Ok(evaluator.mul(x, x)?));
-                    squares.collect::<Result<_>>()?
+                (LayerKind::Square(_) | LayerKind::Relu(_), None) => {
+                    let squares = batch.ciphertexts.iter().map(|x| evaluator.mul(x, x));
+                    squares.collect::<Result<_, _>>()?
+                }
+                // Each value goes before the next square is made, which takes over its memory: new pages cost as much
+                // as the arithmetic.
+                (LayerKind::Square(_) | LayerKind::Relu(_), Some(read)) => {
+                    let squares = read.into_iter().map(|x| evaluator.mul(&x, &x));
+                    squares.collect::<Result<_, _>>()?
                 }
             });
             progress(index + 1);
@@ -288,7 +294,8 @@ pub fn encrypt_batch(
 /// Decrypts the scores of a batch, in the order of its images.
 ///
 /// # Errors
-/// If the scores are not of this plan, or the decryptor has other parameters.
+/// If the scores are not of this plan, the decryptor has other parameters or another key, or a value of the network has
+/// overflowed.
 pub fn decrypt_batch(
     plan: &BatchPlan,
     scores: &EncryptedBatchScores,
@@ -304,6 +311,7 @@ pub fn decrypt_batch(
         let slots = decryptor
             .encoder()
             .decode_complex(&decryptor.decrypt(ciphertext)?);
+        check_range(&slots)?;
         rounding = rounding.or_coarser(Rounding::of(&parameters, ciphertext.scale(), &slots));
         exact
             .iter_mut()

@@ -1,9 +1,9 @@
 //! Encrypted images and scores as files.
 
-use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::wire::{Bundle, BundleHeader, WireError};
 use tapetum_ckks::{Ciphertext, Parameters};
 
-use crate::encrypted::{EncryptedImage, EncryptedScores};
+use crate::encrypted::{EncryptedImage, EncryptedScores, check};
 use crate::error::{NetworkError, Result};
 use crate::plan::NetworkPlan;
 
@@ -41,27 +41,60 @@ impl EncryptedImage {
             ciphertexts,
         };
         image.of(&plan.digest())?;
-        if image.ciphertexts.len() != plan.input_ciphertexts() {
-            return Err(damaged(
-                IMAGE,
-                "it has another number of ciphertexts than the plan says",
-            ));
-        }
         let parameters = plan.parameters()?;
-        let level = plan.input_level();
-        let scale = parameters.scale(level);
-        let is_fresh = |c: &Ciphertext| {
-            c.parameters() == &parameters
-                && (c.degree(), c.level()) == (1, level)
-                && (c.scale() / scale - 1.0).abs() < 1e-9
-        };
-        match image.ciphertexts.iter().all(is_fresh) {
-            true => Ok(image),
-            false => Err(damaged(
-                IMAGE,
-                "a ciphertext is not as it is when it was just encrypted",
-            )),
+        let forms = image
+            .ciphertexts
+            .iter()
+            .map(|c| match *c.parameters() == parameters {
+                true => (c.degree(), c.level(), c.scale()),
+                false => (0, 0, 0.0),
+            });
+        check_fresh(plan, &parameters, image.ciphertexts.len(), forms)?;
+        Ok(image)
+    }
+
+    /// Refuses a bundle that is not an image for this plan, by what stands before its first ciphertext.
+    ///
+    /// # Errors
+    /// As [`from_bundle`](Self::from_bundle).
+    pub fn check_front(header: &BundleHeader, metadata: &[u8], plan: &NetworkPlan) -> Result<()> {
+        if header.kind != Self::KIND {
+            let (expected, found) = (Self::KIND.to_owned(), header.kind.clone());
+            return Err(WireError::WrongKind { expected, found }.into());
         }
+        check(IMAGE, &digest(metadata, IMAGE)?, &plan.digest())?;
+        let count = usize::try_from(header.ciphertexts()).unwrap_or(usize::MAX);
+        let forms = header.runs.iter().map(|run| {
+            let header = run.header;
+            (header.degree.into(), header.level as usize, header.scale)
+        });
+        check_fresh(plan, &plan.parameters()?, count, forms)
+    }
+}
+
+/// Refuses ciphertexts, given by degree, level and scale, that are not those of a new image.
+fn check_fresh(
+    plan: &NetworkPlan,
+    parameters: &Parameters,
+    count: usize,
+    mut forms: impl Iterator<Item = (usize, usize, f64)>,
+) -> Result<()> {
+    if count != plan.input_ciphertexts() {
+        return Err(damaged(
+            IMAGE,
+            "it has another number of ciphertexts than the plan says",
+        ));
+    }
+    let top = plan.input_level();
+    let fresh = parameters.scale(top);
+    match forms.all(|(degree, level, scale)| {
+        (degree, level) == (1, top) && (scale / fresh - 1.0).abs() < 1e-9
+    }) {
+        true => Ok(()),
+        false => Err(damaged(
+            IMAGE,
+            "a ciphertext is not as it is when it was just encrypted",
+        )),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Images in, scores out: what is done on the side of the keys.
 
-use tapetum_ckks::{Decryptor, Encryptor, Rounding};
+use tapetum_ckks::{Complex64, Decryptor, Encryptor, Rounding};
 
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
@@ -119,10 +119,23 @@ impl Scores {
     }
 }
 
+/// Imaginary parts of scores, which are noise, far below this while scores are within [-128, 128]. A value that overflows
+/// anywhere in the network turns coefficients by multiples of the modulus, and every slot by hundreds, in all directions.
+const STRAY: f64 = 1.0;
+
+/// Refuses what overflowed on the server, or was never encrypted under this key.
+pub(crate) fn check_range(slots: &[Complex64]) -> Result<()> {
+    match slots.iter().all(|slot| slot.im.abs() < STRAY) {
+        true => Ok(()),
+        false => Err(NetworkError::Overflow),
+    }
+}
+
 /// Decrypts scores.
 ///
 /// # Errors
-/// If the scores are not of this plan, or the decryptor has other parameters.
+/// If the scores are not of this plan, the decryptor has other parameters or another key, or a value of the network
+/// has overflowed.
 pub fn decrypt_scores(
     plan: &NetworkPlan,
     scores: &EncryptedScores,
@@ -134,6 +147,7 @@ pub fn decrypt_scores(
     let slots = decryptor
         .encoder()
         .decode_complex(&decryptor.decrypt(ciphertext)?);
+    check_range(&slots)?;
     let places = plan.output().slots();
     let exact: Vec<f64> = places.into_iter().map(|i| slots[i].re).collect();
     let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots)

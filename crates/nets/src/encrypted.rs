@@ -56,7 +56,8 @@ impl EncryptedScores {
     }
 }
 
-fn check(what: &'static str, found: &[u8; 32], expected: &[u8; 32]) -> Result<()> {
+/// Refuses what is for another plan.
+pub(crate) fn check(what: &'static str, found: &[u8; 32], expected: &[u8; 32]) -> Result<()> {
     if found == expected {
         return Ok(());
     }

@@ -119,6 +119,20 @@ pub enum NetworkError {
         /// What it is used with.
         expected: String,
     },
+    /// Pixels that a network does not take.
+    #[error("{0}")]
+    Preprocessing(String),
+    /// A text is not a plan that this program reads.
+    #[error("this is no network's plan: {0}")]
+    NotAPlan(String),
+    /// Classes and scores do not match.
+    #[error("the network has {scores} scores, but {classes} classes are named")]
+    Classes {
+        /// Scores of the network.
+        scores: usize,
+        /// Names of classes.
+        classes: usize,
+    },
     /// A plan that no network has.
     #[error("the plan is damaged: {0}")]
     Plan(String),
@@ -133,6 +147,12 @@ pub enum NetworkError {
     /// A file is not what was asked for.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// A value of the network has left the range that the parameters have room for.
+    #[error(
+        "the scores are no scores: either a value of the network overflowed, because the image is unlike the calibration \
+         images of the plan, or they are under another key"
+    )]
+    Overflow,
     /// Keys that the plan needs are missing.
     #[error("the evaluation keys do not have all keys of the plan: make them with its key plan")]
     Keys,

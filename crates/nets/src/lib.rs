@@ -11,7 +11,9 @@ mod network;
 mod onnx;
 mod passes;
 mod plan;
+mod plan_file;
 mod polynomials;
+mod preprocessing;
 #[cfg(test)]
 mod random_networks;
 mod reference;
@@ -27,5 +29,7 @@ pub use error::{NetworkError, NodeName, Result};
 pub use network::Network;
 pub use onnx::operators_page;
 pub use plan::{LayerPlan, NetworkPlan};
+pub use plan_file::NetworkPlanFile;
 pub use polynomials::{PolynomialNetwork, PolynomialScores};
+pub use preprocessing::{ColourOrder, Preprocessing};
 pub use server::EncodedNetwork;

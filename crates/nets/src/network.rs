@@ -92,6 +92,14 @@ impl Network {
         Ok(PolynomialNetwork::new(self.prepared(plan)?))
     }
 
+    /// Refuses a plan that is not of this network. It takes as long as planning.
+    ///
+    /// # Errors
+    /// If the plan is that of another network, or damaged.
+    pub fn check_plan(&self, plan: &NetworkPlan) -> Result<()> {
+        self.prepared(plan).map(drop)
+    }
+
     /// The layers of a plan.
     fn prepared(&self, plan: &NetworkPlan) -> Result<Prepared> {
         plan.check()?;
@@ -106,10 +114,10 @@ impl Network {
             NetworkError::Plan(_) => other(),
             error => error,
         })?;
-        if prepared.plan != *plan {
-            return Err(other());
+        match prepared.plan == *plan {
+            true => Ok(prepared),
+            false => Err(other()),
         }
-        Ok(prepared)
     }
 }
 

@@ -74,6 +74,39 @@ fn encrypted_scores_are_those_of_the_reference() {
     check(&network, &plan, images);
 }
 
+/// Garbage would have a label like everything else.
+#[test]
+fn scores_that_overflowed_or_are_under_another_key_are_refused() {
+    let network = quadratic();
+    let images = images(2, network.input_len());
+    // Scales for images that are far darker than is possible.
+    let (dark, most) = (images[0].clone(), 1e4);
+    let bright: Vec<f64> = images[1].iter().map(|v| v * most).collect();
+    let plan = network.plan([0.0, most], &images[..1]).unwrap();
+    let parameters = plan.parameters().unwrap();
+    let [secret, other] = [(); 2].map(|()| SecretKey::generate(&parameters).unwrap());
+    let keys = plan.key_plan(&parameters).unwrap();
+    let mut generator = KeyGenerator::new(&secret).unwrap();
+    let evaluator = Evaluator::with_keys(generator.evaluation_keys(&keys).unwrap());
+    let server = network.encode(&plan).unwrap();
+    let scores = |image: &[f64]| {
+        let encrypted = encrypt_image(&plan, image, &Encryptor::with_secret_key(&secret)).unwrap();
+        let scores = server.classify(&evaluator, &encrypted, &mut |_| ());
+        scores.unwrap()
+    };
+    let decrypt = |image: &[f64], key: &SecretKey| {
+        decrypt_scores(&plan, &scores(image), &Decryptor::new(key))
+    };
+    assert!(decrypt(&dark, &secret).is_ok());
+    for (image, key) in [(&bright, &secret), (&dark, &other)] {
+        let refused = decrypt(image, key);
+        assert!(
+            matches!(refused, Err(NetworkError::Overflow)),
+            "{refused:?}"
+        );
+    }
+}
+
 /// A block with a shortcut and polynomials by channel.
 #[test]
 fn branches_are_added_up_at_one_level() {

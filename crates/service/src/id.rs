@@ -21,6 +21,8 @@ pub enum Kind {
     Part,
     /// A model.
     Model,
+    /// A network.
+    Network,
     /// A training.
     TrainingJob,
     /// A classification.
@@ -30,7 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str, &'static str); 11] = [
+    const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Tenant, "ten", "tenant"),
         (Self::Token, "tok", "token"),
         (Self::Upload, "upl", "upload"),
@@ -39,6 +41,7 @@ impl Kind {
         (Self::DataSet, "dat", "data set"),
         (Self::Part, "prt", "part"),
         (Self::Model, "mod", "model"),
+        (Self::Network, "net", "network"),
         (Self::TrainingJob, "trn", "training job"),
         (Self::Classification, "cls", "classification"),
         (Self::Blob, "blb", "file"),
@@ -57,6 +60,12 @@ impl Kind {
     /// The name of the kind, for people.
     pub fn name(self) -> &'static str {
         self.row().2
+    }
+
+    /// Whether this is the beginning of one of its ids.
+    pub fn begins(self, id: &str) -> bool {
+        let rest = id.strip_prefix(self.prefix());
+        rest.is_some_and(|rest| rest.starts_with('_'))
     }
 
     /// A new id: 128 random bits.

@@ -1,7 +1,7 @@
 //! One budget of memory for all that a process computes.
 //!
-//! It has fixed parts, so that no kind of work waits for another: expanded keys, buffers that are kept for reuse, checks of
-//! uploads, trainings, and classifications. A job runs only while the memory that was planned for it is set aside, and
+//! It has fixed parts, so that no kind of work waits for another: expanded keys, the encoded weights of a network, buffers
+//! that are kept for reuse, checks of uploads, trainings, and classifications. A job runs only while the memory that was planned for it is set aside, and
 //! one that never fits is refused when it is made.
 
 use std::collections::HashMap;
@@ -18,12 +18,16 @@ const UNIT: u64 = 1 << 20;
 const CHECK: u64 = 128 << 20;
 /// Most bytes of idle buffers, as in other programs.
 const MAX_IDLE: u64 = 2 << 30;
+/// Most bytes of a network that is kept ready: what networks' plans allow before weights are encoded at use.
+const MAX_NETWORK: u64 = 1 << 30;
 
 /// The parts of the budget.
 #[derive(Debug)]
 pub struct Memory {
     /// Expanded keys.
     pub keys: u64,
+    /// A network that is kept ready.
+    pub networks: u64,
     /// Buffers that are kept for reuse.
     pub idle: u64,
     /// Uploads that are checked at a time.
@@ -39,12 +43,14 @@ impl Memory {
     pub fn new(config: &Config) -> Self {
         let all = config.work.memory;
         let keys = config.work.key_memory.min(all / 2);
+        let networks = (all / 16).min(MAX_NETWORK);
         let idle = (all / 8).min(MAX_IDLE);
         let most = config.limits.concurrent_checks.max(1);
         let at_once = most.min((all / 8 / CHECK).max(1) as usize);
-        let jobs = all.saturating_sub(keys + idle + at_once as u64 * CHECK);
+        let jobs = all.saturating_sub(keys + networks + idle + at_once as u64 * CHECK);
         Self {
             keys,
+            networks,
             idle,
             checks: Checks::new(at_once),
             trainings: Share::new(jobs / 4 * 3),

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Error, Result, StartError};
-use crate::jobs::{KeyCache, Watched};
+use crate::jobs::{KeyCache, NetworkCache, Watched};
 use crate::limiter::Limiter;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -51,6 +51,8 @@ pub struct Service {
     pub memory: Memory,
     /// Evaluation keys that jobs use.
     pub keys: KeyCache,
+    /// The network that jobs have used last.
+    pub networks: NetworkCache,
     /// Jobs that requests wait for.
     pub watched: Arc<Watched>,
     /// Tokens that were valid a moment ago.
@@ -94,6 +96,7 @@ impl Service {
             metrics: Metrics::new(config.metrics.is_some()),
             requests: Arc::new(Semaphore::new(limits.concurrent_requests)),
             keys: KeyCache::new(memory.keys, config.work.jobs + 1),
+            networks: NetworkCache::new(memory.networks),
             memory,
             watched: Arc::default(),
             tokens: TokenCache::default(),

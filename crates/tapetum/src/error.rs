@@ -214,6 +214,7 @@ fn network(error: &NetworkError) -> ErrorKind {
         | NetworkError::Parameters(_)
         | NetworkError::Key(_) => ErrorKind::Role,
         NetworkError::Encrypted { .. }
+        | NetworkError::Overflow
         | NetworkError::Levels { .. }
         | NetworkError::Evaluation(_)
         | NetworkError::Encode(_) => ErrorKind::Computation,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use tapetum::networks::pixels;
+use tapetum::networks::{Preprocessing, values};
 use tapetum::{Error, Result};
 use tapetum_vision::load::{labeled_folders, unlabeled_images};
 use tapetum_vision::{Collection, GreyImage, Limits};
@@ -21,6 +21,8 @@ const CALIBRATION_RELU: usize = 100;
 pub enum Task {
     /// Digits: a convolution and two dense layers with squares between them.
     Lola,
+    /// Clothes: two convolutions with polynomials of degree 2 and a dense layer.
+    Fashion,
     /// Photographs: a residual network with polynomials of degree 2.
     CatsAndDogs,
     /// CIFAR-10: ResNet-20 with ReLU.
@@ -28,14 +30,20 @@ pub enum Task {
 }
 
 /// Mean and deviation of the channels of CIFAR-10, by which its networks have images normalised.
-const CIFAR_10: [[f64; 2]; 3] = [[0.4914, 0.2023], [0.4822, 0.1994], [0.4465, 0.2010]];
+const CIFAR_10: [[f64; 3]; 2] = [[0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]];
 
 impl Task {
-    pub const ALL: &'static [Self] = &[Self::Lola, Self::CatsAndDogs, Self::Resnet20Relu];
+    pub const ALL: &'static [Self] = &[
+        Self::Lola,
+        Self::Fashion,
+        Self::CatsAndDogs,
+        Self::Resnet20Relu,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Lola => "lola",
+            Self::Fashion => "fashion",
             Self::CatsAndDogs => "cats-and-dogs",
             Self::Resnet20Relu => "resnet20-relu",
         }
@@ -45,6 +53,7 @@ impl Task {
     pub fn file(self) -> &'static str {
         match self {
             Self::Lola => "mnist-lola.onnx",
+            Self::Fashion => "fashion.onnx",
             Self::CatsAndDogs => "cats-and-dogs.onnx",
             Self::Resnet20Relu => "resnet20_cifar10.onnx",
         }
@@ -53,7 +62,7 @@ impl Task {
     /// Channels of its images.
     fn channels(self) -> usize {
         match self {
-            Self::Lola => 1,
+            Self::Lola | Self::Fashion => 1,
             Self::CatsAndDogs | Self::Resnet20Relu => 3,
         }
     }
@@ -61,39 +70,22 @@ impl Task {
     pub fn dataset(self) -> &'static str {
         match self {
             Self::Lola => "mnist",
+            Self::Fashion => "fashion-mnist",
             Self::CatsAndDogs => "cats-and-dogs",
             Self::Resnet20Relu => "cifar10",
         }
     }
 
-    /// The least and the largest value of an image.
-    pub fn range(self) -> [f64; 2] {
-        match self {
-            Self::Lola | Self::CatsAndDogs => [0.0, 1.0],
+    /// How the network takes pixels: ResNet-20 comes with the normalisation that it was trained with, ours have it inside.
+    pub fn preprocessing(self) -> Result<Preprocessing> {
+        let of_range = Preprocessing::of_range([0.0, 1.0])?;
+        Ok(match self {
+            Self::Lola | Self::Fashion | Self::CatsAndDogs => of_range,
             Self::Resnet20Relu => {
-                let ends =
-                    CIFAR_10.map(|[mean, deviation]| [0.0, 1.0].map(|v| (v - mean) / deviation));
-                let [low, high] = [0, 1].map(|end| ends.map(|ends| ends[end]));
-                [
-                    low.into_iter().fold(f64::INFINITY, f64::min),
-                    high.into_iter().fold(f64::NEG_INFINITY, f64::max),
-                ]
+                let [mean, deviation] = CIFAR_10.map(|numbers| numbers.to_vec());
+                of_range.normalised(mean, deviation)?
             }
-        }
-    }
-
-    /// The values of an image.
-    fn values(self, image: &GreyImage) -> Result<Vec<f64>> {
-        let mut values = pixels(image, self.channels(), [0.0, 1.0])?;
-        if self == Self::Resnet20Relu {
-            let size = values.len() / CIFAR_10.len();
-            for (channel, [mean, deviation]) in values.chunks_mut(size.max(1)).zip(CIFAR_10) {
-                channel
-                    .iter_mut()
-                    .for_each(|v| *v = (*v - mean) / deviation);
-            }
-        }
-        Ok(values)
+        })
     }
 }
 
@@ -107,14 +99,19 @@ pub struct Images {
 impl Images {
     /// `count` test images, in random order.
     pub fn load(task: Task, data: &Path, count: usize) -> Result<Self> {
-        let values = |image: &GreyImage| task.values(image);
+        let preprocessing = task.preprocessing()?;
+        let values = |image: &GreyImage| values(image, task.channels(), &preprocessing);
         let limits = Limits {
             colour: task.channels() == 3,
             ..Limits::default()
         };
         let (calibration, test) = match task {
-            Task::Lola => {
-                let split = Collection::Mnist.load(data, &Limits::default())?;
+            Task::Lola | Task::Fashion => {
+                let collection = match task {
+                    Task::Fashion => Collection::FashionMnist,
+                    _ => Collection::Mnist,
+                };
+                let split = collection.load(data, &Limits::default())?;
                 // Some copies of the set are sorted by label.
                 let train = split.train.shuffled(1);
                 let images = train.samples().images().unwrap_or_default();

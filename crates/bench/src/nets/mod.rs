@@ -30,10 +30,10 @@ Examples:
   tapetum bench nets --data sets
   tapetum bench nets --network lola --data sets --images 500 --json > nets.json
 
-The networks are mnist-lola.onnx and cats-and-dogs.onnx, trained by the scripts in examples/training. DIR of --data
-holds the pictures: mnist/*.gz, and cats-and-dogs/ with calibrate/*.jpg, test/cat/*.jpg and test/dog/*.jpg of 64 x 64
-pixels. resnet20-relu is models/resnet20_cifar10.onnx there, and cifar10/ has train/CLASS/*.jpg and test/CLASS/*.jpg of
-32 x 32. Networks and data that are not there are named and skipped.")]
+The networks are mnist-lola.onnx, fashion.onnx and cats-and-dogs.onnx, trained by the scripts in examples/training. DIR of
+--data holds the pictures: mnist/*.gz, fashion-mnist/*.gz, and cats-and-dogs/ with calibrate/*.jpg, test/cat/*.jpg and
+test/dog/*.jpg of 64 x 64 pixels. resnet20-relu is models/resnet20_cifar10.onnx there, and cifar10/ has train/CLASS/*.jpg and
+test/CLASS/*.jpg of 32 x 32. Networks and data that are not there are named and skipped.")]
 pub struct Nets {
     /// The networks; all unless some are named.
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -102,7 +102,7 @@ fn single(
     steps: &dyn Progress,
 ) -> Result<Row> {
     let test = &images.test[..count.min(images.test.len())];
-    let plan = network.plan(task.range(), &images.calibration)?;
+    let plan = network.plan(task.preprocessing()?.value_range(), &images.calibration)?;
     let parameters = plan.parameters()?;
     let keys = plan.key_plan(&parameters)?;
     let keys_bytes = keys.memory_bytes(&parameters)?;

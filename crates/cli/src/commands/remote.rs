@@ -52,7 +52,7 @@ pub enum RemoteAction {
     Prepare {
         #[command(flatten)]
         connection: Connection,
-        /// The directory that `keygen` made for the server.
+        /// The directory that `keygen` or `net keygen` made for the server.
         #[arg(long, value_name = "DIR")]
         keys: PathBuf,
         /// The public key, for contributors to fetch.
@@ -99,14 +99,49 @@ pub enum RemoteAction {
         /// The model, as `simulate --export` and `decrypt` write it.
         file: PathBuf,
     },
+    /// Provider: send a network with its plan, for others to have photographs classified with keys of their own.
+    AddNetwork {
+        #[command(flatten)]
+        connection: Connection,
+        /// The plan, as `net plan --out` writes it. Everyone with a token may read it.
+        #[arg(long, value_name = "FILE")]
+        plan: PathBuf,
+        /// How many classifications each token may ask for in all [default: any number]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        queries_per_token: Option<u32>,
+        /// The network, an ONNX file.
+        file: PathBuf,
+    },
+    /// Fetch the plan of a network, to make keys for.
+    NetworkPlan {
+        #[command(flatten)]
+        connection: Connection,
+        /// The id of the network.
+        #[arg(long, value_name = "ID")]
+        network: String,
+        /// The plan to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Have encrypted samples classified, wait for it, and fetch the encrypted scores.
     Classify {
         #[command(flatten)]
         connection: Connection,
         /// The id of the model.
-        #[arg(long, value_name = "ID")]
-        model: String,
-        /// Encrypted samples.
+        #[arg(long, value_name = "ID", required_unless_present = "network")]
+        model: Option<String>,
+        /// The id of a network, in place of a model.
+        #[arg(
+            long,
+            value_name = "ID",
+            conflicts_with = "model",
+            requires = "key_set"
+        )]
+        network: Option<String>,
+        /// The id of the key set, for a network.
+        #[arg(long, value_name = "ID", requires = "network")]
+        key_set: Option<String>,
+        /// Encrypted samples, or an encrypted photograph for a network.
         file: PathBuf,
         /// The encrypted scores to write.
         #[arg(long, value_name = "FILE")]
@@ -202,14 +237,44 @@ async fn act(action: &RemoteAction, progress: &dyn Progress) -> Result<Value> {
             let model = server.add_model(key_set, file, progress).await?;
             Ok(json!({"model": model.id}))
         }
+        RemoteAction::AddNetwork {
+            connection,
+            plan,
+            queries_per_token,
+            file,
+        } => {
+            let server = connection.connect()?;
+            let network = server.add_network(file, plan, *queries_per_token, progress);
+            let network = network.await?;
+            Ok(json!({"network": network.id, "details": network.details}))
+        }
+        RemoteAction::NetworkPlan {
+            connection,
+            network,
+            out,
+        } => {
+            let bytes = connection.connect()?.network_plan(network, out).await?;
+            Ok(json!({"network": network, "out": out, "bytes": bytes}))
+        }
         RemoteAction::Classify {
             connection,
             model,
+            network,
+            key_set,
             file,
             out,
         } => {
             let server = connection.connect()?;
-            let (job, bytes) = server.classify(model, file, out, progress).await?;
+            let (job, bytes) = match (network, key_set) {
+                (Some(network), Some(key_set)) => {
+                    let job = server.classify_by_network(network, key_set, file, out, progress);
+                    job.await?
+                }
+                _ => {
+                    let model = model.as_deref().unwrap_or_default();
+                    server.classify(model, file, out, progress).await?
+                }
+            };
             Ok(json!({"classification": job.id, "out": out, "bytes": bytes}))
         }
         RemoteAction::Delete { connection, id } => {

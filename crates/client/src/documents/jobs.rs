@@ -125,7 +125,7 @@ pub struct TrainingRequest {
 /// What a classification works on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClassificationRequest {
-    /// The id of the model.
+    /// The id of the model or network.
     pub model: String,
     /// The id of the key set.
     pub key_set: String,

@@ -5,18 +5,20 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod jobs;
+mod networks;
 mod objects;
 mod requests;
 mod tokens;
 
 pub use jobs::{ClassificationRequest, JobView, ProgressView, State, TrainingRequest};
+pub use networks::NetworkDetails;
 pub use objects::{
     DataSetDetails, KeysDetails, ModelDetails, Object, Origin, PartDetails, Receipt, StoredFile,
     TrainedDetails, UploadView,
 };
 pub use requests::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
-    CreateToken, CreateTraining,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateNetwork,
+    CreateParameterSet, CreatePart, CreateToken, CreateTraining,
 };
 pub use tokens::{NewToken, Scope, TokenView, Usage, WhoAmI};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tapetum_learn::{PlainModelSpec, TrainingSpec};
 
-/// Something stored: a parameter set, a key set, a data set, a part of one, a model.
+/// Something stored: a parameter set, a key set, a data set, a part of one, a model, a network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Object {
@@ -16,7 +16,8 @@ pub struct Object {
     pub created_at: i64,
     /// The id of the token that created it.
     pub token: String,
-    /// What depends on the kind: [`KeysDetails`], [`DataSetDetails`], [`PartDetails`], [`ModelDetails`].
+    /// What depends on the kind: [`KeysDetails`], [`DataSetDetails`], [`PartDetails`], [`ModelDetails`],
+    /// [`NetworkDetails`](super::NetworkDetails).
     #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub details: Value,
     /// Its files.

@@ -101,12 +101,33 @@ requests! {
         pub upload: String,
     }
 
+    /// A provider's network, to classify what others have encrypted with keys of their own.
+    CreateNetwork as NewNetwork {
+        /// The id of the parameter set of its plan.
+        #[cfg_attr(feature = "schema", schema(pattern = "^par_[0-9a-f]{32}$"))]
+        pub parameter_set: String,
+        /// The id of an upload of the network, an ONNX file.
+        #[cfg_attr(feature = "schema", schema(pattern = "^upl_[0-9a-f]{32}$"))]
+        pub network: String,
+        /// The id of an upload of its plan, as `net plan --out` writes it. Everyone may read it.
+        #[cfg_attr(feature = "schema", schema(pattern = "^upl_[0-9a-f]{32}$"))]
+        pub plan: String,
+        /// How many classifications one token may ask for in all; any number without it.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schema(minimum = 1))]
+        pub queries_per_token: Option<u32>,
+    }
+
     /// A classification.
     CreateClassification as NewClassification {
-        /// The id of the model.
-        #[cfg_attr(feature = "schema", schema(pattern = "^mod_[0-9a-f]{32}$"))]
+        /// The id of the model or network.
+        #[cfg_attr(feature = "schema", schema(pattern = "^(mod|net)_[0-9a-f]{32}$"))]
         pub model: String,
-        /// The id of an upload of samples.
+        /// The id of the key set: a network has none of its own, and a model's may be left out.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schema(pattern = "^key_[0-9a-f]{32}$"))]
+        pub key_set: Option<String>,
+        /// The id of an upload of samples, or of an image for the network.
         #[cfg_attr(feature = "schema", schema(pattern = "^upl_[0-9a-f]{32}$"))]
         pub upload: String,
     }

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use tapetum_learn::TrainingSpec;
 
 use crate::documents::{
-    CreateTraining, JobView, List, NewToken, Object, Receipt, Scope, State, UploadView,
+    CreateNetwork, CreateTraining, JobView, List, NewToken, Object, Receipt, Scope, State,
+    UploadView,
 };
 
 pub use address::Address;
@@ -179,6 +180,31 @@ impl Client {
         self.connection.create("/v1/models", &body).await
     }
 
+    /// A network and its plan from uploads. Each token may ask for so many classifications.
+    pub async fn create_network(&self, request: &CreateNetwork) -> Result<Object> {
+        let body = json!(request);
+        self.connection.create("/v1/networks", &body).await
+    }
+
+    /// Downloads the plan of a network.
+    pub async fn network_plan(&self, network: &str, to: &Path) -> Result<u64> {
+        self.connection
+            .download(&format!("/v1/networks/{network}/plan"), to)
+            .await
+    }
+
+    /// Classifies the image of an upload by a network, under these keys.
+    pub async fn classify_by_network(
+        &self,
+        name: &str,
+        network: &str,
+        key_set: &str,
+        upload: &str,
+    ) -> Result<JobView> {
+        let body = json!({"name": name, "model": network, "key_set": key_set, "upload": upload});
+        self.connection.create("/v1/classifications", &body).await
+    }
+
     /// Classifies the samples of an upload.
     pub async fn classify(&self, name: &str, model: &str, upload: &str) -> Result<JobView> {
         let body = json!({"name": name, "model": model, "upload": upload});
@@ -237,7 +263,7 @@ impl Client {
             .await
     }
 
-    /// One object: `parameter-sets`, `key-sets`, `data-sets`, `models`.
+    /// One object: `parameter-sets`, `key-sets`, `data-sets`, `models`, `networks`.
     pub async fn object(&self, collection: &str, id: &str) -> Result<Object> {
         self.connection.get(&format!("/v1/{collection}/{id}")).await
     }

@@ -279,4 +279,6 @@ fn input_shape(input: &schema::Value) -> Result<Shape, String> {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ fn value(name: &str, dims: &[Option<i64>]) -> Value {
     }
 }
 
-fn weights(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+pub(super) fn weights(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
     Tensor {
         name: name.to_owned(),
         dims: dims.to_vec(),
@@ -31,7 +31,7 @@ fn weights(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
     }
 }
 
-fn integers(name: &str, values: &[i64]) -> Tensor {
+pub(super) fn integers(name: &str, values: &[i64]) -> Tensor {
     Tensor {
         name: name.to_owned(),
         dims: vec![values.len() as i64],
@@ -41,7 +41,12 @@ fn integers(name: &str, values: &[i64]) -> Tensor {
     }
 }
 
-fn node(operator: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
+pub(super) fn node(
+    operator: &str,
+    inputs: &[&str],
+    output: &str,
+    attributes: Vec<Attribute>,
+) -> Node {
     Node {
         inputs: inputs.iter().map(|&i| i.to_owned()).collect(),
         outputs: vec![output.to_owned()],
@@ -51,24 +56,26 @@ fn node(operator: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute
     }
 }
 
-fn int(name: &str, int: i64) -> Attribute {
+pub(super) fn int(name: &str, int: i64) -> Attribute {
     Attribute {
         name: name.to_owned(),
         int,
+        kind: 2,
         ..Default::default()
     }
 }
 
-fn ints(name: &str, ints: &[i64]) -> Attribute {
+pub(super) fn ints(name: &str, ints: &[i64]) -> Attribute {
     Attribute {
         name: name.to_owned(),
         ints: ints.to_vec(),
+        kind: 7,
         ..Default::default()
     }
 }
 
 /// A file whose nodes lead from `x` to `y`.
-fn model(input: &[Option<i64>], nodes: Vec<Node>, initializers: Vec<Tensor>) -> Model {
+pub(super) fn model(input: &[Option<i64>], nodes: Vec<Node>, initializers: Vec<Tensor>) -> Model {
     Model {
         graph: Some(Graph {
             nodes,

@@ -246,6 +246,37 @@ impl NetworkPlan {
         Ok(estimate.matrix_bytes + estimate.scratch_bytes)
     }
 
+    /// The memory of encoded weights that stay between classifications; none where they are encoded at use.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn kept_bytes(&self) -> Result<u64> {
+        match self.encodes_at_use()? {
+            true => Ok(0),
+            false => Ok(self.all_weights_bytes(&self.parameters()?)),
+        }
+    }
+
+    /// The memory that a classification takes beside the keys, an upper bound: the weights at any one time, the
+    /// ciphertexts of the layer that has most, and bootstrapping.
+    ///
+    /// # Errors
+    /// If the plan is damaged.
+    pub fn classification_bytes(&self) -> Result<u64> {
+        let parameters = self.parameters()?;
+        let special = parameters.literal().p_bits.len();
+        // Each rotation of a transform may be kept over all primes until its sums are divided, and the digits of an
+        // input are as many again.
+        let vectors = |layer: &LayerPlan| {
+            let limbs = layer.level + 1 + special;
+            let count = self.input_ciphertexts() + layer.rotations() + limbs;
+            2 * count as u64 * limbs as u64
+        };
+        let limbs = self.layers.iter().map(vectors).max().unwrap_or(0);
+        let vectors = limbs * (8 * parameters.degree()) as u64;
+        Ok(self.weights_bytes()? + self.bootstrapping_bytes()? + vectors)
+    }
+
     /// Whether weights are encoded layer by layer when they are used, since all of them would take too much memory.
     pub(crate) fn encodes_at_use(&self) -> Result<bool> {
         let parameters = self.parameters()?;

@@ -1,15 +1,25 @@
 //! What a step costs, counted.
 
+use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{BootstrappingPlan, OperationCounts, Parameters, Precision};
 
 use super::step::{Parts, Step};
 use crate::error::Result;
 
-/// Seconds for a million multiplications of residues, transforms included, where keys and weights come from memory.
+/// Seconds for a million multiplications of residues, transforms included, where keys and weights come from memory, by
+/// what the arithmetic runs on.
 ///
-/// Measured with `cargo run --release -p tapetum-nets --example mnist` on a busy AMD EPYC (Zen 3, AVX2) in 2026-11;
-/// a quiet machine with AVX-512 takes about half.
-const SECONDS_PER_MILLION: f64 = 1.0e-3;
+/// Measured with `tapetum bench nets --network lola --threads 1` on an Intel Xeon (Emerald Rapids), busy, on 2026-12-01:
+/// 0.52, 0.64 and 3.3 for AVX-512, AVX2 and the portable kernel; AVX2 on an AMD EPYC (Zen 3) took 1.0 to 1.1.
+fn seconds_per_million() -> f64 {
+    match Kernel::selected().name() {
+        "avx512" => 0.6e-3,
+        "avx2" => 0.8e-3,
+        "portable" => 3.3e-3,
+        // NEON, and scalars with a fused multiply-add, neither measured: between these.
+        _ => 1.6e-3,
+    }
+}
 
 /// The costs of operations at a level, in multiplications per coefficient; the same as in
 /// [`LinearTransformPlan`](tapetum_ckks::LinearTransformPlan).
@@ -146,7 +156,7 @@ fn sum(parts: Parts, costs: &Costs) -> f64 {
     pairs as f64 * costs.switch(3) + rest as f64 * costs.switch(1)
 }
 
-/// CPU time of so many multiplications per coefficient, by the constant of this file.
+/// CPU time of so many multiplications per coefficient on this machine.
 pub(super) fn seconds(work: f64, parameters: &Parameters) -> f64 {
-    work * parameters.degree() as f64 / 1e6 * SECONDS_PER_MILLION
+    work * parameters.degree() as f64 / 1e6 * seconds_per_million()
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use tapetum_client::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
-    CreateTraining, Scope,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateNetwork,
+    CreateParameterSet, CreatePart, CreateTraining, Scope,
 };
 use utoipa::ToSchema;
 
@@ -46,10 +46,11 @@ macro_rules! bodies {
 
 bodies! {
     CreateParameterSet by &[Scope::Owner];
-    CreateKeySet by &[Scope::Owner];
+    CreateKeySet by &[Scope::Classify];
     CreateDataSet by &[Scope::Owner];
     CreatePart by &[Scope::Contributor];
     CreateModel by &[Scope::Owner];
+    CreateNetwork by &[Scope::Owner];
     CreateTraining by &[Scope::Owner];
     CreateClassification by &[Scope::Classify];
 }

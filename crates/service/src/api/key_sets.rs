@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use tapetum_client::CreateKeySet;
 
-use super::create::CreateRequest;
+use super::create::{CreateBody, CreateRequest};
 use super::objects::{self, Draft};
 use super::openapi::Routes;
 use super::parameter_sets::{checked, parameters};
@@ -18,9 +18,10 @@ use crate::store::rows::role;
 
 const KIND: Kind = Kind::KeySet;
 
-/// The public key is for everyone who encrypts.
-pub const RESOURCE: Resource =
-    Resource::new(KIND, "key-sets", EVERYONE).with_file("public-key", role::PUBLIC_KEY, EVERYONE);
+/// The public key is for everyone who encrypts. Who has a network classify under keys of their own brings these.
+pub const RESOURCE: Resource = Resource::new(KIND, "key-sets", EVERYONE)
+    .deleted_by(CreateKeySet::CREATORS)
+    .with_file("public-key", role::PUBLIC_KEY, EVERYONE);
 
 /// The addresses of key sets.
 pub fn routes() -> Routes {

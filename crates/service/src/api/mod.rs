@@ -9,6 +9,7 @@ mod json;
 mod key_sets;
 pub mod metrics;
 mod models;
+mod networks;
 mod objects;
 mod openapi;
 mod operations;
@@ -54,6 +55,7 @@ pub fn router(app: App, page: Option<Page>) -> Result<Router> {
         .merge(key_sets::routes())
         .merge(data_sets::routes())
         .merge(models::routes())
+        .merge(networks::routes())
         .merge(training_jobs::routes())
         .merge(classifications::routes());
     let router = routes.serve()?;

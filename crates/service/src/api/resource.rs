@@ -18,7 +18,7 @@ pub const EVERYONE: &[Scope] = &Scope::ALL;
 /// What only the owner may do.
 pub const OWNER: &[Scope] = &[Scope::Owner];
 
-/// A kind of object, and who may do what with it. Only the owner deletes.
+/// A kind of object, and who may do what with it. The owner deletes, and who has made it, where others than the owner may.
 #[derive(Debug)]
 pub struct Resource {
     /// The kind.
@@ -27,6 +27,8 @@ pub struct Resource {
     pub path: &'static str,
     /// Who may list and read it.
     pub readers: &'static [Scope],
+    /// Who may delete it, but for the owner only what they have made.
+    pub deleters: &'static [Scope],
     /// Its file, if it is to be had.
     pub file: Option<Download>,
 }
@@ -49,8 +51,15 @@ impl Resource {
             kind,
             path,
             readers,
+            deleters: OWNER,
             file: None,
         }
+    }
+
+    /// That these may delete, but for the owner only what they have made.
+    pub const fn deleted_by(mut self, deleters: &'static [Scope]) -> Self {
+        self.deleters = deleters;
+        self
     }
 
     /// With a file that these may have.
@@ -82,7 +91,7 @@ pub fn routes(of: &'static Resource) -> Routes {
         ok(&objects::find(&app, &caller, of.kind, &id).await?)
     };
     let delete = move |State(app): State<App>, caller: Caller, Path(id): Path<String>| async move {
-        caller.need(OWNER)?;
+        caller.need(of.deleters)?;
         objects::delete(&app, &caller, of.kind, &id).await
     };
     let op = |verb: &str, summary: &str| {
@@ -92,7 +101,9 @@ pub fn routes(of: &'static Resource) -> Routes {
     let ok = StatusCode::OK;
     let listed = op("list", "Every").scopes(of.readers).pages();
     let found = op("read", "One").scopes(of.readers).id("id", of.kind);
-    let deleted = op("delete", "Delete a").scopes(OWNER).id("id", of.kind);
+    let deleted = op("delete", "Delete a")
+        .scopes(of.deleters)
+        .id("id", of.kind);
     let routes = Routes::default()
         .get(&all, list, listed.lists::<Object>())
         .get(&one, read, found.answers::<Object>(ok, &[]))

@@ -1,7 +1,7 @@
 //! The tables of a backup.
 
 /// Tables, and their columns in order of their keys.
-pub const TABLES: [(&str, &[&str]); 9] = [
+pub const TABLES: [(&str, &[&str]); 10] = [
     ("tenants", &["id", "name", "created_at", "storage_quota"]),
     (
         "tokens",
@@ -85,6 +85,7 @@ pub const TABLES: [(&str, &[&str]); 9] = [
             "seq", "at", "tenant", "token", "action", "object", "details", "hash",
         ],
     ),
+    ("network_queries", &["network", "token", "queries"]),
     ("audit_head", &["id", "seq", "hash"]),
 ];
 

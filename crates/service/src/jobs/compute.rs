@@ -5,9 +5,11 @@ use tapetum_learn::files::FileLimits;
 use tapetum_learn::{Observer, Progress, ScoreThreshold, Trained, TrainingOptions, TrainingSpec};
 
 use super::keys::Engine;
+use super::networks::ReadyNetwork;
 use crate::error::{Error, Result};
 use crate::store::blobs::Local;
 use crate::store::content::{self, Caps};
+use crate::store::networks;
 
 /// With this an [`Observer`] unwinds: computations have no other way out in the middle, and none of them
 /// leaves anything behind.
@@ -68,6 +70,28 @@ pub struct ClassificationInput {
     pub verdicts: Option<ScoreThreshold>,
     /// What objects may be at most.
     pub caps: Caps,
+}
+
+/// Classifies an image by a network, and hands the bundle of scores to `keep`.
+pub fn classify_by_network<T>(
+    engine: &Engine,
+    network: &ReadyNetwork,
+    image: &Local,
+    observer: &mut impl Observer<Error = Error>,
+    keep: impl FnOnce(Bundle<'_>) -> Result<T>,
+) -> Result<T> {
+    let evaluator = &engine.evaluator;
+    let image = networks::image(image, evaluator.parameters(), &network.plan)?;
+    let total = network.plan.layers().len();
+    let scores = network.network.classify(evaluator, &image, &mut |done| {
+        let progress = Progress {
+            what: "layers of a network",
+            done,
+            total,
+        };
+        observer.progress(progress, progress);
+    })?;
+    keep(scores.to_bundle()?)
 }
 
 /// Classifies samples, and hands the bundle of scores or verdicts to `keep`.

@@ -14,6 +14,7 @@ mod compute;
 mod job;
 mod keys;
 mod lease;
+mod networks;
 mod sweep;
 mod thread;
 mod watched;
@@ -31,6 +32,7 @@ use crate::store::rows::{FileRow, remove_files};
 
 pub use job::Job;
 pub use keys::KeyCache;
+pub use networks::NetworkCache;
 pub use sweep::sweep;
 pub use watched::{Seen, Watched};
 pub use worker::Workers;

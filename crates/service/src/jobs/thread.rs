@@ -15,12 +15,14 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::compute::{self, ClassificationInput, Ended, TrainingInput};
+use super::keys::Engine;
 use super::lease::{self, Lease, LeaseStatus, Made};
 use crate::error::{Error, Result};
 use crate::id::Kind;
 use crate::state::App;
-use crate::store::blobs::Local;
+use crate::store::blobs::{Local, Written};
 use crate::store::content;
+use crate::store::networks;
 use crate::store::rows::{FileRow, role};
 
 /// The progress of a computation, for the task that watches it.
@@ -91,7 +93,10 @@ impl Observer for Watcher {
     }
 }
 
-fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<crate::store::blobs::Written> {
+/// Writes what was computed.
+type Keep<'a> = Box<dyn FnOnce(Bundle<'_>) -> Result<Written> + 'a>;
+
+fn write(app: &App, blob: &str, bundle: &Bundle<'_>) -> Result<Written> {
     let written = app.blobs.create(blob, |file| bundle.write(file));
     written.map_err(|e| Error::internal("writing a result", e))
 }
@@ -201,6 +206,25 @@ impl Thread {
         })
     }
 
+    /// Classifies an image by a network, and writes the scores.
+    pub fn classify_by_network(
+        mut self,
+        request: ClassificationRequest,
+        keys: &FileRow,
+        [network, plan]: [&FileRow; 2],
+        image: &FileRow,
+    ) -> Result<Made> {
+        let caps = self.app.caps();
+        let ready = self.app.networks.ready(&request.model, || {
+            let plan = networks::plan(&self.fetch(plan)?, caps)?;
+            Ok((plan, networks::network(&self.fetch(network)?, caps)?))
+        })?;
+        let image = self.fetch(image)?;
+        self.made(&request.key_set, keys, |engine, observer, keep| {
+            compute::classify_by_network(engine, &ready, &image, observer, keep)
+        })
+    }
+
     /// Classifies, and writes the scores or verdicts.
     pub fn classify(
         mut self,
@@ -216,14 +240,23 @@ impl Thread {
             verdicts: request.verdicts,
             caps: self.app.caps(),
         };
-        let engine = self
-            .app
-            .keys
-            .engine(&request.key_set, || self.fetch(keys))?;
+        self.made(&request.key_set, keys, |engine, observer, keep| {
+            compute::classify(engine, &input, observer, keep)
+        })
+    }
+
+    /// Scores that are computed with a set of keys.
+    fn made(
+        &mut self,
+        key_set: &str,
+        keys: &FileRow,
+        compute: impl FnOnce(&Engine, &mut Watcher, Keep<'_>) -> Result<Written>,
+    ) -> Result<Made> {
+        let engine = self.app.keys.engine(key_set, || self.fetch(keys))?;
         let blob = Kind::Blob.new_id()?;
         let app = &self.app;
-        let keep = |bundle: Bundle<'_>| write(app, &blob, &bundle);
-        let file = compute::classify(&engine, &input, &mut self.observer, keep)?;
+        let keep = Box::new(|bundle: Bundle<'_>| write(app, &blob, &bundle));
+        let file = compute(&engine, &mut self.observer, keep)?;
         Ok(Made {
             blob,
             file,

@@ -269,8 +269,15 @@ impl Worker {
         } else {
             let request: ClassificationRequest = stored(&job.request)?;
             let keys = located(app, &request.key_set, role::EVALUATION_KEYS).await?;
-            let model = located(app, &request.model, role::MODEL).await?;
             let samples = located(app, &job.id, role::SAMPLES).await?;
+            if Kind::Network.begins(&request.model) {
+                let network = located(app, &request.model, role::NETWORK).await?;
+                let plan = located(app, &request.model, role::PLAN).await?;
+                return Ok(thread.start(move |thread| {
+                    thread.classify_by_network(request, &keys, [&network, &plan], &samples)
+                }));
+            }
+            let model = located(app, &request.model, role::MODEL).await?;
             thread.start(move |thread| thread.classify(request, &keys, &model, &samples))
         })
     }

@@ -120,7 +120,7 @@ fn check_degree(literal: &ParametersLiteral, caps: Caps) -> Result<()> {
 }
 
 /// Refuses bytes after the end.
-fn check_end(mut rest: BufReader<File>) -> Result<()> {
+pub fn check_end(mut rest: BufReader<File>) -> Result<()> {
     let failed = |e| Error::internal("reading a file", e);
     let at = rest.stream_position().map_err(failed)?;
     let end = rest.get_ref().metadata().map_err(failed)?.len();

@@ -7,6 +7,7 @@ pub mod content;
 pub mod db;
 pub mod files;
 pub mod folder;
+pub mod networks;
 pub mod queue;
 pub mod rows;
 mod upgrade;

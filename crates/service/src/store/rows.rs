@@ -26,6 +26,10 @@ pub mod role {
     pub const SAMPLES: &str = "samples";
     /// A model.
     pub const MODEL: &str = "model";
+    /// A network.
+    pub const NETWORK: &str = "network";
+    /// The plan of a network.
+    pub const PLAN: &str = "plan";
     /// The result of a classification.
     pub const SCORES: &str = "scores";
     /// The state from which a training resumes.

@@ -7,9 +7,9 @@ use tapetum_ckks::wire::{self, Header};
 use tapetum_learn::{
     Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, Training,
 };
-use tapetum_nets::EncryptedImage;
+use tapetum_nets::{EncryptedImage, NetworkPlanFile};
 
-use super::{SEALED, files, index, model, network_plan};
+use super::{SEALED, files, index, model};
 use crate::error::{Context, Error, Result};
 use crate::predictions;
 
@@ -104,7 +104,7 @@ impl Output {
                     front.eq_ignore_ascii_case(DOCTYPE)
                 }
                 Self::Plot => text.starts_with("<svg"),
-                Self::NetworkPlan => network_plan::is_in(text),
+                Self::NetworkPlan => NetworkPlanFile::begins(text),
                 _ => false,
             },
             Found::Other(_) => false,

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use tapetum_ckks::{Encryptor, PublicKey};
-use tapetum_nets::{EncryptedImage, encrypt_image};
+use tapetum_nets::{EncryptedImage, NetworkPlanFile, encrypt_image};
 use tapetum_vision::GreyImage;
 
 use super::{check_parameters, pictures};
 use crate::error::{Context, Result};
-use crate::folders::network_plan::NetworkPlanFile;
-use crate::folders::{PUBLIC_KEY, files};
+use crate::folders::{PUBLIC_KEY, files, network_plan};
 
 /// Encrypts photographs for a network, and can decrypt nothing.
 pub struct NetworkContributor {
@@ -23,7 +22,7 @@ impl NetworkContributor {
     /// # Errors
     /// If a file is missing, damaged, or of another plan.
     pub fn open(dir: &Path) -> Result<Self> {
-        let file = NetworkPlanFile::in_directory(dir)?;
+        let file = network_plan::in_directory(dir)?;
         let advice = "ask the owner for this directory as `tapetum net keygen` made it";
         let path = files::existing(dir, PUBLIC_KEY, advice)?;
         let key = PublicKey::read(files::open(&path)?)
@@ -40,8 +39,7 @@ impl NetworkContributor {
     /// # Errors
     /// If the network takes no squares, or the photograph has no colours.
     pub fn encrypt(&self, photo: &GreyImage) -> Result<EncryptedImage> {
-        let plan = self.file.plan();
-        let pixels = pictures::photograph(photo, plan)?;
-        Ok(encrypt_image(plan, &pixels, &self.encryptor)?)
+        let values = pictures::photograph(photo, &self.file)?;
+        Ok(encrypt_image(self.file.plan(), &values, &self.encryptor)?)
     }
 }

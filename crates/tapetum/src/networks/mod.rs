@@ -15,17 +15,20 @@ mod summary;
 pub use contributor::NetworkContributor;
 pub use owner::NetworkOwner;
 pub use photo::PhotoNetwork;
-pub use pictures::{photo_from, pixels, read_photo};
+pub use pictures::{photo_from, read_photo, values};
 pub use server::NetworkServer;
 pub use summary::{LayerSummary, NetworkOptions, NetworkSummary, read_network, summarize};
-pub use tapetum_nets::{EncryptedImage, EncryptedScores, NetworkPlan, Scores};
+pub use tapetum_nets::{
+    ColourOrder, EncryptedImage, EncryptedScores, NetworkPlan, NetworkPlanFile, Preprocessing,
+    Scores,
+};
 
 use std::path::Path;
 
 use tapetum_ckks::Parameters;
 use tapetum_ckks::wire::Bundle;
 
-pub use crate::folders::network_plan::NetworkPlanFile;
+pub use crate::folders::network_plan::{read as read_plan, write as write_plan};
 
 use crate::error::{Context, Error, Result};
 use crate::folders::files;

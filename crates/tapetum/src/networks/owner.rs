@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
     Decryptor, Encryptor, EvaluationKeys, KeyGenerator, KeyPlan, Parameters, SecretKey,
 };
-use tapetum_nets::{EncryptedImage, EncryptedScores, Scores, decrypt_scores, encrypt_image};
+use tapetum_nets::{
+    EncryptedImage, EncryptedScores, NetworkPlanFile, Scores, decrypt_scores, encrypt_image,
+};
 use tapetum_vision::GreyImage;
 
 use super::pictures;
-use crate::error::{Context, Result};
-use crate::folders::network_plan::NetworkPlanFile;
-use crate::folders::{EVALUATION_KEYS, NETWORK_PLAN, PUBLIC_KEY, SECRET_KEY, files};
+use crate::error::{Context, Error, Result};
+use crate::folders::{EVALUATION_KEYS, NETWORK_PLAN, PUBLIC_KEY, SECRET_KEY, files, network_plan};
 use crate::owner::{Directories, Made, Passphrase, check_directories, key_file, open_key};
 use crate::progress::Progress;
 
@@ -19,7 +21,6 @@ use crate::progress::Progress;
 pub struct NetworkOwner {
     file: NetworkPlanFile,
     parameters: Parameters,
-    key_plan: KeyPlan,
     secret: SecretKey,
 }
 
@@ -30,7 +31,7 @@ impl NetworkOwner {
     /// If the plan is damaged, or the system has no randomness.
     pub fn generate(plan: &NetworkPlanFile) -> Result<Self> {
         let parameters = plan.plan().parameters()?;
-        Self::with(plan.clone(), SecretKey::generate(&parameters)?)
+        Self::with_key(plan.clone(), SecretKey::generate(&parameters)?)
     }
 
     /// Opens a directory that [`NetworkOwner::write`] made, with what gives the passphrase if the secret key is kept
@@ -39,21 +40,34 @@ impl NetworkOwner {
     /// # Errors
     /// If a file is missing, damaged, or of another plan, and those of the passphrase.
     pub fn open(dir: &Path, passphrase: impl FnOnce() -> Result<Passphrase>) -> Result<Self> {
-        let plan = NetworkPlanFile::in_directory(dir)?;
+        let plan = network_plan::in_directory(dir)?;
         let secret = open_key(dir, passphrase)?;
         let path = dir.join(SECRET_KEY);
         super::check_parameters(plan.plan(), secret.parameters(), &path)?;
-        Self::with(plan, secret)
+        Self::with_key(plan, secret)
     }
 
-    fn with(file: NetworkPlanFile, secret: SecretKey) -> Result<Self> {
+    /// With a key that is there already.
+    ///
+    /// # Errors
+    /// If the key has other parameters than the plan.
+    pub fn with_key(file: NetworkPlanFile, secret: SecretKey) -> Result<Self> {
         let parameters = secret.parameters().clone();
+        if parameters != file.plan().parameters()? {
+            return Err(Error::role(
+                "the secret key has other parameters than the plan: take both from one `tapetum net keygen`",
+            ));
+        }
         Ok(Self {
-            key_plan: file.plan().key_plan(&parameters)?,
             parameters,
             secret,
             file,
         })
+    }
+
+    /// The keys that a server needs.
+    fn key_plan(&self) -> Result<KeyPlan> {
+        Ok(self.file.plan().key_plan(&self.parameters)?)
     }
 
     /// Writes plan and keys into the directories of the three roles. The evaluation keys are made on the way.
@@ -73,7 +87,7 @@ impl NetworkOwner {
         let encrypting = [Some(directories.owner), directories.contributor];
         let encrypting: Vec<_> = encrypting.into_iter().flatten().collect();
         for dir in encrypting.iter().copied().chain([server]) {
-            self.file.write(&dir.join(NETWORK_PLAN))?;
+            network_plan::write(&self.file, &dir.join(NETWORK_PLAN))?;
         }
         let mut public_key = 0;
         for dir in encrypting {
@@ -111,10 +125,11 @@ impl NetworkOwner {
     /// # Errors
     /// If the system has no randomness.
     pub fn evaluation_keys(&self, progress: &dyn Progress) -> Result<EvaluationKeys> {
-        let total = self.key_plan.len();
+        let key_plan = self.key_plan()?;
+        let total = key_plan.len();
         let step = progress.begin(&format!("making {total} evaluation keys"));
         let mut generator = KeyGenerator::new(&self.secret)?;
-        let keys = generator.evaluation_keys_with(&self.key_plan, |done| {
+        let keys = generator.evaluation_keys_with(&key_plan, |done| {
             step.advance(done, total);
         })?;
         step.finish();
@@ -126,7 +141,7 @@ impl NetworkOwner {
     /// # Errors
     /// If the parameters cannot have them, which those of a plan can.
     pub fn evaluation_keys_bytes(&self) -> Result<u64> {
-        Ok(self.key_plan.memory_bytes(&self.parameters)?)
+        Ok(self.key_plan()?.memory_bytes(&self.parameters)?)
     }
 
     /// Encrypts the middle of a photograph, at the size that the network takes.
@@ -134,10 +149,17 @@ impl NetworkOwner {
     /// # Errors
     /// If the network takes no squares, or the photograph has no colours.
     pub fn encrypt(&self, photo: &GreyImage) -> Result<EncryptedImage> {
-        let plan = self.file.plan();
-        let pixels = pictures::photograph(photo, plan)?;
         let encryptor = Encryptor::with_secret_key(&self.secret);
-        Ok(encrypt_image(plan, &pixels, &encryptor)?)
+        let values = self.values(photo)?;
+        Ok(encrypt_image(self.file.plan(), &values, &encryptor)?)
+    }
+
+    /// The values of the middle of a photograph, which are encrypted.
+    ///
+    /// # Errors
+    /// As [`encrypt`](Self::encrypt).
+    pub fn values(&self, photo: &GreyImage) -> Result<Vec<f64>> {
+        pictures::photograph(photo, &self.file)
     }
 
     /// Decrypts scores, rounded: their last digits would tell the secret key.
@@ -147,6 +169,15 @@ impl NetworkOwner {
     pub fn decrypt(&self, scores: &EncryptedScores) -> Result<Scores> {
         let decryptor = Decryptor::new(&self.secret);
         Ok(decrypt_scores(self.file.plan(), scores, &decryptor)?)
+    }
+
+    /// Decrypts the scores in the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt), and if they hold something else.
+    pub fn decrypt_bytes(&self, bytes: &[u8]) -> Result<Scores> {
+        let bundle = Bundle::from_bytes(&self.parameters, bytes)?;
+        self.decrypt(&EncryptedScores::from_bundle(bundle)?)
     }
 
     /// Decrypts the scores of a file.

@@ -1,11 +1,10 @@
 //! A network for photographs that this library brings.
 
-use tapetum_nets::Network;
+use tapetum_nets::{Network, NetworkPlanFile};
 use tapetum_vision::GreyImage;
 
 use super::pictures;
 use crate::error::Result;
-use crate::folders::network_plan::NetworkPlanFile;
 
 /// Cats and dogs: `data/networks/README.md` is its card.
 const CATS_AND_DOGS: (&[u8], &str) = (
@@ -52,8 +51,8 @@ impl PhotoNetwork {
     /// # Errors
     /// If the photograph has no colours.
     pub fn scores(&self, photo: &GreyImage) -> Result<Vec<f64>> {
-        let pixels = pictures::photograph(photo, self.plan.plan())?;
-        Ok(self.network.scores(&pixels)?)
+        let values = pictures::photograph(photo, &self.plan)?;
+        Ok(self.network.scores(&values)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use tapetum_nets::{Network, NetworkPlan};
+use tapetum_nets::{Network, NetworkPlanFile, Preprocessing};
 use tapetum_vision::load::{Kind, idx_unlabeled, kind, picture, unlabeled_images};
 use tapetum_vision::{GreyImage, Limits};
 
@@ -17,7 +17,7 @@ const MAX_CALIBRATION: usize = 1_000;
 pub(super) fn calibration(
     path: &Path,
     network: &Network,
-    range: [f64; 2],
+    preprocessing: &Preprocessing,
 ) -> Result<(Vec<Vec<f64>>, Vec<String>)> {
     let &[1, channels, height, width] = network.input_shape() else {
         return Err(Error::input(
@@ -58,7 +58,7 @@ pub(super) fn calibration(
                     image.height()
                 )));
             }
-            pixels(image, channels, range)
+            values(image, channels, preprocessing)
         })
         .collect::<Result<_>>()?;
     Ok((values, notes))
@@ -92,9 +92,9 @@ pub fn photo_from(name: &Path, bytes: &[u8]) -> Result<GreyImage> {
     )?)
 }
 
-/// A photograph of any size for a network that takes squares: its middle, resized, red, green and blue one after another.
-pub(super) fn photograph(photo: &GreyImage, plan: &NetworkPlan) -> Result<Vec<f64>> {
-    let &[1, channels, height, width] = plan.input_shape() else {
+/// A photograph of any size for a network that takes squares: its middle, resized, channel by channel.
+pub(super) fn photograph(photo: &GreyImage, file: &NetworkPlanFile) -> Result<Vec<f64>> {
+    let &[1, channels, height, width] = file.plan().input_shape() else {
         return Err(Error::input("the network takes vectors, not photographs"));
     };
     if height != width {
@@ -102,24 +102,26 @@ pub(super) fn photograph(photo: &GreyImage, plan: &NetworkPlan) -> Result<Vec<f6
             "the network takes {width} x {height} pixels, not squares"
         )));
     }
-    pixels(&photo.middle_square(width)?, channels, plan.range())
+    Ok(file.values(bytes(&photo.middle_square(width)?, channels)?)?)
 }
 
-/// The pixels channel by channel, black as the low end of the range and white as the high one.
+/// The values of an image channel by channel.
 ///
 /// # Errors
 /// If the image does not have these channels.
-pub fn pixels(image: &GreyImage, channels: usize, [low, high]: [f64; 2]) -> Result<Vec<f64>> {
-    let value = |pixel: &u8| low + (high - low) * f64::from(*pixel) / 255.0;
+pub fn values(
+    image: &GreyImage,
+    channels: usize,
+    preprocessing: &Preprocessing,
+) -> Result<Vec<f64>> {
+    Ok(preprocessing.values(channels, bytes(image, channels)?)?)
+}
+
+/// Red, green and blue of each pixel for a network of three channels, and grey for others.
+fn bytes(image: &GreyImage, channels: usize) -> Result<&[u8]> {
     match (channels, image.rgb()) {
-        (1, _) => Ok(image.pixels().iter().map(value).collect()),
-        (3, Some(rgb)) => {
-            let channel = |c: usize| rgb.iter().skip(c).step_by(3).map(value);
-            Ok((0..3).flat_map(channel).collect())
-        }
         (3, None) => Err(Error::input("the images have no colours")),
-        _ => Err(Error::input(format!(
-            "the network takes {channels} channels, not those of a picture"
-        ))),
+        (3, Some(rgb)) => Ok(rgb),
+        _ => Ok(image.pixels()),
     }
 }

@@ -7,8 +7,7 @@ use tapetum_nets::{EncodedNetwork, EncryptedImage, EncryptedScores, Network, Net
 
 use super::{check_parameters, read_bundle};
 use crate::error::{Context, Result};
-use crate::folders::network_plan::NetworkPlanFile;
-use crate::folders::{EVALUATION_KEYS, files};
+use crate::folders::{EVALUATION_KEYS, files, network_plan};
 use crate::progress::Progress;
 use crate::server::refuse_secret_keys;
 
@@ -44,7 +43,7 @@ impl NetworkServer {
         progress: &dyn Progress,
     ) -> Result<Self> {
         refuse_secret_keys(dir)?;
-        let file = NetworkPlanFile::in_directory(dir)?;
+        let file = network_plan::in_directory(dir)?;
         let advice = "ask the owner for this directory as `tapetum net keygen` made it";
         let path = files::existing(dir, EVALUATION_KEYS, advice)?;
         let step = progress.begin("checking evaluation keys");

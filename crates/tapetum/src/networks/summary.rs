@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_nets::{Network, NetworkPlan};
+use tapetum_nets::{Network, NetworkPlan, Preprocessing};
 
 use super::pictures::calibration;
 use crate::error::{Context, Error, Result};
@@ -20,8 +20,8 @@ pub struct NetworkOptions {
     pub network: PathBuf,
     /// Images like those to come, which set the scale of the layers: a folder, a picture or an IDX file.
     pub calibration: Option<PathBuf>,
-    /// The values that black and white have in the network.
-    pub range: [f64; 2],
+    /// How the network takes pixels.
+    pub preprocessing: Preprocessing,
 }
 
 /// What an evaluation will need.
@@ -81,20 +81,14 @@ pub struct LayerSummary {
 /// Plans a network, and says what its evaluation will need.
 pub fn summarize(options: &NetworkOptions) -> Result<(NetworkPlan, NetworkSummary)> {
     let path = &options.network;
-    let [black, white] = options.range;
-    if !(black.is_finite() && white.is_finite() && black < white) {
-        return Err(Error::input(format!(
-            "a range from {black} to {white} is none: give --range two numbers, black below white"
-        )));
-    }
     let network = read_network(path)?;
     let within = || format!("cannot use {}", path.display());
     let (calibration, notes) = match &options.calibration {
-        Some(path) => calibration(path, &network, options.range)?,
+        Some(path) => calibration(path, &network, &options.preprocessing)?,
         None => Default::default(),
     };
     let plan = network
-        .plan(options.range, &calibration)
+        .plan(options.preprocessing.value_range(), &calibration)
         .with_context(within)?;
     let summary = NetworkSummary::new(&plan, calibration.len(), notes)?;
     Ok((plan, summary))

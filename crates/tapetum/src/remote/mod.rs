@@ -1,6 +1,7 @@
 //! A server over HTTPS: what each role does there. Nothing here can name a secret key, and a file that holds one
 //! is never sent.
 
+mod networks;
 mod rehearsal;
 mod session;
 
@@ -10,10 +11,14 @@ use std::path::Path;
 use serde::Serialize;
 use tapetum_client::{Client, ClientError, CreateTraining, JobKind, JobView, Object};
 use tapetum_learn::{Contribution, EncryptedLabels, EncryptedMatrix, Labels};
+use tapetum_nets::EncryptedImage;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::folders::{self, EVALUATION_KEYS, Output, files, inspect, model};
+use crate::folders::{
+    self, EVALUATION_KEYS, NETWORK_PLAN, Output, files, inspect, model, network_plan,
+};
+use crate::networks::read_network;
 use crate::plan::{Plan, Purpose};
 use crate::progress::{Progress, Step};
 
@@ -22,11 +27,12 @@ pub use session::RemoteServer;
 pub use tapetum_client as client;
 
 /// Where things of a kind are, by the first letters of their ids.
-const COLLECTIONS: [(&str, &str); 7] = [
+const COLLECTIONS: [(&str, &str); 8] = [
     ("par_", "parameter-sets"),
     ("key_", "key-sets"),
     ("dat_", "data-sets"),
     ("mod_", "models"),
+    ("net_", "networks"),
     ("cls_", "classifications"),
     ("tok_", "tokens"),
     ("upl_", "uploads"),
@@ -47,6 +53,12 @@ pub enum Sendable {
     Samples,
     /// A model that is not encrypted.
     PlainModel,
+    /// A provider's network, which is not encrypted either.
+    Network,
+    /// The plan of a network.
+    NetworkPlan,
+    /// An encrypted image for a network.
+    NetworkImage,
 }
 
 impl Sendable {
@@ -62,6 +74,9 @@ impl Sendable {
                 Labels::CLEAR_KIND,
             ],
             Self::PlainModel => &["a model"],
+            Self::Network => &["a network"],
+            Self::NetworkPlan => &["a network's plan"],
+            Self::NetworkImage => &[EncryptedImage::KIND],
         }
     }
 
@@ -75,12 +90,19 @@ impl Sendable {
                 path.display()
             ))
         };
-        if self == Self::PlainModel {
-            return match model::read(path) {
-                Ok(_) => Ok(()),
-                Err(error) if error.kind() == ErrorKind::Files => Err(error),
-                Err(_) => Err(refused("is no model in the clear")),
-            };
+        // What is not encrypted is told by reading it.
+        let (read, what) = match self {
+            Self::PlainModel => (model::read(path).map(drop), "is no model in the clear"),
+            Self::Network => (read_network(path).map(drop), "is no network"),
+            Self::NetworkPlan => (network_plan::read(path).map(drop), "is no network's plan"),
+            _ => (Ok(()), ""),
+        };
+        match read {
+            Ok(()) if what.is_empty() => {}
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Files => return Err(error),
+            Err(error) if self == Self::Network => return Err(error),
+            Err(_) => return Err(refused(what)),
         }
         let objects = inspect::names(path).map_err(|error| match error.kind() {
             ErrorKind::Files => error,
@@ -134,7 +156,7 @@ pub struct Prepared {
 
 impl Remote {
     /// Sends parameters and keys, and makes a data set if they are made for training. `keys` is the directory that
-    /// `keygen` made for a server, `public_key` the file of the public key, for contributors to fetch.
+    /// `keygen` or `net keygen` made for a server, `public_key` the file of the public key, for contributors to fetch.
     ///
     /// # Errors
     /// [`Error`], as of all that follow: a file cannot be read or is a secret key, the server cannot be reached or
@@ -146,20 +168,15 @@ impl Remote {
         name: &str,
         progress: &dyn Progress,
     ) -> Result<Prepared> {
+        if keys.join(NETWORK_PLAN).exists() {
+            return self.prepare_network(keys, public_key, name, progress).await;
+        }
         let plan = Plan::read(keys)?;
         let advice = "name the directory that `tapetum keygen` made for the server";
         let evaluation_keys = files::existing(keys, EVALUATION_KEYS, advice)?;
-        // Before anything is sent, not when its turn comes.
-        Sendable::EvaluationKeys.check(&evaluation_keys)?;
-        if let Some(path) = public_key {
-            Sendable::PublicKey.check(path)?;
-        }
-        let kind = Sendable::EvaluationKeys;
-        let evaluation_keys = self.send(kind, &evaluation_keys, progress).await?;
-        let public_key = match public_key {
-            Some(path) => Some(self.send(Sendable::PublicKey, path, progress).await?),
-            None => None,
-        };
+        let (evaluation_keys, public_key) = self
+            .send_keys(&evaluation_keys, public_key, progress)
+            .await?;
         let public_key = public_key.as_deref();
         let mut prepared = (self.settle(&plan, name, &evaluation_keys, public_key)).await?;
         if let Purpose::Training(_) = plan.purpose {
@@ -168,6 +185,27 @@ impl Remote {
             prepared.data_set = Some(data_set.await?.id);
         }
         Ok(prepared)
+    }
+
+    /// Uploads keys that a server computes with, and a public key if there is one.
+    async fn send_keys(
+        &self,
+        evaluation_keys: &Path,
+        public_key: Option<&Path>,
+        progress: &dyn Progress,
+    ) -> Result<(String, Option<String>)> {
+        // Before anything is sent, not when its turn comes.
+        Sendable::EvaluationKeys.check(evaluation_keys)?;
+        if let Some(path) = public_key {
+            Sendable::PublicKey.check(path)?;
+        }
+        let kind = Sendable::EvaluationKeys;
+        let evaluation_keys = self.send(kind, evaluation_keys, progress).await?;
+        let public_key = match public_key {
+            Some(path) => Some(self.send(Sendable::PublicKey, path, progress).await?),
+            None => None,
+        };
+        Ok((evaluation_keys, public_key))
     }
 
     /// Makes a parameter set, and a key set from uploads.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tapetum::Result;
-use tapetum::networks::{NetworkOwner, NetworkPlanFile};
+use tapetum::networks::{NetworkOwner, read_plan};
 use tapetum::owner::Directories;
 use tapetum::units::bytes;
 
@@ -45,7 +45,7 @@ pub fn run(args: &Keygen, console: &Console) -> Result<()> {
         contributor: args.contributor.as_deref(),
         server: args.server.as_deref(),
     };
-    let plan = NetworkPlanFile::read(&args.plan)?;
+    let plan = read_plan(&args.plan)?;
     let passphrase = args.passphrase.then(new_passphrase).transpose()?;
     let owner = NetworkOwner::generate(&plan)?;
     let made = owner.write(directories, passphrase.as_ref(), &console.steps)?;

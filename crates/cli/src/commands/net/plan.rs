@@ -3,11 +3,14 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::Args;
-use tapetum::Result;
+use clap::{Args, ValueEnum};
 use tapetum::folders::Output;
-use tapetum::networks::{NetworkOptions, NetworkPlanFile, NetworkSummary, summarize};
+use tapetum::networks::{
+    ColourOrder, NetworkOptions, NetworkPlanFile, NetworkSummary, Preprocessing, summarize,
+    write_plan,
+};
 use tapetum::units::bytes;
+use tapetum::{Context, Result};
 
 use crate::console::Console;
 
@@ -17,6 +20,7 @@ use crate::console::Console;
 Examples:
   tapetum net plan network.onnx --calibrate images/
   tapetum net plan network.onnx --calibrate images/ --classes cat,dog --out network.plan.json
+  tapetum net plan network.onnx --calibrate images/ --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225
 
 No key is needed. docs/networks-operators.md lists the operators that are supported.")]
 pub struct Plan {
@@ -28,12 +32,56 @@ pub struct Plan {
     /// The values that black and white have in the network.
     #[arg(long, num_args = 2, value_names = ["BLACK", "WHITE"], default_values_t = [0.0, 1.0], allow_negative_numbers = true)]
     range: Vec<f64>,
+    /// What is taken from the values of each channel, in the network's order of channels.
+    #[arg(
+        long,
+        value_name = "MEANS",
+        value_delimiter = ',',
+        requires = "deviation",
+        allow_negative_numbers = true
+    )]
+    mean: Vec<f64>,
+    /// What they are divided by then.
+    #[arg(
+        long,
+        value_name = "DEVIATIONS",
+        value_delimiter = ',',
+        requires = "mean"
+    )]
+    deviation: Vec<f64>,
+    /// Whether the network takes red or blue first.
+    #[arg(long, value_enum, default_value_t)]
+    colours: Colours,
     /// Write the plan, which everyone who uses the network needs.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The names of the classes in the order of the scores; numbers without it.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "out")]
     classes: Option<Vec<String>>,
+}
+
+/// Which colour comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Colours {
+    /// Red, green, blue.
+    #[default]
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+impl Plan {
+    fn preprocessing(&self) -> Result<Preprocessing> {
+        let order = match self.colours {
+            Colours::Rgb => ColourOrder::Rgb,
+            Colours::Bgr => ColourOrder::Bgr,
+        };
+        let of_range = Preprocessing::of_range([self.range[0], self.range[1]]);
+        let of_range = of_range.context("cannot use --range")?;
+        let normalised = of_range.normalised(self.mean.clone(), self.deviation.clone());
+        let normalised = normalised.context("cannot use --mean and --deviation")?;
+        Ok(normalised.with_order(order))
+    }
 }
 
 /// Plans a network.
@@ -43,10 +91,11 @@ pub fn run(args: &Plan, console: &Console) -> Result<()> {
         let inputs: Vec<_> = inputs.into_iter().flatten().map(AsRef::as_ref).collect();
         Output::NetworkPlan.check(out, &inputs)?;
     }
+    let preprocessing = args.preprocessing()?;
     let (plan, found) = summarize(&NetworkOptions {
         network: args.network.clone(),
         calibration: args.calibrate.clone(),
-        range: [args.range[0], args.range[1]],
+        preprocessing: preprocessing.clone(),
     })?;
     for note in &found.notes {
         console.aside("note", note);
@@ -60,7 +109,8 @@ pub fn run(args: &Plan, console: &Console) -> Result<()> {
     if let Some(out) = &args.out {
         let numbers = || (0..plan.scores()).map(|class| class.to_string()).collect();
         let classes = args.classes.clone().unwrap_or_else(numbers);
-        NetworkPlanFile::new(plan, classes)?.write(out)?;
+        let file = NetworkPlanFile::new(plan, classes)?.with_preprocessing(preprocessing)?;
+        write_plan(&file, out)?;
     }
     console.print(&found, || text(&found))
 }

@@ -36,10 +36,15 @@ pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: &str) -> Result<
     let mut removed = Vec::new();
     for member in &family {
         removed.extend(remove_files(&mut tx, member, None).await?);
-        sqlx::query("DELETE FROM objects WHERE id = $1")
-            .bind(member)
-            .execute(&mut *tx)
-            .await?;
+        for statement in [
+            "DELETE FROM objects WHERE id = $1",
+            "DELETE FROM network_queries WHERE network = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(member)
+                .execute(&mut *tx)
+                .await?;
+        }
     }
     let receipt = receipt(&mut tx, caller, id, &removed).await?;
     tx.commit().await?;

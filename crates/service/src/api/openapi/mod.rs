@@ -13,9 +13,9 @@ use axum::http::{StatusCode, header};
 use axum::routing::{MethodFilter, get, on};
 use serde_json::Value;
 use tapetum_client::{
-    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateParameterSet, CreatePart,
-    CreateToken, CreateTraining, JobView, NewToken, Object, Problem, ProgressView, Receipt, Scope,
-    State, StoredFile, TokenView, UploadView, Usage, WhoAmI,
+    CreateClassification, CreateDataSet, CreateKeySet, CreateModel, CreateNetwork,
+    CreateParameterSet, CreatePart, CreateToken, CreateTraining, JobView, NewToken, Object,
+    Problem, ProgressView, Receipt, Scope, State, StoredFile, TokenView, UploadView, Usage, WhoAmI,
 };
 use utoipa::openapi::path::{HttpMethod, PathItem, Paths};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -163,6 +163,7 @@ fn document_of(paths: Paths) -> Result<Value> {
         .schema_from::<CreateDataSet>()
         .schema_from::<CreatePart>()
         .schema_from::<CreateModel>()
+        .schema_from::<CreateNetwork>()
         .schema_from::<CreateTraining>()
         .schema_from::<CreateClassification>();
     for (status, name, about) in operation::PROBLEMS {

@@ -192,19 +192,19 @@ pub fn uniform(basis: &Basis, seed: Seed) -> Poly<Evaluation> {
         let mut stream = ChaCha20Rng::from_seed(seed.0);
         stream.set_stream(modulus.value());
         let mut bytes = [0u8; 4096];
-        let mut words = bytes[..0].chunks_exact(8);
-        for out in limb {
-            *out = loop {
-                let Some(word) = words.next() else {
-                    stream.fill_bytes(&mut bytes);
-                    words = bytes.chunks_exact(8);
-                    continue;
+        let mut filled = 0;
+        while filled < limb.len() {
+            stream.fill_bytes(&mut bytes);
+            for word in bytes.as_chunks::<8>().0 {
+                let word = u64::from_le_bytes(*word) >> shift;
+                let Some(out) = limb.get_mut(filled) else {
+                    break;
                 };
-                let word = u64::from_le_bytes(word.try_into().expect("8 bytes")) >> shift;
-                if let Some(residue) = modulus.from_unsigned(word) {
-                    break residue;
-                }
-            };
+                // Up to half of all words are refused, and no processor can tell which: so each is written,
+                // and the next goes to the same place if this one is too large.
+                *out = modulus.residue_of_unsigned(word);
+                filled += usize::from(word < modulus.value());
+            }
         }
     })
 }

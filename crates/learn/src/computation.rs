@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters};
 
 use crate::error::{LearnError, Result};
-use crate::labels::check_classes;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::plain_model::PlainModel;
 use crate::publishing::Publishing;
 use crate::requirements::{Requirements, smallest_parameters};
+use crate::task::check_classes;
 use crate::training_spec::TrainingSpec;
 
 /// What an owner and a server agree on before keys are made: a training with its classifications, or

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::features::Features;
-use crate::labels::{ClassLabels, Task};
+use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
@@ -11,6 +11,7 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Session, SessionStart, fit_whole};
+use crate::task::Task;
 
 /// A training algorithm that runs on encrypted samples.
 pub trait Estimator {

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::gradient_descent::GradientDescent;
-use crate::labels::{check_classes, two_classes};
+use crate::gradient_descent::steps::LearningRate;
 use crate::layout::Layout;
 use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge};
 use crate::linear_means::LinearMeans;
-use crate::logistic::{LearningRate, LogisticRegression, LogisticRegressionConfig};
+use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::one_vs_rest::OneVsRestLogistic;
+use crate::task::{check_classes, two_classes};
 
 /// In which way a training uses its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use tapetum_ckks::wire::{BundleHeader, WireError};
 
 use crate::bundle::{ClassShape, shape_of};
 use crate::error::{Result, check_equal};
-use crate::labels::{ClassLabels, EncryptedLabels, Labels, check_classes};
+use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::layout::Layout;
 use crate::matrix::{EncryptedMatrix, check_forms};
+use crate::task::check_classes;
 
 /// The front of a bundle.
 pub(crate) struct Front<'a> {

@@ -2,17 +2,15 @@
 
 mod clear;
 mod encrypted;
-mod task;
 
 use std::sync::Arc;
 
 use crate::error::{LearnError, Result, check_equal};
 use crate::layout::Layout;
+use crate::task::{LabelKind, Task};
 
 pub use self::clear::ClassLabels;
 pub use self::encrypted::EncryptedLabels;
-pub use self::task::{LabelKind, MAX_CLASSES, Task};
-pub(crate) use self::task::{check_classes, outputs, two_classes};
 
 /// What the server gets to train with.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::Parameters;
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{check_classes, outputs};
+use crate::task::{check_classes, outputs};
 
 /// Most samples of a matrix.
 pub const MAX_ROWS: usize = 1 << 24;

@@ -87,6 +87,7 @@ mod samples;
 mod score_threshold;
 mod scores;
 mod session;
+mod task;
 mod training;
 mod training_spec;
 mod vectors;
@@ -98,16 +99,15 @@ pub use error::{LearnError, MAX_FEATURE, MissingKeys, Result, Setting};
 pub use estimator::Estimator;
 pub use estimator_config::EstimatorConfig;
 pub use features::Features;
+pub use gradient_descent::sigmoid::{Sigmoid, SigmoidDegree};
+pub use gradient_descent::steps::LearningRate;
 pub use gradient_descent::{GradientDescent, MiniBatches, Training};
-pub use labels::{ClassLabels, EncryptedLabels, LabelKind, Labels, MAX_CLASSES, Task};
+pub use labels::{ClassLabels, EncryptedLabels, Labels};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS};
 pub use least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge, SufficientStatistics};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
-pub use logistic::{
-    LearningRate, LogisticRegression, LogisticRegressionConfig, MAX_ITERATIONS, Sigmoid,
-    SigmoidDegree,
-};
+pub use logistic::{LogisticRegression, LogisticRegressionConfig, MAX_ITERATIONS};
 pub use matrix::EncryptedMatrix;
 pub use memory::{ciphertext_bytes, classification_bytes};
 pub use metrics::Metrics;
@@ -128,4 +128,5 @@ pub use session::{
     Additive, BatchSource, Observer, Phase, Session, SessionStart, Trained, TrainingOptions, train,
 };
 pub use tapetum_ckks::{Id, IdError};
+pub use task::{LabelKind, MAX_CLASSES, Task};
 pub use training_spec::TrainingSpec;

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{check_classes, outputs};
 use crate::layout::{Layout, MAX_COLS};
 use crate::matrix::{EncryptedMatrix, check_vectors, has_ciphertexts};
 use crate::origin::{Origin, has_origin};
@@ -18,6 +17,7 @@ use crate::progress::{Counter, Listener};
 use crate::publishing::Publishing;
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
+use crate::task::{check_classes, outputs};
 
 /// An encrypted linear classifier: score = weights . x + intercept. A model of two classes has one
 /// score, and a sample is positive if its score is; one of more classes has a score for each, and

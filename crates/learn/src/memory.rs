@@ -5,8 +5,8 @@ use tapetum_ckks::Parameters;
 use crate::error::{LearnError, Result};
 use crate::estimator_config::EstimatorConfig;
 use crate::files::SampleShape;
-use crate::labels::outputs;
 use crate::layout::Layout;
+use crate::task::outputs;
 use crate::training_spec::TrainingSpec;
 
 /// Bytes of a residue in memory.

@@ -5,7 +5,6 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Evaluator, Id};
 
 use crate::error::{LearnError, Result};
-use crate::labels::MAX_CLASSES;
 use crate::layout::MAX_COLS;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -13,6 +12,7 @@ use crate::plain_model::PlainModel;
 use crate::progress::Listener;
 use crate::score_threshold::ScoreThreshold;
 use crate::scores::EncryptedScores;
+use crate::task::MAX_CLASSES;
 
 /// What samples are classified with.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::{self, GradientDescent, Training};
-use crate::labels::{ClassLabels, Task};
+use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
@@ -14,6 +14,7 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Session, SessionStart, fit_whole};
+use crate::task::Task;
 
 const NAME: &str = "one-vs-rest logistic regression";
 

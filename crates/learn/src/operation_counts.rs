@@ -1,8 +1,8 @@
 //! What a training costs, counted before anything is spent.
 
-use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::{Layout, paired_key_switches};
 use crate::least_squares::Diagonals;
+use crate::task::{LabelKind, Task, outputs};
 
 /// Operations on ciphertexts that take nearly all of the time of a training. What one takes depends
 /// on level and machine.

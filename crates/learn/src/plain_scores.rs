@@ -4,7 +4,6 @@ use rayon::prelude::*;
 use tapetum_ckks::{Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
@@ -14,6 +13,7 @@ use crate::progress::{Counter, Listener};
 use crate::publishing::Publishing;
 use crate::requirements::Requirements;
 use crate::scores::{EncryptedScores, pack};
+use crate::task::{check_classes, outputs};
 
 impl PlainModel {
     /// The level at which samples for a plain model should be encrypted.

@@ -11,9 +11,9 @@ use tapetum_ckks::{NoiseBound, NoiseFlooding, Parameters, ParametersLiteral, Sec
 
 use crate::error::{LearnError, Result};
 use crate::features::Features;
-use crate::labels::outputs;
 use crate::layout::Layout;
 use crate::plain_model::PlainModel;
+use crate::task::outputs;
 
 /// The parameters under which scores can be published, what is multiplied by what, and how large numbers may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 use tapetum_ckks::Evaluator;
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{Labels, Task};
+use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::matrix::EncryptedMatrix;
 use crate::requirements::Requirements;
+use crate::task::Task;
 
 /// Encrypted samples with their labels.
 pub type Batch = (EncryptedMatrix, Labels);

@@ -4,13 +4,13 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{check_classes, outputs};
 use crate::layout::Layout;
 use crate::matrix::check_blocks;
 use crate::origin::{Origin, has_origin};
 use crate::plain_model::classes_of;
 use crate::publishing::Publishing;
 use crate::rounding::score_rounding;
+use crate::task::{check_classes, outputs};
 
 /// Imaginary parts of scores are noise, far below this part of the largest score.
 const IMAGINARY: f64 = 1.0 / 64.0;

@@ -10,10 +10,10 @@ use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
 use crate::gradient_descent::BOOTSTRAP_COST;
-use crate::labels::{LabelKind, Task};
 use crate::layout::Layout;
 use crate::operation_counts::OperationCounts;
 use crate::session::{Session, SessionStart};
+use crate::task::{LabelKind, Task};
 use crate::training_spec::TrainingSpec;
 
 /// Rows of blocks that training by sums reads at a time.

@@ -8,13 +8,14 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::estimator_config::EstimatorConfig;
 use crate::front::LabelShape;
 use crate::gradient_descent::GradientDescent;
-use crate::labels::{LabelKind, Labels, Task, two_classes};
+use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::publishing::Publishing;
 use crate::requirements::{Requirements, smallest_for_batches, smallest_parameters};
 use crate::score_threshold::ScoreThreshold;
+use crate::task::{LabelKind, Task, two_classes};
 
 /// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
 /// and it tells nothing of what is in the images.
@@ -352,8 +353,9 @@ fn is_two(classes: &usize) -> bool {
 mod tests {
     use super::*;
     use crate::gradient_descent::MiniBatches;
+    use crate::gradient_descent::steps::LearningRate;
     use crate::least_squares::LeastSquaresConfig;
-    use crate::logistic::{LearningRate, LogisticRegressionConfig};
+    use crate::logistic::LogisticRegressionConfig;
 
     #[test]
     fn mini_batches_have_levels_for_all_iterations_or_bootstrap() {

@@ -14,16 +14,20 @@ mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod id;
+mod job;
 mod jobs;
+mod key_cache;
 mod limiter;
 mod memory;
 mod metrics;
+mod network_cache;
 mod pace;
 mod server;
 mod state;
 mod store;
 mod tls;
 mod token_cache;
+mod watched;
 
 pub use backup::{BackupError, Manifest};
 pub use config::{Config, Limits, Work};

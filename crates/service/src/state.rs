@@ -10,10 +10,11 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Error, Result, StartError};
-use crate::jobs::{KeyCache, NetworkCache, Watched};
+use crate::key_cache::KeyCache;
 use crate::limiter::Limiter;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::network_cache::NetworkCache;
 use crate::store::blobs::Blobs;
 use crate::store::blocking::run_blocking;
 use crate::store::content::Caps;
@@ -21,6 +22,7 @@ use crate::store::db::Database;
 use crate::store::files::protect;
 use crate::store::queue::Tasks;
 use crate::token_cache::TokenCache;
+use crate::watched::Watched;
 
 /// Parameters that are kept, with their tables.
 const KEPT_PARAMETERS: usize = 8;

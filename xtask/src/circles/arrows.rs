@@ -14,8 +14,7 @@ pub type Arrows = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
 /// The arrows between the files of a crate.
 ///
-/// What a file re-exports (`pub use`) it does not use: whoever uses it there uses the file that
-/// defines it.
+/// What a file re-exports (`pub use`) it does not use by that: whoever uses it there uses both files.
 pub fn arrows(modules: &Modules) -> Arrows {
     let mut arrows = Arrows::new();
     for (at, module) in modules.all.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! Circles of files within a crate: each uses, perhaps by way of others, what another defines.
 //!
 //! Whoever reads one file of a circle has to read them all, so there should be none. A file uses
-//! another if it names an item that the other defines. Re-exports are followed to the definition,
-//! `mod` lines do not count, and neither does what only tests compile. Methods count through the
-//! name of their type alone.
+//! another if it names an item that the other defines, or re-exports on the way to the definition (the root of the
+//! crate re-exports for others, so it is not counted). `mod` lines do not count, and neither does what only tests
+//! compile. Methods count through the name of their type alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -50,6 +50,8 @@ enum Found {
     Module(usize),
     /// An item, defined in a file of this module.
     ItemOf(usize),
+    /// On the way to an item: this module has imported it, and is named as if it defined it.
+    Through(usize),
 }
 
 impl Modules {
@@ -61,14 +63,17 @@ impl Modules {
         Ok(modules)
     }
 
-    /// The files that define what a path names, seen from a module. Modules, and what other crates
-    /// define, have none.
+    /// The files that define what a path names, seen from a module, and those that re-export it on the way there.
+    /// Modules, and what other crates define, have none; the root of the crate re-exports for others.
     pub fn files_of(&self, at: usize, path: &[String]) -> BTreeSet<&Path> {
         self.find(at, path, &mut Vec::new())
             .into_iter()
             .filter_map(|found| match found {
                 Found::ItemOf(module) => Some(self.all[module].file.as_path()),
-                Found::Module(_) => None,
+                Found::Through(module) if module != at && module != 0 => {
+                    Some(self.all[module].file.as_path())
+                }
+                Found::Module(_) | Found::Through(_) => None,
             })
             .collect()
     }
@@ -186,12 +191,15 @@ impl Modules {
             "super" => self.all[at].parent.map(Found::Module).into_iter().collect(),
             name => self.look_up(at, name, open),
         };
+        // A function may be called as a module is; a path that goes on is that of the module.
+        let goes_on = !rest.is_empty() && starts.iter().any(|s| matches!(s, Found::Module(_)));
         let mut found = BTreeSet::new();
         for start in starts {
             match start {
+                Found::ItemOf(_) | Found::Through(_) if goes_on => {}
                 Found::Module(module) => found.extend(self.find(module, rest, open)),
                 // What follows is a variant or an associated item.
-                Found::ItemOf(_) => {
+                Found::ItemOf(_) | Found::Through(_) => {
                     found.insert(start);
                 }
             }
@@ -218,6 +226,10 @@ impl Modules {
                 found.extend(self.follow(at, glob, Some(name), open));
             }
         }
+        let imported = |found: &Found| matches!(found, Found::ItemOf(item) if *item != at);
+        if found.iter().any(imported) {
+            found.insert(Found::Through(at));
+        }
         found
     }
 
@@ -240,7 +252,7 @@ impl Modules {
                 .into_iter()
                 .filter_map(|target| match target {
                     Found::Module(module) => Some(self.look_up(module, name, open)),
-                    Found::ItemOf(_) => None,
+                    Found::ItemOf(_) | Found::Through(_) => None,
                 })
                 .flatten()
                 .collect(),

@@ -79,6 +79,26 @@ fn every_way_to_name_an_item_is_an_arrow() {
     }
 }
 
+/// Whoever reads `b.rs` looks up `Low` in `a/mod.rs` first, which uses `b.rs`.
+#[test]
+fn a_file_that_re_exports_is_used_as_well() {
+    let circles = |used: &str| {
+        names_of(&[
+            ("lib.rs", "mod a; mod b; pub use a::Low as Root;"),
+            (
+                "a/mod.rs",
+                "pub mod low; pub use low::{Low, low}; fn f(_: crate::b::B) {}",
+            ),
+            ("a/low.rs", "pub struct Low; pub fn low() {}"),
+            ("b.rs", &format!("pub struct B; fn f(_: {used}) {{}}")),
+        ])
+    };
+    assert_eq!(circles("crate::a::Low"), ["a/mod.rs, b.rs"]);
+    // A function has the name of the module.
+    assert_eq!(circles("crate::a::low::Low"), [""; 0]);
+    assert_eq!(circles("crate::Root"), ["a/mod.rs, b.rs"]);
+}
+
 #[test]
 fn what_is_no_use_is_no_arrow() {
     for text in [

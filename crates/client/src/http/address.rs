@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-use super::{ClientError, Result};
+use super::error::{ClientError, Result};
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,8 +14,9 @@ use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
 use super::address::Address;
+use super::error::{ClientError, Result};
 use super::retry::Retry;
-use super::{ClientError, Result, Trust};
+use super::trust::Trust;
 use crate::documents::{CHECKSUM, PROBLEM_JSON, Problem};
 
 /// Bytes of a JSON answer.

@@ -6,7 +6,7 @@
 use reqwest::Response;
 
 use super::connection::broken;
-use super::{ClientError, Result};
+use super::error::{ClientError, Result};
 use crate::documents::JobView;
 
 /// Most bytes of an event.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ClientError, Result};
+use super::error::{ClientError, Result};
 
 /// The first pause is at most this long; each may be twice as long as the one before.
 const FIRST: Duration = Duration::from_millis(500);

@@ -11,7 +11,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::{ClientError, Result};
+use super::error::{ClientError, Result};
 use crate::fingerprint::{self, PREFIX, provider};
 
 /// How a client knows its server.

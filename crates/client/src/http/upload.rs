@@ -16,8 +16,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use super::connection::{self, Connection, text, whole};
+use super::error::{ClientError, Result};
 use super::retry::Retry;
-use super::{ClientError, Result};
 use crate::documents::Problem;
 
 const BYTES: &str = "application/offset+octet-stream";

@@ -10,10 +10,11 @@ use super::objects::Objects;
 use super::{DataFile, FileError, FileLimits};
 use crate::bundle::Contribution;
 use crate::error::{LearnError, Result};
-use crate::labels::{EncryptedLabels, LabelKind, Labels};
+use crate::labels::{EncryptedLabels, Labels};
 use crate::matrix::EncryptedMatrix;
 use crate::origin::Origin;
 use crate::session::BatchSource;
+use crate::task::LabelKind;
 use crate::training_spec::TrainingSpec;
 
 /// Whose samples they are where a file does not say.

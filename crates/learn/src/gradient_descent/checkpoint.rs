@@ -8,9 +8,9 @@ use tapetum_ckks::wire::Bundle;
 use super::Training;
 use super::terms::Iterates;
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::outputs;
 use crate::linear_model::LinearModel;
 use crate::matrix::check_vectors;
+use crate::task::outputs;
 
 /// What the ciphertexts of a checkpoint do not say.
 #[derive(Serialize, Deserialize)]

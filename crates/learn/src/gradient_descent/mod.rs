@@ -6,22 +6,25 @@
 
 mod checkpoint;
 mod packed;
+pub(crate) mod sigmoid;
 mod simulate;
+pub(crate) mod steps;
 mod terms;
 mod training;
 
 use std::collections::BTreeSet;
 
 use crate::error::{LearnError, Result, Setting};
-use crate::labels::{LabelKind, Task, outputs};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::logistic::{LearningRate, Sigmoid, Step, steps};
 use crate::requirements::Requirements;
+use crate::task::{LabelKind, Task, outputs};
 
 use crate::bootstrap::BootstrapLevels;
 use packed::Chunks;
+use sigmoid::Sigmoid;
 pub(crate) use simulate::simulate;
+use steps::{LearningRate, Step, steps};
 pub use training::Training;
 
 /// A bootstrap takes about as long as this number of key switches of an iteration.
@@ -235,8 +238,8 @@ impl GradientDescent {
 
     pub(crate) fn check_classes(&self, classes: usize) -> Result<()> {
         match self.many_classes {
-            true => crate::labels::check_classes(classes),
-            false => crate::labels::two_classes(self.what, classes),
+            true => crate::task::check_classes(classes),
+            false => crate::task::two_classes(self.what, classes),
         }
     }
 }

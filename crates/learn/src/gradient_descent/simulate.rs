@@ -3,8 +3,9 @@
 use super::GradientDescent;
 use crate::error::Result;
 use crate::features::Features;
-use crate::labels::{ClassLabels, outputs};
+use crate::labels::ClassLabels;
 use crate::plain_model::{PlainModel, RangeReport, Simulation};
+use crate::task::outputs;
 
 /// Runs all iterations in the clear: on mini-batches, or on all samples at once.
 pub(crate) fn simulate(

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
+use super::steps::Step;
 use crate::error::{LearnError, Result};
-use crate::logistic::Step;
 
 /// Weights and look-ahead point, v and w, as linear combinations of weight vectors that are
 /// encrypted, with coefficients that are public. So momentum is arithmetic in the clear, and a

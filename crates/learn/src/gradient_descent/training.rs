@@ -9,7 +9,7 @@ use super::terms::Iterates;
 use super::{BOOTSTRAP_COST, GradientDescent};
 use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
-use crate::labels::{LabelKind, Labels, Task, outputs};
+use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::packing;
@@ -17,6 +17,7 @@ use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::samples::{Batch, Samples};
 use crate::session::{Session, SessionStart};
+use crate::task::{LabelKind, Task, outputs};
 
 /// A training that is going on. Its owner gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or

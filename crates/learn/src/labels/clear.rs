@@ -1,7 +1,7 @@
 //! Labels in the clear.
 
-use super::task::{check_classes, outputs, two_classes};
 use crate::error::{LearnError, Result, check_equal};
+use crate::task::{check_classes, outputs, two_classes};
 
 /// The classes of samples: two, of which class 1 is the positive one, or many.
 ///

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Encryptor, Evaluator};
 
 use super::clear::ClassLabels;
-use super::task::{check_classes, outputs, two_classes};
 use crate::error::{Result, check_equal};
 use crate::layout::Layout;
 use crate::matrix::{check_blocks, has_ciphertexts};
 use crate::packing;
 use crate::progress::{Counter, Listener};
+use crate::task::{check_classes, outputs, two_classes};
 
 /// Labels under encryption: a matrix with one column for each output of the model, in blocks of
 /// the shape of the features' blocks; zero in rows without a sample.

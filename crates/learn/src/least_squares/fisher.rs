@@ -8,7 +8,7 @@ use super::{LeastSquaresConfig, fit, simulate};
 use crate::error::{LearnError, Result, Setting};
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Labels, Task, two_classes};
+use crate::labels::{ClassLabels, Labels};
 use crate::layout::Layout;
 use crate::linear_means::{ClassMeans, negated_dot, prior};
 use crate::linear_model::LinearModel;
@@ -19,6 +19,7 @@ use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
+use crate::task::{LabelKind, Task, two_classes};
 
 /// What a score is multiplied by.
 enum Prior {

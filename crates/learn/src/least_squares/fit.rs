@@ -10,13 +10,13 @@ use super::shape::Diagonals;
 use super::solve::{Matrix, Scaled};
 use crate::bootstrap::{BootstrapLevels, SharedBootstrap};
 use crate::error::Result;
-use crate::labels::Task;
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::packing;
 use crate::progress::Counter;
 use crate::requirements::Requirements;
 use crate::session::SessionStart;
+use crate::task::Task;
 use crate::vectors::Vectors;
 
 /// For `more` levels than the solution takes.

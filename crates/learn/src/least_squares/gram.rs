@@ -14,9 +14,10 @@ use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::shape::Diagonals;
 use crate::error::{LearnError, Result};
-use crate::labels::{LabelKind, Labels, Task, outputs};
+use crate::labels::Labels;
 use crate::packing;
 use crate::products::Products;
+use crate::task::{LabelKind, Task, outputs};
 use crate::vectors::Vectors;
 
 /// Rows of blocks that are multiplied at a time: their rotated copies are in memory together.

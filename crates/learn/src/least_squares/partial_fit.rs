@@ -6,13 +6,14 @@ use super::LeastSquaresConfig;
 use super::fit::{self, Solver, in_pairs, in_rows};
 use super::gram::Sums;
 use crate::error::{LearnError, Result, check_equal};
-use crate::labels::{Labels, outputs};
+use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::samples::{Batch, Samples};
 use crate::session::{Additive, Session, SessionStart};
+use crate::task::outputs;
 
 /// A linear regression that is given its samples in parts, so that one part at a time is in memory,
 /// and beside it sums whose size does not depend on the number of samples.

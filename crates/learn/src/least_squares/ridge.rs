@@ -9,13 +9,14 @@ use crate::bootstrap::BootstrapLevels;
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, Task};
+use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::{Moments, OperationCounts};
 use crate::plain_model::Simulation;
 use crate::requirements::Requirements;
 use crate::session::{Session, SessionStart};
+use crate::task::Task;
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,
 /// and one column of zeros and ones a class for more, with a penalty on the weights

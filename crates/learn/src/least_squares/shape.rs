@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::error::{LearnError, Result};
-use crate::labels::outputs;
 use crate::layout::Layout;
+use crate::task::outputs;
 
 /// The diagonals of a symmetric d x d matrix in rows of D slots, D a power of two and d <= D.
 ///

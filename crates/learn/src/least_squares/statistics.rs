@@ -10,12 +10,13 @@ use super::solve::Matrix;
 use super::{LeastSquaresConfig, Ridge};
 use crate::error::{LearnError, Result, check_equal};
 use crate::features::Features;
-use crate::labels::{ClassLabels, Task, outputs};
+use crate::labels::ClassLabels;
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::progress::{Counter, Listener, Progress};
 use crate::requirements::Requirements;
+use crate::task::{Task, outputs};
 use crate::vectors::Vectors;
 
 /// The Gram matrix and the moments of the labels of one contributor's samples, summed in the clear
@@ -186,7 +187,7 @@ fn solve(
     } = statistics;
     let task = Task {
         classes: *classes,
-        labels: crate::labels::LabelKind::Encrypted,
+        labels: crate::task::LabelKind::Encrypted,
     };
     if sums.parameters() != evaluator.parameters() {
         return Err(LearnError::Parameters("the set of sufficient statistics"));

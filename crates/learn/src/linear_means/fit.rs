@@ -4,12 +4,13 @@ use rayon::prelude::*;
 use tapetum_ckks::Ciphertext;
 
 use crate::error::{LearnError, Result};
-use crate::labels::{ClassLabels, EncryptedLabels, Labels, two_classes};
+use crate::labels::{ClassLabels, EncryptedLabels, Labels};
 use crate::linear_model::LinearModel;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 use crate::samples::Samples;
+use crate::task::two_classes;
 
 /// Levels of the intercept: at least a product with labels, and one of two results.
 const OFFSET_LEVELS: usize = 2;

@@ -28,7 +28,7 @@ pub(crate) use simulate::PlainMeans;
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::labels::{ClassLabels, LabelKind, Task};
+use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
@@ -37,6 +37,7 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
+use crate::task::{LabelKind, Task};
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one
 /// level below the features and its intercept two, with encrypted labels three below both.

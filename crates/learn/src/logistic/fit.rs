@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
-use super::nesterov::{Iterates, Step};
-use super::sigmoid::{MonicOdd, Sigmoid};
+use super::iterates::Iterates;
 use crate::error::{LearnError, Result};
+use crate::gradient_descent::sigmoid::{MonicOdd, Sigmoid};
+use crate::gradient_descent::steps::Step;
 use crate::labels::Labels;
 use crate::linear_model::LinearModel;
 use crate::products::Products;

@@ -12,16 +12,17 @@
 //! from v = w = 0. The labels enter through X^T (y - 1/2) alone, which is computed once.
 
 mod fit;
-mod nesterov;
-mod sigmoid;
+mod iterates;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LearnError, Result, Setting};
 use crate::estimator::Estimator;
 use crate::features::Features;
+use crate::gradient_descent::sigmoid::{Sigmoid, SigmoidDegree};
+use crate::gradient_descent::steps::{LearningRate, steps};
 use crate::gradient_descent::{self, GradientDescent, MiniBatches, Training};
-use crate::labels::{ClassLabels, LabelKind, Task, two_classes};
+use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
@@ -31,10 +32,7 @@ use crate::progress::{Counter, Listener};
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
-
-pub use nesterov::LearningRate;
-pub(crate) use nesterov::{Step, steps};
-pub use sigmoid::{Sigmoid, SigmoidDegree};
+use crate::task::{LabelKind, Task, two_classes};
 
 /// Most iterations of a training; without bootstraps levels run out long before.
 pub const MAX_ITERATIONS: usize = 1 << 16;

@@ -12,11 +12,11 @@ use tapetum_ckks::wire::Bundle;
 use super::{BatchSource, Session};
 use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
-use crate::labels::LabelKind;
 use crate::linear_model::LinearModel;
 use crate::origin::Origin;
 use crate::progress::Progress;
 use crate::samples::Batch;
+use crate::task::LabelKind;
 use crate::training_spec::TrainingSpec;
 
 /// Units of progress of a batch.

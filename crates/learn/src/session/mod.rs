@@ -17,11 +17,11 @@ use tapetum_ckks::wire::Bundle;
 
 use crate::bootstrap::{Bootstrap, SharedBootstrap};
 use crate::error::{LearnError, Result};
-use crate::labels::Task;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::progress::{Listener, Progress};
 use crate::samples::{Batch, Samples};
+use crate::task::Task;
 
 pub(crate) use self::collected::Collected;
 pub use self::driver::{Observer, Phase, Trained, TrainingOptions, train};

@@ -3,8 +3,8 @@
 use std::borrow::Borrow;
 
 use crate::error::{LearnError, Result};
-use crate::labels::LabelKind;
 use crate::samples::Batch;
+use crate::task::LabelKind;
 
 /// Batches of encrypted samples with their labels, in an order that does not change.
 pub trait BatchSource: Sync {

@@ -5,8 +5,7 @@
 //! fit into the first-level cache one after another, and the last three layers with the bit reversal: eight
 //! rows of eight neighbours, as far apart as possible, are transposed, and end up as eight rows again.
 
-use super::lanes::{LANES, Lanes};
-use super::{numbers, numbers_mut};
+use super::lanes::{LANES, Lanes, numbers, numbers_mut};
 use crate::buffer::Buffer;
 
 /// The roots of unity of a transform.

@@ -22,11 +22,12 @@ use super::openapi::{Op, Routes, number};
 use crate::api::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::Kind;
-use crate::jobs::{Job, Seen};
+use crate::job::Job;
 use crate::state::App;
 use crate::store::audit;
 use crate::store::db::{Tx, now, to_store};
 use crate::store::rows::{remove_files, unlink};
+use crate::watched::Seen;
 
 /// How long a request may wait for a job.
 const MAX_WAIT: Duration = Duration::from_secs(30);

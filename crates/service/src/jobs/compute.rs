@@ -4,9 +4,9 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::FileLimits;
 use tapetum_learn::{Observer, Progress, ScoreThreshold, Trained, TrainingOptions, TrainingSpec};
 
-use super::keys::Engine;
-use super::networks::ReadyNetwork;
 use crate::error::{Error, Result};
+use crate::key_cache::Engine;
+use crate::network_cache::ReadyNetwork;
 use crate::store::blobs::Local;
 use crate::store::content::{self, Caps};
 use crate::store::networks;

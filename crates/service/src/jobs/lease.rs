@@ -4,9 +4,9 @@ use serde_json::json;
 use sqlx::Row;
 use tapetum_client::{Problem, State};
 
-use super::Job;
 use crate::error::{Error, Result};
 use crate::id::{Kind, hex, random};
+use crate::job::Job;
 use crate::state::App;
 use crate::store::audit::{self, Actor};
 use crate::store::blobs::Written;

@@ -11,13 +11,9 @@
 //! checkpoint if the training keeps any.
 
 mod compute;
-mod job;
-mod keys;
 mod lease;
-mod networks;
 mod sweep;
 mod thread;
-mod watched;
 mod worker;
 
 use std::time::Duration;
@@ -26,15 +22,12 @@ use tapetum_client::State;
 
 use crate::error::Result;
 use crate::id::Kind;
+use crate::job::Job;
 use crate::state::App;
 use crate::store::db::{Tx, now};
 use crate::store::rows::{FileRow, remove_files};
 
-pub use job::Job;
-pub use keys::KeyCache;
-pub use networks::NetworkCache;
 pub use sweep::sweep;
-pub use watched::{Seen, Watched};
 pub use worker::Workers;
 
 /// Hands a new job to the workers.

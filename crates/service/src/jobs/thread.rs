@@ -15,10 +15,10 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::compute::{self, ClassificationInput, Ended, TrainingInput};
-use super::keys::Engine;
 use super::lease::{self, Lease, LeaseStatus, Made};
 use crate::error::{Error, Result};
 use crate::id::Kind;
+use crate::key_cache::Engine;
 use crate::state::App;
 use crate::store::blobs::{Local, Written};
 use crate::store::content;

@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lease::{self, Claim, Lease, LeaseStatus, Made};
+use super::next_in_turn;
 use super::thread::{JobProgress, Thread};
-use super::{Job, next_in_turn};
 use crate::error::{Error, Result};
 use crate::id::Kind;
+use crate::job::Job;
 use crate::metrics::JobEnd;
 use crate::state::App;
 use crate::store::db::stored;

@@ -80,21 +80,13 @@ fn write_operation(
         );
     }
     for (kind, content) in entries(&operation["requestBody"]["content"]) {
-        let _ = write!(
-            page,
-            "<li>send {} {}</li>",
-            escape(kind),
-            link(&content["schema"])
-        );
+        let (kind, schema) = (escape(kind), link(&content["schema"]));
+        let _ = write!(page, "<li>send {kind} {schema}</li>");
     }
     for (status, answer) in entries(&operation["responses"]) {
         let answer = resolve(document, answer);
-        let _ = write!(
-            page,
-            "<li>{}: {}",
-            escape(status),
-            text(&answer["description"])
-        );
+        let (status, means) = (escape(status), text(&answer["description"]));
+        let _ = write!(page, "<li>{status}: {means}");
         for (_, content) in entries(&answer["content"]) {
             let _ = write!(page, " {}", link(&content["schema"]));
         }

@@ -12,8 +12,8 @@ use sqlx::{AnyPool, AssertSqlSafe};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::job::Job;
 use crate::error::Result;
+use crate::job::Job;
 
 /// How often jobs are looked at that may run in another process.
 const LOOK: Duration = Duration::from_millis(250);

@@ -139,6 +139,44 @@ fn a_contributor_whose_data_lie_elsewhere() {
     assert!(sent["notes"].to_string().contains("cut off"), "{sent}");
 }
 
+/// Metres in place of millimetres: one column of three, so of all values few are cut off.
+#[test]
+fn a_column_in_other_units_is_noticed_before_it_is_classified() {
+    let dir = &temporary();
+    clinic(dir, "a.csv", 100, 0.5, 0.0, 1);
+    run(
+        dir,
+        "keygen --owner o --server s --learner linear-means --like a.csv",
+    );
+    run(
+        dir,
+        "encrypt --owner o --images a.csv --positive ill --out a.enc",
+    );
+    let table = fs::read_to_string(dir.join("a.csv")).unwrap();
+    let metres: Vec<String> = (table.lines())
+        .map(|line| {
+            let (_, cells) = line.split_once(',').unwrap();
+            let (first, rest) = cells.split_once(',').unwrap();
+            match first.parse::<f64>() {
+                Ok(value) => format!("{},{rest}", value / 1000.0),
+                Err(_) => cells.to_owned(),
+            }
+        })
+        .collect();
+    fs::write(dir.join("metres.csv"), metres.join("\n")).unwrap();
+    let sent = run(
+        dir,
+        "encrypt --owner o --images metres.csv --unlabelled --out m.enc",
+    );
+    let notes = sent["notes"].to_string();
+    assert!(notes.contains("in the same units"), "{notes}");
+    let same = run(
+        dir,
+        "encrypt --owner o --images a.csv --labels withheld --out same.enc",
+    );
+    assert!(!same["notes"].to_string().contains("units"), "{same}");
+}
+
 #[test]
 fn options_that_the_advice_names() {
     let dir = &temporary();

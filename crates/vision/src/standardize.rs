@@ -333,6 +333,9 @@ impl Standardizer {
     }
 }
 
+/// Squares of smaller numbers lose digits.
+const SMALL: f64 = 1e-140;
+
 impl Statistics {
     /// The standard deviation divides by the number of rows.
     fn of(columns: usize, values: &[f64]) -> Result<Self, Error> {
@@ -352,16 +355,23 @@ impl Statistics {
                 largest[j] = largest[j].max(v.abs());
             }
         }
-        check_finite("variance of the features", columns, &variance)?;
-        // What is left of a constant after rounding is no variation.
-        let std = |(v, max): (&f64, &f64)| match v.sqrt() {
-            std if std <= 1e-12 * max => 0.0,
-            std => std,
+        // The squares of the largest and the smallest numbers are no numbers.
+        let of_extremes = |j: usize| {
+            let part = |row: &[f64]| ((row[j] - mean[j]) / largest[j]).powi(2) / n;
+            largest[j] * values.chunks_exact(columns).map(part).sum::<f64>().sqrt()
         };
-        Ok(Self {
-            std: variance.iter().zip(&largest).map(std).collect(),
-            mean,
-        })
+        let std: Vec<f64> = (0..columns)
+            .map(|j| match variance[j].sqrt() {
+                _ if largest[j] == 0.0 => 0.0,
+                std if std.is_finite() && largest[j] > SMALL => std,
+                _ => of_extremes(j),
+            })
+            // What is left of a constant after rounding is no variation.
+            .zip(&largest)
+            .map(|(std, max)| if std <= 1e-12 * max { 0.0 } else { std })
+            .collect();
+        check_finite("standard deviation of the features", columns, &std)?;
+        Ok(Self { std, mean })
     }
 }
 

@@ -59,6 +59,24 @@ fn mean_zero_variance_one_and_constants_vanish() {
     assert!(column(&z, 4).iter().all(|&v| v == 1.0));
 }
 
+/// Their squares are no numbers.
+#[test]
+fn the_largest_and_the_smallest_numbers_are_standardised_as_others() {
+    let values = correlated(500);
+    let z = |values: &[f64]| {
+        let s = Standardizer::fit(4, values, &StandardizerOptions::default()).unwrap();
+        s.apply(values, true).unwrap()
+    };
+    let expected = z(&values);
+    for factor in [2f64.powi(1000), 2f64.powi(-1000)] {
+        let scaled: Vec<f64> = values.iter().map(|v| v * factor).collect();
+        let pairs = z(&scaled).values().to_vec();
+        for (found, expected) in pairs.iter().zip(expected.values()) {
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+        }
+    }
+}
+
 #[test]
 fn whitening_removes_correlation_up_to_the_shrinkage() {
     let values = correlated(500);
@@ -117,9 +135,14 @@ fn extreme_values_are_clipped_never_infinite() {
         (z.values(), narrow.bound()),
         ([0.0625, 0.5].as_slice(), 0.5)
     );
+    let options = StandardizerOptions::default();
     let huge = [f64::MAX, -f64::MAX];
+    let z = Standardizer::fit(1, &huge, &options).unwrap();
+    assert_eq!(z.apply(&huge, false).unwrap().values(), [1.0, -1.0]);
+    // So far from the mean that no number says it.
+    let huge = [f64::MAX, f64::MAX, -f64::MAX];
     assert!(matches!(
-        Standardizer::fit(1, &huge, &StandardizerOptions::default()),
+        Standardizer::fit(1, &huge, &options),
         Err(Error::NonFinite { .. })
     ));
 }

@@ -432,6 +432,74 @@ fn lines_that_are_not_samples() {
     assert_eq!(load(members).samples(), plain.samples());
 }
 
+/// What a table says of itself is wrong, or its first rows are not what they seem.
+#[test]
+fn tables_as_other_programs_write_them() {
+    let plain = load(format!("label,a,b,c,d\n{}", rows(letter)));
+    let message = |text: &str| {
+        let error = load_with(text, &TableOptions::default()).unwrap_err();
+        error.to_string()
+    };
+    // Rows end with a separator, the names do not.
+    let ends = load(format!(
+        "label,a,b,c,d\n{}",
+        rows(letter).replace('\n', ",\n")
+    ));
+    assert_eq!(
+        (ends.samples(), ends.labels()),
+        (plain.samples(), plain.labels())
+    );
+    assert!(says(ends.notes(), "1 column without name and content"));
+    // Decimal commas in quotation marks, and commas that may be anything.
+    let quoted = |row: &str| {
+        let (label, numbers) = row.split_once(',').unwrap();
+        let numbers = numbers
+            .split(',')
+            .map(|n| format!("\"{}\"", n.replace('.', ",")));
+        format!("{label},{}\n", numbers.collect::<Vec<_>>().join(","))
+    };
+    let decimal: String = rows(letter).lines().map(quoted).collect();
+    let decimal = load(format!("label,a,b,c,d\n{decimal}"));
+    assert_eq!(decimal.samples(), plain.samples());
+    assert!(says(decimal.notes(), "decimal commas"));
+    assert!(message("label,a\nM,\"1,000\"\nB,\"2,000\"\n").contains("thousands"));
+    // A quotation mark that is not closed: in the first row, in one between, and in the last.
+    let text = format!("label,a,b,c,d\n{}", rows(letter));
+    let last = text.trim_end().rfind('\n').unwrap() + 1;
+    let between = text.len() / 2 + text[text.len() / 2..].find(',').unwrap() + 1;
+    for open in [
+        text.replacen("\nB,", "\nB,\"", 1),
+        format!("{}\"{}", &text[..between], &text[between..]),
+        format!("{}\"{}", &text[..last], &text[last..]),
+    ] {
+        assert!(
+            message(&open).contains("quotation mark"),
+            "{}",
+            message(&open)
+        );
+    }
+    // A line with the encoding, and one with units.
+    assert!(message(&format!("UTF-8\n{text}")).contains("before the names"));
+    let units = text.replacen("\n", "\n-,mm,kg,K,1\n", 1);
+    assert!(message(&units).contains("units"), "{}", message(&units));
+    // One column of a one-hot encoding is the label, and the other a feature.
+    let other = |i: usize| format!("{},{}", i % 2, 1 - i % 2);
+    let one_hot = load(format!("is_b,is_m,a,b,c,d\n{}", rows(other)));
+    assert!(says(
+        one_hot.notes(),
+        "\"is_m\") has one value for each label"
+    ));
+    assert!(!says(plain.notes(), "for each label"));
+    // Labels of one value.
+    let truths = load(rows(|i| {
+        ["True", "FALSE", "true", "False"][i % 4].to_owned()
+    }));
+    assert_eq!(truths.class_names(), ["false", "true"]);
+    assert!(says(truths.notes(), "labels of one value are one class"));
+    let zeros = load(rows(|i| ["01", "2", "1", "02"][i % 4].to_owned()));
+    assert!(says(zeros.notes(), "\"01\", \"02\""), "{:?}", zeros.notes());
+}
+
 fn gzipped(text: &str) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

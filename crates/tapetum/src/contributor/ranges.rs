@@ -14,6 +14,8 @@ use crate::plan::Plan;
 const CUT_OFF_NOTED: f64 = 0.02;
 /// Of training data with more, most is lost.
 const CUT_OFF_REFUSED: f64 = 0.25;
+/// This part of what is cut off is far for most values of a feature.
+const FAR_PART: f64 = 0.5;
 /// Statistics of fewer samples say little of others.
 const FEW_ROWS: usize = 20;
 /// Values this many median deviations from the median of their column lie far from the others.
@@ -77,8 +79,13 @@ impl Judged<'_> {
         }
         let (cut_off, message) = self.cut_off(table);
         if cut_off > CUT_OFF_NOTED {
-            notes.push(message);
+            let little = match labels.is_none() && cut_off > CUT_OFF_REFUSED {
+                true => "; predictions of them say little",
+                false => "",
+            };
+            notes.push(message + little);
         }
+        notes.extend(self.elsewhere(table));
         notes.extend(far_values(samples));
         if self.is_new && table.rows() < FEW_ROWS {
             notes.push(format!(
@@ -102,6 +109,28 @@ impl Judged<'_> {
             self.contributor
         );
         (part, message)
+    }
+
+    /// Features that lie elsewhere than those that the pipeline was fitted to, in other units for example, though few of
+    /// all values are.
+    fn elsewhere(&self, table: &Table) -> Option<String> {
+        let far = FAR_PART * self.pipeline.standardizer().limit();
+        let mut counts = vec![0; table.cols()];
+        for row in table.values().chunks_exact(table.cols()) {
+            for (count, x) in counts.iter_mut().zip(row) {
+                *count += usize::from(x.abs() >= far);
+            }
+        }
+        let most = |count: &&usize| 2 * **count > table.rows();
+        let found = counts.iter().filter(most).count();
+        (found > 0 && table.rows() >= FEW_ROWS).then(|| {
+            format!(
+                "{found} of {} features of {}'s samples lie far from those that features.json was fitted to, in most samples: \
+                 are they in the same units?",
+                counts.len(),
+                self.contributor
+            )
+        })
     }
 
     /// The largest eigenvalue of X^T X / m, for which the steps of a training are made. Over all contributors it is

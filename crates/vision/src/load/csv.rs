@@ -1,15 +1,16 @@
 //! Tables as text: rows of `label,feature,...`, and of features alone.
 
 use super::columns::TableOptions;
-use super::labels::is_missing;
-use super::labels::stored_differently;
-use super::structure::{Structure, are_identifiers, counts_up, number, reader};
+use super::labels::{is_missing, spelled_differently, stored_differently};
+use super::structure::{
+    Structure, UNCLOSED, are_identifiers, counts_up, is_over_lines, number, reader,
+};
 use super::{Limits, index_labels, indexed_sources, names_alike, open, read_capped};
 use crate::notes::{counted, listed};
 use crate::{DataSet, Error, Samples, Table, Unlabeled};
 use ::csv::StringRecord;
 use flate2::read::MultiGzDecoder;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -32,6 +33,8 @@ pub fn csv_table(path: &Path, options: &TableOptions, limits: &Limits) -> Result
     let (labels, names) = index_labels(&rows.labels);
     let stored = rows.labels.iter().map(String::as_str);
     rows.notes.extend(stored_differently(stored));
+    rows.notes.extend(spelled_differently(&rows.labels, &names));
+    rows.note_labels_among_features(&labels);
     rows.notes.extend(names_alike(&names));
     let sources = std::mem::take(&mut rows.sources);
     let notes = std::mem::take(&mut rows.notes);
@@ -163,10 +166,19 @@ impl Rows {
             }
             if record.len() != self.structure.width {
                 let (found, width) = (record.len(), self.structure.width);
-                let reason = format!("the row has {found} cells, the first row has {width}");
+                let mut reason = format!("the row has {found} cells, the first row has {width}");
+                let separator = char::from(self.structure.delimiter);
+                if (record.iter()).any(|cell| is_over_lines(cell) || cell.contains(separator)) {
+                    reason += UNCLOSED;
+                }
                 return Err(cells.error(found.min(width), reason));
             }
             row += 1;
+            if row == 1 && self.structure.header && cells.are_mostly_text() {
+                let reason = "the row below the names holds text: remove it if it has units, and leave out columns \
+                              of text (--ignore-column)";
+                return Err(cells.error(self.structure.features[0], reason));
+            }
             if row > limits.samples {
                 let limit = limits.samples as u64;
                 return Err(Error::too_large(path, "the number of rows", limit));
@@ -181,9 +193,8 @@ impl Rows {
                     continue;
                 }
                 if record[label].contains(char::is_control) {
-                    let reason = "the label has a line break or another control character in it: is a quotation \
-                                  mark not closed?";
-                    return Err(cells.error(label, reason));
+                    let reason = "the label has a line break or another control character in it";
+                    return Err(cells.error(label, format!("{reason}{UNCLOSED}")));
                 }
                 self.labels.push(record[label].to_owned());
             }
@@ -243,6 +254,32 @@ impl Rows {
                 ))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Notices features that have one value for all samples of a label and say it that way, as another column of a
+    /// one-hot encoding does.
+    fn note_labels_among_features(&mut self, labels: &[usize]) {
+        if labels.len() < TELLING_ROWS {
+            return;
+        }
+        let width = self.structure.features.len();
+        for (i, &column) in self.structure.features.iter().enumerate() {
+            let mut of_label: HashMap<usize, f64> = HashMap::new();
+            let values = self.values.iter().skip(i).step_by(width);
+            let says_it = values
+                .zip(labels)
+                .all(|(value, label)| of_label.entry(*label).or_insert(*value) == value);
+            let mut values: Vec<f64> = of_label.into_values().collect();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            if says_it && values.len() > 1 {
+                self.notes.push(format!(
+                    "{} has one value for each label: if it says the label once more, leave it out (--ignore-column {})",
+                    self.structure.called(column),
+                    column + 1
+                ));
+            }
         }
     }
 
@@ -377,6 +414,17 @@ impl Cells<'_> {
             Some(value) if value.is_finite() => Ok(value),
             Some(_) => Err(self.error(i, format!("{cell:?} is not finite"))),
             None if cell.is_empty() => Err(self.error(i, "the cell is empty")),
+            None if is_over_lines(cell) => {
+                let reason = format!("the cell goes over several lines{UNCLOSED}");
+                Err(self.error(i, reason))
+            }
+            None if number(&cell.replace(',', ""), false).is_some() => Err(self.error(
+                i,
+                format!(
+                    "{cell:?} may have a decimal comma or commas between thousands: write numbers with a decimal \
+                     point and without other separators"
+                ),
+            )),
             None => {
                 let shown: String = cell.chars().take(40).collect();
                 let place = i + 1;
@@ -389,6 +437,17 @@ impl Cells<'_> {
                 ))
             }
         }
+    }
+
+    /// Whether most features hold text.
+    fn are_mostly_text(&self) -> bool {
+        let cells = self.structure.features.iter().map(|&i| &self.record[i]);
+        // Numbers may be written in a way that is not known.
+        let is_text = |cell: &&str| {
+            let digit = cell.trim_start_matches(['+', '-', '.', ',']).chars().next();
+            !is_missing(cell) && digit.is_some_and(|c| !c.is_ascii_digit())
+        };
+        2 * cells.filter(is_text).count() > self.structure.features.len()
     }
 
     fn line(&self) -> u64 {

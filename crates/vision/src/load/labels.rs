@@ -42,14 +42,38 @@ pub(super) fn stored_differently<'a>(labels: impl Iterator<Item = &'a str>) -> O
     })
 }
 
+/// A remark on labels of one class that are written in several ways, as numbers of one value.
+pub(super) fn spelled_differently(labels: &[String], names: &[String]) -> Option<String> {
+    let spellings: BTreeSet<&str> = labels.iter().map(String::as_str).collect();
+    let plain: BTreeSet<String> = spellings.iter().map(|label| composed(label)).collect();
+    let others: Vec<String> = (plain.into_iter())
+        .filter(|spelling| !names.contains(spelling))
+        .map(|spelling| format!("{spelling:?}"))
+        .collect();
+    // Where each class has one spelling nothing is put together.
+    (!others.is_empty() && spellings.len() > names.len()).then(|| {
+        format!(
+            "labels of one value are one class, however they are written: {}",
+            listed(&others)
+        )
+    })
+}
+
 /// Labels become indices into class names, whole numbers sorted by value and all others alphabetically. Where all
-/// are numbers, those of one value are one class, whether written 1, 1.0, +1 or 01.
+/// are numbers, those of one value are one class, whether written 1, 1.0, +1 or 01; where all are true or false,
+/// upper and lower case are the same.
 pub(super) fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
     let mut spellings: Vec<&str> = labels.iter().map(String::as_str).collect();
     spellings.sort_unstable();
     spellings.dedup();
     let numbers: Option<Vec<f64>> = spellings.iter().map(|label| number(label)).collect();
     let named: Vec<(&str, String)> = match &numbers {
+        None if are_truths(&spellings) => {
+            let named = spellings.iter().map(|&s| (s, s.to_lowercase()));
+            let mut named: Vec<_> = named.collect();
+            named.sort_by(|a, b| a.1.cmp(&b.1));
+            named
+        }
         None => {
             let mut named: Vec<_> = spellings.iter().map(|&s| (s, composed(s))).collect();
             named.sort_by(|a, b| a.1.cmp(&b.1));
@@ -77,6 +101,16 @@ pub(super) fn index_labels(labels: &[String]) -> (Vec<usize>, Vec<String>) {
         .collect();
     let indices = labels.iter().map(|l| index[l.as_str()]).collect();
     (indices, names)
+}
+
+/// Whether all labels are `true` or `false`, one of them in several ways.
+fn are_truths(spellings: &[&str]) -> bool {
+    let is = |label: &&str| {
+        ["true", "false"]
+            .iter()
+            .any(|t| label.eq_ignore_ascii_case(t))
+    };
+    spellings.len() > 2 && spellings.iter().all(is)
 }
 
 /// The value of a label that is a number, if floating point can hold it exactly enough to tell it from others.
@@ -124,6 +158,34 @@ mod tests {
         let large = ["100000000000000000000", "100000000000000000001"];
         assert_eq!(names(&large), large);
         assert_eq!(names(&["inf", "1"]), ["1", "inf"]);
+    }
+
+    #[test]
+    fn truth_in_upper_and_lower_case_is_one_class() {
+        let (labels, names) = index(&["True", "FALSE", "true", "False", "false"]);
+        assert_eq!(
+            (labels, names),
+            (vec![1, 0, 1, 0, 0], vec!["false".into(), "true".into()])
+        );
+        // As they are where each is written in one way, and where others are among them.
+        assert_eq!(index(&["True", "False"]).1, ["False", "True"]);
+        assert_eq!(
+            index(&["True", "true", "maybe"]).1,
+            ["True", "maybe", "true"]
+        );
+        let note = |labels: &[&str]| {
+            let labels: Vec<String> = labels.iter().map(|&l| l.to_owned()).collect();
+            spelled_differently(&labels, &index_labels(&labels).1)
+        };
+        assert!(note(&["01", "1", "2"]).unwrap().ends_with("\"01\""));
+        assert!(
+            note(&["TRUE", "true", "False"])
+                .unwrap()
+                .ends_with("\"False\", \"TRUE\"")
+        );
+        for one_way in [["01", "02"], ["1.0", "0.0"], ["True", "False"], ["b", "B"]] {
+            assert_eq!(note(&one_way), None);
+        }
     }
 
     #[test]

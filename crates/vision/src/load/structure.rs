@@ -25,6 +25,13 @@ const USUAL_NAMES: [&str; 7] = [
     "species",
 ];
 
+/// What is said of cells with line breaks.
+pub(super) const UNCLOSED: &str = ": is a quotation mark not closed?";
+
+pub(super) fn is_over_lines(cell: &str) -> bool {
+    cell.contains('\n')
+}
+
 /// How a table is laid out.
 pub(super) struct Structure {
     pub delimiter: u8,
@@ -87,7 +94,7 @@ impl Structure {
             ));
         }
         let rows = rows(text, delimiter, LOOKED_AT);
-        let decimal_comma = delimiter != b',' && has_decimal_commas(&rows);
+        let decimal_comma = has_decimal_commas(&rows);
         if decimal_comma {
             notes.push("commas in numbers are taken for decimal commas".to_owned());
         }
@@ -95,6 +102,17 @@ impl Structure {
             return Err(Error::format(path, "the file holds no row of data"));
         };
         let width = rest.first().map_or(first.len(), StringRecord::len);
+        if first.len() == 1 && width > 2 {
+            return Err(Error::Csv {
+                path: path.to_path_buf(),
+                line: first.position().map_or(0, ::csv::Position::line),
+                column: 1,
+                reason: format!(
+                    "the first row has one cell and the next one {width}: remove what stands before the names of the \
+                     columns"
+                ),
+            });
+        }
         let look = Look {
             first,
             rest,
@@ -110,15 +128,23 @@ impl Structure {
             None if first.iter().any(|name| options.mentions(name)) => true,
             None => look.has_header(&mut notes),
         };
-        let names = header.then(|| column_names(first, width));
+        let ends_empty = width > 1
+            && rest
+                .iter()
+                .all(|row| row.get(width - 1).is_some_and(str::is_empty));
+        let names = header.then(|| column_names(first, width, ends_empty));
         if let Some(names) = names.as_ref().filter(|names| names.len() != width) {
             return Err(Error::Csv {
                 path: path.to_path_buf(),
                 line: rest[0].position().map_or(0, ::csv::Position::line),
                 column: width.min(names.len()) + 1,
                 reason: format!(
-                    "the row has {width} cells, the first row has {}",
-                    names.len()
+                    "the row has {width} cells, the first row has {}{}",
+                    names.len(),
+                    match rest[0].iter().any(is_over_lines) {
+                        true => UNCLOSED,
+                        false => "",
+                    }
                 ),
             });
         }
@@ -261,14 +287,17 @@ impl Structure {
     }
 }
 
-/// The names of columns in the first row of a table whose other rows are this wide.
-fn column_names(first: &StringRecord, width: usize) -> Vec<String> {
+/// The names of columns in the first row of a table whose other rows are this wide, and may all end with an empty cell.
+fn column_names(first: &StringRecord, width: usize, ends_empty: bool) -> Vec<String> {
     let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
     if let Some(name) = names.first_mut() {
         *name = name.trim_start_matches(['#', ' ']).to_owned();
     }
     if names.len() == width + 1 && names.last().is_some_and(String::is_empty) {
         names.pop();
+    } else if names.len() + 1 == width && ends_empty {
+        // Rows end with a separator, and the names do not.
+        names.push(String::new());
     } else if names.len() + 1 == width {
         // As R writes tables, whose rows have names in a column without one.
         names.insert(0, String::new());

@@ -2,11 +2,14 @@
 
 mod common;
 
+use std::fs;
+use std::path::Path;
+
 use common::small_bootstrapping;
 use tapetum_ckks::scheme::{
     Bootstrapping, Cause, EncryptedVector, Owner, SchemeError, Server, ServerVector, Settings,
 };
-use tapetum_ckks::{Decryptor, Encoder, EvaluationKeys, Parameters, Precision, Preset};
+use tapetum_ckks::{Decryptor, Encoder, EvaluationKeys, Parameters, Precision, Preset, SecretKey};
 
 /// An owner and a server with two vectors, in the clear and encrypted.
 struct Pair {
@@ -476,4 +479,49 @@ fn products_are_refreshed_by_themselves() {
     let long = Settings::new((1 << 15) + 1).bootstrapping(Bootstrapping::Automatic);
     let refused = Owner::new(&long).unwrap_err();
     assert_eq!(refused, SchemeError::Length((1 << 15) + 1));
+}
+
+/// What the folders of versions have in `vector`.
+const COMPAT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/compat");
+const VECTOR: [f64; 5] = [-2.0, -0.75, 0.0, 0.5, 1.25];
+
+fn vector_settings() -> Settings {
+    Settings::new(VECTOR.len()).levels(1).bound(2.0)
+}
+
+#[test]
+fn vectors_of_every_version_are_decrypted_or_refused_by_name() {
+    let versions = fs::read_dir(COMPAT).unwrap();
+    let folders = versions.map(|version| version.unwrap().path().join("vector"));
+    let folders: Vec<_> = folders.filter(|folder| folder.is_dir()).collect();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let read = |name: &str| fs::read(folder.join(name)).unwrap();
+        let opened = SecretKey::from_bytes(&read("secret.key")).and_then(|secret| {
+            let vector = EncryptedVector::from_bytes(secret.parameters(), &read("vector.enc"))?;
+            Ok((secret, vector))
+        });
+        match opened {
+            Err(error) => assert!(error.to_string().contains("version"), "{error}"),
+            Ok((secret, vector)) => {
+                let owner = Owner::with_secret_key(&vector_settings(), &secret).unwrap();
+                let found = owner.decrypt(&vector).unwrap();
+                let pairs = found.iter().zip(VECTOR);
+                assert_eq!(found.len(), VECTOR.len());
+                pairs.for_each(|(found, value)| assert!((found - value).abs() < 1e-3, "{found}"));
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes the vector of a version; tests/compat/make says how"]
+fn write_vector() {
+    let folder = std::env::var_os("TAPETUM_VECTOR").expect("TAPETUM_VECTOR names the folder");
+    let folder = Path::new(COMPAT).join(folder);
+    fs::create_dir(&folder).unwrap();
+    let owner = Owner::new(&vector_settings()).unwrap();
+    let vector = owner.encrypt(&VECTOR).unwrap().to_bytes().unwrap();
+    fs::write(folder.join("secret.key"), owner.secret_key().to_bytes()).unwrap();
+    fs::write(folder.join("vector.enc"), vector).unwrap();
 }

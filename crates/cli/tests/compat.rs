@@ -5,12 +5,20 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
-use common::{column, copy, files, output, run, temporary};
+use common::{column, copy, files, output, run, tapetum, temporary};
+
+/// What the keys named `sealed` are kept under.
+const PASSPHRASE: &str = "known to everybody";
 
 /// A command line works, or refuses with a message that names the version of what it met.
 fn works_or_names_the_version(dir: &Path, line: &str) -> bool {
     let output = output(dir, line);
+    judge(dir, line, &output)
+}
+
+fn judge(dir: &Path, line: &str, output: &Output) -> bool {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() || errors.contains("version"),
@@ -68,6 +76,9 @@ fn there_is_a_file_of_every_kind() {
         "encrypted-scores",
         "encrypted-verdicts",
         "training-state",
+        "vector-1",
+        "network-image",
+        "network-scores",
     ] {
         assert!(found.contains(kind), "{kind} {found:?}");
     }
@@ -129,6 +140,55 @@ fn files_of_every_version_are_read_or_refused_by_name() {
             if done && (line.is_empty() || works_or_names_the_version(dir, line)) {
                 assert_eq!(column(&dir.join(written), "class"), expected, "{written}");
             }
+        }
+        sealed_keys_open(dir, &expected);
+        networks_decide_the_same(dir);
+    }
+}
+
+/// A secret key under a passphrase, if the version has one.
+fn sealed_keys_open(dir: &Path, expected: &[String]) {
+    if !dir.join("sealed").is_dir() {
+        return;
+    }
+    let line = "decrypt --owner sealed sealed.enc --index sealed/sealed.index.csv --out sealed.csv";
+    let decrypt = |passphrase: &str| {
+        let mut command = tapetum(dir);
+        command.env("TAPETUM_PASSPHRASE", passphrase);
+        command.args(line.split(' ')).output().unwrap()
+    };
+    assert!(!decrypt("something else").status.success());
+    if judge(dir, line, &decrypt(PASSPHRASE)) {
+        assert_eq!(column(&dir.join("sealed.csv"), "class"), expected);
+    }
+}
+
+/// A network, and a photograph under its keys, if the version has them.
+fn networks_decide_the_same(dir: &Path) {
+    let dir = &dir.join("network");
+    if !dir.is_dir() {
+        return;
+    }
+    let expected: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(dir.join("decrypted.json")).unwrap()).unwrap();
+    let decrypts = |file: &str| {
+        let line = format!("net decrypt --owner owner {file}");
+        if works_or_names_the_version(dir, &line) {
+            assert_eq!(run(dir, &line)["label"], expected["label"], "{file}");
+        }
+    };
+    decrypts("scores.enc");
+    let line = "net encrypt --contributor contributor --photo photo.png --out more.enc";
+    let more = works_or_names_the_version(dir, line).then_some("more.enc");
+    for photo in ["photo.enc"].into_iter().chain(more) {
+        fs::rename(dir.join("owner"), dir.join("../away")).unwrap();
+        let line = format!(
+            "net classify --server server --network dense.onnx --data {photo} --out new-{photo}"
+        );
+        let classified = works_or_names_the_version(dir, &line);
+        fs::rename(dir.join("../away"), dir.join("owner")).unwrap();
+        if classified {
+            decrypts(&format!("new-{photo}"));
         }
     }
 }

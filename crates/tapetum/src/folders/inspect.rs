@@ -2,14 +2,14 @@
 
 #[cfg(feature = "remote")]
 use std::collections::BTreeSet;
-use std::io::{Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Serialize;
 use tapetum_ckks::wire::{self, Header, Summary};
 
 use crate::error::{Context, Error, Result};
-use crate::folders::files;
+use crate::folders::{SEALED, files};
 
 /// Most objects of a file: each mini-batch of encrypted samples has two.
 const MAX_OBJECTS: usize = 1 << 12;
@@ -80,6 +80,18 @@ fn name(summary: &Summary) -> String {
 fn each(path: &Path, mut look: impl FnMut(Summary) -> Result<()>) -> Result<u64> {
     let mut file = files::open(path)?;
     let bytes = files::size(path)?;
+    let mut front = Vec::new();
+    let read = file
+        .by_ref()
+        .take(SEALED.len() as u64)
+        .read_to_end(&mut front);
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    if front == SEALED {
+        return Err(Error::input(format!(
+            "{} is a secret key under a passphrase, of version 1 of that format: nothing but the passphrase reads more of it",
+            path.display()
+        )));
+    }
     let mut at = 0;
     while at < bytes || at == 0 {
         file.seek(SeekFrom::Start(at))

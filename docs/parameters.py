@@ -29,7 +29,8 @@ modulus that the code accepts. For N = 2^15 and 96 bits, which the code does not
 
 For the parameters under which scores are published it checks that the table allows their modulus, follows a bound on
 the error through the classification with a plain model, and prints how many bits of a score of 8 the noise leaves. It
-fails if these are fewer than 8 where docs/parameters.md says that scores can be published.
+fails if these are fewer than 8 where docs/parameters.md says that scores can be published. It prints the same for linear
+means, the shallowest training, whose scores are not published.
 
 Needs Python 3.8 and nothing else. Usage: python3 docs/parameters.py
 """
@@ -256,6 +257,37 @@ def published_bits(columns, joined, results):
     return log2(8 * at / (drawn * sqrt(n / 2)))
 
 
+# log N, scale, log2 of factors of samples and of labels, features, samples: `keygen --learner linear-means`, and what two
+# primes for the scores would have room for.
+TRAINED_ROWS = [(14, 40, 0, 0, 32, 256), (15, 48, 14, 14, 32, 256), (15, 48, 14, 14, 256, 1536)]
+# The largest scores that linear means have: 2 (m+ m- / m^2)^2 times those of the class means.
+TRAINED_SCORE = 0.5
+
+
+def trained_bits(log_n, scale, samples, labels, columns, rows):
+    """Bits that noise for one result leaves of a score of linear means, trained with clear labels: a bound as above.
+
+    The difference D and the sum S of class means are products of the samples with public numbers that add up to 1/4 and 1;
+    a score is D . x - D . S, products of ciphertexts.
+    """
+    n = 2**log_n
+    encoding = 6 * sqrt(n / 12)
+    fresh = encoding + 6 * sqrt(n) * SIGMA + 2 * 20 * n * SIGMA * SIGMA_SECRET
+    division = 6 * sqrt(n / 12) + 20 * n / sqrt(18)
+    switch = division + 5 * 20 * n * SIGMA / sqrt(12)
+    sample = fresh / 2.0 ** (scale + samples)
+    label = encoding / 2.0 ** (scale + labels)
+    rest = lambda count, factors: (division + count * switch) / 2.0 ** (scale + factors)
+    mean = lambda weight: weight * sample + rows * label * (4 + sample) + rest(rows - 1, samples + labels)
+    difference, total = mean(1 / 4), mean(1)
+    products = columns * (sample + 4 * difference) + columns * (total + 4 * difference)
+    error = products + 2 * rest(columns, 2 * samples + labels) + TRAINED_SCORE * encoding / 2.0**scale
+    # Drawn in a coefficient, as above.
+    at = 2.0 ** (scale + 2 * samples + labels)
+    log_noise = -int(-log2(error * at * 2**15 * sqrt(12) / 1.84) // 1)
+    return log2(TRAINED_SCORE * at / (1.84 * 2.0**log_noise * sqrt(n / 2))), log_noise
+
+
 def check_publishing():
     log_n, q, p, _, _ = publishing_in_the_code()
     allowed, used = table_in_the_code()[log_n][0], sum(q) + sum(p)
@@ -266,6 +298,10 @@ def check_publishing():
         bits = published_bits(*row)
         print(f"{row[0]:>8}{row[1]:>8}{row[2]:>9}{bits:>12.1f}")
         failed |= bits < 8
+    print("\nlinear means, not published: log N  scale  features  samples  bits left of one result  log2(noise)")
+    for row in TRAINED_ROWS:
+        bits, log_noise = trained_bits(*row)
+        print(f"{row[0]:>34}{row[1]:>7}{row[4]:>10}{row[5]:>9}{bits:>25.1f}{log_noise:>13}")
     return failed
 
 

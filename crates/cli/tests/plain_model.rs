@@ -182,6 +182,14 @@ fn scores_are_published_with_noise_and_counted() {
         3,
         &["1000000 results", "fewer than 8", "labels"],
     );
+    // Scores of a model that was trained under encryption.
+    fails(
+        dir,
+        "keygen --owner trained --features table --columns 4 --learner linear-means --publish 1",
+        3,
+        &["would drown it", "labels", "--classify-only"],
+    );
+    assert!(!dir.join("trained").exists());
 }
 
 /// The pictures are there, and are SVG.

@@ -23,7 +23,7 @@ Examples:
 pub struct Demo {
     /// Classify a photograph with a convolutional network that does not see it, in place of training: this file, or
     /// a cat's portrait that is built in. It takes a minute or two and some gigabytes of memory.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["dir", "learner", "argmax", "seed"])]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["dir", "learner", "argmax", "precision", "seed"])]
     pub photo: Option<Option<PathBuf>>,
     /// Keep the three directories here instead of in a temporary place.
     #[arg(long, value_name = "DIR")]

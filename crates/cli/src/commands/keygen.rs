@@ -57,7 +57,7 @@ pub struct Keygen {
     pub classify_only: Option<PathBuf>,
     /// Make keys under which the scores of so many files of up to 8,192 samples can be given to everybody, with noise
     /// that hides what they would tell about the secret key (`decrypt --publish`).
-    #[arg(long, value_name = "RESULTS", requires = "classify_only", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "RESULTS", value_parser = clap::value_parser!(u64).range(1..))]
     pub publish: Option<u64>,
     /// Keep the secret key under a passphrase, which is asked for, or taken from TAPETUM_PASSPHRASE; every
     /// command with --owner then asks for it.
@@ -85,6 +85,13 @@ pub fn run(args: &Keygen, console: &Console) -> Result<()> {
             )?,
             Vec::new(),
         ),
+        // Clap does not ask for an option that another one excludes.
+        None if args.publish.is_some() => {
+            return Err(Error::input(
+                "--publish: under keys for a training, the noise that hides the error of a score would drown it: pass on \
+                 rounded scores or labels, or make keys for a plain model (--classify-only FILE)",
+            ));
+        }
         None => {
             let (plan, notes) = plan(args)?;
             let made = make_protected(&plan, directories, passphrase, &console.steps)?;

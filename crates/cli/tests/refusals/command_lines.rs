@@ -25,6 +25,8 @@ fn command_lines_that_are_wrong() {
         ),
         ("keygen --owner a --learner magic", "logistic, linear-means"),
         ("keygen --owner a --rows many", "many"),
+        // What is only for another option is refused also where that one is excluded.
+        ("demo --photo --precision 8", "--precision"),
     ] {
         fails(dir, line, USAGE, &[says]);
     }
@@ -34,6 +36,11 @@ fn command_lines_that_are_wrong() {
         ("keygen --owner a --features whiskers:3", "whiskers:3"),
         ("keygen --owner a --rows 0", "0"),
         ("keygen --owner a --side 100000", "100000"),
+        ("keygen --owner a --publish 4", "labels"),
+        (
+            "keygen --owner a --learner linear-means --publish 4",
+            "--classify-only",
+        ),
     ] {
         fails(dir, line, INPUT, &[says]);
     }

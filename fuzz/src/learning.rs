@@ -42,23 +42,17 @@ pub fn bundle(data: &[u8]) -> bool {
 /// The number of ciphertexts in what is made of a bundle.
 fn again(p: &Parameters, bundle: Bundle<'_>) -> Result<usize, LearnError> {
     let kind = bundle.kind().to_owned();
+    macro_rules! count {
+        ($type:ident) => {{
+            let found = $type::from_bundle(bundle)?;
+            found.to_bundle()?.ciphertexts().len()
+        }};
+    }
     Ok(match kind.as_str() {
-        EncryptedMatrix::KIND => EncryptedMatrix::from_bundle(bundle)?
-            .to_bundle()?
-            .ciphertexts()
-            .len(),
-        EncryptedScores::KIND => EncryptedScores::from_bundle(bundle)?
-            .to_bundle()?
-            .ciphertexts()
-            .len(),
-        EncryptedPredictions::KIND => EncryptedPredictions::from_bundle(bundle)?
-            .to_bundle()?
-            .ciphertexts()
-            .len(),
-        LinearModel::KIND => LinearModel::from_bundle(bundle)?
-            .to_bundle()?
-            .ciphertexts()
-            .len(),
+        EncryptedMatrix::KIND => count!(EncryptedMatrix),
+        EncryptedScores::KIND => count!(EncryptedScores),
+        EncryptedPredictions::KIND => count!(EncryptedPredictions),
+        LinearModel::KIND => count!(LinearModel),
         Contribution::KIND => {
             let contribution = Contribution::from_bundle(bundle)?;
             contribution.to_bundle(p)?.ciphertexts().len()

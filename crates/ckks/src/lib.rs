@@ -10,6 +10,7 @@ mod circuits;
 mod decrypt;
 mod encoder;
 mod encrypt;
+mod error;
 mod evaluator;
 mod id;
 pub mod kernel;
@@ -33,6 +34,7 @@ pub use circuits::{
 pub use decrypt::{DecryptionError, Decryptor, NoiseFlooding};
 pub use encoder::{EncodeError, Encoder};
 pub use encrypt::{EncryptionError, Encryptor};
+pub use error::CkksError;
 pub use evaluator::{EvaluationError, Evaluator, KeyName, Undivided};
 pub use id::{Id, IdError};
 pub use keys::{

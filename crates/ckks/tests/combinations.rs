@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Scheme, uneven};
-use tapetum_ckks::{Ciphertext, Complex64, EvaluationError, Parameters, Preset};
+use tapetum_ckks::{Ciphertext, Complex64, EvaluationError, Evaluator, Parameters, Preset};
 
 /// Rows of weights: ordinary ones, edge values, zeros. The smallest parameters leave room for sums up to 4.
 const WEIGHTS: [[f64; 5]; 4] = [
@@ -46,6 +46,11 @@ fn magnitude(weights: &[f64]) -> f64 {
     weights.iter().map(|w| w.abs()).sum()
 }
 
+fn sum(e: &Evaluator, mut terms: impl Iterator<Item = Ciphertext>) -> Ciphertext {
+    let first = terms.next().unwrap();
+    terms.fold(first, |sum, term| e.add(&sum, &term).unwrap())
+}
+
 #[test]
 fn real_combinations_are_those_of_the_slots() {
     for s in parameter_sets().into_iter().map(scheme) {
@@ -65,10 +70,8 @@ fn real_combinations_are_those_of_the_slots() {
             s.check(&rescaled, &expected(&messages, weights), bound);
 
             let terms = inputs.iter().zip(weights);
-            let mut terms = terms.map(|(a, &w)| e.mul_scalar(a, w).unwrap());
-            let first = terms.next().unwrap();
-            let sum = terms.fold(first, |sum, term| e.add(&sum, &term).unwrap());
-            assert!(*found == sum, "not the same as one by one");
+            let terms = terms.map(|(a, &w)| e.mul_scalar(a, w).unwrap());
+            assert!(*found == sum(e, terms), "not the same as one by one");
         }
     }
 }
@@ -87,10 +90,8 @@ fn integer_combinations_are_exact() {
             s.check(found, &expected(&messages, &real), bound);
 
             let terms = inputs.iter().zip(weights);
-            let mut terms = terms.map(|(a, &w)| e.mul_integer(a, w).unwrap());
-            let first = terms.next().unwrap();
-            let sum = terms.fold(first, |sum, term| e.add(&sum, &term).unwrap());
-            assert!(*found == sum, "not the same as one by one");
+            let terms = terms.map(|(a, &w)| e.mul_integer(a, w).unwrap());
+            assert!(*found == sum(e, terms), "not the same as one by one");
         }
     }
 }

@@ -1,11 +1,22 @@
 //! Images in, scores out: what is done on the side of the keys.
 
-use tapetum_ckks::{Complex64, Decryptor, Encryptor, Rounding};
+use tapetum_ckks::{
+    Complex64, Decryptor, Encryptor, EvaluationKeys, KeyGenerator, Rounding, SecretKey,
+};
 
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
 use crate::graph::Window;
 use crate::plan::{InputPacking, NetworkPlan, WindowPlan};
+
+/// All keys that a server needs for a plan, which reveal nothing.
+///
+/// # Errors
+/// If the plan is damaged, the key is of other parameters, or the system gives no randomness.
+pub fn evaluation_keys(plan: &NetworkPlan, secret: &SecretKey) -> Result<EvaluationKeys> {
+    let keys = plan.key_plan(secret.parameters())?;
+    Ok(KeyGenerator::new(secret)?.evaluation_keys(&keys)?)
+}
 
 /// Encrypts an image, its values channel by channel and row by row, as a plan packs it.
 ///

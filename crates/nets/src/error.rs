@@ -3,8 +3,8 @@
 use std::fmt;
 
 use tapetum_ckks::{
-    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
-    LinearTransformError, ParametersError, wire::WireError,
+    BootstrappingError, CkksError, DecryptionError, EncodeError, EncryptionError, EvaluationError,
+    KeyError, LinearTransformError, ParametersError, wire::WireError,
 };
 use thiserror::Error;
 
@@ -156,31 +156,32 @@ pub enum NetworkError {
     /// Keys that the plan needs are missing.
     #[error("the evaluation keys do not have all keys of the plan: make them with its key plan")]
     Keys,
-    /// Parameters that cannot be.
+    /// Parameters, keys, an image, an evaluation or scores that the scheme refuses.
     #[error(transparent)]
-    Parameters(#[from] ParametersError),
-    /// A bootstrapping that cannot be.
-    #[error(transparent)]
-    Bootstrapping(#[from] BootstrappingError),
-    /// A linear layer that cannot be encoded.
-    #[error(transparent)]
-    Transform(#[from] LinearTransformError),
-    /// Values that cannot be encoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// An image that cannot be encrypted.
-    #[error(transparent)]
-    Encryption(#[from] EncryptionError),
-    /// Scores that cannot be decrypted.
-    #[error(transparent)]
-    Decryption(#[from] DecryptionError),
-    /// An evaluation that failed.
-    #[error(transparent)]
-    Evaluation(#[from] EvaluationError),
-    /// Keys that cannot be made.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Scheme(CkksError),
 }
+
+/// What is passed on as it is.
+macro_rules! of_the_scheme {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for NetworkError {
+            fn from(error: $error) -> Self {
+                Self::Scheme(error.into())
+            }
+        })+
+    };
+}
+
+of_the_scheme!(
+    ParametersError,
+    KeyError,
+    EncodeError,
+    EncryptionError,
+    DecryptionError,
+    EvaluationError,
+    LinearTransformError,
+    BootstrappingError,
+);
 
 impl NetworkError {
     /// Refuses more than a limit allows.

@@ -23,7 +23,7 @@ mod stages;
 pub use batch::{
     BatchNetwork, BatchPlan, EncryptedBatch, EncryptedBatchScores, decrypt_batch, encrypt_batch,
 };
-pub use client::{Scores, decrypt_scores, encrypt_image};
+pub use client::{Scores, decrypt_scores, encrypt_image, evaluation_keys};
 pub use encrypted::{EncryptedImage, EncryptedScores};
 pub use error::{NetworkError, NodeName, Result};
 pub use network::Network;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tapetum_ckks::{
-    BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator,
-    ParametersLiteral, SecretDistribution, SecretKey,
+    BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, ParametersLiteral,
+    SecretDistribution, SecretKey,
 };
 
 use crate::error::{NetworkError, NodeName};
@@ -15,7 +15,7 @@ use crate::graph::{
 use crate::layers::Folded;
 use crate::plan::{InputPacking, NetworkPlan, Prepared, Scaling, Step, calibrated, prepare};
 use crate::stages::LayerKind;
-use crate::{Network, decrypt_scores, encrypt_image, reference};
+use crate::{Network, decrypt_scores, encrypt_image, evaluation_keys, reference};
 
 /// What a network is made from.
 struct Maker {
@@ -86,10 +86,8 @@ impl Maker {
         let weights = self.numbers(shape.values());
         let layer = Convolution {
             window: Window {
-                kernel: [kernel; 2],
                 strides,
-                dilations: [1, 1],
-                pads: [kernel / 2; 4],
+                ..Window::new([kernel; 2], [kernel / 2; 4])
             },
             groups,
             weights: Tensor::new(shape, weights).unwrap(),
@@ -152,12 +150,7 @@ impl Maker {
         if self.one_in(2) {
             let [height, width] = [2, 3].map(|axis| self.dims(x)[axis]);
             let pool = AveragePool {
-                window: Window {
-                    kernel: [height, width],
-                    strides: [1, 1],
-                    dilations: [1, 1],
-                    pads: [0; 4],
-                },
+                window: Window::new([height, width], [0; 4]),
                 count_padding: false,
             };
             x = self.add(Operation::AveragePool(pool), &[x]);
@@ -420,11 +413,8 @@ fn damaged_bootstraps_are_refused() {
 }
 
 fn check_encrypted(network: &Network, plan: &NetworkPlan, image: &[f64]) {
-    let parameters = plan.parameters().unwrap();
-    let secret = SecretKey::generate(&parameters).unwrap();
-    let keys = plan.key_plan(&parameters).unwrap();
-    let mut generator = KeyGenerator::new(&secret).unwrap();
-    let evaluator = Evaluator::with_keys(generator.evaluation_keys(&keys).unwrap());
+    let secret = SecretKey::generate(&plan.parameters().unwrap()).unwrap();
+    let evaluator = Evaluator::with_keys(evaluation_keys(plan, &secret).unwrap());
     let encrypted = encrypt_image(plan, image, &Encryptor::with_secret_key(&secret)).unwrap();
     let server = network.encode(plan).unwrap();
     let scores = server

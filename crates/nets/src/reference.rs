@@ -202,10 +202,8 @@ mod tests {
     fn a_convolution_with_stride_and_padding() {
         let layer = Operation::Convolution(Convolution {
             window: Window {
-                kernel: [2, 2],
                 strides: [2, 2],
-                dilations: [1, 1],
-                pads: [1, 1, 0, 0],
+                ..Window::new([2, 2], [1, 1, 0, 0])
             },
             groups: 1,
             weights: tensor(&[1, 1, 2, 2], [1.0, 10.0, 100.0, 1000.0]),
@@ -220,10 +218,8 @@ mod tests {
     fn groups_read_their_own_channels_and_dilated_windows_skip_pixels() {
         let layer = Operation::Convolution(Convolution {
             window: Window {
-                kernel: [1, 2],
-                strides: [1, 1],
                 dilations: [1, 2],
-                pads: [0; 4],
+                ..Window::new([1, 2], [0; 4])
             },
             groups: 2,
             weights: tensor(&[2, 1, 1, 2], [1.0, 1.0, 1.0, -1.0]),
@@ -238,10 +234,8 @@ mod tests {
         let pool = |count_padding| {
             Operation::AveragePool(AveragePool {
                 window: Window {
-                    kernel: [2, 2],
                     strides: [2, 2],
-                    dilations: [1, 1],
-                    pads: [1, 1, 1, 1],
+                    ..Window::new([2, 2], [1; 4])
                 },
                 count_padding,
             })

@@ -2,7 +2,8 @@
 
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
 use tapetum_nets::{
-    Network, NetworkError, NetworkPlan, decrypt_batch, decrypt_scores, encrypt_batch, encrypt_image,
+    Network, NetworkError, NetworkPlan, decrypt_batch, decrypt_scores, encrypt_batch,
+    encrypt_image, evaluation_keys,
 };
 
 fn network(name: &str) -> Network {
@@ -30,11 +31,7 @@ fn images(count: usize, values: usize) -> Vec<Vec<f64>> {
 fn check(network: &Network, plan: &NetworkPlan, images: &[Vec<f64>]) {
     let parameters = plan.parameters().unwrap();
     let secret = SecretKey::generate(&parameters).unwrap();
-    let keys = plan.key_plan(&parameters).unwrap();
-    let keys = KeyGenerator::new(&secret)
-        .unwrap()
-        .evaluation_keys(&keys)
-        .unwrap();
+    let keys = evaluation_keys(plan, &secret).unwrap();
     let (encryptor, decryptor) = (Encryptor::with_secret_key(&secret), Decryptor::new(&secret));
 
     let server = network.encode(plan).unwrap();

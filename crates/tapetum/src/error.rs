@@ -6,8 +6,8 @@ use std::{fmt, io};
 use tapetum_ckks::kernel::KernelError;
 use tapetum_ckks::wire::WireError;
 use tapetum_ckks::{
-    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
-    LinearTransformError, ParametersError, PrecisionError, RandomnessError,
+    BootstrappingError, CkksError, DecryptionError, EncodeError, EncryptionError, EvaluationError,
+    KeyError, LinearTransformError, ParametersError, PrecisionError, RandomnessError,
 };
 use tapetum_learn::files::FileError;
 use tapetum_learn::{IdError, LearnError};
@@ -211,13 +211,13 @@ fn network(error: &NetworkError) -> ErrorKind {
     match error {
         NetworkError::Keys
         | NetworkError::Mismatch { .. }
-        | NetworkError::Parameters(_)
-        | NetworkError::Key(_) => ErrorKind::Role,
+        | NetworkError::Scheme(CkksError::Parameters(_) | CkksError::Key(_)) => ErrorKind::Role,
         NetworkError::Encrypted { .. }
         | NetworkError::Overflow
         | NetworkError::Levels { .. }
-        | NetworkError::Evaluation(_)
-        | NetworkError::Encode(_) => ErrorKind::Computation,
+        | NetworkError::Scheme(CkksError::Evaluation(_) | CkksError::Encode(_)) => {
+            ErrorKind::Computation
+        }
         _ => ErrorKind::Input,
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use cpu_time::ProcessTime;
 use tapetum::progress::Progress;
 use tapetum::{Context, Result};
-use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey};
+use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, Parameters, SecretKey};
 use tapetum_nets::{Network, Scores, decrypt_batch, decrypt_scores, encrypt_batch, encrypt_image};
 
 use super::meter::median;
@@ -132,23 +132,15 @@ fn single(
     step.finish();
     let (latency_s, cpu_s) = (median(&mut wall), median(&mut cpu));
     Ok(Row {
-        network: task.name(),
-        dataset: task.dataset(),
         mode: "single",
-        images: test.len(),
         latency_s,
         cpu_s,
         amortised_ms: 1e3 * cpu_s,
-        accuracy_encrypted: judged.part(judged.right),
-        accuracy_clear: judged.part(judged.right_clear),
-        agreement: judged.part(judged.agreed),
-        peak_rss_bytes: peak_rss(),
-        keys_bytes,
         bootstraps: plan.bootstraps(),
         levels: plan.levels(),
         rotations: plan.rotations(),
-        security_bits: parameters.security().bits(),
         predicted_cpu_s: Some(plan.predicted_cpu_seconds()?.iter().sum()),
+        ..judged.row(task, &parameters, keys_bytes)
     })
 }
 
@@ -178,23 +170,10 @@ fn batch(task: Task, network: &Network, images: &Images, steps: &dyn Progress) -
         judged.add(found, &network.scores(image)?, *label);
     }
     Ok(Row {
-        network: task.name(),
-        dataset: task.dataset(),
-        mode: "batch",
-        images: test.len(),
         latency_s: wall.as_secs_f64(),
         cpu_s: cpu.as_secs_f64(),
         amortised_ms: 1e3 * cpu.as_secs_f64() / test.len() as f64,
-        accuracy_encrypted: judged.part(judged.right),
-        accuracy_clear: judged.part(judged.right_clear),
-        agreement: judged.part(judged.agreed),
-        peak_rss_bytes: peak_rss(),
-        keys_bytes,
-        bootstraps: 0,
-        levels: parameters.max_level(),
-        rotations: 0,
-        security_bits: parameters.security().bits(),
-        predicted_cpu_s: None,
+        ..judged.row(task, &parameters, keys_bytes)
     })
 }
 
@@ -214,6 +193,29 @@ impl Judged {
         self.agreed += usize::from(Some(found.label()) == expected);
         self.right += usize::from(found.label() == label);
         self.right_clear += usize::from(Some(label) == expected);
+    }
+
+    /// What is known of a batch beside its times.
+    fn row(&self, task: Task, parameters: &Parameters, keys_bytes: u64) -> Row {
+        Row {
+            network: task.name(),
+            dataset: task.dataset(),
+            mode: "batch",
+            images: self.images,
+            latency_s: 0.0,
+            cpu_s: 0.0,
+            amortised_ms: 0.0,
+            accuracy_encrypted: self.part(self.right),
+            accuracy_clear: self.part(self.right_clear),
+            agreement: self.part(self.agreed),
+            peak_rss_bytes: peak_rss(),
+            keys_bytes,
+            bootstraps: 0,
+            levels: parameters.max_level(),
+            rotations: 0,
+            security_bits: parameters.security().bits(),
+            predicted_cpu_s: None,
+        }
     }
 
     fn part(&self, count: usize) -> f64 {

@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use super::interval::Interval;
 use super::polynomial::{Basis, Polynomial, PolynomialError, check_degree, checked};
 
 /// Coefficients this small beside the largest are rounding errors of the approximation, so zero:
@@ -31,8 +32,7 @@ impl Polynomial {
         interval: (f64, f64),
         degree: usize,
     ) -> Result<Self, PolynomialError> {
-        check_degree(degree)?;
-        let interval = checked(interval)?;
+        let interval = of_degree(interval, degree)?;
         let count = degree + 1;
         // T_k at node i is cos(k (2i + 1) pi / 2 count): all angles are multiples of one.
         let cosine =
@@ -64,8 +64,7 @@ impl Polynomial {
         interval: (f64, f64),
         degree: usize,
     ) -> Result<Self, PolynomialError> {
-        check_degree(degree)?;
-        let unit = checked(interval)?;
+        let unit = of_degree(interval, degree)?;
         // The Legendre polynomials are orthogonal, so each coefficient is an integral of its own.
         let mut legendre = vec![0.0; degree + 1];
         for (node, weight) in gauss_legendre(2 * (degree + 1) + EXTRA_NODES) {
@@ -102,6 +101,12 @@ impl Polynomial {
         coefficients[0] = 0.5;
         Self::chebyshev(coefficients, interval)
     }
+}
+
+/// The interval of a polynomial of this degree.
+fn of_degree(interval: (f64, f64), degree: usize) -> Result<Interval, PolynomialError> {
+    check_degree(degree)?;
+    checked(interval)
 }
 
 fn finite_at(function: impl Fn(f64) -> f64, at: f64) -> Result<f64, PolynomialError> {

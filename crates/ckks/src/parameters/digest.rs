@@ -4,7 +4,7 @@ use std::fmt;
 
 use tapetum_ring::Basis;
 
-use super::{ParametersLiteral, SecretDistribution};
+use super::literal::{ParametersLiteral, SecretDistribution};
 
 /// A hash of everything that must agree for two objects to work together: ring degree, primes,
 /// scale, secret distribution.

@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use tapetum_ring::primes;
 
-use super::{BootstrappingLiteral, ParametersError, ParametersLiteral};
+use super::literal::{BootstrappingLiteral, ParametersLiteral};
+use super::shape::ParametersError;
 
 /// The primes of Q and of P, and the canonical scale of each level.
 pub(super) struct PrimeChain {

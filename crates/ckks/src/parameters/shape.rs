@@ -3,9 +3,8 @@
 use tapetum_ring::BasisError;
 use thiserror::Error;
 
-use super::{
-    BootstrappingLiteral, ParametersLiteral, SecretDistribution, SecurityError, security_level,
-};
+use super::literal::{BootstrappingLiteral, ParametersLiteral, SecretDistribution};
+use super::security::{SecurityError, security_level};
 
 /// Most primes of Q or of P.
 const MAX_PRIMES: usize = 64;

@@ -15,7 +15,7 @@ impl ServerVector {
     pub fn greater_than(&self, other: impl Operand) -> Self {
         let operation = Operation::here("a comparison");
         let difference = self.minus(other.into_term(), operation);
-        difference.unary(operation, |server, x| server.step(x))
+        difference.is_positive(operation)
     }
 
     /// 1 where a number is less than that of `other`: [`greater_than`](Self::greater_than) the other
@@ -23,8 +23,12 @@ impl ServerVector {
     #[track_caller]
     pub fn less_than(&self, other: impl Operand) -> Self {
         let operation = Operation::here("a comparison");
-        let difference = self.minus(other.into_term(), operation).negated(operation);
-        difference.unary(operation, |server, x| server.step(x))
+        let difference = self.minus(other.into_term(), operation);
+        difference.negated(operation).is_positive(operation)
+    }
+
+    fn is_positive(&self, operation: Operation) -> Self {
+        self.unary(operation, |server, x| server.step(x))
     }
 
     /// The larger of two numbers, within

@@ -1,7 +1,5 @@
 //! What travels between the sides.
 
-use std::fmt;
-
 use super::settings::Setup;
 use super::stamp::Stamp;
 use crate::ciphertext::Ciphertext;
@@ -14,7 +12,7 @@ const KIND: &str = "vector-1";
 
 /// An encrypted vector as it travels: sealed for all but the owner. With it goes for which length and
 /// bound it was made; neither is secret.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedVector {
     ciphertext: Ciphertext,
     stamp: Option<Stamp>,
@@ -80,14 +78,5 @@ impl EncryptedVector {
             }),
             _ => Ok(c),
         }
-    }
-}
-
-impl fmt::Debug for EncryptedVector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EncryptedVector")
-            .field("ciphertext", &self.ciphertext)
-            .field("stamp", &self.stamp)
-            .finish()
     }
 }

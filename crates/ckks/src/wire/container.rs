@@ -13,7 +13,8 @@ use tapetum_ring::sampling::Seed;
 use tapetum_ring::{Basis, Evaluation, Poly};
 use zeroize::Zeroize;
 
-use super::{FileType, WireError};
+use super::error::WireError;
+use super::file_type::FileType;
 use crate::parameters::{Digest, Parameters};
 
 const MAGIC: [u8; 8] = *b"TAPETUM\0";

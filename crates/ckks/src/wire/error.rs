@@ -5,7 +5,7 @@ use std::io;
 use tapetum_ring::packing::PackingError;
 use thiserror::Error;
 
-use super::FileType;
+use super::file_type::FileType;
 use crate::parameters::{Digest, ParametersError};
 
 /// Why bytes are not the object that was asked for.

@@ -10,7 +10,7 @@ use super::WireError;
 use super::ciphertext::check_level;
 use super::container::{self, Object, PayloadReader, PayloadWriter};
 use super::residues::{self, OfResidues, Residues, Shape};
-use super::self_contained::SelfContained;
+use super::self_contained::with_literal;
 use crate::id::{Id, at_end};
 use crate::keys::{
     EncapsulationKey, EvaluationKeys, GaloisKey, KeyError, KeyPlan, KeyUnavailable,
@@ -50,11 +50,7 @@ pub struct EvaluationKeysHeader {
     pub key_set: Option<Id>,
 }
 
-impl SelfContained for EvaluationKeysHeader {
-    fn literal(&self) -> &ParametersLiteral {
-        &self.literal
-    }
-}
+with_literal!(EvaluationKeysHeader);
 
 /// A key with one polynomial for each digit, and a seed.
 pub(super) fn switching_key(parameters: &Parameters, level: u32) -> Shape<'_> {

@@ -4,7 +4,7 @@
 macro_rules! typed {
     ($type:ident $(<$lifetime:lifetime>)?, $header:ty) => {
         impl $crate::wire::container::Typed for $type $(<$lifetime>)? {
-            const TYPE: $crate::wire::FileType = $crate::wire::FileType::$type;
+            const TYPE: $crate::wire::file_type::FileType = $crate::wire::file_type::FileType::$type;
             type Header = $header;
 
             fn parameters(&self) -> &$crate::Parameters {
@@ -16,7 +16,7 @@ macro_rules! typed {
 
 macro_rules! writing_methods {
     ($type:ident $(<$lifetime:lifetime>)?, $header:ty, $name:literal) => {
-        $crate::wire::typed!($type $(<$lifetime>)?, $header);
+        $crate::wire::methods::typed!($type $(<$lifetime>)?, $header);
 
         impl $type $(<$lifetime>)? {
             #[doc = concat!("The ", $name, " as the bytes of a file.")]
@@ -38,7 +38,7 @@ macro_rules! writing_methods {
 /// The methods of a type whose files open with parameters from elsewhere.
 macro_rules! bound_methods {
     ($type:ident $(<$lifetime:lifetime>)?, $header:ty, $name:literal) => {
-        $crate::wire::writing_methods!($type $(<$lifetime>)?, $header, $name);
+        $crate::wire::methods::writing_methods!($type $(<$lifetime>)?, $header, $name);
 
         impl $type $(<$lifetime>)? {
             #[doc = concat!("The ", $name, " in these bytes.")]
@@ -49,7 +49,7 @@ macro_rules! bound_methods {
             pub fn from_bytes(
                 parameters: &$crate::Parameters,
                 bytes: &[u8],
-            ) -> Result<Self, $crate::wire::WireError> {
+            ) -> Result<Self, $crate::wire::error::WireError> {
                 $crate::wire::container::from_bytes(bytes, |digest, _| {
                     $crate::wire::container::same_digest(parameters, digest)
                 })
@@ -62,7 +62,7 @@ macro_rules! bound_methods {
             pub fn read(
                 parameters: &$crate::Parameters,
                 reader: impl std::io::Read,
-            ) -> Result<Self, $crate::wire::WireError> {
+            ) -> Result<Self, $crate::wire::error::WireError> {
                 $crate::wire::container::read(reader, |digest, _| {
                     $crate::wire::container::same_digest(parameters, digest)
                 })
@@ -80,7 +80,7 @@ macro_rules! self_contained_methods {
             /// # Errors
             /// [`WireError`](crate::wire::WireError) that says in what the bytes fail, also if
             /// the parameters are refused.
-            pub fn from_bytes(bytes: &[u8]) -> Result<Self, $crate::wire::WireError> {
+            pub fn from_bytes(bytes: &[u8]) -> Result<Self, $crate::wire::error::WireError> {
                 $crate::wire::container::from_bytes(
                     bytes,
                     $crate::wire::self_contained::from_header,
@@ -91,7 +91,9 @@ macro_rules! self_contained_methods {
             ///
             /// # Errors
             /// As [`from_bytes`](Self::from_bytes), and those of the reader.
-            pub fn read(reader: impl std::io::Read) -> Result<Self, $crate::wire::WireError> {
+            pub fn read(
+                reader: impl std::io::Read,
+            ) -> Result<Self, $crate::wire::error::WireError> {
                 $crate::wire::container::read(reader, $crate::wire::self_contained::from_header)
             }
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::container::{Object, PayloadReader, PayloadWriter};
-use super::self_contained::SelfContained;
+use super::self_contained::with_literal;
 use crate::id::{Id, at_end};
 use crate::parameters::{Parameters, ParametersLiteral};
 
@@ -27,17 +27,7 @@ pub struct KeyHeader {
     pub key_set: Option<Id>,
 }
 
-impl SelfContained for KeyHeader {
-    fn literal(&self) -> &ParametersLiteral {
-        &self.literal
-    }
-}
-
-impl SelfContained for ParametersHeader {
-    fn literal(&self) -> &ParametersLiteral {
-        &self.literal
-    }
-}
+with_literal!(KeyHeader, ParametersHeader);
 
 impl Object for Parameters {
     fn header(&self) -> ParametersHeader {

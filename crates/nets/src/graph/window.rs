@@ -14,6 +14,16 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// Of pixels beside each other, moved by one pixel at a time.
+    pub const fn new(kernel: [usize; 2], pads: [usize; 4]) -> Self {
+        Self {
+            kernel,
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads,
+        }
+    }
+
     /// The reason if a number is zero where it must not be, or too large.
     pub fn checked(self) -> Result<Self, String> {
         let positive = [self.kernel, self.strides, self.dilations].concat();
@@ -53,10 +63,8 @@ mod tests {
     use super::*;
 
     const WINDOW: Window = Window {
-        kernel: [5, 5],
         strides: [2, 2],
-        dilations: [1, 1],
-        pads: [2, 2, 2, 2],
+        ..Window::new([5, 5], [2; 4])
     };
 
     #[test]

@@ -227,10 +227,8 @@ mod tests {
         let [outputs, inputs] = channels;
         let operation = Operation::Convolution(Convolution {
             window: Window {
-                kernel: [kernel; 2],
                 strides,
-                dilations: [1, 1],
-                pads: [kernel / 2; 4],
+                ..Window::new([kernel; 2], [kernel / 2; 4])
             },
             groups: 1,
             weights: tensor(&[outputs, inputs, kernel, kernel]),

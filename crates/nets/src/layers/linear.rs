@@ -136,10 +136,9 @@ mod tests {
         let weights = shape(&[4, 1, 2, 3]);
         let operation = Operation::Convolution(Convolution {
             window: Window {
-                kernel: [2, 3],
                 strides: [2, 1],
                 dilations: [1, 2],
-                pads: [1, 2, 0, 1],
+                ..Window::new([2, 3], [1, 2, 0, 1])
             },
             groups: 2,
             weights: Tensor::new(weights, (1..=24).map(f64::from).collect()).unwrap(),

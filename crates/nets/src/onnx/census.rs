@@ -18,6 +18,16 @@ struct Kind {
     integers: &'static [u64],
 }
 
+impl Kind {
+    /// Without packed integers.
+    const fn of(messages: &'static [(u64, &'static Kind)]) -> Self {
+        Self {
+            messages,
+            integers: &[],
+        }
+    }
+}
+
 const TENSOR: Kind = Kind {
     messages: &[],
     integers: &[1, 5, 7],
@@ -26,38 +36,14 @@ const ATTRIBUTE: Kind = Kind {
     messages: &[(5, &TENSOR)],
     integers: &[8],
 };
-const NODE: Kind = Kind {
-    messages: &[(5, &ATTRIBUTE)],
-    integers: &[],
-};
-const DIMENSION: Kind = Kind {
-    messages: &[],
-    integers: &[],
-};
-const SHAPE: Kind = Kind {
-    messages: &[(1, &DIMENSION)],
-    integers: &[],
-};
-const TENSOR_TYPE: Kind = Kind {
-    messages: &[(2, &SHAPE)],
-    integers: &[],
-};
-const TYPE: Kind = Kind {
-    messages: &[(1, &TENSOR_TYPE)],
-    integers: &[],
-};
-const VALUE: Kind = Kind {
-    messages: &[(2, &TYPE)],
-    integers: &[],
-};
-const GRAPH: Kind = Kind {
-    messages: &[(1, &NODE), (5, &TENSOR), (11, &VALUE), (12, &VALUE)],
-    integers: &[],
-};
-const MODEL: Kind = Kind {
-    messages: &[(7, &GRAPH)],
-    integers: &[],
-};
+const NODE: Kind = Kind::of(&[(5, &ATTRIBUTE)]);
+const DIMENSION: Kind = Kind::of(&[]);
+const SHAPE: Kind = Kind::of(&[(1, &DIMENSION)]);
+const TENSOR_TYPE: Kind = Kind::of(&[(2, &SHAPE)]);
+const TYPE: Kind = Kind::of(&[(1, &TENSOR_TYPE)]);
+const VALUE: Kind = Kind::of(&[(2, &TYPE)]);
+const GRAPH: Kind = Kind::of(&[(1, &NODE), (5, &TENSOR), (11, &VALUE), (12, &VALUE)]);
+const MODEL: Kind = Kind::of(&[(7, &GRAPH)]);
 
 /// Refuses a file that is too large, is not made of ONNX messages, or has too many parts.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), NetworkError> {

@@ -90,14 +90,9 @@ pub(super) fn reduce_mean(node: &NodeReader<'_>) -> Result<Reading, Unread> {
 /// The mean over height and width.
 fn global_pool(shape: &Shape) -> Result<Operation, String> {
     let [_, height, width] = shape.image()?;
-    let window = Window {
-        kernel: [height, width],
-        strides: [1, 1],
-        dilations: [1, 1],
-        pads: [0; 4],
-    };
+    let window = Window::new([height, width], [0; 4]).checked()?;
     Ok(Operation::AveragePool(AveragePool {
-        window: window.checked()?,
+        window,
         count_padding: false,
     }))
 }

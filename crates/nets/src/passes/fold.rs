@@ -97,23 +97,17 @@ fn keep(builder: &mut Builder, node: &Node, inputs: Vec<NodeId>) -> Result<NodeI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passes::testing::{assert_same, chain, convolution, dense, names, numbers};
-
-    fn norm(channels: usize) -> Operation {
-        let mut shifts = numbers(2 * channels);
-        let factors = shifts.split_off(channels);
-        Operation::Affine(Affine { factors, shifts })
-    }
+    use crate::passes::testing::{affine, assert_same, chain, convolution, dense, names};
 
     #[test]
     fn batch_norms_become_part_of_the_layer_before() {
         let operations = vec![
             convolution(3, 2),
-            norm(3),
+            affine(3),
             Operation::Square,
             Operation::Reshape(crate::graph::Shape::new(vec![1, 48]).unwrap()),
             dense(5, 48),
-            norm(5),
+            affine(5),
         ];
         let before = chain(&[1, 2, 4, 4], operations);
         let halfway = fold_products(&before).unwrap();
@@ -139,7 +133,7 @@ mod tests {
         };
         let input = chain(&[1, 3], vec![]).output();
         let layer = add(dense(3, 3), vec![input]);
-        let shifted = add(norm(3), vec![layer]);
+        let shifted = add(affine(3), vec![layer]);
         let sum = add(Operation::Add, vec![layer, shifted]);
         let before = builder.finish(sum);
         let after = fold_additions(&fold_products(&before).unwrap()).unwrap();

@@ -87,12 +87,7 @@ mod tests {
     #[test]
     fn a_mean_becomes_part_of_the_dense_layer_after_it() {
         let pool = Operation::AveragePool(AveragePool {
-            window: Window {
-                kernel: [4, 4],
-                strides: [1, 1],
-                dilations: [1, 1],
-                pads: [0; 4],
-            },
+            window: Window::new([4, 4], [0; 4]),
             count_padding: false,
         });
         let flat = Operation::Reshape(Shape::new(vec![1, 3]).unwrap());

@@ -72,10 +72,8 @@ mod tests {
     fn pool(count_padding: bool, pads: [usize; 4]) -> Operation {
         Operation::AveragePool(AveragePool {
             window: Window {
-                kernel: [2, 2],
                 strides: [2, 2],
-                dilations: [1, 1],
-                pads,
+                ..Window::new([2, 2], pads)
             },
             count_padding,
         })

@@ -35,7 +35,9 @@ pub(crate) mod testing {
     //! Graphs for the tests of passes.
 
     use crate::error::NodeName;
-    use crate::graph::{Builder, Convolution, Dense, Graph, Operation, Shape, Tensor, Window};
+    use crate::graph::{
+        Affine, Builder, Convolution, Dense, Graph, Operation, Shape, Tensor, Window,
+    };
     use crate::reference;
 
     /// Numbers in [-1, 1) that look random.
@@ -57,16 +59,18 @@ pub(crate) mod testing {
     /// A convolution of 3 x 3 with padding.
     pub fn convolution(outputs: usize, inputs: usize) -> Operation {
         Operation::Convolution(Convolution {
-            window: Window {
-                kernel: [3, 3],
-                strides: [1, 1],
-                dilations: [1, 1],
-                pads: [1, 1, 1, 1],
-            },
+            window: Window::new([3, 3], [1; 4]),
             groups: 1,
             weights: tensor(&[outputs, inputs, 3, 3]),
             bias: numbers(outputs),
         })
+    }
+
+    /// A factor and a shift for each channel, as a batch norm has them.
+    pub fn affine(channels: usize) -> Operation {
+        let mut shifts = numbers(2 * channels);
+        let factors = shifts.split_off(channels);
+        Operation::Affine(Affine { factors, shifts })
     }
 
     pub fn dense(outputs: usize, inputs: usize) -> Operation {

@@ -111,14 +111,8 @@ fn polynomial(node: &Node, mut inputs: Vec<Polynomial>) -> Option<Polynomial> {
 mod tests {
     use super::*;
     use crate::error::NodeName;
-    use crate::graph::{Affine, Builder, Shape};
-    use crate::passes::testing::{assert_same, chain, convolution, names, numbers};
-
-    fn affine(channels: usize) -> Operation {
-        let mut shifts = numbers(2 * channels);
-        let factors = shifts.split_off(channels);
-        Operation::Affine(Affine { factors, shifts })
-    }
+    use crate::graph::{Builder, Shape};
+    use crate::passes::testing::{affine, assert_same, chain, convolution, names};
 
     fn graph(
         build: impl FnOnce(&mut dyn FnMut(Operation, &[NodeId]) -> NodeId) -> NodeId,

@@ -11,8 +11,9 @@ use tapetum_vision::{DataSet, Pipeline, Samples};
 
 use crate::encrypted::{EncryptedDataSet, EncryptedSamples};
 use crate::error::{Context, Error, Result};
+use crate::folders::FEATURES;
 use crate::folders::files::{self, Pending, Readers};
-use crate::folders::{FEATURES, PUBLIC_KEY};
+use crate::folders::keys::public_key;
 use crate::plan::Plan;
 use crate::progress::Progress;
 
@@ -61,10 +62,7 @@ impl Contributor {
     /// [`Error`] if a file is missing, damaged, or belongs to another plan.
     pub fn open(dir: &Path) -> Result<Self> {
         let plan = Plan::read(dir)?;
-        let advice = "ask the owner for this directory as `tapetum keygen` made it";
-        let path = files::existing(dir, PUBLIC_KEY, advice)?;
-        let key = PublicKey::read(files::open(&path)?)
-            .with_context(|| format!("cannot use {}", path.display()))?;
+        let (key, path) = public_key(dir, "keygen")?;
         let note = plan.check_key((key.parameters(), key.key_set()), &path)?;
         let encryptor = Encryptor::with_public_key(&key);
         Ok(Self::with(Some(dir), plan, encryptor, "contributor").noting(note))

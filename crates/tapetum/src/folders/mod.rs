@@ -21,6 +21,7 @@
 pub mod files;
 mod index;
 pub mod inspect;
+pub(crate) mod keys;
 pub mod model;
 pub mod network_plan;
 mod output;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use tapetum_ckks::{Encryptor, PublicKey};
+use tapetum_ckks::Encryptor;
 use tapetum_nets::{EncryptedImage, NetworkPlanFile, encrypt_image};
 use tapetum_vision::GreyImage;
 
 use super::{check_parameters, pictures};
-use crate::error::{Context, Result};
-use crate::folders::{PUBLIC_KEY, files, network_plan};
+use crate::error::Result;
+use crate::folders::keys::public_key;
+use crate::folders::network_plan;
 
 /// Encrypts photographs for a network, and can decrypt nothing.
 pub struct NetworkContributor {
@@ -23,10 +24,7 @@ impl NetworkContributor {
     /// If a file is missing, damaged, or of another plan.
     pub fn open(dir: &Path) -> Result<Self> {
         let file = network_plan::in_directory(dir)?;
-        let advice = "ask the owner for this directory as `tapetum net keygen` made it";
-        let path = files::existing(dir, PUBLIC_KEY, advice)?;
-        let key = PublicKey::read(files::open(&path)?)
-            .with_context(|| format!("cannot use {}", path.display()))?;
+        let (key, path) = public_key(dir, "net keygen")?;
         check_parameters(file.plan(), key.parameters(), &path)?;
         Ok(Self {
             encryptor: Encryptor::with_public_key(&key),

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget};
+use tapetum_ckks::{EvaluationKeys, Evaluator};
 use tapetum_nets::{EncodedNetwork, EncryptedImage, EncryptedScores, Network, NetworkPlan};
 
 use super::{check_parameters, read_bundle};
 use crate::error::{Context, Result};
-use crate::folders::{EVALUATION_KEYS, files, network_plan};
+use crate::folders::keys::evaluation_keys;
+use crate::folders::{files, network_plan};
 use crate::progress::Progress;
 use crate::server::refuse_secret_keys;
 
@@ -44,14 +45,10 @@ impl NetworkServer {
     ) -> Result<Self> {
         refuse_secret_keys(dir)?;
         let file = network_plan::in_directory(dir)?;
-        let advice = "ask the owner for this directory as `tapetum net keygen` made it";
-        let path = files::existing(dir, EVALUATION_KEYS, advice)?;
-        let step = progress.begin("checking evaluation keys");
-        let budget = key_memory.map_or(MemoryBudget::UNLIMITED, MemoryBudget::bytes);
-        let keys = EvaluationKeys::open(&path, budget)
-            .with_context(|| format!("cannot use {}", path.display()))?;
-        check_parameters(file.plan(), keys.parameters(), &path)?;
-        step.finish();
+        let check = |keys: &EvaluationKeys, path: &Path| {
+            check_parameters(file.plan(), keys.parameters(), path)
+        };
+        let (keys, ()) = evaluation_keys(dir, "net keygen", key_memory, progress, check)?;
         let step = progress.begin("making the network ready");
         let server = Self::new(network, file.plan(), keys)?;
         step.finish();

@@ -9,10 +9,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tapetum_ckks::{EvaluationKeys, Evaluator, MemoryBudget, Parameters};
+use tapetum_ckks::{EvaluationKeys, Evaluator, Parameters};
 
 use crate::error::{Context, Error, Result};
-use crate::folders::{self, EVALUATION_KEYS, files};
+use crate::folders;
+use crate::folders::keys::evaluation_keys;
 use crate::plan::Plan;
 use crate::progress::Progress;
 
@@ -57,14 +58,10 @@ impl Server {
     pub fn open(dir: &Path, key_memory: Option<u64>, progress: &dyn Progress) -> Result<Self> {
         refuse_secret_keys(dir)?;
         let plan = Plan::read(dir)?;
-        let advice = "ask the owner for this directory as `tapetum keygen` made it";
-        let path = files::existing(dir, EVALUATION_KEYS, advice)?;
-        let step = progress.begin("checking evaluation keys");
-        let budget = key_memory.map_or(MemoryBudget::UNLIMITED, MemoryBudget::bytes);
-        let keys = EvaluationKeys::open(&path, budget)
-            .with_context(|| format!("cannot use {}", path.display()))?;
-        let note = plan.check_key((keys.parameters(), keys.key_set()), &path)?;
-        step.finish();
+        let check = |keys: &EvaluationKeys, path: &Path| {
+            plan.check_key((keys.parameters(), keys.key_set()), path)
+        };
+        let (keys, note) = evaluation_keys(dir, "keygen", key_memory, progress, check)?;
         Ok(Self::with(Some(dir), plan, keys, note))
     }
 
@@ -139,7 +136,7 @@ fn refuse_secret_key(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folders::PUBLIC_KEY;
+    use crate::folders::{PUBLIC_KEY, files};
     use crate::owner::{self, Directories};
     use crate::progress::Silent;
     use tapetum_ckks::{Encryptor, PublicKey};

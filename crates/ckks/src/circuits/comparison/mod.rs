@@ -67,9 +67,8 @@ impl Evaluator {
         b: &Ciphertext,
         precision: Precision,
     ) -> Result<Ciphertext, EvaluationError> {
-        check_levels(a.level(), b.level())?;
-        check_enough("a comparison", a, precision.levels())?;
-        self.step(&self.sub(a, b)?, precision, 1.0)
+        let difference = self.difference("a comparison", a, b, precision.levels());
+        self.step(&difference?, precision, 1.0)
     }
 
     /// The larger of a and b, in every slot: b + relu(a - b). The differences must be in [-1, 1].
@@ -85,9 +84,8 @@ impl Evaluator {
         b: &Ciphertext,
         precision: Precision,
     ) -> Result<Ciphertext, EvaluationError> {
-        check_levels(a.level(), b.level())?;
-        check_enough("the maximum", a, precision.levels() + 1)?;
-        let mut larger = self.relu(&self.sub(a, b)?, precision)?;
+        let difference = self.difference("the maximum", a, b, precision.levels() + 1)?;
+        let mut larger = self.relu(&difference, precision)?;
         let b = self.lower_to(b, larger.level())?;
         self.add_assign(&mut larger, &b)?;
         Ok(larger)
@@ -131,6 +129,19 @@ impl Evaluator {
         polynomials.iter().try_fold(x.clone(), |x, polynomial| {
             self.evaluate_polynomial(&x, polynomial)
         })
+    }
+
+    /// a - b, of which `what` is computed in this number of levels.
+    fn difference(
+        &self,
+        what: &'static str,
+        a: &Ciphertext,
+        b: &Ciphertext,
+        levels: usize,
+    ) -> Result<Ciphertext, EvaluationError> {
+        check_levels(a.level(), b.level())?;
+        check_enough(what, a, levels)?;
+        self.sub(a, b)
     }
 }
 

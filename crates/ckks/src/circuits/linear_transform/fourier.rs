@@ -34,8 +34,7 @@ impl SlotMatrix {
         factors: usize,
         scale: f64,
     ) -> Result<Vec<Self>, LinearTransformError> {
-        let fft = Fourier::new(slots, period, factors)?;
-        let share = scale.powf(1.0 / factors as f64);
+        let (fft, share) = Fourier::shared(slots, period, factors, scale)?;
         fft.groups(factors)
             .map(|layers| fft.product(layers.map(|layer| fft.to_slots(layer)), share))
             .collect()
@@ -54,8 +53,7 @@ impl SlotMatrix {
         factors: usize,
         scale: f64,
     ) -> Result<Vec<Self>, LinearTransformError> {
-        let fft = Fourier::new(slots, period, factors)?;
-        let share = (scale / period as f64).powf(1.0 / factors as f64);
+        let (fft, share) = Fourier::shared(slots, period, factors, scale / period as f64)?;
         let mut groups: Vec<_> = fft.groups(factors).collect();
         groups.reverse();
         groups
@@ -91,6 +89,17 @@ impl Fourier {
             period,
             fft: SpecialFft::new(layers + 1),
         })
+    }
+
+    /// Those for this number of factors, and by what each of these is scaled for a product of this scale.
+    fn shared(
+        slots: usize,
+        period: usize,
+        factors: usize,
+        scale: f64,
+    ) -> Result<(Self, f64), LinearTransformError> {
+        let fft = Self::new(slots, period, factors)?;
+        Ok((fft, scale.powf(1.0 / factors as f64)))
     }
 
     /// The layers of each factor; the first factors get those that are left over.

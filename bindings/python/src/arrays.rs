@@ -8,8 +8,15 @@ use tapetum::{Error, Result};
 
 /// Rows of numbers.
 pub type Rows<'py> = PyReadonlyArray2<'py, f64>;
-/// Indices of classes.
-pub type Indices<'py> = PyReadonlyArray1<'py, i64>;
+/// Rows and, if they have any, the names of columns.
+pub type Named<'py> = (Rows<'py>, Option<Vec<String>>);
+/// Rows with the index of the class of each, the names of the classes, and those of columns if they have any.
+pub type Labelled<'py> = (
+    Rows<'py>,
+    PyReadonlyArray1<'py, i64>,
+    Vec<String>,
+    Option<Vec<String>>,
+);
 
 /// The rows, whose columns may have names.
 pub fn samples(rows: &Rows<'_>, names: Option<Vec<String>>) -> Result<Samples> {
@@ -21,19 +28,16 @@ pub fn samples(rows: &Rows<'_>, names: Option<Vec<String>>) -> Result<Samples> {
     }))
 }
 
-/// The indices, in order.
-pub fn indices(labels: &Indices<'_>) -> Vec<i64> {
-    labels.as_array().iter().copied().collect()
-}
-
-/// Rows with the index of the class of each.
-pub fn data_set(samples: Samples, labels: &[i64], classes: &[String]) -> Result<DataSet> {
+/// Labelled rows.
+pub fn data_set((rows, labels, classes, names): &Labelled<'_>) -> Result<DataSet> {
+    let samples = samples(rows, names.clone())?;
+    let labels = labels.as_array();
     let labels = labels.iter().map(|&label| {
         usize::try_from(label).map_err(|_| Error::input(format!("{label} is not a class")))
     });
     let labels = labels.collect::<Result<_>>()?;
     let sources = (0..samples.len()).map(|row| row.to_string()).collect();
-    Ok(DataSet::new(samples, labels, classes.to_vec(), sources)?)
+    Ok(DataSet::new(samples, labels, classes.clone(), sources)?)
 }
 
 /// Scores, `outputs` a sample: one dimension where that is one, otherwise two.

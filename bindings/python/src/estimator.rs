@@ -7,10 +7,10 @@ use tapetum::learn::{
 };
 use tapetum::plan::TABLE_FEATURES;
 use tapetum::simulate::Reference;
-use tapetum::vision::{Pipeline, Samples, Standardizer};
+use tapetum::vision::{DataSet, Pipeline, Samples, Standardizer};
 use tapetum::{Context, Error, Plan, Result};
 
-use crate::arrays::{self, Indices, Rows};
+use crate::arrays::{self, Labelled, Rows};
 use crate::error::{exception, in_python};
 use crate::plan::Training;
 use crate::work::run;
@@ -57,18 +57,13 @@ pub struct Fitted {
 
 impl Fitted {
     /// Trains on rows in the clear.
-    pub fn new(
-        training: &Training,
-        samples: Samples,
-        labels: &[i64],
-        classes: &[String],
-    ) -> Result<Self> {
-        let data = training.weighted(arrays::data_set(samples, labels, classes)?);
+    pub fn new(training: &Training, data: DataSet) -> Result<Self> {
+        let data = training.weighted(data);
         let columns = match data.samples() {
             Samples::Table(table) => table.columns(),
             Samples::Images(_) => 0,
         };
-        let plan = training.plan(columns, data.len(), classes.len())?;
+        let plan = training.plan(columns, data.len(), data.class_names().len())?;
         let pipeline = plan.fit(&data)?;
         let reference = Reference::run(&plan, &pipeline, &data, &data)?;
         Ok(Self {
@@ -76,6 +71,17 @@ impl Fitted {
             pipeline,
             reference,
         })
+    }
+
+    /// The same of rows from Python, and what becomes of it.
+    pub fn then<T: Send>(
+        py: Python<'_>,
+        training: &Training,
+        labelled: &Labelled<'_>,
+        then: impl FnOnce(Self) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        let data = arrays::data_set(labelled).map_err(|error| exception(py, error))?;
+        run(py, None, |_| then(Self::new(training, data)?))
     }
 
     /// Whether encrypted training gives the same.
@@ -87,17 +93,8 @@ impl Fitted {
 #[pymethods]
 impl ClearModel {
     #[staticmethod]
-    fn fit(
-        py: Python<'_>,
-        training: Training,
-        rows: Rows<'_>,
-        labels: Indices<'_>,
-        classes: Vec<String>,
-    ) -> PyResult<Self> {
-        let samples = arrays::samples(&rows, None).map_err(|error| exception(py, error))?;
-        let labels = arrays::indices(&labels);
-        run(py, None, move |_| {
-            let fitted = Fitted::new(&training, samples, &labels, &classes)?;
+    fn fit(py: Python<'_>, training: Training, labelled: Labelled<'_>) -> PyResult<Self> {
+        Fitted::then(py, &training, &labelled, |fitted| {
             Ok(Self {
                 warning: fitted.check().err().map(|e| in_python(&e.to_string())),
                 pipeline: fitted.pipeline,

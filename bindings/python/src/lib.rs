@@ -5,6 +5,7 @@
 
 mod arrays;
 mod encrypted;
+mod encrypting;
 mod error;
 mod estimator;
 mod features;
@@ -19,6 +20,8 @@ mod _tapetum {
 
     #[pymodule_export]
     use crate::encrypted::{EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
+    #[pymodule_export]
+    use crate::encrypting::{encrypt, encrypt_rows, names};
     #[pymodule_export]
     use crate::estimator::{ClearModel, default_settings};
     #[pymodule_export]

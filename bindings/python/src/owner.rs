@@ -14,20 +14,17 @@ use tapetum::vision::Pipeline;
 use tapetum::{Context, Error, Plan, Result};
 use zeroize::Zeroizing;
 
-use crate::arrays::{self, Indices, Rows};
-use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
+use crate::arrays::{self, Labelled};
+use crate::encrypted::{self, EncryptedModel, EncryptedScores};
 use crate::error::exception;
-use crate::estimator::{ClearModel, Fitted, refuse_cut_off};
+use crate::estimator::{ClearModel, Fitted};
 use crate::plan::Training;
 use crate::work::run;
-
-/// What is known of the training data: the names of classes and of columns, and the number of columns.
-type Names = (Option<Vec<String>>, Option<Vec<String>>, Option<usize>);
 
 /// Who holds the secret key, which is wiped from memory when this is dropped.
 #[pyclass(frozen, module = "tapetum._tapetum")]
 pub struct Owner {
-    owner: RwLock<tapetum::Owner>,
+    pub owner: RwLock<tapetum::Owner>,
     keys: RwLock<Option<tapetum::ckks::EvaluationKeys>>,
 }
 
@@ -48,24 +45,14 @@ pub struct PublicKey {
 
 /// Who encrypts with a public key.
 #[pyclass(frozen, module = "tapetum._tapetum")]
-pub struct Contributor(RwLock<tapetum::Contributor>);
+pub struct Contributor(pub RwLock<tapetum::Contributor>);
 
 #[pymethods]
 impl Owner {
     /// Plans a training on rows like these, tries it in the clear, and makes a secret key.
     #[staticmethod]
-    fn generate(
-        py: Python<'_>,
-        training: Training,
-        rows: Rows<'_>,
-        labels: Indices<'_>,
-        classes: Vec<String>,
-        names: Option<Vec<String>>,
-    ) -> PyResult<Self> {
-        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
-        let labels = arrays::indices(&labels);
-        run(py, None, move |_| {
-            let fitted = Fitted::new(&training, samples, &labels, &classes)?;
+    fn generate(py: Python<'_>, training: Training, labelled: Labelled<'_>) -> PyResult<Self> {
+        Fitted::then(py, &training, &labelled, |fitted| {
             fitted.check()?;
             Self::with_new_key(&fitted.plan, fitted.pipeline)
         })
@@ -147,52 +134,6 @@ impl Owner {
         })
     }
 
-    /// Encrypts rows and their labels.
-    #[pyo3(signature = (rows, labels, classes, names=None, balanced=false, callback=None))]
-    #[expect(clippy::too_many_arguments, reason = "they are Python's")]
-    fn encrypt(
-        &self,
-        py: Python<'_>,
-        rows: Rows<'_>,
-        labels: Indices<'_>,
-        classes: Vec<String>,
-        names: Option<Vec<String>>,
-        balanced: bool,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedData> {
-        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
-        let labels = arrays::indices(&labels);
-        run(py, callback, move |progress| {
-            let mut data = arrays::data_set(samples, &labels, &classes)?;
-            if balanced {
-                data = data.with_equal_classes();
-            }
-            let mut owner = self.owner.write().unwrap_or_else(PoisonError::into_inner);
-            Ok(EncryptedData(owner.encrypt(&data, progress)?))
-        })
-    }
-
-    /// Encrypts rows to be classified.
-    #[pyo3(signature = (rows, names=None, callback=None))]
-    fn encrypt_rows(
-        &self,
-        py: Python<'_>,
-        rows: Rows<'_>,
-        names: Option<Vec<String>>,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedRows> {
-        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
-        run(py, callback, move |progress| {
-            let encrypting = self.get();
-            if let Some(pipeline) = encrypting.pipeline()? {
-                refuse_cut_off(&pipeline, &samples)?;
-            }
-            Ok(EncryptedRows(
-                encrypting.encrypt_samples(&samples, progress)?,
-            ))
-        })
-    }
-
     /// Decrypted scores, rounded.
     fn decision_function<'py>(
         &self,
@@ -230,14 +171,6 @@ impl Owner {
         encrypted::load(py, &path, &parameters)
     }
 
-    /// What is known of the training data.
-    fn names(&self, py: Python<'_>) -> PyResult<Names> {
-        let pipeline = self.get().pipeline();
-        Ok(names(
-            pipeline.map_err(|error| exception(py, error))?.as_ref(),
-        ))
-    }
-
     /// What was agreed, for people.
     fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let plan = self.get().plan().clone();
@@ -266,7 +199,7 @@ impl Owner {
         Ok(Self::of(owner))
     }
 
-    fn get(&self) -> RwLockReadGuard<'_, tapetum::Owner> {
+    pub fn get(&self) -> RwLockReadGuard<'_, tapetum::Owner> {
         self.owner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -296,11 +229,6 @@ impl EvaluationKeys {
 
 #[pymethods]
 impl PublicKey {
-    /// What is known of the training data.
-    fn names(&self) -> Names {
-        names(self.pipeline.as_ref())
-    }
-
     fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         describe(py, &self.plan)
     }
@@ -330,60 +258,6 @@ impl Contributor {
         Ok(Self(RwLock::new(contributor)))
     }
 
-    /// Encrypts rows and their labels.
-    #[pyo3(signature = (rows, labels, classes, names=None, balanced=false, callback=None))]
-    #[expect(clippy::too_many_arguments, reason = "they are Python's")]
-    fn encrypt(
-        &self,
-        py: Python<'_>,
-        rows: Rows<'_>,
-        labels: Indices<'_>,
-        classes: Vec<String>,
-        names: Option<Vec<String>>,
-        balanced: bool,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedData> {
-        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
-        let labels = arrays::indices(&labels);
-        run(py, callback, move |progress| {
-            let mut data = arrays::data_set(samples, &labels, &classes)?;
-            if balanced {
-                data = data.with_equal_classes();
-            }
-            let mut contributor = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            Ok(EncryptedData(contributor.encrypt(&data, progress)?))
-        })
-    }
-
-    /// Encrypts rows to be classified.
-    #[pyo3(signature = (rows, names=None, callback=None))]
-    fn encrypt_rows(
-        &self,
-        py: Python<'_>,
-        rows: Rows<'_>,
-        names: Option<Vec<String>>,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedRows> {
-        let samples = arrays::samples(&rows, names).map_err(|error| exception(py, error))?;
-        run(py, callback, move |progress| {
-            let encrypting = self.get();
-            if let Some(pipeline) = encrypting.pipeline()? {
-                refuse_cut_off(&pipeline, &samples)?;
-            }
-            Ok(EncryptedRows(
-                encrypting.encrypt_samples(&samples, progress)?,
-            ))
-        })
-    }
-
-    /// What is known of the training data.
-    fn names(&self, py: Python<'_>) -> PyResult<Names> {
-        let pipeline = self.get().pipeline();
-        Ok(names(
-            pipeline.map_err(|error| exception(py, error))?.as_ref(),
-        ))
-    }
-
     fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let plan = self.get().plan.clone();
         describe(py, &plan)
@@ -391,16 +265,9 @@ impl Contributor {
 }
 
 impl Contributor {
-    fn get(&self) -> RwLockReadGuard<'_, tapetum::Contributor> {
+    pub fn get(&self) -> RwLockReadGuard<'_, tapetum::Contributor> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn names(pipeline: Option<&Pipeline>) -> Names {
-    let classes = pipeline.map(|pipeline| pipeline.class_names().to_vec());
-    let columns = pipeline.and_then(|pipeline| pipeline.column_names().map(<[_]>::to_vec));
-    let count = pipeline.map(|pipeline| pipeline.standardizer().columns());
-    (classes, columns, count)
 }
 
 /// A plan, for people.

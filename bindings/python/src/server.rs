@@ -22,6 +22,13 @@ pub struct Server {
     pool: Option<ThreadPool>,
 }
 
+/// What rows are classified with.
+#[derive(FromPyObject)]
+enum AnyModel {
+    Encrypted(Py<EncryptedModel>),
+    Clear(Py<ClearModel>),
+}
+
 #[pymethods]
 impl Server {
     #[new]
@@ -65,34 +72,35 @@ impl Server {
         Ok(EncryptedModel(model))
     }
 
-    /// Classifies with an encrypted model.
+    /// Classifies rows.
     #[pyo3(signature = (model, rows, callback=None))]
     fn decision_function(
         &self,
         py: Python<'_>,
-        model: &EncryptedModel,
+        model: AnyModel,
         rows: &EncryptedRows,
         callback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EncryptedScores> {
-        self.classify(py, &model.0, rows, callback)
-    }
-
-    /// Classifies with a model in the clear.
-    #[pyo3(signature = (model, rows, callback=None))]
-    fn decision_function_of_plain(
-        &self,
-        py: Python<'_>,
-        model: &ClearModel,
-        rows: &EncryptedRows,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedScores> {
-        let own = model.pipeline.id().and_then(|id| id.parse().ok());
-        let theirs = rows.0.origin().features;
-        if own.is_some() && theirs.is_some() && own != theirs {
-            let message = "these rows were encrypted for another model: their features were standardised otherwise";
-            return Err(exception(py, Error::role(message)));
-        }
-        self.classify(py, &Model::Plain(model.model.clone()), rows, callback)
+        let plain;
+        let model = match &model {
+            AnyModel::Encrypted(model) => &model.get().0,
+            AnyModel::Clear(model) => {
+                let model = model.get();
+                let own = model.pipeline.id().and_then(|id| id.parse().ok());
+                let theirs = rows.0.origin().features;
+                if own.is_some() && theirs.is_some() && own != theirs {
+                    let message = "these rows were encrypted for another model: their features were standardised \
+                                   otherwise";
+                    return Err(exception(py, Error::role(message)));
+                }
+                plain = Model::Plain(model.model.clone());
+                &plain
+            }
+        };
+        let scores = run(py, callback, |progress| {
+            self.install(|| self.server.decision_function(model, &rows.0, progress))
+        })?;
+        Ok(EncryptedScores(scores))
     }
 
     /// What a file of encrypted data holds.
@@ -127,18 +135,5 @@ impl Server {
             Some(pool) => pool.install(work),
             None => work(),
         }
-    }
-
-    fn classify(
-        &self,
-        py: Python<'_>,
-        model: &Model,
-        rows: &EncryptedRows,
-        callback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<EncryptedScores> {
-        let scores = run(py, callback, |progress| {
-            self.install(|| self.server.decision_function(model, &rows.0, progress))
-        })?;
-        Ok(EncryptedScores(scores))
     }
 }

@@ -79,7 +79,47 @@ def _same(value, default):
     return value is default or (type(value) is type(default) and repr(value) == repr(default))
 
 
-class Classifier(Parameters):
+class Decides:
+    """A linear model in the clear, and its classes."""
+
+    def _rows(self, X):
+        """The rows as they are looked at, or an error if they are not those of the model."""
+        name = type(self).__name__
+        check_names(feature_names(X), getattr(self, "feature_names_in_", None), name)
+        X = as_rows(X, estimator=name)
+        check_width(X, self.n_features_in_, name)
+        return X
+
+    def decision_function(self, X):
+        """The scores of samples in the clear.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes one score each, positive for the second class of ``classes_``; of more, one for each class.
+        """
+        X = self._rows(X)
+        return self._model.decision_function(X)
+
+    def predict(self, X):
+        """The classes of samples in the clear.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return decide(self.decision_function(X), self.classes_)
+
+
+class Classifier(Parameters, Decides):
     """A linear classifier that can be trained in the clear, and says how it is trained under encryption."""
 
     _estimator_type = "classifier"
@@ -138,7 +178,7 @@ class Classifier(Parameters):
         training = self._training(len(classes))
         if len(X) < 2:
             raise InputError(f"Found array with n_samples=1 while a minimum of 2 is required by {name}.")
-        model = _tapetum.ClearModel.fit(training, X, labels, class_names(classes))
+        model = _tapetum.ClearModel.fit(training, (X, labels, class_names(classes), None))
         if model.warning:
             warnings.warn(model.warning, RangeWarning, stacklevel=2)
         self._model = model
@@ -162,39 +202,7 @@ class Classifier(Parameters):
     def _rows(self, X):
         if not self.__sklearn_is_fitted__():
             raise not_fitted(self)
-        name = type(self).__name__
-        check_names(feature_names(X), getattr(self, "feature_names_in_", None), name)
-        X = as_rows(X, estimator=name)
-        check_width(X, self.n_features_in_, name)
-        return X
-
-    def decision_function(self, X):
-        """The scores of samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Of two classes one score each, positive for the second class of ``classes_``; of more, one for each class.
-        """
-        X = self._rows(X)
-        return self._model.decision_function(X)
-
-    def predict(self, X):
-        """The classes of samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return decide(self.decision_function(X), self.classes_)
+        return super()._rows(X)
 
     def score(self, X, y, sample_weight=None):
         """The share of samples that are classified correctly.

@@ -3,12 +3,12 @@
 import numpy as np
 
 from . import _tapetum
-from ._base import decide
-from ._validation import as_rows, check_names, check_width, class_names, feature_names
+from ._base import Decides
+from ._validation import as_rows, check_width, class_names
 from .errors import InputError, not_fitted
 
 
-class PlainModel:
+class PlainModel(Decides):
     """A linear model in the clear, to classify encrypted rows with; the server sees neither rows nor scores.
 
     Made by :meth:`from_sklearn`, or by :meth:`Owner.decrypt`.
@@ -97,35 +97,6 @@ class PlainModel:
             None if names is None else list(names),
         )
         return cls(model, classes, columns, names)
-
-    def decision_function(self, X):
-        """The scores of samples in the clear.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        check_names(feature_names(X), getattr(self, "feature_names_in_", None), "PlainModel")
-        X = as_rows(X, estimator="PlainModel")
-        check_width(X, self.n_features_in_, "PlainModel")
-        return self._model.decision_function(X)
-
-    def predict(self, X):
-        """The classes of samples in the clear.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return decide(self.decision_function(X), self.classes_)
 
     def __repr__(self):
         return f"<PlainModel features: {self.n_features_in_}, classes: {class_names(self.classes_)}>"

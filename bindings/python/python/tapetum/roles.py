@@ -26,7 +26,7 @@ from .plain_model import PlainModel
 
 
 class _Facts:
-    """A title and facts, as text and for notebooks."""
+    """A title and facts, as text and for notebooks; no pickles, which would hold keys or ciphertexts."""
 
     def _facts(self):
         return {}
@@ -42,9 +42,10 @@ class _Facts:
         )
         return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
 
+    def _refuse_pickling(self, protocol=None):
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._why_not_pickled}")
 
-def _refuse_pickling(self, protocol=None):
-    raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._why_not_pickled}")
+    __reduce_ex__ = __reduce__ = _refuse_pickling
 
 
 def _bytes(number):
@@ -67,8 +68,6 @@ class _Kept(_Facts):
     """What is kept in files and not in pickles."""
 
     _why_not_pickled = "write it to a file with save(), and read it with load() of an owner or server"
-    __reduce_ex__ = _refuse_pickling
-    __reduce__ = _refuse_pickling
 
     def __init__(self, native):
         self._native = native
@@ -170,8 +169,6 @@ class EvaluationKeys(_Facts):
     """What a server computes with. They reveal nothing. See :attr:`Owner.evaluation_keys`."""
 
     _why_not_pickled = "pass the object itself, or write a server's directory with Owner.save(server=...)"
-    __reduce_ex__ = _refuse_pickling
-    __reduce__ = _refuse_pickling
 
     def __init__(self, native):
         self._native = native
@@ -192,8 +189,6 @@ class PublicKey(_Facts):
     """
 
     _why_not_pickled = "pass the object itself, or write a contributor's directory with Owner.save(contributor=...)"
-    __reduce_ex__ = _refuse_pickling
-    __reduce__ = _refuse_pickling
 
     def __init__(self, native, classes):
         self._native = native
@@ -203,11 +198,26 @@ class PublicKey(_Facts):
         return _plan_facts(self._native.describe())
 
 
+class _Reading(_Facts):
+    """Who reads files."""
+
+    def read(self, path):
+        """Reads a file of encrypted data, rows, scores, or an encrypted model.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
+        """
+        return _wrapped(self._native.load(os.fspath(path)))
+
+
 class _Encrypting(_Facts):
     """Who encrypts rows."""
 
-    __reduce_ex__ = _refuse_pickling
-    __reduce__ = _refuse_pickling
 
     #: What rows are classified with, where that is known: then scores are looked at before rows are encrypted.
     _plain_model = None
@@ -222,14 +232,14 @@ class _Encrypting(_Facts):
     def classes_(self):
         """The classes, as ``y`` had them; the second of two is the one of positive scores."""
         if self._classes is None:
-            names, _, _ = self._native.names()
+            names, _, _ = _tapetum.names(self._native)
             self._classes = None if names is None else classes_of_names(names)
         return self._classes
 
     @property
     def feature_names_in_(self):
         """The names of columns, if the training data had any."""
-        _, names, _ = self._native.names()
+        _, names, _ = _tapetum.names(self._native)
         if names is None:
             raise AttributeError("the training data had no names of columns")
         return np.array(names, dtype=object)
@@ -250,14 +260,14 @@ class _Encrypting(_Facts):
         """
         names = feature_names(X)
         X = as_rows(X, estimator=type(self).__name__)
-        _, known, columns = self._native.names()
+        _, known, columns = _tapetum.names(self._native)
         if columns is not None and (known is None or names is None):
             check_width(X, columns, type(self).__name__)
         if self._plain_model is not None:
             self._check_scores(X)
         with callback(self.progress) as told:
             if y is None:
-                return EncryptedRows(self._native.encrypt_rows(X, names, told))
+                return EncryptedRows(_tapetum.encrypt_rows(self._native, (X, names), told))
             y = as_labels(y, len(X), type(self).__name__)
             classes = self.classes_
             if classes is None:
@@ -265,7 +275,8 @@ class _Encrypting(_Facts):
                 self._classes = classes
             else:
                 labels = indices_of(y, classes)
-            data = self._native.encrypt(X, labels, class_names(classes), names, self._balanced, told)
+            labelled = (X, labels, class_names(classes), names)
+            data = _tapetum.encrypt(self._native, labelled, self._balanced, told)
         for note in data.notes:
             warnings.warn(note, DataWarning, stacklevel=2)
         return EncryptedData(data)
@@ -283,7 +294,7 @@ class _Encrypting(_Facts):
         return _plan_facts(self._native.describe())
 
 
-class Owner(_Encrypting):
+class Owner(_Encrypting, _Reading):
     """The only one who can decrypt. Made by :meth:`generate` or :meth:`load`.
 
     The secret key never becomes a Python value. It is wiped from memory when the owner is garbage-collected.
@@ -345,7 +356,7 @@ class Owner(_Encrypting):
         y = as_labels(y, len(X), "Owner.generate")
         classes, labels = as_classes(y, "Owner.generate")
         training = model._training(len(classes))
-        native = _tapetum.Owner.generate(training, X, labels, class_names(classes), names)
+        native = _tapetum.Owner.generate(training, (X, labels, class_names(classes), names))
         return cls(native, classes, training["balanced"], progress)
 
     @classmethod
@@ -464,19 +475,6 @@ class Owner(_Encrypting):
         y = as_labels(y, scores.n_samples, "Owner.score")
         return float(np.mean(self.predict(scores) == y))
 
-    def read(self, path):
-        """Reads a file of encrypted data, rows, scores, or an encrypted model.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
-        """
-        return _wrapped(self._native.load(os.fspath(path)))
-
     def _facts(self):
         described = self._native.describe()
         return {
@@ -518,7 +516,7 @@ class Contributor(_Encrypting):
         return contributor
 
 
-class Server(_Facts):
+class Server(_Reading):
     """Trains and classifies what it cannot see.
 
     Parameters
@@ -532,8 +530,6 @@ class Server(_Facts):
     """
 
     _why_not_pickled = "pass the object itself, or write the server's directory with Owner.save(server=...)"
-    __reduce_ex__ = _refuse_pickling
-    __reduce__ = _refuse_pickling
 
     def __init__(self, evaluation_keys, *, threads=None, progress=False):
         self._native = _tapetum.Server(_unwrapped(evaluation_keys, EvaluationKeys), threads)
@@ -598,23 +594,10 @@ class Server(_Facts):
         rows = _unwrapped(rows, EncryptedRows)
         with callback(self.progress) as told:
             if isinstance(model, PlainModel):
-                scores = self._native.decision_function_of_plain(model._model, rows, told)
+                model = model._model
             else:
-                scores = self._native.decision_function(_unwrapped(model, EncryptedModel), rows, told)
-        return EncryptedScores(scores)
-
-    def read(self, path):
-        """Reads a file of encrypted data, rows, scores, or an encrypted model.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
-        """
-        return _wrapped(self._native.load(os.fspath(path)))
+                model = _unwrapped(model, EncryptedModel)
+            return EncryptedScores(self._native.decision_function(model, rows, told))
 
     def _facts(self):
         return {**_plan_facts(self._native.describe()), "threads": self._native.threads}

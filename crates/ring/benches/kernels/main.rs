@@ -8,10 +8,9 @@ mod sampling;
 mod storage;
 mod transforms;
 
-use std::time::Duration;
+#[path = "../../../../benches/alone.rs"]
+mod alone;
 
-use criterion::Criterion;
-use rayon::ThreadPoolBuilder;
 use tapetum_ring::sampling::{Seed, uniform};
 use tapetum_ring::{Basis, Evaluation, Poly, primes};
 
@@ -33,24 +32,12 @@ fn random(basis: &Basis, seed: u8) -> Poly<Evaluation> {
 }
 
 fn main() {
-    ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .expect("a thread can be started")
-        .install(measure);
-}
-
-fn measure() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
-    transforms::bench(&mut criterion);
-    pointwise::bench(&mut criterion);
-    products::bench(&mut criterion);
-    bases::bench(&mut criterion);
-    sampling::bench(&mut criterion);
-    storage::bench(&mut criterion);
-    criterion.final_summary();
+    alone::alone(20, 2, |criterion| {
+        transforms::bench(criterion);
+        pointwise::bench(criterion);
+        products::bench(criterion);
+        bases::bench(criterion);
+        sampling::bench(criterion);
+        storage::bench(criterion);
+    });
 }

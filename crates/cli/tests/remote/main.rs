@@ -20,7 +20,11 @@ use tapetum::{EncryptedDataSet, EncryptedSamples, Owner, Plan, Server, ServerSid
 #[cfg(unix)]
 #[test]
 fn a_demo_with_a_server_and_a_worker_in_between() {
+    use std::os::unix::fs::PermissionsExt;
     let dir = &temporary();
+    // A folder that everybody may write to.
+    fs::create_dir(dir.join("srv")).unwrap();
+    fs::set_permissions(dir.join("srv"), fs::Permissions::from_mode(0o777)).unwrap();
     let serving = Serving::start(dir, "--data srv --jobs 0");
     let line = "worker --data srv --log quiet --lease 5";
     let mut worker = tapetum(dir).args(words(line)).spawn().unwrap();
@@ -106,6 +110,16 @@ fn a_demo_with_a_server_and_a_worker_in_between() {
     // not the index with names and labels, and no token.
     let kept = files(&dir.join("srv"));
     assert!(kept.len() > 5);
+    // Nobody else may read any of it: neither databases and keys, nor what is in folders.
+    let srv = dir.join("srv");
+    assert!(kept.contains_key(&srv.join("service.db")));
+    for path in kept
+        .keys()
+        .filter(|path| path.parent() == Some(srv.as_path()))
+    {
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} {mode:o}", path.display());
+    }
     let secret = fs::read(dir.join("play/owner/secret.key")).unwrap();
     let statistics = fs::read(dir.join("play/owner/features.json")).unwrap();
     let index = fs::read(dir.join("play/owner/train.index.csv")).unwrap();

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::{
-    DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError, LinearTransformError,
+    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError, LinearTransformError,
     ParametersError,
 };
 
@@ -34,4 +34,6 @@ one_of! {
     Evaluation(EvaluationError),
     /// A linear transform that cannot be encoded.
     Transform(LinearTransformError),
+    /// A bootstrapping that cannot be.
+    Bootstrapping(BootstrappingError),
 }

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::{
-    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError, LinearTransformError,
-    ParametersError,
+    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
+    LinearTransformError, ParametersError,
 };
 
 /// One variant for each type of error, all as they are.

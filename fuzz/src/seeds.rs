@@ -119,6 +119,14 @@ pub fn bundles() -> Vec<Vec<u8>> {
         // Features, columns of a block, classes, whether there is an offset.
         ("linear-model", &[5, 8, 2, 1], 2),
         ("linear-model", &[5, 8, 3, 1], 2),
+        // Numbers, a description, one site and its id.
+        (
+            "pooled-sums",
+            &[
+                3, 1, b'x', 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+            ],
+            1,
+        ),
     ] {
         let bundle = Bundle::new(p, kind, metadata, vec![ciphertext.clone(); ciphertexts]);
         let draft = Draft::of(&bundle.expect("a bundle").to_bytes()).expect("a file");
@@ -166,6 +174,7 @@ pub fn features() -> Vec<Vec<u8>> {
         "onnx:models/net.onnx:pool?signed+pixels:2",
         r#"{"mean":[0.5,1.0],"std":[2.0,0.0],"clip":4.0,"scale":0.25}"#,
         r#"{"mean":[0.5,1.0],"std":[2.0,0.5],"whitening":{"shrinkage":0.3,"factor":[1.0,0.5,1.0]}}"#,
+        r#"{"mean":[0.5,1.0],"std":[2.0,0.5],"projection":{"shrinkage":0.1,"directions":1,"matrix":[0.5,-0.5]}}"#,
         r#"{"version":1,"spec":"table","side":28,"intercept":true,"class_names":["a","b"],"standardizer":{"mean":[0.0],"std":[1.0]}}"#,
         r#"{"version":1,"spec":"dct:1","side":28,"intercept":false,"class_names":["a","b"],"standardizer":{"mean":[0.0],"std":[1.0]}}"#,
     ])

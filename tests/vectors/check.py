@@ -627,6 +627,12 @@ def check_learning(owner):
             places.append((512 * (i % 4) - column, score(i, k)))
     answers("encrypted-scores-3", "encrypted-scores", 3, places)
 
+    metadata, [(level, digits)] = owner.bundle("pooled-sums")
+    assert (metadata.varint(), metadata.take(metadata.varint())) == (2, b"sums")
+    assert (metadata.varint(), metadata.take(16), level) == (1, bytes([5] * 16), 1)
+    assert origin(metadata) is None
+    close("pooled-sums", digits, [0, 0, 0, 1, 2**23] + [0] * 6 + [-(2**22)] + [0] * 2036, 0.01)
+
     owner = Secret("training-secret-key")
     metadata, [(level, gradient)] = owner.bundle("training-state")
     assert metadata.take(32) == bytes([7] * 32)

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 use tapetum_bench::Bench;
 
 use crate::commands::{
-    audit, backup, classify, decrypt, demo, encrypt, inspect, keygen, net, remote, restore, serve,
-    simulate, tenant, train, worker,
+    audit, backup, classify, decrypt, demo, encrypt, features, inspect, keygen, net, remote,
+    restore, serve, simulate, tenant, train, worker,
 };
 
 /// Train image classifiers on encrypted images, and classify encrypted images.
@@ -63,6 +63,8 @@ pub enum Command {
     Simulate(simulate::Simulate),
     /// Owner: make all keys for one kind of training.
     Keygen(keygen::Keygen),
+    /// Owner, contributor or server: standardise features by the data of several sites, or by public ones.
+    Features(features::Features),
     /// Owner or contributor: encrypt images or feature tables.
     Encrypt(encrypt::Encrypt),
     /// Server: train a classifier on encrypted data.

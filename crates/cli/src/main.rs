@@ -17,8 +17,8 @@ use tapetum::{ErrorKind, Result};
 
 use command_line::{Cli, Command, with_simulation};
 use commands::{
-    audit, backup, bench, classify, decrypt, encrypt, inspect, keygen, net, remote, restore, serve,
-    simulate, tenant, train, worker,
+    audit, backup, bench, classify, decrypt, encrypt, features, inspect, keygen, net, remote,
+    restore, serve, simulate, tenant, train, worker,
 };
 use console::Console;
 use progress::Steps;
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     let owner = match &cli.command {
         Command::Decrypt(args) => Some(&args.owner),
         Command::Encrypt(args) => args.contributor.owner.as_ref(),
+        Command::Features(args) => args.owner(),
         _ => None,
     };
     if let Some(warning) = owner.and_then(|dir| exposed_key(dir)) {
@@ -71,6 +72,7 @@ fn run(command: &Command, console: &Console) -> Result<()> {
     match command {
         Command::Simulate(args) => simulate::run(args, console),
         Command::Keygen(args) => keygen::run(args, console),
+        Command::Features(args) => features::run(args, console),
         Command::Encrypt(args) => encrypt::run(args, console),
         Command::Train(args) => train::run(args, console),
         Command::Classify(args) => classify::run(args, console),

@@ -304,9 +304,9 @@ impl ClassShape {
 }
 
 /// A shape, and an origin if anything is known of it.
-type Described<'a, Shape> = (&'a Shape, &'a Origin);
+pub(crate) type Described<'a, Shape> = (&'a Shape, &'a Origin);
 
-fn write<'a>(
+pub(crate) fn write<'a>(
     parameters: &Parameters,
     kind: &'static str,
     described: Described<'_, impl Serialize>,
@@ -327,7 +327,7 @@ fn encode(
     Ok(bytes)
 }
 
-fn read<Shape: DeserializeOwned>(
+pub(crate) fn read<Shape: DeserializeOwned>(
     bundle: Bundle<'_>,
     kind: &'static str,
 ) -> Result<(Shape, Origin, Vec<Ciphertext>), LearnError> {

@@ -190,6 +190,18 @@ fn predictions(owner: &mut Owner) -> Bundle<'static> {
     .unwrap()
 }
 
+/// The numbers 1.5 and -1/4 of one site, as digits whose units are 2^72, 2^48, ..., 2^-72.
+fn sums(owner: &mut Owner) -> Bundle<'static> {
+    let vector = owner.encrypt(1, |slot| match slot {
+        3 => 1.0,
+        4 => f64::from(1 << 23),
+        11 => -f64::from(1 << 22),
+        _ => 0.0,
+    });
+    let metadata = [&[2, 4][..], b"sums", &[1], &[5; 16]].concat();
+    Bundle::new(owner.parameters(), "pooled-sums", metadata, vec![vector]).unwrap()
+}
+
 const INPUTS: [u8; 32] = [7; 32];
 
 /// The end of a training of one iteration, on three features in blocks of four columns.
@@ -258,6 +270,7 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
             training.secret_key.to_bytes().to_vec(),
         ),
         ("training-state", checkpoint(&mut training).to_bytes()),
+        ("pooled-sums", sums(&mut owner).to_bytes()),
     ]
 }
 
@@ -360,6 +373,15 @@ fn a_model_and_its_answers_are_as_stated() {
     );
     let slots = predictions.slots().decrypt(&owner.decryptor);
     close(&slots.unwrap(), &[0.0, 0.0, 1.0, 1.0, 1.0]);
+}
+
+#[test]
+fn sums_are_as_stated() {
+    let owner = Owner::small();
+    let sums = PooledSums::from_bundle(bundle(&owner, "pooled-sums")).unwrap();
+    assert_eq!((sums.description(), sums.sites()), ("sums", 1));
+    assert_eq!(sums.decrypt(&owner.decryptor).unwrap(), [1.5, -0.25]);
+    assert!(sums.to_bundle().unwrap().to_bytes() == load("pooled-sums"));
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub mod fuzzing;
 pub mod networks;
 pub mod owner;
 pub mod plan;
+pub mod pooled;
 pub mod predictions;
 pub mod progress;
 #[cfg(feature = "remote")]

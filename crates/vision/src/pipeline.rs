@@ -3,7 +3,8 @@
 use crate::notes::{counted, listed};
 use crate::spec::Extractor;
 use crate::{
-    DataSet, Error, FeatureSpec, Features, Samples, Standardizer, StandardizerOptions, Table,
+    DataSet, Error, FeatureSpec, Features, Moments, Samples, Standardizer, StandardizerOptions,
+    Table,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -59,6 +60,9 @@ pub struct Pipeline {
     /// What names these statistics, so that features of others are not mixed with theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    /// The number of samples of all sites whose sums they are from, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pooled: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +78,8 @@ struct Unchecked {
     standardizer: Standardizer,
     #[serde(default)]
     id: Option<String>,
+    #[serde(default)]
+    pooled: Option<u64>,
 }
 
 impl Pipeline {
@@ -106,6 +112,35 @@ impl Pipeline {
         }
     }
 
+    /// A pipeline whose statistics are those of all samples behind these sums, rounded; see
+    /// [`Standardizer::from_moments`].
+    ///
+    /// # Errors
+    /// [`Error`] if the sums are not those of these features.
+    pub fn from_moments(
+        spec: FeatureSpec,
+        moments: &Moments,
+        class_names: Vec<String>,
+        options: PipelineOptions,
+    ) -> Result<Self, Error> {
+        let (mut standardizer, largest) =
+            Standardizer::from_moments(moments, &options.standardizer, options.intercept)?;
+        if options.unit_spectrum && largest > 0.0 {
+            standardizer = standardizer.with_scale(largest.sqrt().recip())?;
+        }
+        let (side, intercept) = (options.side, options.intercept);
+        let fitted = Self::new(spec.pinned()?, side, intercept, class_names, standardizer)?;
+        Ok(Self {
+            pooled: Some(moments.samples() as u64),
+            ..fitted
+        })
+    }
+
+    /// The number of samples whose pooled sums the statistics are from, if they are.
+    pub fn pooled(&self) -> Option<u64> {
+        self.pooled
+    }
+
     /// A pipeline with given, for example public, statistics; their number of columns must be that of `spec`.
     pub fn new(
         spec: FeatureSpec,
@@ -132,6 +167,7 @@ impl Pipeline {
             column_names: None,
             standardizer,
             id: None,
+            pooled: None,
         })
     }
 
@@ -338,6 +374,7 @@ impl TryFrom<Unchecked> for Pipeline {
         let named = fitted.with_column_names(raw.column_names)?;
         Ok(Self {
             id: raw.id,
+            pooled: raw.pooled,
             ..named
         })
     }

@@ -4,7 +4,10 @@
 //! sign, so every feature is bounded here, before encryption.
 
 use crate::cholesky::{factorize, solve_lower, triangle};
+use crate::eigen::Eigen;
 use crate::matrix::check_finite;
+use crate::moments::{Form, Moments, rounded};
+use crate::projection::{MOST_FITTED, Projection, check_shrinkage};
 use crate::{Error, Features};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,9 @@ pub struct StandardizerOptions {
     pub squares: bool,
     /// Whitening with this shrinkage `a > 0` (try 0.3), see [`Standardizer`]; none unless set.
     pub whitening: Option<f64>,
+    /// With whitening: at most this many principal directions take the place of the features; as many whitened
+    /// features as there were unless set.
+    pub directions: Option<usize>,
 }
 
 impl Default for StandardizerOptions {
@@ -35,6 +41,7 @@ impl Default for StandardizerOptions {
             scale: 1.0,
             squares: false,
             whitening: None,
+            directions: None,
         }
     }
 }
@@ -48,12 +55,15 @@ impl Default for StandardizerOptions {
 /// correlation matrix of the fitted data's z and `C + a I = L L^T` its Cholesky factors, z becomes `clip(L^-1 z)`: the
 /// features are uncorrelated up to the shrinkage a, which keeps noise in directions of little variance small. A
 /// gradient method then needs one to three steps instead of tens. It needs no labels, but it does in the clear what those
-/// steps would have done: one step from zero on whitened features is Fisher's discriminant with shrinkage. Last, all is
+/// steps would have done: one step from zero on whitened features is Fisher's discriminant with shrinkage. With
+/// directions, the k eigenvectors v of C of the largest eigenvalues l take the place of the features:
+/// z becomes the k numbers `clip(v . z / sqrt(l + a))`, fitted to at most 1,000 rows, evenly spread. Last, all is
 /// multiplied by `scale`.
 ///
 /// As JSON: `{"mean": [...], "std": [...], "clip": 4.0, "scale": 1.0}`, `clip` and `scale` optional, and perhaps
 /// `"squares": {"mean": [...], "std": [...]}` and
-/// `"whitening": {"shrinkage": a, "factor": [...]}` with the rows of the lower triangle L one after another.
+/// `"whitening": {"shrinkage": a, "factor": [...]}` with the rows of the lower triangle L one after another, or
+/// `"projection": {"shrinkage": a, "directions": k, "matrix": [...]}` with the rows v / sqrt(l + a).
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Standardizer {
@@ -65,6 +75,8 @@ pub struct Standardizer {
     squares: Option<Statistics>,
     #[serde(skip_serializing_if = "Option::is_none")]
     whitening: Option<Whitening>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projection: Option<Projection>,
 }
 
 /// Of each column.
@@ -96,6 +108,8 @@ struct Unchecked {
     squares: Option<Statistics>,
     #[serde(default)]
     whitening: Option<Whitening>,
+    #[serde(default)]
+    projection: Option<Projection>,
 }
 
 fn default_clip() -> f64 {
@@ -135,6 +149,7 @@ impl Standardizer {
             scale: options.scale,
             squares: None,
             whitening: None,
+            projection: None,
         }
         .checked()?;
         if options.squares {
@@ -145,10 +160,98 @@ impl Standardizer {
             squares.iter_mut().for_each(|z| *z *= *z);
             fitted.squares = Some(Statistics::of(columns, &squares)?);
         }
-        if let Some(shrinkage) = options.whitening {
-            fitted.whitening = Some(fitted.fit_whitening(values, shrinkage)?);
+        match (options.whitening, options.directions) {
+            (None, _) => {}
+            (Some(shrinkage), None) => {
+                fitted.whitening = Some(fitted.fit_whitening(values, shrinkage)?);
+            }
+            (Some(shrinkage), Some(most)) => {
+                fitted.projection = Some(fitted.fit_projection(values, shrinkage, most)?);
+            }
         }
         Ok(fitted)
+    }
+
+    /// From the sums of several sites' samples, rounded to a thousandth of a deviation, and correlations to three
+    /// decimals; and the largest eigenvalue of X^T X / m of all their samples X, with an intercept if there is one.
+    /// Nothing is clipped in these sums, so values beyond `clip` deviations count for more than in [`fit`](Self::fit).
+    ///
+    /// # Errors
+    /// [`Error`] if the options ask for squares and the sums have none, or the other way round.
+    pub fn from_moments(
+        moments: &Moments,
+        options: &StandardizerOptions,
+        intercept: bool,
+    ) -> Result<(Self, f64), Error> {
+        if moments.has_squares() != options.squares {
+            return Err(Error::Inconsistent(
+                "sums with squares of features are for a plan with squares, and others for one without".to_owned(),
+            ));
+        }
+        let columns = moments.columns();
+        let (mean, std): (Vec<_>, Vec<_>) = (0..columns).map(|j| moments.statistics(j)).unzip();
+        // Each standardised feature as a sum of multiples of 1, x and x^2.
+        let mut forms: Vec<Form> = (mean.iter().zip(&std).enumerate())
+            .map(|(j, (&mean, &std))| match std {
+                0.0 => Form::new(),
+                std => vec![(0, -mean / std), (j + 1, 1.0 / std)],
+            })
+            .collect();
+        let squares = options.squares.then(|| {
+            let mut squares = Statistics {
+                mean: vec![0.0; columns],
+                std: vec![0.0; columns],
+            };
+            for j in 0..columns {
+                let form = squared(mean[j], std[j], j, columns);
+                let (mean, variance) = moments.spread(&form);
+                let mut standardised = Form::new();
+                if Moments::varies(variance, mean * mean) {
+                    let std = rounded(variance.sqrt(), variance.sqrt());
+                    let mean = rounded(mean, std);
+                    standardised = form.iter().map(|(i, a)| (*i, a / std)).collect();
+                    standardised.push((0, -mean / std));
+                    (squares.mean[j], squares.std[j]) = (mean, std);
+                }
+                forms.push(standardised);
+            }
+            squares
+        });
+        let correlation = |i: usize, j: usize| {
+            let exact = moments.product(&forms[i], &forms[j]);
+            (exact * 1e3).round() / 1e3
+        };
+        let rows = (0..forms.len()).map(|i| (0..forms.len()).map(|j| correlation(i, j)).collect());
+        let correlations: Vec<Vec<f64>> = rows.collect();
+        let largest = Eigen::of_symmetric(correlations.clone()).values[0];
+        let mut fitted = Self {
+            mean,
+            std,
+            clip: options.clip,
+            scale: options.scale,
+            squares,
+            whitening: None,
+            projection: None,
+        };
+        let mut spectrum = largest;
+        if let Some(shrinkage) = options.whitening {
+            check_shrinkage(shrinkage)?;
+            spectrum = largest / (largest + shrinkage);
+            match options.directions {
+                Some(most) => {
+                    let directions = most.min(forms.len());
+                    let projection = Projection::fit(correlations, shrinkage, directions)?;
+                    fitted.projection = Some(projection);
+                }
+                None => fitted.whitening = Some(Whitening::fit(&correlations, shrinkage)),
+            }
+        }
+        let spectrum = if intercept {
+            spectrum.max(1.0)
+        } else {
+            spectrum
+        };
+        Ok((fitted.checked()?, spectrum))
     }
 
     /// Given statistics, for example of a public data set; a `std` of 0 marks a feature to be ignored.
@@ -165,6 +268,7 @@ impl Standardizer {
             scale,
             squares: None,
             whitening: None,
+            projection: None,
         }
         .checked()
     }
@@ -208,9 +312,27 @@ impl Standardizer {
             .collect()
     }
 
-    /// Number of features that come out: as many, or twice as many with their squares.
+    /// Number of features that come out: as many, twice as many with their squares, or one for each principal direction.
     pub fn outputs(&self) -> usize {
-        self.columns() * (1 + usize::from(self.squares.is_some()))
+        match &self.projection {
+            Some(projection) => projection.directions,
+            None => self.standardized(),
+        }
+    }
+
+    /// Standardised features, with their squares if these are wanted.
+    fn standardized(&self) -> usize {
+        self.columns() * (1 + usize::from(self.has_squares()))
+    }
+
+    /// Whether squares of the features are features.
+    pub fn has_squares(&self) -> bool {
+        self.squares.is_some()
+    }
+
+    /// The number of principal directions, if they take the place of the features.
+    pub fn directions(&self) -> Option<usize> {
+        self.projection.as_ref().map(|p| p.directions)
     }
 
     /// The magnitude at which values are cut off.
@@ -225,12 +347,13 @@ impl Standardizer {
 
     /// The shrinkage of whitening, if features are whitened.
     pub fn shrinkage(&self) -> Option<f64> {
-        self.whitening.as_ref().map(|whitening| whitening.shrinkage)
+        let of_factor = self.whitening.as_ref().map(|whitening| whitening.shrinkage);
+        of_factor.or(self.projection.as_ref().map(|p| p.shrinkage))
     }
 
     /// Whether features are whitened.
     pub fn is_whitening(&self) -> bool {
-        self.whitening.is_some()
+        self.shrinkage().is_some()
     }
 
     /// Standardises a row-major matrix; with `intercept` a last column of ones is appended, times the scale like all
@@ -247,11 +370,23 @@ impl Standardizer {
         let rows = values.len() / columns;
         let cols = self.outputs() + usize::from(intercept);
         let mut out = Vec::with_capacity(rows * cols);
+        let mut z = Vec::with_capacity(self.standardized());
         for row in values.chunks_exact(columns) {
             let start = out.len();
-            self.standardize(row, &mut out);
+            match &self.projection {
+                None => self.standardize(row, &mut out),
+                Some(projection) => {
+                    z.clear();
+                    self.standardize(row, &mut z);
+                    projection.apply(&z, &mut out);
+                }
+            }
             if let Some(whitening) = &self.whitening {
-                whitening.solve(&mut out[start..], self.clip);
+                solve_lower(&whitening.factor, &mut out[start..]);
+            }
+            if self.is_whitening() {
+                let whitened = out[start..].iter_mut();
+                whitened.for_each(|v| *v = v.clamp(-self.clip, self.clip));
             }
             if intercept {
                 out.push(1.0);
@@ -278,7 +413,28 @@ impl Standardizer {
     }
 
     fn fit_whitening(&self, values: &[f64], shrinkage: f64) -> Result<Whitening, Error> {
-        let d = self.outputs();
+        check_shrinkage(shrinkage)?;
+        let gram = self.correlations(values, 1)?;
+        Ok(Whitening::of_packed(gram, self.standardized(), shrinkage))
+    }
+
+    fn fit_projection(
+        &self,
+        values: &[f64],
+        shrinkage: f64,
+        most: usize,
+    ) -> Result<Projection, Error> {
+        let d = self.standardized();
+        let rows = values.len() / self.columns();
+        let gram = self.correlations(values, rows.div_ceil(MOST_FITTED))?;
+        let at = |i: usize, j: usize| gram[triangle(i.max(j)) + i.min(j)];
+        let full = (0..d).map(|i| (0..d).map(|j| at(i, j)).collect());
+        Projection::fit(full.collect(), shrinkage, most.min(d))
+    }
+
+    /// The packed lower triangle of the mean of z z^T over every `step`-th row.
+    fn correlations(&self, values: &[f64], step: usize) -> Result<Vec<f64>, Error> {
+        let d = self.standardized();
         if d > MAX_WHITENED_COLUMNS {
             return Err(Error::Option {
                 name: "whitening",
@@ -286,11 +442,11 @@ impl Standardizer {
                 expected: "is limited to 2048 columns; take fewer features or none",
             });
         }
-        check_shrinkage(shrinkage)?;
-        let n = (values.len() / self.columns()) as f64;
+        let rows = values.chunks_exact(self.columns()).step_by(step);
+        let n = rows.len() as f64;
         let mut gram = vec![0.0; triangle(d)];
         let mut z = Vec::with_capacity(d);
-        for row in values.chunks_exact(self.columns()) {
+        for row in rows {
             z.clear();
             self.standardize(row, &mut z);
             for i in 0..d {
@@ -300,14 +456,7 @@ impl Standardizer {
                 }
             }
         }
-        for i in 0..d {
-            gram[triangle(i) + i] += shrinkage;
-        }
-        factorize(&mut gram, d);
-        Ok(Whitening {
-            shrinkage,
-            factor: gram,
-        })
+        Ok(gram)
     }
 
     fn checked(self) -> Result<Self, Error> {
@@ -327,7 +476,16 @@ impl Standardizer {
             }
         }
         if let Some(whitening) = &self.whitening {
-            whitening.check(self.outputs())?;
+            whitening.check(self.standardized())?;
+        }
+        if let Some(projection) = &self.projection {
+            projection.check(self.standardized())?;
+            if self.whitening.is_some() {
+                return Err(Error::Inconsistent(
+                    "features are whitened by a factor or by principal directions, not by both"
+                        .to_owned(),
+                ));
+            }
         }
         Ok(self)
     }
@@ -375,6 +533,21 @@ impl Statistics {
     }
 }
 
+/// The square of standardised feature j of `columns`, as multiples of 1, x and x^2.
+fn squared(mean: f64, std: f64, j: usize, columns: usize) -> Form {
+    match std {
+        0.0 => Form::new(),
+        std => {
+            let a = std.powi(-2);
+            vec![
+                (0, mean * mean * a),
+                (j + 1, -2.0 * mean * a),
+                (columns + j + 1, a),
+            ]
+        }
+    }
+}
+
 /// A mean and a standard deviation for each of `d` columns.
 fn check_statistics(d: usize, mean: &[f64], std: &[f64]) -> Result<(), Error> {
     if d == 0 || mean.len() != d || std.len() != d {
@@ -403,6 +576,7 @@ impl std::fmt::Debug for Standardizer {
             .field("scale", &self.scale)
             .field("squares", &self.squares.is_some())
             .field("whitening", &self.is_whitening())
+            .field("directions", &self.directions())
             .finish_non_exhaustive()
     }
 }
@@ -418,16 +592,31 @@ impl TryFrom<Unchecked> for Standardizer {
             scale: raw.scale,
             squares: raw.squares,
             whitening: raw.whitening,
+            projection: raw.projection,
         }
         .checked()
     }
 }
 
 impl Whitening {
-    /// Forward substitution: `z` becomes `L^-1 z`, clipped at the end.
-    fn solve(&self, z: &mut [f64], clip: f64) {
-        solve_lower(&self.factor, z);
-        z.iter_mut().for_each(|v| *v = v.clamp(-clip, clip));
+    /// From the packed lower triangle of a correlation matrix.
+    fn of_packed(mut gram: Vec<f64>, d: usize, shrinkage: f64) -> Self {
+        for i in 0..d {
+            gram[triangle(i) + i] += shrinkage;
+        }
+        factorize(&mut gram, d);
+        Self {
+            shrinkage,
+            factor: gram,
+        }
+    }
+
+    fn fit(correlations: &[Vec<f64>], shrinkage: f64) -> Self {
+        let rows = correlations.iter().enumerate();
+        let packed = rows
+            .flat_map(|(i, row)| row[..=i].iter().copied())
+            .collect();
+        Self::of_packed(packed, correlations.len(), shrinkage)
     }
 
     fn check(&self, d: usize) -> Result<(), Error> {
@@ -451,15 +640,4 @@ impl Whitening {
         }
         Ok(())
     }
-}
-
-fn check_shrinkage(shrinkage: f64) -> Result<(), Error> {
-    if (1e-6..=1e6).contains(&shrinkage) {
-        return Ok(());
-    }
-    Err(Error::Option {
-        name: "whitening",
-        value: shrinkage.to_string(),
-        expected: "the shrinkage must lie in 1e-6..=1e6",
-    })
 }

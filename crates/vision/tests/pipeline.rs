@@ -8,10 +8,10 @@ use tapetum_vision::{
 
 fn options(clip: f64, scale: f64, whitening: Option<f64>) -> StandardizerOptions {
     StandardizerOptions {
-        squares: false,
         clip,
         scale,
         whitening,
+        ..StandardizerOptions::default()
     }
 }
 
@@ -123,6 +123,78 @@ fn whitening_removes_correlation_up_to_the_shrinkage() {
 }
 
 #[test]
+fn principal_directions_are_uncorrelated_and_ordered() {
+    let (values, a) = (correlated(500), 0.1);
+    let with = |directions| StandardizerOptions {
+        directions: Some(directions),
+        ..options(50.0, 1.0, Some(a))
+    };
+    let s = Standardizer::fit(4, &values, &with(255)).unwrap();
+    assert_eq!((s.outputs(), s.directions()), (4, Some(4)));
+    let z = s.apply(&values, true).unwrap();
+    assert_eq!(z.cols(), 5);
+    let cov = |i: usize, j: usize| {
+        let (x, y) = (column(&z, i), column(&z, j));
+        mean(&x.iter().zip(&y).map(|(x, y)| x * y).collect::<Vec<_>>())
+    };
+    // Variances are l / (l + a), in falling order; the last direction is that of the constant.
+    for i in 0..4 {
+        for j in 0..i {
+            assert!(cov(i, j).abs() < 1e-5, "{i} {j}: {}", cov(i, j));
+        }
+    }
+    let shares: Vec<f64> = (0..4).map(|i| cov(i, i) / (1.0 - cov(i, i)) * a).collect();
+    assert!(shares.is_sorted_by(|x, y| x >= y));
+    assert!(
+        (shares.iter().sum::<f64>() - 3.0).abs() < 1e-4,
+        "{shares:?}"
+    );
+    assert!(column(&z, 3).iter().all(|&v| v == 0.0));
+    // The first directions are the same if there are fewer.
+    let fewer = Standardizer::fit(4, &values, &with(2)).unwrap();
+    assert_eq!(fewer.outputs(), 2);
+    let (few, all) = (fewer.apply(&values, false).unwrap(), z);
+    for j in 0..2 {
+        assert_eq!(column(&few, j), column(&all, j));
+    }
+    let json = s.to_json().unwrap();
+    assert!(json.contains("\"projection\"") && !json.contains("\"whitening\""));
+    assert_eq!(Standardizer::from_json(&json).unwrap(), s);
+    assert_eq!(format!("{s:?}").matches("directions: Some(4)").count(), 1);
+}
+
+#[test]
+fn directions_are_fitted_to_a_thousand_rows_evenly_spread() {
+    let options = StandardizerOptions {
+        directions: Some(2),
+        ..options(4.0, 1.0, Some(0.1))
+    };
+    // Twice a thousand rows, of which every other one is looked at.
+    let values = correlated(2000);
+    let fitted = |values: &[f64]| Standardizer::fit(4, values, &options).unwrap();
+    let matrix = |s: &Standardizer| {
+        let json: serde_json::Value = serde_json::from_str(&s.to_json().unwrap()).unwrap();
+        json["projection"]["matrix"].to_string()
+    };
+    let mut swapped = values.clone();
+    let unseen: Vec<Vec<f64>> = swapped
+        .chunks(4)
+        .skip(1)
+        .step_by(2)
+        .map(<[f64]>::to_vec)
+        .collect();
+    for (row, other) in swapped
+        .chunks_mut(4)
+        .skip(1)
+        .step_by(2)
+        .zip(unseen.iter().rev())
+    {
+        row.copy_from_slice(other);
+    }
+    assert_eq!(matrix(&fitted(&values)), matrix(&fitted(&swapped)));
+}
+
+#[test]
 fn extreme_values_are_clipped_never_infinite() {
     let s = Standardizer::from_statistics(vec![1e308, 0.0], vec![1e-300, 0.0], 3.0, 0.5).unwrap();
     let z = s.apply(&[-1e308, 1e308, 1.1e308, 5.0], false).unwrap();
@@ -229,6 +301,12 @@ fn hostile_statistics_files_are_refused() {
         r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": [0.0]}}"#,
         r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": [1e300]}}"#,
         r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0, "factor": [1]}}"#,
+        r#"{"mean": [1], "std": [1], "projection": {"shrinkage": 0.1, "directions": 1, "matrix": []}}"#,
+        r#"{"mean": [1], "std": [1], "projection": {"shrinkage": 0.1, "directions": 2, "matrix": [1, 1]}}"#,
+        r#"{"mean": [1], "std": [1], "projection": {"shrinkage": 0.1, "directions": 0, "matrix": []}}"#,
+        r#"{"mean": [1], "std": [1], "projection": {"shrinkage": 0.1, "directions": 1, "matrix": [1e3]}}"#,
+        r#"{"mean": [1], "std": [1], "projection": {"shrinkage": 0, "directions": 1, "matrix": [1]}}"#,
+        r#"{"mean": [1], "std": [1], "whitening": {"shrinkage": 0.1, "factor": [1]}, "projection": {"shrinkage": 0.1, "directions": 1, "matrix": [1]}}"#,
     ] {
         assert!(
             matches!(Standardizer::from_json(text), Err(Error::Json { .. })),

@@ -8,7 +8,7 @@ use tapetum_bench::precision_bits;
 
 use crate::console::Console;
 use crate::demo::{self, Script};
-use crate::options::LearnerName;
+use crate::options::{FeaturesAre, LearnerName};
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -79,7 +79,7 @@ fn train(args: &Demo, console: &Console) -> Result<()> {
     let script = Script {
         dir: args.dir.as_deref(),
         report: &args.report,
-        estimator: args.learner.defaults(false),
+        estimator: args.learner.defaults(FeaturesAre::Whitened),
         precision: args.argmax.then_some(args.precision),
         seed: args.seed,
     };

@@ -52,7 +52,7 @@ pub struct Keygen {
     /// Make only the keys to classify with a plain model, whose features.json this is.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "learner", "features", "side", "batch", "iterations", "classes", "rows", "columns",
-        "like", "interval", "learning_rate", "largest_eigenvalue", "plain_columns",
+        "like", "interval", "learning_rate", "largest_eigenvalue", "plain_columns", "whiten",
     ])]
     pub classify_only: Option<PathBuf>,
     /// Make keys under which the scores of so many files of up to 8,192 samples can be given to everybody, with noise

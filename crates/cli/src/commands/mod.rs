@@ -5,6 +5,7 @@ pub mod classify;
 pub mod decrypt;
 pub mod demo;
 pub mod encrypt;
+pub mod features;
 pub mod inspect;
 pub mod keygen;
 pub mod net;

@@ -13,7 +13,7 @@ use tapetum::simulate::Reference;
 use tapetum::{Context, Owner, Progress, Result};
 
 use crate::console::Console;
-use crate::options::{Connection, LearnerName};
+use crate::options::{Connection, FeaturesAre, LearnerName};
 
 /// Arguments of `remote demo`.
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ pub async fn run(args: &RemoteDemo, console: &Console) -> Result<()> {
         }
     };
     let script = Script {
-        estimator: args.learner.defaults(false),
+        estimator: args.learner.defaults(FeaturesAre::Whitened),
         images: args.images as usize,
         seed: args.seed,
     };

@@ -27,7 +27,8 @@ pub struct Kind {
     /// Train in mini-batches of this many samples, read from the file one after the other.
     #[arg(long, value_name = "ROWS")]
     pub batch: Option<usize>,
-    /// Iterations: of the solution for ridge and fisher, where fewer regularise more [default: 6]; of
+    /// Iterations: of the solution for ridge and fisher, where fewer regularise more [default: 3 for
+    /// images, whose features are whitened; else 6]; of
     /// gradient descent with --batch, where weights are bootstrapped if necessary [default: 32]
     #[arg(long, alias = "steps", value_name = "N")]
     pub iterations: Option<usize>,
@@ -43,11 +44,18 @@ pub struct Kind {
     #[arg(long, value_name = "RATE", value_delimiter = ',')]
     pub learning_rate: Vec<f64>,
     /// The largest eigenvalue of X^T X / m that ridge and fisher have room for, where data of one
-    /// contributor have 1 [default: 1.1; 2 for tables]
+    /// contributor have 1 [default: 1.5 for images, 2 for tables, 1.1 with --plain-columns]
     #[arg(long, value_name = "LAMBDA")]
     pub largest_eigenvalue: Option<f64>,
-    /// Only standardise the columns of a table; by default they are whitened and, where there are samples
-    /// enough, joined by their squares.
+    /// Whiten features: at most N principal directions (PCA) take their place, so that training needs few
+    /// iterations. features.json then has the covariance of the first contributor's features, which their
+    /// recipients learn [default: 255 for ridge and fisher on images, none else; N: 255]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+        default_missing_value = "255", value_parser = clap::value_parser!(u16).range(1..=2048),
+        conflicts_with = "plain_columns")]
+    pub whiten: Option<u16>,
+    /// Only standardise features. By default those of images are whitened for ridge and fisher; columns of a
+    /// table are whitened and, where there are samples enough, joined by their squares.
     #[arg(long)]
     pub plain_columns: bool,
 }
@@ -66,7 +74,11 @@ impl Kind {
             estimator: self.estimator(is_table)?,
             features: features.to_owned(),
             side: self.side,
-            expansion: self.plain_columns.then(Expansion::default),
+            expansion: match (self.whiten, self.plain_columns) {
+                (Some(directions), _) => Some(Expansion::whitened(directions.into())),
+                (None, true) => Some(Expansion::default()),
+                (None, false) => None,
+            },
             columns,
             rows,
             classes: self.classes,
@@ -95,7 +107,11 @@ impl Kind {
                     "--batch is a setting of --learner logistic and ovr",
                 ));
             }
-            (name, None) => name.defaults(is_table),
+            (name, None) => name.defaults(match (self.whiten, self.plain_columns, is_table) {
+                (Some(_), _, _) | (None, false, false) => FeaturesAre::Whitened,
+                (None, true, false) => FeaturesAre::Plain,
+                (None, _, true) => FeaturesAre::Table,
+            }),
         };
         match &mut estimator {
             EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config) => {
@@ -177,6 +193,17 @@ fn refuse(given: &[(bool, &str)], learners: &str) -> Result<()> {
     }
 }
 
+/// What defaults depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeaturesAre {
+    /// Those of images, standardised.
+    Plain,
+    /// Whitened by principal directions, if the algorithm profits from that.
+    Whitened,
+    /// Columns of a table.
+    Table,
+}
+
 /// A training algorithm by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LearnerName {
@@ -194,14 +221,18 @@ pub enum LearnerName {
 }
 
 impl LearnerName {
-    /// The algorithm with default settings for a table or for images.
-    pub fn defaults(self, is_table: bool) -> EstimatorConfig {
-        let (logistic, squares) = match is_table {
-            true => (
+    /// The algorithm with default settings for such features.
+    pub fn defaults(self, features: FeaturesAre) -> EstimatorConfig {
+        let (logistic, squares) = match features {
+            FeaturesAre::Table => (
                 LogisticRegressionConfig::table(),
                 LeastSquaresConfig::table(),
             ),
-            false => Default::default(),
+            FeaturesAre::Whitened => (
+                LogisticRegressionConfig::default(),
+                LeastSquaresConfig::whitened(),
+            ),
+            FeaturesAre::Plain => Default::default(),
         };
         match self {
             Self::Logistic => EstimatorConfig::Logistic(logistic),

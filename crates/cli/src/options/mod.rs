@@ -11,7 +11,7 @@ mod server;
 
 #[cfg(feature = "remote")]
 pub use connection::Connection;
-pub use keys::{Kind, LearnerName};
+pub use keys::{FeaturesAre, Kind, LearnerName};
 pub use memory::memory_size;
 pub use passphrase::{new_passphrase, open_network_owner, open_owner};
 pub use samples::{ClassWeight, Part, Parts, Source, Table};

@@ -82,6 +82,16 @@ impl LeastSquaresConfig {
         }
     }
 
+    /// The default for features that are whitened by their principal directions: after 3 iterations little is left to
+    /// do, and the directions of one contributor are nearly those of others.
+    pub fn whitened() -> Self {
+        Self {
+            iterations: 3,
+            largest_eigenvalue: 1.5,
+            ..Self::default()
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let iterations = self.iterations as f64;
         Setting::Iterations.check(

@@ -138,7 +138,7 @@ impl Contributor {
         }))
     }
 
-    fn features_path(&self) -> Option<PathBuf> {
+    pub(crate) fn features_path(&self) -> Option<PathBuf> {
         self.dir.as_ref().map(|dir| dir.join(FEATURES))
     }
 

@@ -155,7 +155,12 @@ impl Judged<'_> {
             _ => return Ok(None),
         };
         let found = table.largest_eigenvalue();
-        if found <= limit {
+        // Of all samples that the features were fitted to these are a part, and the eigenvalue of all is 1.
+        let share = match self.pipeline.pooled() {
+            Some(all) => (table.rows() as f64 / all as f64).min(1.0),
+            None => 1.0,
+        };
+        if found * share <= limit {
             return Ok(None);
         }
         let part = match self.plan.rows {

@@ -25,6 +25,7 @@ pub(crate) mod keys;
 pub mod model;
 pub mod network_plan;
 mod output;
+pub(crate) mod sums;
 
 use std::path::Path;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tapetum_ckks::wire::{self, Header};
 use tapetum_learn::{
-    Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, Training,
+    Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, PooledSums,
+    Training,
 };
 use tapetum_nets::{EncryptedImage, NetworkPlanFile};
 
@@ -24,6 +25,8 @@ const DOCTYPE: &str = "<!doctype html>";
 pub enum Output {
     /// Encrypted samples, with labels or without.
     Samples,
+    /// Encrypted sums over samples.
+    Sums,
     /// An encrypted model.
     Model,
     /// The state of a training.
@@ -79,6 +82,7 @@ impl Output {
     fn name(self) -> &'static str {
         match self {
             Self::Samples => "encrypted samples",
+            Self::Sums => "encrypted sums",
             Self::Model => "an encrypted model",
             Self::Checkpoint => "a checkpoint",
             Self::Scores => "encrypted scores",
@@ -114,6 +118,7 @@ impl Output {
     fn bundles(self) -> &'static [&'static str] {
         match self {
             Self::Samples => &[Contribution::KIND, EncryptedMatrix::KIND],
+            Self::Sums => &[PooledSums::KIND],
             Self::Image => &[EncryptedImage::KIND],
             Self::Model => &[LinearModel::KIND],
             Self::Checkpoint => &[Training::KIND],

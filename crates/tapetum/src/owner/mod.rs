@@ -157,6 +157,12 @@ impl Owner {
         self.contributor.pipeline()
     }
 
+    /// Keeps features that everyone is to use, and says where they are.
+    pub(crate) fn adopt_features(&mut self, pipeline: Pipeline) -> Result<std::path::PathBuf> {
+        self.contributor.adopt(pipeline)?;
+        Ok(self.contributor.features_path().unwrap_or_default())
+    }
+
     /// Encrypts samples and their labels, to train on; see [`Contributor::encrypt`].
     ///
     /// # Errors

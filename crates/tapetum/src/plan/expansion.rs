@@ -1,7 +1,8 @@
 //! What is made of features beside standardising them.
 
 use serde::{Deserialize, Serialize};
-use tapetum_vision::Pipeline;
+use tapetum_learn::EstimatorConfig;
+use tapetum_vision::{DEFAULT_DIRECTIONS, Pipeline};
 
 /// Tables of more columns are not expanded: it takes as many features again.
 const MOST_EXPANDED: usize = 128;
@@ -9,8 +10,10 @@ const MOST_EXPANDED: usize = 128;
 const ROWS_PER_COLUMN: usize = 5;
 /// Tables of more columns are not whitened: its matrix has as many rows.
 const MOST_WHITENED: usize = 512;
-/// The shrinkage of whitening.
+/// The shrinkage of whitening tables.
 const SHRINKAGE: f64 = 0.2;
+/// The shrinkage of principal directions.
+const DIRECTIONS_SHRINKAGE: f64 = 0.1;
 
 /// What is made of features beside standardising them, so that few iterations get far. The statistics are
 /// fitted like those of standardising.
@@ -23,6 +26,9 @@ pub struct Expansion {
     /// Features are whitened with this shrinkage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whitening: Option<f64>,
+    /// With whitening: the principal directions that take the place of the features, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directions: Option<usize>,
 }
 
 impl Expansion {
@@ -32,6 +38,35 @@ impl Expansion {
         Self {
             squares: columns <= MOST_EXPANDED && enough,
             whitening: (columns <= MOST_WHITENED).then_some(SHRINKAGE),
+            directions: None,
+        }
+    }
+
+    /// What suits images: least squares solves whitened systems in few iterations, and its other features are as good
+    /// without whitening as with it.
+    pub fn for_images(learner: &EstimatorConfig) -> Self {
+        match learner {
+            EstimatorConfig::Ridge(_) | EstimatorConfig::Fisher(_) => {
+                Self::whitened(DEFAULT_DIRECTIONS)
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// At most this many principal directions.
+    pub fn whitened(directions: usize) -> Self {
+        Self {
+            squares: false,
+            whitening: Some(DIRECTIONS_SHRINKAGE),
+            directions: Some(directions),
+        }
+    }
+
+    /// The same for so many features, which have no more directions.
+    pub(super) fn limited_to(self, columns: usize) -> Self {
+        Self {
+            directions: self.directions.map(|_| self.columns(columns)),
+            ..self
         }
     }
 
@@ -44,13 +79,15 @@ impl Expansion {
     pub(super) fn of(pipeline: &Pipeline) -> Self {
         let standardizer = pipeline.standardizer();
         Self {
-            squares: standardizer.outputs() > standardizer.columns(),
+            squares: standardizer.has_squares(),
             whitening: standardizer.shrinkage(),
+            directions: standardizer.directions(),
         }
     }
 
     /// The number of features that come of so many.
     pub(super) fn columns(&self, columns: usize) -> usize {
-        columns.saturating_mul(1 + usize::from(self.squares))
+        let all = columns.saturating_mul(1 + usize::from(self.squares));
+        self.directions.map_or(all, |most| most.min(all))
     }
 }

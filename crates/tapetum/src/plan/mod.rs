@@ -19,6 +19,7 @@ use crate::error::{Context, Error, Result};
 use crate::folders::files;
 
 pub use self::expansion::Expansion;
+pub use self::fit::Fitted;
 pub use self::purpose::Purpose;
 
 /// Under this name in each of the three directories.
@@ -227,9 +228,9 @@ impl Plan {
         };
         let suits = || match taken.is_table() {
             true => Expansion::for_table(columns, rows),
-            false => Expansion::default(),
+            false => Expansion::for_images(&learner),
         };
-        let expansion = expansion.unwrap_or_else(suits);
+        let expansion = expansion.unwrap_or_else(suits).limited_to(columns);
         let columns = expansion
             .columns(columns)
             .saturating_add(usize::from(learner.wants_intercept()));

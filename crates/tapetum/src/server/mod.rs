@@ -3,6 +3,7 @@
 
 mod classify;
 mod options;
+mod sums;
 mod train;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use crate::progress::Progress;
 
 pub use classify::Classified;
 pub use options::{TrainOptions, Trained};
+pub use sums::{Added, add_sums};
 pub use tapetum_learn::Model;
 
 /// Most directories that are searched for secret keys.

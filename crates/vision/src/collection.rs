@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const DEBIAN_FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
 /// What is held out of a set without a split of its own.
 const HELD_OUT: f64 = 0.2;
+/// Photographs of cats and dogs from this number on are held out.
+const FIRST_TEST_PHOTOGRAPH: u64 = 9000;
 /// The seed of that split: always the same samples are held out.
 const SEED: u64 = 1;
 
@@ -32,17 +34,23 @@ pub enum Collection {
     Pets,
     /// PneumoniaMNIST: chest X-rays of 28 x 28, `normal` or `pneumonia`.
     Pneumonia,
+    /// CIFAR-10: photographs of ten kinds of things, 50,000 and 10,000 of 32 x 32.
+    Cifar10,
+    /// Photographs of cats and dogs, 64 x 64.
+    CatsAndDogs,
 }
 
 impl Collection {
     /// All of them.
-    pub const ALL: [Collection; 6] = [
+    pub const ALL: [Collection; 8] = [
         Collection::Wdbc,
         Collection::Mnist,
         Collection::FashionMnist,
         Collection::AnimalShapes,
         Collection::Pets,
         Collection::Pneumonia,
+        Collection::Cifar10,
+        Collection::CatsAndDogs,
     ];
 
     /// Its name, which is also that of its folder.
@@ -54,6 +62,8 @@ impl Collection {
             Collection::AnimalShapes => "animal-shapes",
             Collection::Pets => "pets",
             Collection::Pneumonia => "pneumonia",
+            Collection::Cifar10 => "cifar10",
+            Collection::CatsAndDogs => "cats-and-dogs",
         }
     }
 
@@ -66,6 +76,8 @@ impl Collection {
     /// | `animal-shapes` | none: it is built in | 7,773, 1,943 |
     /// | `pets` | `images/<Breed>_<number>.jpg`; breeds of cats have a capital letter | four fifths, one fifth |
     /// | `pneumonia` | an `.npz` file of MedMNIST | its training and its test part |
+    /// | `cifar10` | folders `train/<class>` and `test/<class>` of pictures, or `train.tar` and `test.tar` of them | 50,000, 10,000 |
+    /// | `cats-and-dogs` | folders `photographs/cat` and `photographs/dog` of `<number>.jpg`, or `photographs.tar` of them | numbers below 9,000, and the others |
     ///
     /// Sets without parts of their own are split by class and by a fixed seed. Fashion-MNIST is also looked for where
     /// Debian's package puts it.
@@ -102,6 +114,34 @@ impl Collection {
                     test: named(part("test")?)?,
                 })
             }
+            Collection::Cifar10 => {
+                let part = |name: &str| {
+                    let archive = format!("{name}.tar");
+                    let path = self.find(&[dir.join(name), dir.join(archive)])?;
+                    match path.is_dir() {
+                        true => load::labeled_folders(&path, limits),
+                        false => load::pictures_in_tar(&path, folder_of, limits),
+                    }
+                };
+                Ok(Split {
+                    train: part("train")?,
+                    test: part("test")?,
+                })
+            }
+            Collection::CatsAndDogs => {
+                let path = self.find(&[dir.join("photographs"), dir.join("photographs.tar")])?;
+                let all = match path.is_dir() {
+                    true => load::labeled_folders(&path, limits)?,
+                    false => load::pictures_in_tar(&path, folder_of, limits)?,
+                };
+                let is_test = |source: &String| number_of(source) >= FIRST_TEST_PHOTOGRAPH;
+                let (test, train): (Vec<usize>, Vec<usize>) =
+                    (0..all.len()).partition(|&i| is_test(&all.sources()[i]));
+                Ok(Split {
+                    train: all.select(&train),
+                    test: all.select(&test),
+                })
+            }
         }
     }
 
@@ -121,6 +161,10 @@ impl Collection {
                 "get images.tar.gz of the Oxford-IIIT Pet data set from its authors"
             }
             Collection::Pneumonia => "get pneumoniamnist.npz of MedMNIST from its authors",
+            Collection::Cifar10 => "write the pictures of CIFAR-10 into a folder per class",
+            Collection::CatsAndDogs => {
+                "write the pictures of Asirra (Dogs vs. Cats), in squares of 64 x 64, into a folder per class"
+            }
         }
     }
 
@@ -162,6 +206,24 @@ impl fmt::Display for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The folder of a picture in an archive.
+fn folder_of(name: &str) -> Option<String> {
+    let (folders, file) = name.rsplit_once('/')?;
+    let is_picture = !file.starts_with('.') && file.contains('.');
+    let folder = folders
+        .rsplit('/')
+        .next()
+        .filter(|folder| !folder.is_empty());
+    folder.filter(|_| is_picture).map(str::to_owned)
+}
+
+/// The number that a picture has for a name, or 0.
+fn number_of(source: &str) -> u64 {
+    let file = source.rsplit('/').next().unwrap_or_default();
+    let (number, _) = file.split_once('.').unwrap_or((file, ""));
+    number.parse().unwrap_or(0)
 }
 
 /// The class of a photograph by the data set's rule for names: breeds of cats are written with a capital letter.
@@ -218,6 +280,8 @@ mod tests {
             Collection::Mnist,
             Collection::Pets,
             Collection::Pneumonia,
+            Collection::Cifar10,
+            Collection::CatsAndDogs,
         ] {
             let error = set.load(dir.path(), &Limits::default()).unwrap_err();
             let message = error.to_string();
@@ -236,6 +300,25 @@ mod tests {
         assert_eq!(pet("american_bulldog_3.jpg").as_deref(), Some("dog"));
         assert_eq!(pet("Abyssinian_12.mat"), None);
         assert_eq!(pet("list.jpg"), None);
+    }
+
+    #[test]
+    fn names_in_archives_tell_class_and_number() {
+        assert_eq!(folder_of("train/cat/0001.jpg").as_deref(), Some("cat"));
+        assert_eq!(folder_of("dog/2.jpg").as_deref(), Some("dog"));
+        for other in [
+            "train/cat/",
+            "3.jpg",
+            "/4.jpg",
+            "cat/.hidden.jpg",
+            "cat/README",
+        ] {
+            assert_eq!(folder_of(other), None, "{other}");
+        }
+        assert_eq!(
+            (number_of("cat/09000.jpg"), number_of("cat/a.jpg")),
+            (9000, 0)
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tapetum_vision::Error as DataError;
 
 pub use report::Report;
 use report::Row;
-use task::{TaskName, Trial};
+use task::{EstimatorName, TaskName, Trial};
 
 use tapetum::progress::Progress;
 
@@ -28,16 +28,21 @@ use tapetum::progress::Progress;
 Examples:
   tapetum bench training --data sets
   tapetum bench training --task wdbc,pneumonia --data sets --json > training.json
+  tapetum bench training --task mnist-3v8 --estimator ridge,fisher --data sets
 
 DIR holds a folder for each data set: wdbc/breast_cancer.csv, mnist/*.gz, fashion-mnist/*.gz,
-pets/images/*.jpg, pneumonia/pneumoniamnist.npz. Data that are not there are named and skipped.
+pets/images/*.jpg, pneumonia/pneumoniamnist.npz, cifar10/{train,test}.tar, cats-and-dogs/photographs.tar
+(or folders of the same pictures). Data that are not there are named and skipped.
 If models/mobilenet_v1_0.25_128_quant.tflite is there too, and this program was built with backbones,
-pets are told apart by its features.
-Accuracy is that of held-out samples, under encryption and of the same computation in the clear.")]
+pets and the other photographs are told apart by its features.
+Clear s is the same training on numbers that are not encrypted. Accuracy is that of held-out samples, under encryption and of the same computation in the clear.")]
 pub struct Training {
     /// The tasks; all unless some are named.
     #[arg(long, value_enum, value_delimiter = ',')]
     task: Vec<TaskName>,
+    /// The training algorithms; those that the settings of a task name unless some are named here.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    estimator: Vec<EstimatorName>,
     /// Where the data sets are.
     #[arg(long, value_name = "DIR", default_value = ".")]
     data: PathBuf,
@@ -54,7 +59,7 @@ pub fn run(args: &Training, steps: &dyn Progress) -> Result<(Report, Option<Stri
     };
     let (mut report, mut failed) = (Report::default(), Vec::new());
     for name in names {
-        for (i, trial) in name.trials(&args.data).iter().enumerate() {
+        for (i, trial) in name.trials(&args.data, &args.estimator).iter().enumerate() {
             match args.trial {
                 Some(wanted) if wanted == i => report.rows.extend(here(trial, args, steps)?),
                 Some(_) => {}
@@ -102,6 +107,9 @@ fn in_child(
         .arg("--data")
         .arg(&args.data)
         .stderr(Stdio::inherit());
+    for estimator in &args.estimator {
+        command.args(["--estimator", estimator.as_str()]);
+    }
     if steps.is_quiet() {
         command.arg("--quiet");
     }

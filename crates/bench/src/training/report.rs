@@ -44,13 +44,15 @@ pub struct Row {
     pub bytes_per_image: u64,
 }
 
-/// Seconds of the three steps, each with reading and writing its files.
+/// Seconds of the three steps under encryption, each with reading and writing its files, and of training in the clear.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Seconds {
     /// Features and encryption of the training data, with the public key.
     pub encrypt: f64,
     /// Training.
     pub train: f64,
+    /// The same training in the clear, from features in memory.
+    pub train_clear: f64,
     /// Classifying all held-out samples.
     pub classify: f64,
 }
@@ -71,13 +73,19 @@ impl Report {
     }
 }
 
-const COLUMNS: [Column<Row>; 11] = [
+const COLUMNS: [Column<Row>; 13] = [
     ("task", -18, |row| row.task.clone()),
     ("images", 7, |row| row.images.to_string()),
     ("features", 8, |row| row.features.to_string()),
     ("classes", 7, |row| row.classes.to_string()),
     ("encrypt s", 10, |row| format!("{:.1}", row.seconds.encrypt)),
     ("train s", 9, |row| format!("{:.1}", row.seconds.train)),
+    ("clear s", 9, |row| {
+        format!("{:.3}", row.seconds.train_clear)
+    }),
+    ("times slower", 12, |row| {
+        format!("{:.0}", row.seconds.train / row.seconds.train_clear)
+    }),
     ("classify s", 10, |row| {
         format!("{:.1}", row.seconds.classify)
     }),
@@ -127,6 +135,7 @@ mod tests {
                 seconds: Seconds {
                     encrypt: 0.1,
                     train: 0.2,
+                    train_clear: 0.001,
                     classify: 0.3,
                 },
                 accuracy_encrypted: 0.95,
@@ -143,10 +152,14 @@ mod tests {
             "accuracy_clear accuracy_encrypted bytes_per_image classes estimator features images \
              labels_encrypted peak_rss_bytes seconds task"
         );
-        assert_eq!(keys(&value["rows"][0]["seconds"]), "classify encrypt train");
+        assert_eq!(
+            keys(&value["rows"][0]["seconds"]),
+            "classify encrypt train train_clear"
+        );
         if cfg!(target_os = "linux") {
             assert!(value["rows"][0]["peak_rss_bytes"].as_u64().unwrap() > 1 << 20);
         }
-        assert!(report.to_string().contains("95.00 %"));
+        let text = report.to_string();
+        assert!(text.contains("95.00 %") && text.contains(" 200 "), "{text}");
     }
 }

@@ -10,7 +10,7 @@ use tapetum_learn::{
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
-use tapetum::plan::TABLE_FEATURES;
+use tapetum::plan::{DEFAULT_FEATURES, DEFAULT_SIDE, Expansion, TABLE_FEATURES};
 
 /// Pixels along each side of an image.
 const SIDE: usize = 28;
@@ -35,6 +35,61 @@ pub enum TaskName {
     Pets,
     /// Chest X-rays with and without pneumonia.
     Pneumonia,
+    /// Ten kinds of things, from photographs.
+    #[value(name = "cifar-10")]
+    Cifar10,
+    /// Cat or dog, from more photographs.
+    CatsAndDogs,
+}
+
+/// A training algorithm by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EstimatorName {
+    /// Linear means.
+    LinearMeans,
+    /// Fisher's discriminant.
+    Fisher,
+    /// Ridge regression on the labels.
+    Ridge,
+    /// Logistic regression.
+    Logistic,
+    /// Logistic regression of each class against the others.
+    Ovr,
+}
+
+impl EstimatorName {
+    /// As it is written on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LinearMeans => "linear-means",
+            Self::Fisher => "fisher",
+            Self::Ridge => "ridge",
+            Self::Logistic => "logistic",
+            Self::Ovr => "ovr",
+        }
+    }
+
+    fn of(learner: &EstimatorConfig) -> Option<Self> {
+        Some(match learner {
+            EstimatorConfig::LinearMeans => Self::LinearMeans,
+            EstimatorConfig::Fisher(_) => Self::Fisher,
+            EstimatorConfig::Ridge(_) => Self::Ridge,
+            EstimatorConfig::Logistic(_) => Self::Logistic,
+            EstimatorConfig::OneVsRest(_) => Self::Ovr,
+            _ => return None,
+        })
+    }
+
+    /// The algorithm on features of images that are whitened where that helps.
+    fn usual(self) -> EstimatorConfig {
+        match self {
+            Self::LinearMeans => EstimatorConfig::LinearMeans,
+            Self::Fisher => EstimatorConfig::Fisher(LeastSquaresConfig::whitened()),
+            Self::Ridge => EstimatorConfig::Ridge(LeastSquaresConfig::whitened()),
+            Self::Logistic => logistic([12.0, 8.0, 32.0]),
+            Self::Ovr => EstimatorConfig::OneVsRest(softmax()),
+        }
+    }
 }
 
 /// One way to learn a task: what, from what, and how.
@@ -51,6 +106,8 @@ pub struct Trial {
     pub features: String,
     /// Pixels along each side of an image before that.
     pub side: usize,
+    /// What is made of that; what suits the algorithm unless it is said.
+    pub expansion: Option<Expansion>,
 }
 
 impl TaskName {
@@ -68,11 +125,38 @@ impl TaskName {
             Self::AnimalShapes10 => "animal-shapes-10",
             Self::Pets => "pets",
             Self::Pneumonia => "pneumonia",
+            Self::Cifar10 => "cifar-10",
+            Self::CatsAndDogs => "cats-and-dogs",
         }
     }
 
-    /// The ways in which it is learned, on data sets below `dir`.
-    pub fn trials(self, dir: &Path) -> Vec<Trial> {
+    /// The ways in which it is learned, on data sets below `dir`: by these algorithms, if any are named. One that the
+    /// task has no settings of its own for is tried on usual features with usual settings.
+    pub fn trials(self, dir: &Path, estimators: &[EstimatorName]) -> Vec<Trial> {
+        let own = self.own_trials(dir);
+        let Some(first) = own.first().filter(|_| !estimators.is_empty()) else {
+            return own;
+        };
+        let is_of = |trial: &&Trial, name| EstimatorName::of(&trial.learner) == Some(name);
+        let features = match first.features.as_str() {
+            TABLE_FEATURES => TABLE_FEATURES,
+            _ => DEFAULT_FEATURES,
+        };
+        let usual: Vec<Trial> = (estimators.iter())
+            .filter(|name| !own.iter().any(|trial| is_of(&trial, **name)))
+            .map(|name| Trial {
+                learner: name.usual(),
+                features: features.to_owned(),
+                side: DEFAULT_SIDE,
+                expansion: None,
+                ..*first
+            })
+            .collect();
+        let wanted = |trial: &Trial| estimators.iter().any(|name| is_of(&trial, *name));
+        own.into_iter().filter(wanted).chain(usual).collect()
+    }
+
+    fn own_trials(self, dir: &Path) -> Vec<Trial> {
         use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge};
         let (collection, pair) = match self {
             Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
@@ -81,6 +165,8 @@ impl TaskName {
             Self::AnimalShapes10 => (Collection::AnimalShapes, None),
             Self::Pets => (Collection::Pets, Some(["dog", "cat"])),
             Self::Pneumonia => (Collection::Pneumonia, Some(["normal", "pneumonia"])),
+            Self::Cifar10 => (Collection::Cifar10, None),
+            Self::CatsAndDogs => (Collection::CatsAndDogs, Some(["dog", "cat"])),
         };
         let trial = |learner: EstimatorConfig, features: &str| Trial {
             task: self.as_str(),
@@ -89,7 +175,10 @@ impl TaskName {
             learner,
             features: features.to_owned(),
             side: SIDE,
+            // Figures are those of the features as they are.
+            expansion: Some(Expansion::default()),
         };
+        let whitened = |directions| Some(Expansion::whitened(directions));
         match self {
             Self::Wdbc => vec![
                 trial(LinearMeans, TABLE_FEATURES),
@@ -107,7 +196,8 @@ impl TaskName {
                 // 5 x 5 cells: with the DCT 251 features, so that a row of 256 slots holds a sample.
                 Trial {
                     side: 30,
-                    ..trial(Ridge(steps(12)), "hog:6+dct:5")
+                    expansion: whitened(250),
+                    ..trial(Ridge(steps(3)), "hog:6+dct:5")
                 },
             ],
             Self::AnimalShapes10 => vec![trial(OneVsRest(softmax()), "hog:7+pixels:10")],
@@ -116,6 +206,19 @@ impl TaskName {
                 vec![trial(logistic(steps), &features)]
             }
             Self::Pneumonia => vec![trial(logistic([8.0, 8.0, 16.0]), "hog:7+dct:10")],
+            Self::Cifar10 | Self::CatsAndDogs => {
+                let (features, _) = photographs(dir);
+                let side = if self == Self::Cifar10 { 32 } else { 64 };
+                let features = match features.contains("tflite") {
+                    true => features,
+                    false => format!("hog:{}+dct:14", side / 8),
+                };
+                vec![Trial {
+                    side,
+                    expansion: whitened(255),
+                    ..trial(Ridge(steps(3)), &features)
+                }]
+            }
         }
     }
 }

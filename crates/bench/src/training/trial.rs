@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use tapetum::contributor::LabelsAre;
 use tapetum::owner::{self, Directories};
-use tapetum::plan::Expansion;
 use tapetum::samples::{Samples, class_labels};
 use tapetum::server::TrainOptions;
 use tapetum::simulate::Reference;
@@ -32,8 +31,7 @@ pub fn run(trial: &Trial, data: &Path, progress: &dyn Progress) -> Result<Row> {
         estimator: trial.learner.clone(),
         features: trial.features.clone(),
         side: trial.side,
-        // Figures are those of the features as they are.
-        expansion: Some(Expansion::default()),
+        expansion: trial.expansion,
         columns: match split.train.samples() {
             Pixels::Images(_) => None,
             Pixels::Table(table) => Some(table.columns()),
@@ -83,6 +81,7 @@ pub fn run(trial: &Trial, data: &Path, progress: &dyn Progress) -> Result<Row> {
         seconds: Seconds {
             encrypt: encrypt_seconds,
             train: train_seconds,
+            train_clear: reference.train_seconds,
             classify: classify_seconds,
         },
         accuracy_encrypted: Metrics::new(&found, &truths)?.accuracy,

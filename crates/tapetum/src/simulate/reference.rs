@@ -1,5 +1,7 @@
 //! The same training and classification in the clear, to compare with.
 
+use std::time::Instant;
+
 use tapetum_ckks::Parameters;
 use tapetum_learn::{Features, LinearModel, PlainModel, RangeReport};
 use tapetum_vision::{DataSet, Pipeline};
@@ -16,6 +18,8 @@ pub struct Reference {
     pub model: PlainModel,
     /// Whether values stayed where polynomials hold.
     pub ranges: RangeReport,
+    /// How long training took, on the wall's clock, without the features.
+    pub train_seconds: f64,
 }
 
 impl Reference {
@@ -27,16 +31,17 @@ impl Reference {
         let labels = class_labels(train)?;
         let train = pipeline.apply(train.samples())?;
         let test = pipeline.apply(test.samples())?;
-        let simulation = plan
-            .training_spec()?
-            .learner
-            .estimator()?
-            .simulate(&Features::new(train.values(), train.cols())?, &labels)?;
+        let estimator = plan.training_spec()?.learner.estimator()?;
+        let features = Features::new(train.values(), train.cols())?;
+        let started = Instant::now();
+        let simulation = estimator.simulate(&features, &labels)?;
+        let train_seconds = started.elapsed().as_secs_f64();
         let samples = Features::new(test.values(), test.cols())?;
         Ok(Self {
             scores: simulation.model.decision_function(&samples)?,
             model: simulation.model,
             ranges: simulation.ranges,
+            train_seconds,
         })
     }
 

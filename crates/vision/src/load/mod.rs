@@ -15,6 +15,7 @@ mod labels;
 mod npy;
 mod npz;
 mod structure;
+mod tar;
 
 pub use self::columns::TableOptions;
 pub use self::csv::{csv_table, csv_unlabeled};
@@ -26,6 +27,7 @@ pub use self::image::picture;
 pub use self::kind::{Kind, kind};
 pub use self::labels::is_same_name;
 pub use self::npz::{npy_pair, npy_unlabeled, npz, npz_unlabeled};
+pub use self::tar::pictures_in_tar;
 
 use self::labels::{index_labels, names_alike};
 use crate::Error;

@@ -189,7 +189,7 @@ mod tests {
             let memory = Memory::new(&config);
             let checks = memory.checks.at_once as u64 * CHECK;
             let jobs = memory.trainings.bytes() + memory.classifications.bytes();
-            let all = memory.keys + memory.idle + checks + jobs;
+            let all = memory.keys + memory.networks + memory.idle + checks + jobs;
             assert!(all <= config.work.memory && all > config.work.memory - (4 << 20));
         }
     }

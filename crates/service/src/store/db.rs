@@ -226,7 +226,7 @@ mod tests {
             .collect();
         assert_eq!(copies.len(), 1);
         let copy = copies[0].as_ref().unwrap();
-        assert_eq!(copy.file_name(), "service-before-3.db");
+        assert_eq!(copy.file_name(), "service-before-4.db");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -2,8 +2,8 @@
 //! version is refused.
 //!
 //! ```text
-//! upgrades/service-before-3.db    SQLite: the database as it was before the change of this number
-//! tapetum_before_3.*              PostgreSQL: a schema with its tables as they were
+//! upgrades/service-before-4.db    SQLite: the database as it was before the change of this number
+//! tapetum_before_4.*              PostgreSQL: a schema with its tables as they were
 //! ```
 //!
 //! Accepted files never change, so that the copy and the files are what the earlier version had.

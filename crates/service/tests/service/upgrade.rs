@@ -17,7 +17,8 @@ const ADDED: [&str; 3] = ["expanded_bytes", "largest_batch_bytes", "memory"];
 async fn go_back(database: &AnyPool) {
     for statement in [
         "DROP TABLE programs",
-        "DELETE FROM _sqlx_migrations WHERE version = 3",
+        "DROP TABLE network_queries",
+        "DELETE FROM _sqlx_migrations WHERE version >= 3",
     ] {
         sqlx::query(statement).execute(database).await.unwrap();
     }
@@ -99,7 +100,7 @@ async fn a_folder_of_the_version_before_is_copied_and_goes_on() {
         }
     }
     // The copy is what it was.
-    let copy = place.folder.path().join("upgrades/service-before-3.db");
+    let copy = place.folder.path().join("upgrades/service-before-4.db");
     let copy = AnyPool::connect(&format!("sqlite:{}", copy.display()))
         .await
         .unwrap();

@@ -24,7 +24,7 @@ pub struct Added {
 /// Adds up the sums of several sites, on a server: it takes nothing but the plan in `dir`.
 ///
 /// # Errors
-/// [`Error`] if there is a secret key in `dir`, or files cannot be used together.
+/// [`Error`](crate::Error) if there is a secret key in `dir`, or files cannot be used together.
 pub fn add_sums(
     dir: &Path,
     paths: &[PathBuf],

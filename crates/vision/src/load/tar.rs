@@ -1,18 +1,10 @@
-//! Pictures in a tar archive, read from front to back without unpacking it (POSIX.1-1988, `ustar`).
+//! Pictures in a tar archive, read from front to back without unpacking it.
 
 use super::{Limits, image, index_labels, open, read_capped};
 use crate::{DataSet, Error, Samples};
 use std::io::{BufReader, Read};
 use std::path::Path;
-
-/// Headers and contents fill blocks of this many bytes.
-const BLOCK: usize = 512;
-/// Bytes of a member's name in its header, and of the folders before it.
-const NAME: std::ops::Range<usize> = 0..100;
-const PREFIX: std::ops::Range<usize> = 345..500;
-const SIZE: std::ops::Range<usize> = 124..136;
-const CHECKSUM: std::ops::Range<usize> = 148..156;
-const KIND: usize = 156;
+use tar::Archive;
 
 /// Loads the pictures of a tar archive whose names in it tell their classes: `class` gives that of a name such as
 /// `cat/00000.jpg`, or `None` for a member to be left out. They stay in the order of the archive; classes are sorted.
@@ -24,33 +16,29 @@ pub fn pictures_in_tar(
     class: impl Fn(&str) -> Option<String>,
     limits: &Limits,
 ) -> Result<DataSet, Error> {
-    let mut file = BufReader::with_capacity(1 << 20, open(path)?);
+    let damaged = |e| Error::format(path, format!("it is no whole tar archive: {e}"));
+    let mut archive = Archive::new(BufReader::with_capacity(1 << 20, open(path)?));
     let (mut images, mut labels, mut sources, mut bytes) = (vec![], vec![], vec![], 0);
-    let mut header = [0; BLOCK];
-    while read_block(&mut file, &mut header, path)? {
-        let Member {
-            name,
-            size,
-            is_file,
-        } = Member::of(&header, path)?;
-        let padding = size.next_multiple_of(BLOCK as u64) - size;
-        let wanted = if is_file { class(&name) } else { None };
-        let Some(label) = wanted else {
-            skip(&mut file, size + padding, path)?;
+    for member in archive.entries().map_err(damaged)? {
+        let mut member = member.map_err(damaged)?;
+        let name = String::from_utf8(member.path_bytes().into_owned())
+            .map_err(|_| Error::format(path, "a name in the archive is not UTF-8"))?;
+        let is_file = member.header().entry_type().is_file();
+        let Some(label) = is_file.then(|| class(&name)).flatten() else {
             continue;
         };
         if images.len() >= limits.samples {
             let limit = limits.samples as u64;
             return Err(Error::too_large(path, "the number of images", limit));
         }
+        let size = member.size();
         if size > limits.image_bytes {
             return Err(Error::too_large(path, name, limits.image_bytes));
         }
-        let contents = read_capped(file.by_ref().take(size), limits.image_bytes, path)?;
+        let contents = read_capped(member.by_ref(), limits.image_bytes, path)?;
         if contents.len() as u64 != size {
             return Err(Error::format(path, format!("it ends within {name}")));
         }
-        skip(&mut file, padding, path)?;
         let image = image::picture(&path.join(&name), &contents, limits)?;
         bytes += image.bytes();
         if bytes > limits.data_bytes {
@@ -71,82 +59,12 @@ pub fn pictures_in_tar(
     DataSet::new(Samples::Images(images), labels, names, sources)
 }
 
-/// What a header says.
-struct Member {
-    name: String,
-    size: u64,
-    is_file: bool,
-}
-
-impl Member {
-    fn of(header: &[u8; BLOCK], path: &Path) -> Result<Self, Error> {
-        let damaged =
-            |what: &str| Error::format(path, format!("a header in the archive has {what}"));
-        // The checksum is taken with spaces in its own place.
-        let sum: u64 = (header.iter().enumerate())
-            .map(|(i, byte)| {
-                if CHECKSUM.contains(&i) {
-                    32
-                } else {
-                    u64::from(*byte)
-                }
-            })
-            .sum();
-        if octal(&header[CHECKSUM]) != Some(sum) {
-            return Err(damaged("a wrong checksum, or it is no tar file"));
-        }
-        let text = |range: std::ops::Range<usize>| {
-            let field = &header[range];
-            let end = field
-                .iter()
-                .position(|byte| *byte == 0)
-                .unwrap_or(field.len());
-            std::str::from_utf8(&field[..end]).map_err(|_| damaged("a name that is not UTF-8"))
-        };
-        let (prefix, name) = (text(PREFIX)?, text(NAME)?);
-        let size =
-            octal(&header[SIZE]).ok_or_else(|| damaged("a size that is not an octal number"))?;
-        Ok(Self {
-            name: match prefix {
-                "" => name.to_owned(),
-                prefix => format!("{prefix}/{name}"),
-            },
-            size,
-            is_file: matches!(header[KIND], b'0' | 0),
-        })
-    }
-}
-
-/// An octal number that ends with spaces or zero bytes.
-fn octal(field: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(field).ok()?;
-    u64::from_str_radix(text.trim_matches([' ', '\0']), 8).ok()
-}
-
-/// The next header; false at the end, which is a block of zeros or that of the file.
-fn read_block(file: &mut impl Read, block: &mut [u8; BLOCK], path: &Path) -> Result<bool, Error> {
-    let read = read_capped(file.by_ref().take(BLOCK as u64), BLOCK as u64, path)?;
-    match read.len() {
-        0 => Ok(false),
-        BLOCK => {
-            block.copy_from_slice(&read);
-            Ok(block.iter().any(|byte| *byte != 0))
-        }
-        _ => Err(Error::format(path, "it ends within a header")),
-    }
-}
-
-fn skip(file: &mut impl Read, bytes: u64, path: &Path) -> Result<(), Error> {
-    let skipped = std::io::copy(&mut file.by_ref().take(bytes), &mut std::io::sink());
-    match skipped.map_err(|e| Error::io(path, e))? == bytes {
-        true => Ok(()),
-        false => Err(Error::format(path, "it ends within a member")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::tar::{EntryType, Header};
+
+    const BLOCK: usize = 512;
 
     /// A white PNG of 1 x 1.
     fn png() -> Vec<u8> {
@@ -158,17 +76,25 @@ mod tests {
         bytes.into_inner()
     }
 
-    fn member(name: &str, kind: u8, contents: &[u8]) -> Vec<u8> {
-        let mut header = vec![0; BLOCK];
-        header[..name.len()].copy_from_slice(name.as_bytes());
-        header[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
-        header[KIND] = kind;
-        header[CHECKSUM].fill(b' ');
-        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
-        header[154] = 0;
-        header.extend(contents);
-        header.resize(header.len().next_multiple_of(BLOCK), 0);
+    fn member(name: &str, kind: EntryType, contents: &[u8]) -> Vec<u8> {
+        header(name, kind, contents.len() as u64)
+            .as_bytes()
+            .iter()
+            .chain(contents)
+            .chain(&vec![
+                0;
+                contents.len().next_multiple_of(BLOCK) - contents.len()
+            ])
+            .copied()
+            .collect()
+    }
+
+    fn header(name: &str, kind: EntryType, size: u64) -> Header {
+        let mut header = Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
         header
     }
 
@@ -183,10 +109,10 @@ mod tests {
     #[test]
     fn folders_are_classes_and_others_are_left_out() {
         let archive = [
-            member("dog/", b'5', &[]),
-            member("dog/1.png", b'0', &png()),
-            member("notes.txt", b'0', &[7; 700]),
-            member("cat/1.png", 0, &png()),
+            member("dog/", EntryType::Directory, &[]),
+            member("dog/1.png", EntryType::Regular, &png()),
+            member("notes.txt", EntryType::Regular, &[7; 700]),
+            member("cat/1.png", EntryType::Regular, &png()),
             vec![0; 2 * BLOCK],
         ]
         .concat();
@@ -201,7 +127,7 @@ mod tests {
 
     #[test]
     fn damaged_archives_are_refused() {
-        let whole = member("cat/1.png", b'0', &png());
+        let whole = member("cat/1.png", EntryType::Regular, &png());
         for cut in [1, BLOCK - 1, BLOCK, BLOCK + 5, whole.len() - 1] {
             assert!(load(&whole[..cut], &Limits::default()).is_err(), "{cut}");
         }
@@ -211,20 +137,13 @@ mod tests {
             changed,
             vec![0; BLOCK],
             vec![b'x'; 3 * BLOCK],
-            member("cat/1.png", b'0', b"no"),
+            member("cat/1.png", EntryType::Regular, b"no"),
         ] {
             assert!(load(&archive, &Limits::default()).is_err());
         }
-        let huge = {
-            let mut header = member("cat/1.png", b'0', &[]);
-            header[124..135].copy_from_slice(b"77777777777");
-            header[CHECKSUM].fill(b' ');
-            let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-            header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
-            header
-        };
+        let huge = header("cat/1.png", EntryType::Regular, 1 << 32);
         assert!(matches!(
-            load(&huge, &Limits::default()),
+            load(huge.as_bytes(), &Limits::default()),
             Err(Error::TooLarge { .. })
         ));
         let few = Limits {

@@ -1,11 +1,11 @@
 //! The owner of a key for a network.
 
 use serde::Serialize;
+use tapetum::Result as LibraryResult;
 use tapetum::networks::{NetworkOwner, NetworkPlanFile};
-use tapetum::owner::{Passphrase, key_from_file};
-use tapetum::{Error, Result as LibraryResult};
 use zeroize::Zeroizing;
 
+use crate::owner::opened;
 use crate::{PageError, Picture, Prediction};
 
 /// A secret key, and the plan of the network that it is for.
@@ -50,11 +50,7 @@ impl NetworkKey {
         plan: &str,
         passphrase: Zeroizing<String>,
     ) -> Result<Self, PageError> {
-        let secret = key_from_file(secret_key, || match passphrase.is_empty() {
-            true => Err(Error::role("it is kept under a passphrase: type it first")),
-            false => Passphrase::new(passphrase),
-        });
-        let secret = secret.map_err(PageError::SecretKey)?;
+        let secret = opened(secret_key, passphrase)?;
         let plan = NetworkPlanFile::from_json(plan)
             .map_err(|error| PageError::NetworkPlan(error.into()))?;
         let owner = NetworkOwner::with_key(plan, secret).map_err(PageError::NetworkPlan)?;

@@ -43,6 +43,15 @@ pub struct Prediction {
     pub score: Option<f64>,
 }
 
+/// The key of the file `secret.key`, and the passphrase if it is kept under one.
+pub(crate) fn opened(file: &[u8], passphrase: Zeroizing<String>) -> Result<SecretKey, PageError> {
+    let secret = key_from_file(file, || match passphrase.is_empty() {
+        true => Err(Error::role("it is kept under a passphrase: type it first")),
+        false => Passphrase::new(passphrase),
+    });
+    secret.map_err(PageError::SecretKey)
+}
+
 impl Owner {
     /// From the files `secret.key` and `features.json` of the owner's directory, and the passphrase if the key
     /// is kept under one.
@@ -54,11 +63,7 @@ impl Owner {
         pipeline: &str,
         passphrase: Zeroizing<String>,
     ) -> Result<Self, PageError> {
-        let secret = key_from_file(secret_key, || match passphrase.is_empty() {
-            true => Err(Error::role("it is kept under a passphrase: type it first")),
-            false => Passphrase::new(passphrase),
-        });
-        let secret = secret.map_err(PageError::SecretKey)?;
+        let secret = opened(secret_key, passphrase)?;
         let pipeline = Pipeline::from_json(pipeline).map_err(PageError::Pipeline)?;
         Self::new(secret, pipeline)
     }

@@ -278,10 +278,18 @@ impl Remote {
         Output::Scores.check(out, &[file])?;
         let upload = self.send(Sendable::Samples, file, progress).await?;
         let job = self.client.classify(&name_of(file), model, &upload).await?;
+        self.fetch_scores(&job.id, out, progress).await
+    }
+
+    /// Waits for a classification, and fetches the encrypted scores.
+    async fn fetch_scores(
+        &self,
+        job: &str,
+        out: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(JobView, u64)> {
         let step = progress.begin("the server classifies");
-        let job = self
-            .finish(JobKind::Classification, &job.id, &*step)
-            .await?;
+        let job = self.finish(JobKind::Classification, job, &*step).await?;
         step.finish();
         let bytes = self.client.scores(&job.id, out).await?;
         Ok((job, bytes))

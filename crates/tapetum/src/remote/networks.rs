@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tapetum_ckks::Parameters;
-use tapetum_client::{CreateNetwork, JobKind, JobView, Object};
+use tapetum_client::{CreateNetwork, JobView, Object};
 
 use super::{Prepared, Remote, Sendable, name_of};
 use crate::error::Result;
@@ -92,14 +92,7 @@ impl Remote {
         let job = self
             .client
             .classify_by_network(&name, network, key_set, &upload);
-        let job = job.await?;
-        let step = progress.begin("the server classifies");
-        let job = self
-            .finish(JobKind::Classification, &job.id, &*step)
-            .await?;
-        step.finish();
-        let bytes = self.client.scores(&job.id, out).await?;
-        Ok((job, bytes))
+        self.fetch_scores(&job.await?.id, out, progress).await
     }
 
     /// The set of these parameters that is there already, or a new one: clients of a network may not make any.

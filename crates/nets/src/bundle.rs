@@ -53,11 +53,16 @@ impl EncryptedImage {
         Ok(image)
     }
 
-    /// Refuses a bundle that is not an image for this plan, by what stands before its first ciphertext.
+    /// Refuses a bundle that is not an image for this plan, which has these parameters, by what stands before its first
+    /// ciphertext.
     ///
     /// # Errors
     /// As [`from_bundle`](Self::from_bundle).
-    pub fn check_front(header: &BundleHeader, metadata: &[u8], plan: &NetworkPlan) -> Result<()> {
+    pub fn check_front(
+        (header, metadata): (&BundleHeader, &[u8]),
+        plan: &NetworkPlan,
+        parameters: &Parameters,
+    ) -> Result<()> {
         if header.kind != Self::KIND {
             let (expected, found) = (Self::KIND.to_owned(), header.kind.clone());
             return Err(WireError::WrongKind { expected, found }.into());
@@ -68,7 +73,7 @@ impl EncryptedImage {
             let header = run.header;
             (header.degree.into(), header.level as usize, header.scale)
         });
-        check_fresh(plan, &plan.parameters()?, count, forms)
+        check_fresh(plan, parameters, count, forms)
     }
 }
 

@@ -131,7 +131,8 @@ impl Scores {
 }
 
 /// Imaginary parts of scores, which are noise, far below this while scores are within [-128, 128]. A value that overflows
-/// anywhere in the network turns coefficients by multiples of the modulus, and every slot by hundreds, in all directions.
+/// turns coefficients by multiples of the modulus, and every slot by hundreds, in all directions. What overflows before
+/// imaginary parts are removed, by a layer with complex diagonals or a bootstrapping, may not be seen here.
 const STRAY: f64 = 1.0;
 
 /// Refuses what overflowed on the server, or was never encrypted under this key.

@@ -10,8 +10,9 @@ use tapetum_nets::{EncryptedImage, Network, NetworkError, NetworkPlan, NetworkPl
 use super::content::{self, Caps};
 use crate::error::{Error, Result};
 
-/// Bytes of a network's file, which is in memory as a whole while it is read.
-const MAX_NETWORK: u64 = 128 << 20;
+/// Bytes of a network's file, which is in memory as a whole while it is checked, and whose weights take several times as
+/// much there: within what a check may take.
+const MAX_NETWORK: u64 = 16 << 20;
 /// Bytes of a plan.
 const MAX_PLAN: u64 = 16 << 20;
 
@@ -42,7 +43,7 @@ pub fn network(path: &Path, caps: Caps) -> Result<Network> {
 pub fn check_image(path: &Path, parameters: &Parameters, plan: &NetworkPlan) -> Result<()> {
     let mut file = content::open(path)?;
     let judged = Bundle::skim(parameters, &mut file, |header, metadata| {
-        EncryptedImage::check_front(header, metadata, plan)
+        EncryptedImage::check_front((header, metadata), plan, parameters)
     });
     judged??;
     content::check_end(file)

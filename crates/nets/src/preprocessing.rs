@@ -133,7 +133,8 @@ impl Preprocessing {
         let (means, deviations) = (self.mean.len(), self.deviation.len());
         if means != deviations || (means != 0 && channels != 0 && means != channels) {
             return Err(invalid(format!(
-                "there are {means} means and {deviations} deviations: give one of each for each of the {channels} channels"
+                "{means} means and {deviations} deviations are given: give one of each for every channel, of which there \
+                 are {channels}"
             )));
         }
         let positive = |d: &f64| d.is_finite() && *d > 0.0;

@@ -74,13 +74,10 @@ def main():
     stem = nn.Conv2d(3, 16, 5, 2, 2, bias=False)
     model = ResidualNetwork(stem, (16, 64, 128, 128), (1, 2, 2, 2), len(CLASSES), dropout=0.2)
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
-    steps = options.epochs * (int(train.sum()) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     chosen = images[choice], labels[choice]
     quadratic.train(
-        model, optimizer, schedule, normalised, varied, images[train], labels[train], chosen,
-        epochs=options.epochs, batch=BATCH, checkpoint=options.checkpoint,
+        model, normalised, varied, images[train], labels[train], chosen,
+        epochs=options.epochs, batch=BATCH, rate=RATE, checkpoint=options.checkpoint,
     )
     export(model, options.out)
     report(model, normalised, options.epochs, chosen, (images[test], labels[test]))

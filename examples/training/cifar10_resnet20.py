@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--relu", action="store_true")
+    parser.add_argument("--fast", action="store_true", help="compiled and in bfloat16 but for the last epoch")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--checkpoint", type=pathlib.Path)
     options = parser.parse_args()
@@ -64,13 +65,11 @@ def main():
     stem = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
     widths, strides = (16, 16, 16, 32, 32, 32, 64, 64, 64), (1, 1, 1, 2, 1, 1, 2, 1, 1)
     model = ResidualNetwork(stem, widths, strides, len(CLASSES)).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
-    steps = options.epochs * (int(train.sum()) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
     chosen = images[choice], labels[choice]
     quadratic.train(
-        model, optimizer, schedule, normalised, varied, images[train], labels[train], chosen,
-        epochs=options.epochs, batch=BATCH, smoothing=0.0, relu=options.relu, checkpoint=options.checkpoint,
+        model, normalised, varied, images[train], labels[train], chosen,
+        epochs=options.epochs, batch=BATCH, rate=RATE, rising=0.2, smoothing=0.0, relu=options.relu, fast=options.fast,
+        checkpoint=options.checkpoint,
     )
     file = OnnxFile()
     add_residual_network(file, model, add_normalised(file, MEAN, DEVIATION), options.relu)

@@ -80,12 +80,9 @@ def main():
     torch.manual_seed(SEED)
     (images, labels), choice = training_set(options.data, VALIDATION)
     model = Network()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
-    steps = options.epochs * (len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     train(
-        model, optimizer, schedule, scaled, varied, images, labels, choice,
-        epochs=options.epochs, batch=BATCH, checkpoint=options.checkpoint,
+        model, scaled, varied, images, labels, choice,
+        epochs=options.epochs, batch=BATCH, rate=RATE, checkpoint=options.checkpoint,
     )
     export(model, options.out)
     report(model, scaled, options.epochs, choice, test_set(options.data))

@@ -21,7 +21,7 @@ class Quadratic(nn.Module):
     """c0 + c1 z + c2 z^2 for each channel of normalised values, in the basis of Hermite polynomials; begins as ReLU's
     projection on degree 2 under the normal distribution, with half of the square."""
 
-    # The polynomial's share; the rest is ReLU.
+    # The polynomial's share; the rest is ReLU. Between 0 and 1 it is a tensor, so that compiled code stays valid.
     share = 1.0
 
     def __init__(self, channels):
@@ -39,10 +39,13 @@ class Quadratic(nn.Module):
     def forward(self, x):
         z = self.norm(x)
         if self.training:
-            self.excess = F.relu(z.abs() - BOUND).square().mean()
+            self.excess = F.relu(z.float().abs() - BOUND).square().mean()
         c0, c1, c2 = (c[:, None, None] for c in self.coefficients())
+        share = Quadratic.share
+        if not torch.is_tensor(share) and share == 0:
+            return F.relu(z)
         polynomial = (c2 * z + c1) * z + c0
-        return polynomial if Quadratic.share == 1 else polynomial.lerp(F.relu(z), 1 - Quadratic.share)
+        return torch.lerp(F.relu(z).to(polynomial.dtype), polynomial, share) if torch.is_tensor(share) else polynomial
 
 
 class Block(nn.Module):
@@ -87,12 +90,15 @@ def accuracy(model, prepare, images, labels):
     return (found == labels).float().mean().item()
 
 
-def train(model, optimizer, schedule, prepare, vary, images, labels, choice, *, epochs, batch, mixed_epochs=2, smoothing=0.05, relu=False, checkpoint=None):
-    """Trains on images and labels, of which `choice` is held back and looked at after each epoch. `mixed_epochs` is after
-    how many the activations are polynomials alone; with `relu` they stay ReLU. A training that was stopped goes on where
-    `checkpoint`, a file, is."""
-    (images, labels), (chosen, chosen_labels) = (images, labels), choice
+def train(model, prepare, vary, images, labels, choice, *, epochs, batch, rate, rising=0.15, mixed_epochs=2, smoothing=0.05, relu=False, fast=False, checkpoint=None):
+    """Trains on images and labels, of which `choice` is held back and looked at after each epoch. The step length rises to
+    `rate` over the part `rising` of the training and falls after it. `mixed_epochs` is after how many the activations are
+    polynomials alone; with `relu` they stay ReLU. `fast` compiles the network and computes in bfloat16 but for the last
+    epoch. A training that was stopped goes on where `checkpoint`, a file, is."""
+    chosen, chosen_labels = choice
     batches = len(images) // batch
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches, pct_start=rising)
     first, start = 0, time.time()
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -101,11 +107,16 @@ def train(model, optimizer, schedule, prepare, vary, images, labels, choice, *, 
         torch.set_rng_state(state["random"])
         first = state["epoch"]
     activations = [part for part in model.modules() if isinstance(part, Quadratic)]
+    compiled = torch.compile(model) if fast else model
     for epoch in range(first, epochs):
-        total = 0.0
+        total, quick = 0.0, fast and epoch + 1 < epochs
+        network = compiled if quick else model
         for step, part in enumerate(torch.randperm(len(images)).split(batch)[:batches], epoch * batches):
-            Quadratic.share = 0.0 if relu else min(1.0, step / (mixed_epochs * batches))
-            loss = F.cross_entropy(model(prepare(vary(images[part]))), labels[part], label_smoothing=smoothing)
+            share = step / (mixed_epochs * batches) if mixed_epochs else 1.0
+            Quadratic.share = 0.0 if relu else 1.0 if share >= 1 else torch.tensor(share)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
+                scores = network(prepare(vary(images[part])))
+            loss = F.cross_entropy(scores.float(), labels[part], label_smoothing=smoothing)
             optimizer.zero_grad()
             excess = 0.0 if relu else sum(part.excess for part in activations)
             (loss + EXCESS_COST * excess).backward()

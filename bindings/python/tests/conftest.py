@@ -1,4 +1,8 @@
-"""Data sets and roles that tests share."""
+"""Data sets, roles and the command that tests share."""
+
+import json
+import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -33,3 +37,21 @@ class Roles:
 @pytest.fixture(scope="session")
 def roles(data):
     return Roles(*data)
+
+
+COMMAND = os.environ.get("TAPETUM")
+
+
+@pytest.fixture
+def command(tmp_path):
+    if not COMMAND:
+        pytest.skip("TAPETUM names no command")
+
+    def run(line):
+        done = subprocess.run(
+            [COMMAND, *line.split(), "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run

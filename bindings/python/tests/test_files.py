@@ -1,32 +1,12 @@
 """Files are those of the command: what one writes, the other reads."""
 
 import csv
-import json
-import os
-import subprocess
 
 import numpy as np
 import pytest
 import tapetum as tp
 
 from conftest import blobs
-
-COMMAND = os.environ.get("TAPETUM")
-
-
-@pytest.fixture
-def command(tmp_path):
-    if not COMMAND:
-        pytest.skip("TAPETUM names no command")
-
-    def run(line):
-        done = subprocess.run(
-            [COMMAND, *line.split(), "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
 
 
 def write_table(path, X, y):

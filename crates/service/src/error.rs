@@ -272,6 +272,9 @@ pub enum StartError {
     /// The place for files failed.
     #[error("cannot use the place for files: {0}")]
     Files(io::Error),
+    /// The system gives no threads.
+    #[error("cannot start threads")]
+    Threads(#[source] io::Error),
     /// The database is of a later version of the program.
     #[error(
         "the database was last used by version {0} of this program, which is newer than this one ({this}): start that \

@@ -8,6 +8,7 @@
 
 mod api;
 mod backup;
+mod computing;
 mod config;
 mod connections;
 mod error;

@@ -146,6 +146,11 @@ impl Checks {
         }
     }
 
+    /// Those that are made at a time.
+    pub fn at_once(&self) -> usize {
+        self.at_once
+    }
+
     /// Waits until it is this tenant's turn.
     ///
     /// # Errors

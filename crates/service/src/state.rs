@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tapetum_ckks::{Parameters, limit_idle_buffers};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::computing::Computing;
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::error::{Error, Result, StartError};
@@ -51,6 +52,8 @@ pub struct Service {
     pub requests: Arc<Semaphore>,
     /// Memory for checks and jobs.
     pub memory: Memory,
+    /// Threads for checks and jobs.
+    pub computing: Computing,
     /// Evaluation keys that jobs use.
     pub keys: KeyCache,
     /// The network that jobs have used last.
@@ -86,6 +89,8 @@ impl Service {
         let blobs = opened.await?.map_err(StartError::Files)?;
         let limits = &config.limits;
         let memory = Memory::new(&config);
+        let threads = config.work.jobs + memory.checks.at_once();
+        let computing = Computing::new(threads).map_err(StartError::Threads)?;
         limit_idle_buffers(memory.idle);
         Ok(Arc::new(Self {
             limiter: Limiter::new(
@@ -100,6 +105,7 @@ impl Service {
             keys: KeyCache::new(memory.keys, config.work.jobs + 1),
             networks: NetworkCache::new(memory.networks),
             memory,
+            computing,
             watched: Arc::default(),
             tokens: TokenCache::default(),
             parameters: Mutex::default(),

@@ -59,7 +59,7 @@ pub async fn checked<T: Send + 'static>(
 ) -> Result<T> {
     let _turn = app.memory.checks.turn(&caller.tenant).await?;
     let (path, shared) = (upload.path.clone(), app.clone());
-    let found = run_blocking(move || check(&path, &shared)).await?;
+    let found = app.computing.run(move || check(&path, &shared)).await?;
     match found {
         Err(problem) if problem.status() < 500 => {
             uploads::discard(app, &upload.id).await?;

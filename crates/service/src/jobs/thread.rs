@@ -12,7 +12,7 @@ use tapetum_client::{
 };
 use tapetum_learn::{Observer, Progress, Session};
 use tokio::runtime::Handle;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use super::compute::{self, ClassificationInput, Ended, TrainingInput};
 use super::lease::{self, Lease, LeaseStatus, Made};
@@ -129,7 +129,8 @@ impl Thread {
     where
         W: FnOnce(Self) -> Result<Made> + Send + 'static,
     {
-        spawn_blocking(
+        let app = self.app.clone();
+        app.computing.start(
             move || match catch_unwind(AssertUnwindSafe(|| work(self))) {
                 Ok(made) => Some(made),
                 Err(payload) if payload.is::<Ended>() => None,

@@ -13,7 +13,7 @@ use crate::plaintext::Plaintext;
 use crate::special_fft::SpecialFft;
 
 /// What a slot can be encoded from, without a conversion of the whole vector before.
-pub(crate) trait SlotValue: Copy {
+pub(crate) trait SlotValue: Copy + PartialEq {
     /// Whether all values have imaginary part zero.
     const IS_REAL: bool;
 
@@ -245,8 +245,35 @@ impl Encoder {
 
     /// The coefficients of the polynomial, from which its limbs can be made one at a time; they fit under the
     /// modulus of `level`, which exists.
-    pub(crate) fn encode_integers(
+    fn encode_integers(
         &self,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
+        level: usize,
+        scale: f64,
+    ) -> Result<Integers, EncodeError> {
+        let (found, slots) = (values.clone().count(), self.parameters.slots());
+        if found > slots {
+            return Err(EncodeError::TooManyValues { found, slots });
+        }
+        self.encode_by(&self.fft, values, level, scale)
+    }
+
+    /// [`encode_integers`](Self::encode_integers) of `period` values that are repeated in all slots, a power of two of
+    /// them: the polynomial is one in the power of X to the number of repetitions, of 2 `period` coefficients.
+    pub(crate) fn encode_periodic_integers(
+        &self,
+        values: impl Iterator<Item = impl SlotValue> + Clone,
+        period: usize,
+        level: usize,
+        scale: f64,
+    ) -> Result<Integers, EncodeError> {
+        let fft = self.parameters.fft_of(1 + period.ilog2());
+        self.encode_by(&fft, values, level, scale)
+    }
+
+    fn encode_by(
+        &self,
+        fft: &SpecialFft,
         values: impl Iterator<Item = impl SlotValue> + Clone,
         level: usize,
         scale: f64,
@@ -254,12 +281,8 @@ impl Encoder {
         if !(scale >= 1.0 && scale.is_finite()) {
             return Err(EncodeError::Scale(scale));
         }
-        let (found, slots) = (values.clone().count(), self.parameters.slots());
-        if found > slots {
-            return Err(EncodeError::TooManyValues { found, slots });
-        }
         let fill = |real: &mut [f64], imaginary: &mut [f64]| fill(real, imaginary, values.clone());
-        let integers = self.fft.interpolation().coefficients(scale, fill);
+        let integers = fft.interpolation().coefficients(scale, fill);
 
         // Half of the range (-Q/2, Q/2) is left to what the plaintext is combined with.
         let log_capacity = (self.parameters.log_q(level) - 2.0).min(Integers::LIMIT.log2());

@@ -77,6 +77,30 @@ fn real_combinations_are_those_of_the_slots() {
 }
 
 #[test]
+fn sums_are_made_a_part_at_a_time() {
+    let s = scheme(Parameters::preset(Preset::N13));
+    let (_, encrypted) = inputs(&s);
+    let e = &s.evaluator;
+    let product = e.mul(&encrypted[0], &encrypted[1]).unwrap();
+    let product = e.rescale(&product).unwrap();
+    let lowered = |a| e.lower_to(a, product.level()).unwrap();
+    let mut inputs: Vec<_> = encrypted.iter().map(lowered).collect();
+    inputs[0] = product;
+    let inputs: Vec<_> = inputs.iter().collect();
+    let part = |range: std::ops::Range<usize>| WEIGHTS.map(|row| row[range.clone()].to_vec());
+    let mut sums = e.linear_combinations(&inputs[..2], &part(0..2)).unwrap();
+    e.add_linear_combinations(&mut sums, &inputs[2..], &part(2..5))
+        .unwrap();
+    assert!(sums == e.linear_combinations(&inputs, &WEIGHTS).unwrap());
+
+    let refused = e.add_linear_combinations(&mut sums[..3], &inputs[2..], &part(2..5));
+    assert!(matches!(refused, Err(EvaluationError::Inputs { .. })));
+    let mut sums = e.linear_combinations(&inputs[2..], &part(2..5)).unwrap();
+    let refused = e.add_linear_combinations(&mut sums, &inputs[..2], &part(0..2));
+    assert!(matches!(refused, Err(EvaluationError::Degree { .. })));
+}
+
+#[test]
 fn integer_combinations_are_exact() {
     for s in parameter_sets().into_iter().map(scheme) {
         let (messages, encrypted) = inputs(&s);

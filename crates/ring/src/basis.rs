@@ -109,6 +109,28 @@ impl Basis {
         }
     }
 
+    /// The same primes for N = 2^`log_n`, no more than here: the ring of the polynomials in X^k, k the quotient of the
+    /// degrees. Tables are made once and shared.
+    ///
+    /// # Panics
+    /// If the degree is larger, or below the least.
+    pub fn subring(&self, log_n: u32) -> Self {
+        assert!((MIN_LOG_N..=self.log_n).contains(&log_n), "a smaller ring");
+        if log_n == self.log_n {
+            return self.clone();
+        }
+        let smaller = |table: &Arc<NttTable>| table.smaller(log_n).clone();
+        Self {
+            log_n,
+            tables: self.tables.iter().map(smaller).collect(),
+        }
+    }
+
+    /// Whether the other has the same primes, and a ring no larger than this.
+    pub(crate) fn has_subring(&self, other: &Self) -> bool {
+        other.log_n <= self.log_n && self.moduli().eq(other.moduli())
+    }
+
     /// log2 of the ring degree.
     pub fn log_n(&self) -> u32 {
         self.log_n
@@ -197,6 +219,17 @@ mod tests {
             })
         );
         assert_eq!(Basis::new(4, &[97, 97]), Err(BasisError::Repeated(97)));
+    }
+
+    #[test]
+    fn subrings_have_the_same_primes() {
+        let all = Basis::new(5, &[193, 257]).unwrap();
+        let small = all.subring(4);
+        assert_eq!((small.degree(), all.subring(5)), (16, all.clone()));
+        assert!(all.has_subring(&small) && !small.has_subring(&all));
+        assert!(!all.has_subring(&small.prefix(1)));
+        // Shared.
+        assert!(std::ptr::eq(small.table(0), all.subring(4).table(0)));
     }
 
     #[test]

@@ -211,7 +211,8 @@ impl<'a> DigitProducts<'a> {
                     (limb, x.limb(x_places[i]), y.limb(y_places[i]))
                 })
                 .collect();
-            simd::inner_product_pair(Kernel::selected(), qp.modulus(i), first, second, &terms);
+            let modulus = qp.modulus(i);
+            simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms, 1);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Sums of products of constants with rotated ciphertexts, over Q P and prime by prime: the baby steps and
 //! the giant steps of a linear transform (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, 2021, section 4).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -46,11 +47,14 @@ pub enum RotationSource<'a> {
 }
 
 /// A constant polynomial that rotated pairs are multiplied by.
+///
+/// One in a power of X may be given as a polynomial of the [subring](Basis::subring), where it is shorter: plaintexts
+/// whose slots repeat are such.
 #[derive(Clone, Copy, Debug)]
 pub enum Multiplier<'a> {
     /// By its values, over Q P.
     Values(&'a Poly<Evaluation>),
-    /// By its N coefficients. They are transformed modulo one prime after the other when they are needed: that
+    /// By its coefficients. They are transformed modulo one prime after the other when they are needed: that
     /// takes a transform for each prime, and one limb's memory in place of one for each prime of Q P.
     Coefficients(&'a Integers),
 }
@@ -142,15 +146,18 @@ impl Decomposer {
                 })
                 .collect();
             for (range, multipliers) in transformed(self.target(), i, &sums) {
-                let mut limbs = multipliers.iter();
                 let terms: Vec<Vec<_>> = sums[range.clone()]
                     .iter()
                     .map(|terms| {
                         let with_limbs = terms.iter().map(|&(multiplier, x, y)| {
                             let limb = match multiplier {
-                                Multiplier::Values(poly) => poly.limb(i),
-                                Multiplier::Coefficients(_) => {
-                                    &limbs.next().expect("each was transformed")[..]
+                                Multiplier::Values(poly) => {
+                                    let has_it = self.target().has_subring(poly.basis());
+                                    assert!(has_it, "a multiplier of another basis");
+                                    poly.limb(i)
+                                }
+                                Multiplier::Coefficients(coefficients) => {
+                                    &multipliers[&address(coefficients)][..]
                                 }
                             };
                             (limb, x, y)
@@ -345,7 +352,7 @@ impl<'a> Rotation<'a> {
                         (digit.limb(i), x.limb(x_places[i]), y.limb(y_places[i]))
                     })
                     .collect();
-                simd::inner_product_pair(kernel, modulus, k0, k1, &terms);
+                simd::inner_product_pair(kernel, modulus, k0, k1, &terms, 1);
                 decomposer.add_raised(i, k0, pair.parts[0]);
                 key.automorphism.permute(modulus, first, k0);
                 key.automorphism.permute(modulus, second, k1);
@@ -368,14 +375,13 @@ fn stretch(n: usize, rows: usize) -> usize {
 type Term<'a, M> = (M, &'a [Residue], &'a [Residue]);
 
 /// Neighbouring sums, as many at a time as have multipliers by coefficients that fit into some memory together,
-/// with those multipliers modulo the prime at index i.
+/// with those multipliers modulo the prime at index i, each once.
 fn transformed<'a>(
     basis: &'a Basis,
     i: usize,
     sums: &'a [Vec<Term<'a, Multiplier<'a>>>],
-) -> impl Iterator<Item = (Range<usize>, Vec<Buffer>)> + 'a {
-    let n = basis.degree();
-    let most = (TRANSFORMED_BYTES / (n * size_of::<Residue>())).max(1);
+) -> impl Iterator<Item = (Range<usize>, BTreeMap<usize, Buffer>)> + 'a {
+    let most = (TRANSFORMED_BYTES / size_of::<Residue>()).max(basis.degree());
     let coefficients = |sum: &'a [Term<'a, Multiplier<'a>>]| {
         sum.iter().filter_map(|(multiplier, ..)| match multiplier {
             Multiplier::Values(_) => None,
@@ -384,36 +390,52 @@ fn transformed<'a>(
     };
     let mut start = 0;
     std::iter::from_fn(move || {
-        let mut count = coefficients(sums.get(start)?).count();
-        let mut end = start + 1;
+        let (mut distinct, mut residues) = (BTreeMap::new(), 0);
+        let mut end = start;
         while let Some(next) = sums.get(end) {
-            count += coefficients(next).count();
-            if count > most {
+            for coefficients in coefficients(next) {
+                distinct.entry(address(coefficients)).or_insert_with(|| {
+                    residues += coefficients.len();
+                    coefficients
+                });
+            }
+            if residues > most && end > start {
                 break;
             }
             end += 1;
         }
+        if end == start {
+            return None;
+        }
         let range = start..end;
         start = end;
-        let limbs = sums[range.clone()]
+        // Those of the sum that was too much are left for later.
+        let used: BTreeSet<_> = sums[range.clone()]
             .iter()
-            .flat_map(|sum| coefficients(sum))
-            .collect::<Vec<_>>()
+            .flat_map(|sum| coefficients(sum).map(address))
+            .collect();
+        let limbs = distinct
             .into_par_iter()
-            .map(|coefficients| {
-                let mut limb = Buffer::any(n);
+            .filter(|(address, _)| used.contains(address))
+            .map(|(address, coefficients)| {
+                let mut limb = Buffer::any(coefficients.len());
                 coefficients.write_limb(basis, i, &mut limb);
-                limb
+                (address, limb)
             })
             .collect();
         Some((range, limbs))
     })
 }
 
+/// What tells multipliers from each other that several sums may have in common.
+fn address(coefficients: &Integers) -> usize {
+    std::ptr::from_ref(coefficients).addr()
+}
+
 /// Products that the sums of all kernels can hold.
 const TERMS_AT_ONCE: usize = 1 << 9;
 
-/// Writes the sums of products, a stretch after the other.
+/// Writes the sums of products, a stretch after the other. Multipliers may be shorter than the other factors.
 fn add_products(
     modulus: Modulus,
     stretch: usize,
@@ -422,27 +444,46 @@ fn add_products(
 ) {
     let kernel = Kernel::selected();
     let n = outs.first().map_or(0, |[first, _]| first.len());
+    // Those of one length after another.
+    let sums: Vec<_> = sums
+        .iter()
+        .map(|sum| {
+            let mut terms: Vec<_> = sum.iter().collect();
+            terms.sort_by_key(|(multiplier, ..)| multiplier.len());
+            terms
+        })
+        .collect();
     for start in (0..n).step_by(stretch) {
         let range = start..start + stretch;
         for (sum, [first, second]) in sums.iter().zip(outs.iter_mut()) {
             let (first, second) = (&mut first[range.clone()], &mut second[range.clone()]);
-            let terms: Vec<_> = sum
-                .iter()
-                .map(|(m, x, y)| (&m[range.clone()], &x[range.clone()], &y[range.clone()]))
-                .collect();
-            let (terms, more) = terms.split_at(terms.len().min(TERMS_AT_ONCE));
-            if terms.is_empty() {
+            let mut is_first = true;
+            let of_one_length = sum.chunk_by(|(a, ..), (b, ..)| a.len() == b.len());
+            for terms in of_one_length.flat_map(|terms| terms.chunks(TERMS_AT_ONCE)) {
+                let repeats = n / terms[0].0.len();
+                let of_multiplier = start / repeats..(start + stretch).div_ceil(repeats);
+                let terms: Vec<_> = terms
+                    .iter()
+                    .map(|(m, x, y)| {
+                        let (x, y) = (&x[range.clone()], &y[range.clone()]);
+                        (&m[of_multiplier.clone()], x, y)
+                    })
+                    .collect();
+                let repeats = repeats.min(stretch);
+                if is_first {
+                    simd::inner_product_pair(kernel, modulus, first, second, &terms, repeats);
+                    is_first = false;
+                } else {
+                    let mut part = [0, 1].map(|_| Buffer::any(stretch));
+                    let [x, y] = slices(&mut part);
+                    simd::inner_product_pair(kernel, modulus, x, y, &terms, repeats);
+                    simd::add_assign(kernel, modulus, first, x);
+                    simd::add_assign(kernel, modulus, second, y);
+                }
+            }
+            if is_first {
                 first.fill(Residue::ZERO);
                 second.fill(Residue::ZERO);
-                continue;
-            }
-            simd::inner_product_pair(kernel, modulus, first, second, terms);
-            for terms in more.chunks(TERMS_AT_ONCE) {
-                let mut part = [0, 1].map(|_| Buffer::any(stretch));
-                let [x, y] = slices(&mut part);
-                simd::inner_product_pair(kernel, modulus, x, y, terms);
-                simd::add_assign(kernel, modulus, first, x);
-                simd::add_assign(kernel, modulus, second, y);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::modulus::Residue;
 use crate::poly::{Evaluation, Poly};
 use crate::simd::{self, ComplexRoots, Kernel};
 
-/// N integer coefficients, each a whole number in an `f64`: what many limbs are made of, one prime after
+/// Integer coefficients, N or a power of two below that, each a whole number in an `f64`: what many limbs are made of, one prime after
 /// another and whenever they are needed. Wiped from memory when dropped.
 ///
 /// `Debug` shows the number of coefficients, never their values.
@@ -51,12 +51,26 @@ impl Integers {
         self.values.iter().map(|x| x.as_f64())
     }
 
+    /// The number of coefficients.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
     /// Writes the limb modulo the prime at index `i` of `basis`, in evaluation form.
     ///
+    /// Fewer coefficients than the degree are those of a polynomial in a power of X: the limb is as long as they are
+    /// many, each of its values standing for some in a row.
+    ///
     /// # Panics
-    /// If the degrees differ, there is no such prime, or [`largest`](Self::largest) is infinite.
+    /// If there are more coefficients than the degree or no power of two of them, there is no such prime, or
+    /// [`largest`](Self::largest) is infinite.
     pub fn write_limb(&self, basis: &Basis, i: usize, limb: &mut [Residue]) {
-        assert_eq!(self.values.len(), basis.degree(), "N coefficients");
+        let len = self.values.len();
+        assert!(
+            len.is_power_of_two() && len <= basis.degree(),
+            "N coefficients, or a part of that"
+        );
         assert!(self.largest < Self::LIMIT, "coefficients below 2^126");
         let modulus = basis.modulus(i);
         // What is compared is the largest magnitude of all, so the branch tells nothing else about them.
@@ -67,14 +81,19 @@ impl Integers {
             let steps = if narrow { 2 } else { MOST_STEPS };
             simd::reduce_integers(Kernel::selected(), modulus, limb, &self.values, steps);
         }
-        basis.table(i).forward(limb);
+        let table = basis.table(i);
+        match len.ilog2() {
+            log_n if log_n == basis.log_n() => table.forward(limb),
+            log_n => table.smaller(log_n).forward(limb),
+        }
     }
 
-    /// The polynomial with these coefficients.
+    /// The polynomial with these coefficients, N of them.
     ///
     /// # Panics
     /// As [`write_limb`](Self::write_limb).
     pub fn to_poly(&self, basis: &Basis) -> Poly<Evaluation> {
+        assert_eq!(self.values.len(), basis.degree(), "N coefficients");
         Poly::from_limbs_with(basis, |i, limb| self.write_limb(basis, i, limb))
     }
 }

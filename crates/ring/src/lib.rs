@@ -61,7 +61,7 @@ pub use poly::{
     Coefficient, Evaluation, Form, Poly, inner_product, inner_product_pair, linear_combination,
     tensor_product,
 };
-pub use product::{ResidueMatrix, linear_combinations};
+pub use product::{ResidueMatrix, add_linear_combinations, linear_combinations};
 #[cfg(feature = "constant-time")]
 pub use simd::memcheck;
 pub use simd::{Kernel, KernelError};

@@ -4,6 +4,8 @@
 //! Cooley-Tukey butterflies; position i receives the value at psi^(2 rev(i) + 1), rev being bit
 //! reversal. Inverse: Gentleman-Sande butterflies back.
 
+use std::sync::{Arc, OnceLock};
+
 use crate::modulus::{Modulus, Residue};
 use crate::simd::{
     self, Kernel, PortableTables, SMALLEST_VECTOR_TRANSFORM, VectorSet, VectorTables,
@@ -14,7 +16,12 @@ use crate::simd::{
 pub struct NttTable {
     modulus: Modulus,
     tables: Tables,
+    /// By log N, those of smaller rings that have been asked for.
+    smaller: [OnceLock<Arc<Self>>; RINGS],
 }
+
+/// More than log2 of any ring degree.
+const RINGS: usize = 32;
 
 /// For the kernel that will read them.
 #[derive(Debug)]
@@ -46,7 +53,24 @@ impl NttTable {
             }
             _ => Tables::Portable(PortableTables::new(modulus, &roots, n_inverse)),
         };
-        Self { modulus, tables }
+        Self {
+            modulus,
+            tables,
+            smaller: [const { OnceLock::new() }; RINGS],
+        }
+    }
+
+    /// The table of a smaller ring, N = 2^`log_n`, made when it is first asked for.
+    ///
+    /// Its psi is the power psi^k of this one's, k the quotient of the degrees: both come from the same integer. So
+    /// the values of a polynomial in X^k are those that the polynomial in X has in the smaller ring, each k times in a
+    /// row.
+    ///
+    /// # Panics
+    /// If p is not 1 modulo 2N, which it is where it is for a larger ring.
+    pub(crate) fn smaller(&self, log_n: u32) -> &Arc<Self> {
+        let made = || Arc::new(Self::new(self.modulus, log_n));
+        self.smaller[log_n as usize].get_or_init(made)
     }
 
     /// The prime.
@@ -126,6 +150,28 @@ mod tests {
                     .rev()
                     .fold(Residue::ZERO, |acc, &c| m.add(m.mul(acc, point), c));
                 assert_eq!(value, horner, "position {i} of 2^{log_n}");
+            }
+        }
+    }
+
+    #[test]
+    fn polynomials_in_powers_of_x_have_the_values_of_a_smaller_ring() {
+        for (log_n, table) in tables().into_iter().filter(|(log_n, _)| *log_n >= 7) {
+            let m = table.modulus();
+            for log_small in [4, log_n - 1] {
+                let repeats = 1usize << (log_n - log_small);
+                let mut small: Vec<_> = (0..1i64 << log_small)
+                    .map(|i| m.reduce(i * i * 7919 - 5))
+                    .collect();
+                let mut large = vec![Residue::ZERO; 1 << log_n];
+                for (i, &c) in small.iter().enumerate() {
+                    large[i * repeats] = c;
+                }
+                table.forward(&mut large);
+                table.smaller(log_small).forward(&mut small);
+                for (i, value) in large.iter().enumerate() {
+                    assert_eq!(*value, small[i / repeats], "position {i} of 2^{log_n}");
+                }
             }
         }
     }

@@ -360,7 +360,8 @@ pub fn inner_product_pair(
                 (a.limb(i), x, y)
             })
             .collect();
-        simd::inner_product_pair(Kernel::selected(), basis.modulus(i), first, second, &terms);
+        let modulus = basis.modulus(i);
+        simd::inner_product_pair(Kernel::selected(), modulus, first, second, &terms, 1);
     });
     sums.map(|sum| Poly::from_data(basis, sum))
 }

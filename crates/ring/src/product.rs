@@ -53,14 +53,21 @@ impl Weights {
     }
 }
 
-/// Writes the products of the weights with the columns of `inputs`, whose rows are as long as those of `outputs`.
+/// Writes the products of the weights with the columns of `inputs`, whose rows are as long as those of `outputs`, or adds
+/// them to what is there.
 fn multiply(
     modulus: Modulus,
     outputs: Vec<&mut [Residue]>,
-    weights: &Weights,
+    weights: Weights,
     inputs: &[&[Residue]],
+    adds: bool,
 ) {
     let schedule = Schedule::new(weights.largest, (modulus.value() / 2) as f64);
+    let blocks: Vec<Vec<Vec<Row>>> = weights
+        .blocks
+        .into_iter()
+        .map(|groups| groups.into_iter().map(|g| schedule.packed(g)).collect())
+        .collect();
     let columns = inputs[0].len();
     let mut panels: Vec<Vec<&mut [Residue]>> = (0..columns.div_ceil(WIDTH))
         .map(|_| Vec::with_capacity(outputs.len()))
@@ -77,9 +84,7 @@ fn multiply(
             let start = panel * WIDTH;
             let width = WIDTH.min(columns - start);
             let mut packed = Buffer::any(WIDTH * (DEPTH + 1));
-            for (i, (weights, inputs)) in
-                weights.blocks.iter().zip(inputs.chunks(DEPTH)).enumerate()
-            {
+            for (i, (weights, inputs)) in blocks.iter().zip(inputs.chunks(DEPTH)).enumerate() {
                 // Blocks of columns are a line further apart, so that they do not share one set of the cache.
                 let stride = (inputs.len() + 1) * LANES;
                 for (k, input) in inputs.iter().enumerate() {
@@ -101,7 +106,7 @@ fn multiply(
                     weights,
                     &blocks,
                     schedule,
-                    i == 0,
+                    i == 0 && !adds,
                 );
             }
         });
@@ -121,6 +126,41 @@ pub fn linear_combinations<F: Form>(
     outputs: usize,
     weight: impl Fn(usize, usize, usize) -> Residue + Sync,
 ) -> Vec<Poly<F>> {
+    let n = basis.degree();
+    let mut data: Vec<_> = (0..outputs).map(|_| Buffer::any(basis.len() * n)).collect();
+    let mut rows: Vec<_> = data.iter_mut().map(|data| &mut data[..]).collect();
+    combine(basis, inputs, &mut rows, weight, false);
+    data.into_iter()
+        .map(|data| Poly::from_data(basis, data))
+        .collect()
+}
+
+/// Adds [`linear_combinations`] to what there is: sums of so many terms that they are not all at hand at once.
+///
+/// # Panics
+/// If there is no input, or a polynomial lives in another basis.
+pub fn add_linear_combinations<F: Form>(
+    basis: &Basis,
+    inputs: &[&Poly<F>],
+    sums: &mut [&mut Poly<F>],
+    weight: impl Fn(usize, usize, usize) -> Residue + Sync,
+) {
+    assert!(
+        sums.iter().all(|sum| sum.basis() == basis),
+        "sums of other bases"
+    );
+    let mut rows: Vec<_> = sums.iter_mut().map(|sum| sum.residues_mut()).collect();
+    combine(basis, inputs, &mut rows, weight, true);
+}
+
+/// Writes the sums to all residues of the outputs, or adds them.
+fn combine<F: Form>(
+    basis: &Basis,
+    inputs: &[&Poly<F>],
+    outputs: &mut [&mut [Residue]],
+    weight: impl Fn(usize, usize, usize) -> Residue + Sync,
+    adds: bool,
+) {
     assert!(!inputs.is_empty(), "a sum has at least one term");
     let begins = |whole: &Basis| {
         whole.log_n() == basis.log_n() && basis.moduli().eq(whole.moduli().take(basis.len()))
@@ -130,16 +170,12 @@ pub fn linear_combinations<F: Form>(
         "polynomials of other bases"
     );
     let n = basis.degree();
-    let mut data: Vec<_> = (0..outputs).map(|_| Buffer::any(basis.len() * n)).collect();
     for (i, modulus) in basis.moduli().enumerate() {
-        let weights = Weights::new(outputs, inputs.len(), |m, k| weight(m, k, i));
+        let weights = Weights::new(outputs.len(), inputs.len(), |m, k| weight(m, k, i));
         let rows: Vec<_> = inputs.iter().map(|poly| poly.limb(i)).collect();
-        let limbs = data.iter_mut().map(|data| &mut data[i * n..(i + 1) * n]);
-        multiply(modulus, limbs.collect(), &weights, &rows);
+        let limbs = outputs.iter_mut().map(|data| &mut data[i * n..(i + 1) * n]);
+        multiply(modulus, limbs.collect(), weights, &rows, adds);
     }
-    data.into_iter()
-        .map(|data| Poly::from_data(basis, data))
-        .collect()
 }
 
 /// A matrix of residues modulo one prime.
@@ -236,7 +272,7 @@ impl ResidueMatrix {
         let weights = Weights::new(self.rows, self.columns, |m, k| self.residues[m * own + k]);
         let inputs: Vec<_> = other.residues.chunks_exact(stride).collect();
         let outputs = product.residues.chunks_exact_mut(stride).collect();
-        multiply(self.modulus, outputs, &weights, &inputs);
+        multiply(self.modulus, outputs, weights, &inputs, false);
         product
     }
 }
@@ -293,7 +329,7 @@ mod tests {
             (6, 17, 128),
             (2, 600, 8),
         ];
-        for bits in [13, 30, 36, 40, 46, 49] {
+        for bits in [13, 28, 30, 33, 36, 40, 46, 49] {
             let modulus = modulus(bits);
             let (p, half) = (modulus.value(), (modulus.value() / 2) as i64);
             for (seed, &(rows, inner, columns)) in shapes.iter().enumerate() {
@@ -317,7 +353,7 @@ mod tests {
 
     #[test]
     fn all_terms_at_their_largest() {
-        for bits in [13, 20, 36, 40, 47, 49] {
+        for bits in [13, 20, 28, 33, 34, 36, 40, 47, 49] {
             let modulus = modulus(bits);
             let half = (modulus.value() / 2) as i64;
             for (x, y) in [
@@ -338,7 +374,7 @@ mod tests {
 
     #[test]
     fn kernels_agree_bit_for_bit() {
-        for bits in [13, 36, 40, 49] {
+        for bits in [13, 28, 33, 36, 40, 49] {
             let modulus = modulus(bits);
             let half = (modulus.value() / 2) as f64;
             for largest in [5.0, 300.0, half] {
@@ -353,14 +389,15 @@ mod tests {
                     .collect();
                 let run = |kernel| {
                     let mut out = vec![vec![Residue::ZERO; LANES]; 7];
+                    let a = weights.blocks[0].iter();
+                    let a: Vec<_> = a.map(|rows| schedule.packed(rows.clone())).collect();
                     for is_first in [true, false] {
                         let mut rows: Vec<_> = out.iter_mut().map(|row| &mut row[..]).collect();
-                        let a = &weights.blocks[0];
                         simd::multiply(
                             kernel,
                             modulus,
                             &mut rows,
-                            a,
+                            &a,
                             &[&columns],
                             schedule,
                             is_first,
@@ -399,5 +436,12 @@ mod tests {
             assert!(*found == expected, "output {m}");
         }
         assert!(linear_combinations(&part, &inputs, 0, weight).is_empty());
+        // Term after term.
+        let mut sums: Vec<_> = (0..3).map(|_| Poly::zero(&part)).collect();
+        for (k, input) in inputs.iter().enumerate() {
+            let mut sums: Vec<_> = sums.iter_mut().collect();
+            add_linear_combinations(&part, &[input], &mut sums, |m, _, i| weight(m, k, i));
+        }
+        assert!(sums == found);
     }
 }

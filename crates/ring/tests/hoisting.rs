@@ -87,24 +87,40 @@ fn sums_of_rotations_are_what_they_are_made_of() {
             rotated(&decomposer, &pairs[1], Some(key(0))),
             ready.clone(),
         ];
-        // Small coefficients, and some beyond the primes.
         let n = decomposer.target().degree();
-        let coefficients = [3.0e5, 1.0e9, 3.0e18].map(|size: f64| {
+        // Small coefficients, and some beyond the primes; and a polynomial in a power of X.
+        let coefficients = [
+            (3.0e5, n),
+            (1.0e9, n),
+            (3.0e18, n),
+            (2.0e9, (n / 8).max(16)),
+        ];
+        let coefficients = coefficients.map(|(size, count): (f64, _)| {
             let at = |i: usize| (size * (1.0 + i as f64).sin()).round();
-            (0..n).map(at).collect::<Vec<_>>()
+            (0..count).map(at).collect::<Vec<_>>()
         });
-        let values: Vec<_> = coefficients
-            .iter()
-            .map(|c| {
-                let c: Vec<i64> = c.iter().map(|&x| x as i64).collect();
-                Poly::<Coefficient>::from_coefficients(decomposer.target(), &c).into_evaluation()
-            })
-            .collect();
+        let as_poly = |basis: &Basis, c: &[i64]| {
+            Poly::<Coefficient>::from_coefficients(basis, c).into_evaluation()
+        };
+        let whole_numbers = coefficients
+            .each_ref()
+            .map(|c| c.iter().map(|&x| x as i64).collect::<Vec<_>>());
+        let values = whole_numbers.each_ref().map(|c| {
+            let basis = decomposer.target().subring(c.len().ilog2());
+            as_poly(&basis, c)
+        });
+        let expanded = whole_numbers.each_ref().map(|c| {
+            let mut all = vec![0; n];
+            for (i, &x) in c.iter().enumerate() {
+                all[i * n / c.len()] = x;
+            }
+            as_poly(decomposer.target(), &all)
+        });
         let coefficients = coefficients.map(|c| Integers::new(&c));
         // Sums of one term, of all, of more than fit at once, and of nothing modulo the primes of P.
         let sums: [Vec<(usize, usize)>; 4] = [
             vec![(1, 0)],
-            (0..4).flat_map(|k| (0..3).map(move |m| (k, m))).collect(),
+            (0..4).flat_map(|k| (0..4).map(move |m| (k, m))).collect(),
             (0..1100).map(|i| (i % 4, i % 3)).collect(),
             vec![(0, 2)],
         ];
@@ -126,7 +142,7 @@ fn sums_of_rotations_are_what_they_are_made_of() {
                 let mut product = expected[k].clone();
                 product
                     .iter_mut()
-                    .for_each(|half| half.mul_assign(&values[m]));
+                    .for_each(|half| half.mul_assign(&expanded[m]));
                 add(&mut slow, &product);
             }
             assert!(by_values[i] == slow, "sum {i}");

@@ -1,9 +1,9 @@
 //! Many linear combinations of the same ciphertexts at once.
 
-use tapetum_ring::{Evaluation, Poly, linear_combinations};
+use tapetum_ring::{Evaluation, Poly, add_linear_combinations, linear_combinations};
 
 use super::linear::Constant;
-use super::{Evaluator, check_levels, check_scales};
+use super::{Evaluator, check_degree, check_levels, check_scales};
 use crate::ciphertext::Ciphertext;
 use crate::evaluator::EvaluationError;
 
@@ -55,6 +55,56 @@ impl Evaluator {
         self.combinations(inputs, &constants, scale)
     }
 
+    /// Adds [`linear_combinations`](Self::linear_combinations) to what there is: sums of so many terms that they are
+    /// not all to be in memory at once.
+    ///
+    /// # Errors
+    /// As [`linear_combinations`](Self::linear_combinations), and if there are not as many rows as sums, or a sum has not
+    /// the scale of its terms, or a lower degree.
+    pub fn add_linear_combinations(
+        &self,
+        sums: &mut [Ciphertext],
+        inputs: &[&Ciphertext],
+        weights: &[impl AsRef<[f64]>],
+    ) -> Result<(), EvaluationError> {
+        let first = self.check_inputs(inputs)?;
+        let own = self.parameters().scale(first.level());
+        let scale = self.checked_scale(first.scale() * own, first.level())?;
+        if sums.len() != weights.len() {
+            return Err(EvaluationError::Inputs {
+                found: weights.len(),
+                expected: sums.len(),
+            });
+        }
+        for sum in &*sums {
+            self.check_own(sum.parameters())?;
+            check_levels(sum.level(), first.level())?;
+            check_scales(sum.scale(), scale)?;
+            // What has a third part goes to sums that have one.
+            let input = inputs.iter().find(|input| input.degree() > sum.degree());
+            input.map_or(Ok(()), |input| {
+                check_degree("adding to sums of degree 1", input, sum.degree())
+            })?;
+        }
+        let constant = |weight: &f64| Constant::new(*weight, own);
+        let constants = constants(inputs.len(), weights, constant)?;
+        let basis = self.parameters().q(first.level());
+        for part in 0..=2 {
+            let (indices, polys) = parts(inputs, part);
+            if polys.is_empty() {
+                continue;
+            }
+            let mut sums: Vec<_> = sums
+                .iter_mut()
+                .map(|sum| &mut sum.parts_mut()[part])
+                .collect();
+            add_linear_combinations(basis, &polys, &mut sums, |m, k, i| {
+                constants[m][indices[k]].residue(basis.modulus(i))
+            });
+        }
+        Ok(())
+    }
+
     /// [`linear_combinations`](Self::linear_combinations) with whole numbers: exact, and at no cost of scale or
     /// level. Fastest where weights are small: up to 8 bits or so.
     ///
@@ -95,12 +145,7 @@ impl Evaluator {
         let mut outputs: Vec<Vec<Poly<Evaluation>>> = vec![Vec::new(); constants.len()];
         let degree = inputs.iter().map(|input| input.degree()).max();
         for part in 0..=degree.unwrap_or(1) {
-            // Those of degree 1 have no third part.
-            let (indices, polys): (Vec<_>, Vec<_>) = inputs
-                .iter()
-                .enumerate()
-                .filter_map(|(k, input)| Some((k, input.parts().get(part)?)))
-                .unzip();
+            let (indices, polys) = parts(inputs, part);
             let sums = linear_combinations(basis, &polys, constants.len(), |m, k, i| {
                 constants[m][indices[k]].residue(basis.modulus(i))
             });
@@ -113,6 +158,14 @@ impl Evaluator {
             .map(|parts| Ciphertext::new(self.parameters(), parts, scale))
             .collect())
     }
+}
+
+/// A part of each input, with the input's place; those of degree 1 have no third part.
+fn parts<'a>(inputs: &[&'a Ciphertext], part: usize) -> (Vec<usize>, Vec<&'a Poly<Evaluation>>) {
+    let inputs = inputs.iter().enumerate();
+    inputs
+        .filter_map(|(k, input)| Some((k, input.parts().get(part)?)))
+        .unzip()
 }
 
 /// The weights as integers, once each row has one per input.

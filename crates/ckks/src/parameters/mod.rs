@@ -9,7 +9,7 @@ mod shape;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tapetum_ring::{Basis, Decomposer, Divider};
+use tapetum_ring::{Basis, Decomposer, Divider, MAX_LOG_N};
 
 pub use digest::Digest;
 pub use literal::{BootstrappingLiteral, ParametersLiteral, Preset, SecretDistribution};
@@ -31,7 +31,8 @@ struct Inner {
     digest: Digest,
     security: SecurityLevel,
     levels: Vec<Level>,
-    fft: OnceLock<Arc<SpecialFft>>,
+    /// By log2 of a ring degree up to that of the parameters.
+    ffts: [OnceLock<Arc<SpecialFft>>; MAX_LOG_N as usize + 1],
 }
 
 /// What the arithmetic of one level needs.
@@ -70,7 +71,7 @@ impl Parameters {
             digest,
             security,
             levels,
-            fft: OnceLock::new(),
+            ffts: [const { OnceLock::new() }; MAX_LOG_N as usize + 1],
         })))
     }
 
@@ -154,8 +155,13 @@ impl Parameters {
 
     /// The transform between coefficients and slots, made when it is first needed and then shared.
     pub(crate) fn fft(&self) -> Arc<SpecialFft> {
-        let made = || Arc::new(SpecialFft::new(self.log_n()));
-        self.0.fft.get_or_init(made).clone()
+        self.fft_of(self.log_n())
+    }
+
+    /// The same for vectors of the period 2^(`log_n` - 1), no more than there are slots: a smaller ring has as many.
+    pub(crate) fn fft_of(&self, log_n: u32) -> Arc<SpecialFft> {
+        let made = || Arc::new(SpecialFft::new(log_n));
+        self.0.ffts[log_n as usize].get_or_init(made).clone()
     }
 
     pub(crate) fn q(&self, level: usize) -> &Basis {

@@ -5,7 +5,7 @@
 //! its multiple of 2^s, and what is left, at most 2^(s - 1), is exact and goes to L. With s = 49
 //! and factors of at most 2^48, sixteen products fit: 16 * 2^96 = 2^(51 + 49), 16 * 2^48 = 2^52.
 
-use super::lanes::{Arithmetic, LANES, Lanes, Modular, numbers, numbers_mut};
+use super::lanes::{Arithmetic, LANES, Lanes, Modular, load_repeated, numbers, numbers_mut};
 use crate::modulus::{MAX_MODULUS_BITS, Residue};
 
 /// Products between two reductions.
@@ -111,7 +111,7 @@ pub(crate) fn inner_product<L: Lanes>(
     }
 }
 
-/// `first[k] = sum over i of terms[i].0[k] * terms[i].1[k]` and the same for `second` and
+/// `first[k] = sum over i of terms[i].0[k / repeats] * terms[i].1[k]` and the same for `second` and
 /// `terms[i].2`.
 #[inline(always)]
 pub(crate) fn inner_product_pair<L: Lanes>(
@@ -119,10 +119,33 @@ pub(crate) fn inner_product_pair<L: Lanes>(
     first: &mut [Residue],
     second: &mut [Residue],
     terms: &[(&[Residue], &[Residue], &[Residue])],
+    repeats: usize,
+) {
+    match repeats {
+        1 => pair::<L, 1>(m, first, second, terms, 1),
+        2 => pair::<L, 2>(m, first, second, terms, 2),
+        4 => pair::<L, 4>(m, first, second, terms, 4),
+        8 => pair::<L, 8>(m, first, second, terms, 8),
+        // The same number in all lanes.
+        _ => pair::<L, BLOCK>(m, first, second, terms, repeats),
+    }
+}
+
+/// Numbers of a block of columns.
+const BLOCK: usize = COLUMNS * LANES;
+
+/// [`inner_product_pair`] for so many repeats, or more than `BLOCK`.
+#[inline(always)]
+fn pair<L: Lanes, const REPEATS: usize>(
+    m: Modular<L>,
+    first: &mut [Residue],
+    second: &mut [Residue],
+    terms: &[(&[Residue], &[Residue], &[Residue])],
+    repeats: usize,
 ) {
     for (i, terms) in terms.chunks(TERMS).enumerate() {
         accumulate!(m, [first, second]: 2, terms, i == 0, |sums, &(a, x, y), at| {
-            let a = vectors::<L>(a, at);
+            let a = load_repeated::<L, REPEATS>(numbers(a), at / (repeats / REPEATS));
             let (x, y) = (vectors::<L>(x, at), vectors::<L>(y, at));
             for c in 0..COLUMNS {
                 sums[0][c].add(a[c], x[c]);

@@ -49,6 +49,36 @@ pub(crate) trait Lanes: Copy {
     }
 }
 
+/// The two vectors of sixteen numbers in which each of those from index `at / repeats` on comes `repeats` times, a power of
+/// two; `at` is a multiple of sixteen.
+#[inline(always)]
+pub(crate) fn load_repeated<L: Lanes, const REPEATS: usize>(from: &[f64], at: usize) -> [L; 2] {
+    let from = &from[at / REPEATS..];
+    match REPEATS {
+        1 => {
+            let chunk: &[f64; 2 * LANES] = from.first_chunk().expect("two vectors");
+            let (chunks, _) = chunk.as_chunks::<LANES>();
+            [L::load(&chunks[0]), L::load(&chunks[1])]
+        }
+        2 => {
+            let chunk = from.first_chunk().expect("a vector");
+            [
+                L::load_permuted(chunk, &[0, 0, 1, 1, 2, 2, 3, 3]),
+                L::load_permuted(chunk, &[4, 4, 5, 5, 6, 6, 7, 7]),
+            ]
+        }
+        4 => {
+            let [a, b, c, d] = *from.first_chunk().expect("four numbers");
+            [
+                L::load(&[a, a, a, a, b, b, b, b]),
+                L::load(&[c, c, c, c, d, d, d, d]),
+            ]
+        }
+        8 => [L::splat(from[0]), L::splat(from[1])],
+        _ => [L::splat(from[0]); 2],
+    }
+}
+
 /// What the kernels do with vectors of residues: real arithmetic, or bounds in its place.
 pub(crate) trait Arithmetic: Copy {
     /// Whether a vector is one of many registers.

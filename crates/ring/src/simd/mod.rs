@@ -77,7 +77,8 @@ macro_rules! entry_points {
             accumulate::inner_product_pair(
                 first: &mut [Residue],
                 second: &mut [Residue],
-                terms: &[(&[Residue], &[Residue], &[Residue])]
+                terms: &[(&[Residue], &[Residue], &[Residue])],
+                repeats: usize
             );
             accumulate::tensor_product(
                 out: [&mut [Residue]; 3],
@@ -195,11 +196,12 @@ dispatch!(
 );
 dispatch!(
     /// [`inner_product`] of the first factors with the second, into `first`, and with the third,
-    /// into `second`.
+    /// into `second`. Each residue of a first factor stands for so many in a row, a power of two.
     inner_product_pair(
         first: &mut [Residue],
         second: &mut [Residue],
-        terms: &[(&[Residue], &[Residue], &[Residue])]
+        terms: &[(&[Residue], &[Residue], &[Residue])],
+        repeats: usize
     )
 );
 dispatch!(
@@ -356,10 +358,32 @@ mod tests {
             agree(&zero, |kernel, out| {
                 let mut other = out.to_vec();
                 match half {
-                    0 => inner_product_pair(kernel, m, out, &mut other, &triples),
-                    _ => inner_product_pair(kernel, m, &mut other, out, &triples),
+                    0 => inner_product_pair(kernel, m, out, &mut other, &triples, 1),
+                    _ => inner_product_pair(kernel, m, &mut other, out, &triples, 1),
                 }
             });
+        }
+        for repeats in [2, 4, 8, 16, 32] {
+            let short = |a: &'_ [Residue]| a[..a.len() / repeats].to_vec();
+            let short: Vec<_> = terms.iter().map(|&(a, _)| short(a)).collect();
+            let long = |a: &Vec<Residue>| a.iter().flat_map(|&x| vec![x; repeats]).collect();
+            let long: Vec<Vec<Residue>> = short.iter().map(long).collect();
+            let with = |factors: &'_ [Vec<Residue>], repeats| {
+                let triples: Vec<_> = factors
+                    .iter()
+                    .zip(&terms)
+                    .map(|(factor, &(a, b))| (&factor[..], b, a))
+                    .collect();
+                let mut outs = [zero.clone(), zero.clone()];
+                agree(&zero, |kernel, out| {
+                    let [_, other] = &mut outs.clone();
+                    inner_product_pair(kernel, m, out, other, &triples, repeats);
+                });
+                let [x, y] = &mut outs;
+                inner_product_pair(Kernel::selected(), m, x, y, &triples, repeats);
+                outs.map(|out| bits(&out))
+            };
+            assert_eq!(with(&short, repeats), with(&long, 1), "{repeats} repeats");
         }
         let pairs: Vec<_> = terms.iter().map(|&(a, b)| [a, b, b, rows[0]]).collect();
         for third in 0..3 {

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::eval_mod::EvalMod;
+use super::plan::Factor;
 use super::{BootstrappingError, BootstrappingPlan};
-use crate::circuits::linear_transform::{LinearTransform, LinearTransformPlan, SlotMatrix};
+use crate::circuits::linear_transform::{LinearTransform, SlotMatrix};
 use crate::encoder::Encoder;
 
 /// What an evaluator needs to bootstrap beside its keys: the matrices, encoded. It is public, and
@@ -26,10 +27,12 @@ impl Bootstrapper {
     /// If a matrix cannot be encoded, which does not happen for a valid plan.
     pub fn new(plan: &BootstrappingPlan) -> Result<Self, BootstrappingError> {
         let encoder = &Encoder::new(plan.parameters());
-        let encode = |matrices: Vec<SlotMatrix>, plans: &[LinearTransformPlan]| {
-            let pairs = matrices.iter().zip(plans);
+        let encode = |matrices: Vec<SlotMatrix>, factors: &[Factor]| {
+            let pairs = matrices.iter().zip(factors);
             pairs
-                .map(|(matrix, plan)| LinearTransform::with_plan(encoder, matrix, plan.clone()))
+                .map(|(matrix, factor)| {
+                    LinearTransform::with_plan(encoder, matrix, factor.plan.clone())
+                })
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {

@@ -1,7 +1,7 @@
 //! What a bootstrapping costs, counted before anything is spent.
 
+use super::plan::Factor;
 use super::{BootstrappingPlan, SlotKind};
-use crate::circuits::linear_transform::LinearTransformPlan;
 use crate::keys::KeyError;
 use crate::parameters::{BootstrappingLiteral, Parameters};
 
@@ -61,10 +61,10 @@ impl BootstrappingPlan {
 
         let mut work = Work::default();
         let mut matrix_bytes = 0;
-        for plan in self.slots_to_coeffs().iter().chain(self.coeffs_to_slots()) {
-            work.linear_transform(parameters, plan);
-            matrix_bytes +=
-                plan.operations().plaintext_products as u64 * limbs(plan.level()) * limb;
+        for factor in self.slots_to_coeffs().iter().chain(self.coeffs_to_slots()) {
+            work.linear_transform(parameters, factor);
+            let residues = factor.diagonals * (limbs(factor.plan.level()) * limb) as f64;
+            matrix_bytes += residues.ceil() as u64;
         }
         let repetitions = parameters.slots() / self.slots();
         // Back from the sparse secret, the trace, the conjugation.
@@ -86,7 +86,7 @@ impl BootstrappingPlan {
         }
 
         let digits = parameters.decomposer(top).count() as u64;
-        let babies = self.coeffs_to_slots().iter().map(|plan| {
+        let babies = self.coeffs_to_slots().iter().map(|Factor { plan, .. }| {
             let plan_babies = plan.babies().len() as u64;
             2 * (plan_babies + 2) * limbs(plan.level())
         });
@@ -114,7 +114,8 @@ struct Work {
 }
 
 impl Work {
-    fn linear_transform(&mut self, parameters: &Parameters, plan: &LinearTransformPlan) {
+    fn linear_transform(&mut self, parameters: &Parameters, factor: &Factor) {
+        let plan = &factor.plan;
         let (counts, level) = (plan.operations(), plan.level());
         let all = parameters.qp(level).len() as f64;
         self.decomposition(parameters, level, counts.decompositions as f64);
@@ -122,7 +123,7 @@ impl Work {
         self.division(parameters, level, counts.divisions as f64);
         self.products += 2.0 * all * counts.plaintext_products as f64;
         // The diagonal, and both halves of a baby step.
-        self.streamed += 3.0 * all * counts.plaintext_products as f64;
+        self.streamed += all * (2.0 * counts.plaintext_products as f64 + factor.diagonals);
     }
 
     /// A product of ciphertexts, relinearised and rescaled.

@@ -40,8 +40,16 @@ pub struct BootstrappingPlan {
     parameters: Parameters,
     slots: usize,
     kind: SlotKind,
-    slots_to_coeffs: Vec<LinearTransformPlan>,
-    coeffs_to_slots: Vec<LinearTransformPlan>,
+    slots_to_coeffs: Vec<Factor>,
+    coeffs_to_slots: Vec<Factor>,
+}
+
+/// A matrix of a transform between coefficients and slots.
+#[derive(Clone, Debug)]
+pub(super) struct Factor {
+    pub plan: LinearTransformPlan,
+    /// How many diagonals without repetitions take as much memory.
+    pub diagonals: f64,
 }
 
 impl BootstrappingPlan {
@@ -65,9 +73,12 @@ impl BootstrappingPlan {
         let split = |matrices: Vec<SlotMatrix>, top: usize| {
             let plans = matrices.iter().enumerate().map(|(i, matrix)| {
                 let indices: Vec<i64> = matrix.diagonals().map(|(index, _)| index).collect();
-                few_keys(parameters, &indices, top - i)
+                Ok(Factor {
+                    plan: few_keys(parameters, &indices, top - i)?,
+                    diagonals: matrix.encoded_diagonals(),
+                })
             });
-            plans.collect::<Result<Vec<_>, _>>()
+            plans.collect::<Result<Vec<_>, LinearTransformError>>()
         };
         literal(parameters)?;
         plan.slots_to_coeffs = split(plan.slots_to_coeffs_matrices()?, plan.input_level())?;
@@ -106,7 +117,7 @@ impl BootstrappingPlan {
         let transforms = self.slots_to_coeffs.iter().chain(&self.coeffs_to_slots);
         let trace = self.trace_rotations();
         transforms
-            .map(|plan| {
+            .map(|Factor { plan, .. }| {
                 empty()
                     .rotations(plan.rotations())
                     .up_to_level(plan.level())
@@ -135,11 +146,11 @@ impl BootstrappingPlan {
         self.output_level() + BootstrappingLiteral::EVAL_MOD_LEVELS
     }
 
-    pub(super) fn slots_to_coeffs(&self) -> &[LinearTransformPlan] {
+    pub(super) fn slots_to_coeffs(&self) -> &[Factor] {
         &self.slots_to_coeffs
     }
 
-    pub(super) fn coeffs_to_slots(&self) -> &[LinearTransformPlan] {
+    pub(super) fn coeffs_to_slots(&self) -> &[Factor] {
         &self.coeffs_to_slots
     }
 

@@ -1,10 +1,11 @@
 //! Matrices encoded for evaluation.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rayon::prelude::*;
-use tapetum_ring::{Evaluation, Integers, Multiplier, Poly};
+use tapetum_ring::{Evaluation, Integers, MIN_LOG_N, Multiplier, Poly};
 
 use super::{
     DiagonalEntries, DiagonalSource, LinearTransformError, LinearTransformPlan, OperationCounts,
@@ -16,7 +17,8 @@ use crate::encoder::{EncodeError, Encoder, SlotValue};
 /// by [`Evaluator::linear_transform`](crate::Evaluator::linear_transform).
 ///
 /// It takes 8 N (l + 1 + K) bytes for each diagonal, at level l with K special primes: 1.3 MB at
-/// level 8 of the preset n14; or 8 N bytes, see [`DiagonalForm`].
+/// level 8 of the preset n14; or 8 N bytes, see [`DiagonalForm`]. A diagonal that repeats some entries k times takes, and is
+/// encoded in, 1 / k of that: it is a polynomial in X^k.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -127,8 +129,8 @@ impl LinearTransform {
     /// Encodes a matrix of matrices by a given plan, which may be for more diagonals than the matrix has.
     ///
     /// # Errors
-    /// As [`with_plan`](Self::with_plan), and if a diagonal has not one entry for each slot or the plan has other
-    /// numbers of inputs and outputs.
+    /// As [`with_plan`](Self::with_plan), and if the entries of a diagonal are no power of two up to the number of slots
+    /// or the plan has other numbers of inputs and outputs.
     pub fn of_blocks(
         encoder: &Encoder,
         source: &(impl DiagonalSource + ?Sized),
@@ -242,7 +244,7 @@ impl Encoding<'_> {
         let (plan, index) = (self.plan, self.index);
         let (parameters, level) = (self.encoder.parameters(), plan.level());
         let (found, slots) = (diagonal.len(), parameters.slots());
-        if found != slots {
+        if !(found.is_power_of_two() && found <= slots) {
             return Err(LinearTransformError::DiagonalLength {
                 index,
                 found,
@@ -252,19 +254,55 @@ impl Encoding<'_> {
         let steps = plan
             .steps(index.rem_euclid(slots as i64))
             .ok_or(LinearTransformError::NotPlanned { index })?;
-        let split = (-steps.giant).rem_euclid(slots as i64) as usize;
-        let (end, start) = diagonal.split_at(split);
+        let diagonal = period(diagonal);
+        let period = diagonal.len();
+        let (end, start) = diagonal.split_at((-steps.giant).rem_euclid(period as i64) as usize);
         let rotated = start.iter().chain(end).copied();
         let failed = |source: EncodeError| LinearTransformError::Encode { index, source };
         let integers = self
             .encoder
-            .encode_integers(rotated, level, plan.scale())
+            .encode_periodic_integers(rotated, period, level, plan.scale())
             .map_err(failed)?;
         let diagonal = match self.form {
-            DiagonalForm::Values => Diagonal::Values(integers.to_poly(parameters.qp(level))),
+            DiagonalForm::Values => {
+                let ring = parameters.qp(level).subring(integers.len().ilog2());
+                Diagonal::Values(integers.to_poly(&ring))
+            }
             DiagonalForm::Coefficients => Diagonal::Coefficients(integers),
         };
         Ok((steps.giant, steps.baby, diagonal))
+    }
+}
+
+/// The slots of the smallest ring.
+const LEAST_PERIOD: usize = 1 << (MIN_LOG_N - 1);
+
+/// What a diagonal repeats, from the smallest ring's slots on: those of many transforms have a short period, and a
+/// polynomial in a power of X takes less time and memory.
+fn period<T: SlotValue>(diagonal: &[T]) -> Cow<'_, [T]> {
+    let diagonal = without_repetitions(diagonal);
+    match LEAST_PERIOD / diagonal.len() {
+        0 | 1 => Cow::Borrowed(diagonal),
+        times => Cow::Owned(diagonal.repeat(times)),
+    }
+}
+
+fn without_repetitions<T: PartialEq>(mut diagonal: &[T]) -> &[T] {
+    while diagonal.len() > LEAST_PERIOD && diagonal.len().is_multiple_of(2) {
+        let (first, second) = diagonal.split_at(diagonal.len() / 2);
+        if first != second {
+            break;
+        }
+        diagonal = first;
+    }
+    diagonal
+}
+
+impl SlotMatrix {
+    /// How many diagonals without repetitions take as much memory as those of this matrix, encoded.
+    pub(crate) fn encoded_diagonals(&self) -> f64 {
+        let entries = self.diagonals().map(|(_, d)| without_repetitions(d).len());
+        entries.sum::<usize>() as f64 / self.slots() as f64
     }
 }
 

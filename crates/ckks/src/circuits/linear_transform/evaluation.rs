@@ -57,17 +57,33 @@ impl Evaluator {
         inputs: &[&Ciphertext],
         transform: &LinearTransform,
     ) -> Result<Vec<Ciphertext>, EvaluationError> {
+        let images = self.linear_transforms_of_each(&[inputs], transform)?;
+        Ok(images.into_iter().flatten().collect())
+    }
+
+    /// [`linear_transforms`](Self::linear_transforms) of several vectors of vectors, by the same matrix: its diagonals
+    /// are transformed once for all of them where they are kept by
+    /// [coefficients](super::DiagonalForm::Coefficients).
+    ///
+    /// # Errors
+    /// As [`linear_transforms`](Self::linear_transforms), and if inputs of different vectors differ in scale.
+    pub fn linear_transforms_of_each(
+        &self,
+        vectors: &[&[&Ciphertext]],
+        transform: &LinearTransform,
+    ) -> Result<Vec<Vec<Ciphertext>>, EvaluationError> {
         let plan = transform.plan();
         self.check_own(plan.parameters())?;
         let level = transform.level();
+        let inputs: Vec<_> = vectors.iter().copied().flatten().copied().collect();
         let &first = inputs.first().ok_or(EvaluationError::Empty)?;
-        if inputs.len() != plan.inputs() {
+        if let Some(other) = vectors.iter().find(|v| v.len() != plan.inputs()) {
             return Err(EvaluationError::Inputs {
-                found: inputs.len(),
+                found: other.len(),
                 expected: plan.inputs(),
             });
         }
-        for a in inputs {
+        for a in &inputs {
             self.check_own(a.parameters())?;
             check_levels(a.level(), level)?;
             check_scales(a.scale(), first.scale())?;
@@ -86,17 +102,26 @@ impl Evaluator {
             unreachable!("transforms have a level to take");
         };
         let scale = parameters.scale(level - 1) * (first.scale() / parameters.scale(level));
-        let mut sums = transform.sums().iter().zip(sums).peekable();
-        let mut images = Vec::with_capacity(plan.outputs());
-        while let Some((sum, raised)) = sums.next() {
-            let mut image = self.giant_step(None, raised, giants[&sum.giant], level)?;
-            while let Some((next, raised)) = sums.next_if(|(next, _)| next.output == sum.output) {
-                image = self.giant_step(Some(image), raised, giants[&next.giant], level)?;
-            }
-            let parts = divider.divide_pair(image).into();
-            images.push(Ciphertext::new(parameters, parts, scale));
+        // A vector's sums after those of the others that have the same diagonals.
+        let mut images = vec![vec![None; plan.outputs()]; vectors.len()];
+        let of_each = transform.sums().iter().flat_map(|sum| {
+            let numbers = 0..vectors.len();
+            numbers.map(move |vector| (vector, sum))
+        });
+        for ((vector, sum), raised) in of_each.zip(sums) {
+            let image: &mut Option<Raised> = &mut images[vector][sum.output];
+            let before = image.take();
+            *image = Some(self.giant_step(before, raised, giants[&sum.giant], level)?);
         }
-        Ok(images)
+        let divided = |image: Option<Raised>| {
+            let image = image.ok_or(EvaluationError::Empty)?;
+            let parts = divider.divide_pair(image).into();
+            Ok(Ciphertext::new(parameters, parts, scale))
+        };
+        images
+            .into_iter()
+            .map(|images| images.into_iter().map(divided).collect())
+            .collect()
     }
 
     fn keys_of(
@@ -116,7 +141,7 @@ impl Evaluator {
             .collect()
     }
 
-    /// For each sum of the transform, what its terms add up to.
+    /// For each sum of the transform, what its terms add up to for each of the vectors.
     fn sums(
         &self,
         inputs: &[Ciphertext],
@@ -124,10 +149,14 @@ impl Evaluator {
         transform: &LinearTransform,
     ) -> Result<Vec<Raised>, EvaluationError> {
         let decomposer = self.parameters().decomposer(transform.level());
+        let of_vector = transform.plan().inputs();
+        let firsts = (0..inputs.len()).step_by(of_vector);
         // By input and baby step.
         let mut places = BTreeMap::new();
         for term in transform.sums().iter().flat_map(|sum| &sum.terms) {
-            places.entry((term.input, term.baby)).or_insert(0);
+            for first in firsts.clone() {
+                places.entry((first + term.input, term.baby)).or_insert(0);
+            }
         }
         for (place, found) in places.values_mut().enumerate() {
             *found = place;
@@ -175,11 +204,12 @@ impl Evaluator {
         let terms: Vec<Vec<(usize, Multiplier<'_>)>> = transform
             .sums()
             .iter()
-            .map(|sum| {
+            .flat_map(|sum| firsts.clone().map(move |first| (first, sum)))
+            .map(|(first, sum)| {
                 let terms = sum.terms.iter();
                 terms
                     .map(|term| {
-                        let place = places[&(term.input, term.baby)];
+                        let place = places[&(first + term.input, term.baby)];
                         (place, term.diagonal.multiplier())
                     })
                     .collect()

@@ -36,13 +36,16 @@ pub enum LinearTransformError {
     #[error("a linear transform needs at least one diagonal that is not zero")]
     Empty,
     /// A diagonal has the wrong length.
-    #[error("the diagonal {index} has {found} entries, but there are {slots} slots")]
+    #[error(
+        "the diagonal {index} has {found} entries, but there are {slots} slots: a diagonal has one for each, or a power of \
+         two of them that are repeated"
+    )]
     DiagonalLength {
         /// Which diagonal.
         index: i64,
         /// How many entries it has.
         found: usize,
-        /// How many it must have.
+        /// How many there must be, or repeat.
         slots: usize,
     },
     /// An output or an input of a matrix of matrices has no diagonal.

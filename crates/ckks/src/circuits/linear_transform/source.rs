@@ -9,7 +9,8 @@ use super::blocks::BlockMatrix;
 use super::matrix::SlotMatrix;
 use super::plan::BlockIndices;
 
-/// Entry i of diagonal k is the matrix entry in row i and column i + k modulo the number of slots.
+/// Entry i of diagonal k is the matrix entry in row i and column i + k modulo the number of slots. Fewer entries than slots,
+/// a power of two of them, are repeated in all slots.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiagonalEntries<'a> {
     /// Complex numbers.
@@ -55,7 +56,7 @@ pub enum DiagonalEntries<'a> {
 /// # Ok::<(), LinearTransformError>(())
 /// ```
 pub trait DiagonalSource: Sync {
-    /// The number of entries of each diagonal.
+    /// The number of slots of each input and output.
     fn slots(&self) -> usize;
 
     /// Which diagonals each block has, by output and input.

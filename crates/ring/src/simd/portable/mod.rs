@@ -98,17 +98,19 @@ pub(crate) fn inner_product(
     }
 }
 
-/// [`inner_product`] of the first factors with the second and with the third.
+/// [`inner_product`] of the first factors with the second and with the third; residues of the first stand for several in
+/// a row.
 pub(crate) fn inner_product_pair(
     modulus: Modulus,
     first: &mut [Residue],
     second: &mut [Residue],
     terms: &[(&[Residue], &[Residue], &[Residue])],
+    repeats: usize,
 ) {
     for (k, (first, second)) in first.iter_mut().zip(second).enumerate() {
         let (mut x, mut y) = (0, 0);
         for term in terms {
-            let a = term.0[k].centered() as i128;
+            let a = term.0[k / repeats].centered() as i128;
             x += a * term.1[k].centered() as i128;
             y += a * term.2[k].centered() as i128;
         }
@@ -191,11 +193,11 @@ pub(crate) fn multiply(
     out: &mut [&mut [Residue]],
     a: &[Vec<Row>],
     b: &[&[[f64; LANES]]],
-    _schedule: Schedule,
+    schedule: Schedule,
     is_first: bool,
 ) {
     for (i, out) in out.iter_mut().enumerate() {
-        let a = &a[i / ROWS];
+        let a: Vec<_> = schedule.entries(&a[i / ROWS]).collect();
         for (out, b) in out.chunks_exact_mut(LANES).zip(b) {
             for (j, out) in out.iter_mut().enumerate() {
                 let product = |(a, b): (&Row, &[f64; LANES])| a[i % ROWS] as i128 * b[j] as i128;

@@ -4,14 +4,14 @@
 //! nothing to encode. A square stays at degree 2 and at its scale until the sums of the next layer have been taken, so that
 //! these alone are relinearised and rescaled.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::{
     Ciphertext, Decryptor, Encryptor, Evaluator, KeyPlan, Parameters, ParametersLiteral, Rounding,
 };
 
-use crate::client::{Scores, check_range};
+use crate::client::{Scores, check_range, check_values};
 use crate::error::{NetworkError, Result};
 use crate::graph::Graph;
 use crate::passes::simplified;
@@ -179,23 +179,42 @@ impl BatchNetwork {
             });
         }
         let mut values: Option<Vec<Ciphertext>> = None;
-        for (index, layer) in self.layers.iter().enumerate() {
-            values = Some(match (&layer.kind, values) {
-                (LayerKind::Linear(sum), None) => linear(evaluator, sum, &batch.ciphertexts)?,
-                (LayerKind::Linear(sum), Some(read)) => linear(evaluator, sum, &read)?,
-                // `check` has refused all else.
-                (LayerKind::Square(_) | LayerKind::Relu(_), None) => {
-                    let squares = batch.ciphertexts.iter().map(|x| evaluator.mul(x, x));
-                    squares.collect::<Result<_, _>>()?
+        let mut index = 0;
+        while let Some(layer) = self.layers.get(index) {
+            let read = values.as_deref().unwrap_or(&batch.ciphertexts);
+            let next = match &self.layers[index..] {
+                [
+                    Layer {
+                        kind: LayerKind::Linear(first),
+                        ..
+                    },
+                    Layer {
+                        kind: LayerKind::Square(_),
+                        ..
+                    },
+                    Layer {
+                        kind: LayerKind::Linear(second),
+                        ..
+                    },
+                    ..,
+                ] if let [dense] = &groups(second)[..] => {
+                    index += 3;
+                    squared_and_summed(evaluator, first, read, second, dense)?
                 }
-                // Each value goes before the next square is made, which takes over its memory: new pages cost as much
-                // as the arithmetic.
-                (LayerKind::Square(_) | LayerKind::Relu(_), Some(read)) => {
-                    let squares = read.into_iter().map(|x| evaluator.mul(&x, &x));
-                    squares.collect::<Result<_, _>>()?
+                _ => {
+                    index += 1;
+                    match &layer.kind {
+                        LayerKind::Linear(sum) => linear(evaluator, sum, read)?,
+                        // `check` has refused all else.
+                        LayerKind::Square(_) | LayerKind::Relu(_) => {
+                            let squares = read.iter().map(|x| evaluator.mul(x, x));
+                            squares.collect::<Result<_, _>>()?
+                        }
+                    }
                 }
-            });
-            progress(index + 1);
+            };
+            values = Some(next);
+            progress(index);
         }
         Ok(EncryptedBatchScores(EncryptedBatch {
             ciphertexts: values.unwrap_or_default(),
@@ -204,37 +223,132 @@ impl BatchNetwork {
     }
 }
 
-/// A linear layer: rows of its matrix that read the same values are computed together.
-fn linear(evaluator: &Evaluator, sum: &Sum, values: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
+/// Rows of a matrix that read the same values: they are computed together.
+struct Group {
+    /// Which values.
+    columns: Vec<usize>,
+    /// Which rows.
+    rows: Vec<usize>,
+    /// Of each row.
+    weights: Vec<Vec<f64>>,
+}
+
+/// All rows, in the order of the values that they read: neighbours share some.
+fn groups(sum: &Sum) -> Vec<Group> {
     let mut rows: Vec<Vec<(usize, f64)>> = vec![Vec::new(); sum.bias.len()];
     for term in &sum.terms {
         term.for_each(|row, column, weight| rows[row].push((column, weight)));
     }
-    let mut groups: HashMap<Vec<usize>, Vec<usize>> = HashMap::new();
+    let mut groups: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for (index, row) in rows.iter_mut().enumerate() {
         row.sort_by_key(|&(column, _)| column);
         let columns = row.iter().map(|&(column, _)| column).collect();
         groups.entry(columns).or_default().push(index);
     }
-    let mut outputs = vec![None; rows.len()];
-    for (columns, members) in groups {
-        let inputs: Vec<_> = columns.iter().map(|&column| &values[column]).collect();
-        let weights = members
+    let group = |(columns, members): (Vec<usize>, Vec<usize>)| Group {
+        columns,
+        weights: members
             .iter()
-            .map(|&row| rows[row].iter().map(|&(_, w)| w).collect());
-        let weights: Vec<Vec<f64>> = weights.collect();
-        let sums = evaluator.linear_combinations(&inputs, &weights)?;
-        for (row, result) in members.into_iter().zip(sums) {
-            // A square has kept its scale: it is rescaled with the weights.
-            let result = match result.degree() {
-                1 => evaluator.rescale(&result)?,
-                _ => evaluator.rescale(&evaluator.relinearize_rescale(&result)?)?,
-            };
-            outputs[row] = Some(evaluator.add_scalar(&result, sum.bias[row])?);
-        }
+            .map(|&row| rows[row].iter().map(|&(_, w)| w).collect())
+            .collect(),
+        rows: members,
+    };
+    groups.into_iter().map(group).collect()
+}
+
+/// The outputs of some rows, each with its row.
+fn outputs(
+    evaluator: &Evaluator,
+    sum: &Sum,
+    group: &Group,
+    values: &[Ciphertext],
+) -> Result<Vec<(usize, Ciphertext)>> {
+    let inputs: Vec<_> = group
+        .columns
+        .iter()
+        .map(|&column| &values[column])
+        .collect();
+    let sums = evaluator.linear_combinations(&inputs, &group.weights)?;
+    let rows = group.rows.iter().zip(sums);
+    rows.map(|(&row, result)| Ok((row, finished(evaluator, sum, row, result)?)))
+        .collect()
+}
+
+/// Of a row, given the sum of its products.
+fn finished(
+    evaluator: &Evaluator,
+    sum: &Sum,
+    row: usize,
+    result: Ciphertext,
+) -> Result<Ciphertext> {
+    // A square has kept its scale: it is rescaled with the weights.
+    let result = match result.degree() {
+        1 => evaluator.rescale(&result)?,
+        _ => evaluator.rescale(&evaluator.relinearize_rescale(&result)?)?,
+    };
+    Ok(evaluator.add_scalar(&result, sum.bias[row])?)
+}
+
+/// A linear layer.
+fn linear(evaluator: &Evaluator, sum: &Sum, values: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
+    let mut found = BTreeMap::new();
+    for group in groups(sum) {
+        found.extend(outputs(evaluator, sum, &group, values)?);
     }
-    let outputs = outputs.into_iter().collect::<Option<_>>();
-    outputs.ok_or_else(|| NetworkError::Plan("a layer leaves values out".to_owned()))
+    all(found, sum.bias.len())
+}
+
+/// Squares that are summed up together. They and the sums are held, and no more.
+const SQUARES: usize = 128;
+
+/// A linear layer, squares, and a dense layer, some values after the others: all squares at once would take a gigabyte of
+/// new pages, which cost as much as the arithmetic.
+fn squared_and_summed(
+    evaluator: &Evaluator,
+    first: &Sum,
+    values: &[Ciphertext],
+    second: &Sum,
+    dense: &Group,
+) -> Result<Vec<Ciphertext>> {
+    let mut sums: Option<Vec<Ciphertext>> = None;
+    let mut squares = Vec::new();
+    let mut groups = groups(first).into_iter().peekable();
+    while let Some(group) = groups.next() {
+        for (row, value) in outputs(evaluator, first, &group, values)? {
+            squares.push((row, evaluator.mul(&value, &value)?));
+        }
+        if squares.len() < SQUARES && groups.peek().is_some() {
+            continue;
+        }
+        // Rows without weights are no columns of the dense layer.
+        let read = squares.iter().filter_map(|(row, square)| {
+            let place = dense.columns.binary_search(row).ok()?;
+            Some((place, square))
+        });
+        let (places, inputs): (Vec<usize>, Vec<_>) = read.unzip();
+        if !inputs.is_empty() {
+            let part = |weights: &Vec<f64>| places.iter().map(|&place| weights[place]).collect();
+            let weights: Vec<Vec<f64>> = dense.weights.iter().map(part).collect();
+            match &mut sums {
+                None => sums = Some(evaluator.linear_combinations(&inputs, &weights)?),
+                Some(sums) => evaluator.add_linear_combinations(sums, &inputs, &weights)?,
+            }
+        }
+        squares.clear();
+    }
+    let sums = dense.rows.iter().zip(sums.unwrap_or_default());
+    let outputs = sums.map(|(&row, sum)| Ok((row, finished(evaluator, second, row, sum)?)));
+    all(outputs.collect::<Result<_>>()?, second.bias.len())
+}
+
+/// The outputs of all rows, in their order.
+fn all(found: BTreeMap<usize, Ciphertext>, rows: usize) -> Result<Vec<Ciphertext>> {
+    if found.len() == rows {
+        Ok(found.into_values().collect())
+    } else {
+        let reason = "a layer leaves values out".to_owned();
+        Err(NetworkError::Plan(reason))
+    }
 }
 
 impl EncryptedBatch {
@@ -262,22 +376,8 @@ pub fn encrypt_batch(
     plan.check()?;
     let parameters = plan.parameters()?;
     NetworkError::check_limit("images in a batch", images.len(), parameters.slots())?;
-    let [low, high] = plan.range;
     for image in images {
-        if image.len() != plan.values {
-            return Err(NetworkError::ImageSize {
-                found: image.len(),
-                expected: plan.values,
-            });
-        }
-        if let Some(index) = image.iter().position(|v| !(low..=high).contains(v)) {
-            return Err(NetworkError::ImageValue {
-                index,
-                value: image[index],
-                low,
-                high,
-            });
-        }
+        check_values(image, plan.values, plan.range)?;
     }
     let ciphertexts = (0..plan.values).map(|value| {
         let slots: Vec<f64> = images.iter().map(|image| image[value]).collect();

@@ -29,22 +29,7 @@ pub fn encrypt_image(
 ) -> Result<EncryptedImage> {
     plan.check()?;
     let input = plan.input();
-    if image.len() != plan.input_len() {
-        return Err(NetworkError::ImageSize {
-            found: image.len(),
-            expected: plan.input_len(),
-        });
-    }
-    let [low, high] = input.range;
-    let outside = image.iter().position(|v| !(low..=high).contains(v));
-    if let Some(index) = outside {
-        return Err(NetworkError::ImageValue {
-            index,
-            value: image[index],
-            low,
-            high,
-        });
-    }
+    check_values(image, plan.input_len(), input.range)?;
     let parameters = plan.parameters()?;
     let (slots, level) = (parameters.slots(), plan.input_level());
     let encrypt = |values: &[f64]| -> Result<_> {
@@ -62,6 +47,25 @@ pub fn encrypt_image(
         }
     };
     Ok(EncryptedImage::new(plan, ciphertexts))
+}
+
+/// Refuses an image that has another number of values, or one out of the range.
+pub(crate) fn check_values(image: &[f64], expected: usize, [low, high]: [f64; 2]) -> Result<()> {
+    if image.len() != expected {
+        return Err(NetworkError::ImageSize {
+            found: image.len(),
+            expected,
+        });
+    }
+    match image.iter().position(|v| !(low..=high).contains(v)) {
+        None => Ok(()),
+        Some(index) => Err(NetworkError::ImageValue {
+            index,
+            value: image[index],
+            low,
+            high,
+        }),
+    }
 }
 
 /// For each channel and each pixel of the window, the values that it meets, by output position (im2col).

@@ -18,6 +18,7 @@ mod preprocessing;
 mod random_networks;
 mod reference;
 mod server;
+mod several;
 mod stages;
 
 pub use batch::{
@@ -33,3 +34,7 @@ pub use plan_file::NetworkPlanFile;
 pub use polynomials::{PolynomialNetwork, PolynomialScores};
 pub use preprocessing::{ColourOrder, Preprocessing};
 pub use server::EncodedNetwork;
+pub use several::{
+    EncryptedSeveral, EncryptedSeveralScores, SeveralNetwork, SeveralPlan, decrypt_several,
+    encrypt_several,
+};

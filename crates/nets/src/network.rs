@@ -5,7 +5,9 @@ use crate::graph::Graph;
 use crate::plan::{NetworkPlan, Prepared, Scaling, prepare};
 use crate::polynomials::PolynomialNetwork;
 use crate::server::EncodedNetwork;
-use crate::{BatchNetwork, BatchPlan, batch, onnx, reference};
+use crate::{
+    BatchNetwork, BatchPlan, SeveralNetwork, SeveralPlan, batch, onnx, reference, several,
+};
 
 /// A network with its weights, as its provider has it.
 ///
@@ -74,6 +76,21 @@ impl Network {
         calibration: &[Vec<f64>],
     ) -> Result<(BatchPlan, BatchNetwork)> {
         batch::prepare(&self.graph, range, calibration)
+    }
+
+    /// The plan for so many encrypted images at once with values in `range`, some beside each other in a ciphertext, and
+    /// the network that evaluates them. See [`plan`](Self::plan) for the calibration. The number is rounded up to a power
+    /// of two.
+    ///
+    /// # Errors
+    /// If an operation is not supported on several images, which the error names, or an image does not fit.
+    pub fn several(
+        &self,
+        range: [f64; 2],
+        calibration: &[Vec<f64>],
+        images: usize,
+    ) -> Result<(SeveralPlan, SeveralNetwork)> {
+        several::prepare(&self.graph, range, calibration, images)
     }
 
     /// The network encoded for a plan that [`plan`](Self::plan) has made of it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tapetum_ckks::{
-    BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, ParametersLiteral,
-    SecretDistribution, SecretKey,
+    BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator,
+    ParametersLiteral, SecretDistribution, SecretKey,
 };
 
 use crate::error::{NetworkError, NodeName};
@@ -15,7 +15,10 @@ use crate::graph::{
 use crate::layers::Folded;
 use crate::plan::{InputPacking, NetworkPlan, Prepared, Scaling, Step, calibrated, prepare};
 use crate::stages::LayerKind;
-use crate::{Network, decrypt_scores, encrypt_image, evaluation_keys, reference};
+use crate::{
+    Network, decrypt_scores, decrypt_several, encrypt_image, encrypt_several, evaluation_keys,
+    reference,
+};
 
 /// What a network is made from.
 struct Maker {
@@ -178,7 +181,7 @@ fn rotated<T: Copy>(slots: &[T], steps: i64) -> impl Iterator<Item = T> + '_ {
 fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
     let Prepared { plan, layers } = prepared;
     let slots = plan.parameters().unwrap().slots();
-    let mut packings = vec![plan.image_packing()];
+    let mut packings = vec![plan.input().packing.packing()];
     let mut vectors = vec![match &plan.input().packing {
         InputPacking::Vector(packing) => packing.spread(slots, |i| image[i]),
         InputPacking::Windows { .. } => Vec::new(),
@@ -329,6 +332,57 @@ fn encrypted_networks_have_the_scores_of_the_reference() {
         let plan = network.plan([-1.0, 1.0], &images).unwrap();
         check_encrypted(&network, &plan, &images[2]);
     }
+}
+
+/// Some beside each other in a ciphertext, and more in those of later layers.
+#[test]
+fn several_encrypted_images_have_the_scores_of_the_reference() {
+    let (mut merged, mut count) = (0, 0);
+    for seed in 1..=4 {
+        let mut maker = Maker::new(seed);
+        let values = maker.builder.node(maker.builder.input()).shape.values();
+        let images: Vec<_> = (0..5).map(|_| maker.numbers(values)).collect();
+        let network = Network::from(maker.network(1));
+        let (plan, server) = network.several([-1.0, 1.0], &images, 50).unwrap();
+        assert_eq!(plan.images(), 64);
+        let beside = plan.beside();
+        count += usize::from(beside[0] > 1);
+        merged += usize::from(beside[0] < beside[beside.len() - 1]);
+        let parameters = plan.parameters().unwrap();
+        let secret = SecretKey::generate(&parameters).unwrap();
+        let keys = plan.key_plan(&parameters).unwrap();
+        let keys = KeyGenerator::new(&secret).unwrap().evaluation_keys(&keys);
+        let evaluator = Evaluator::with_keys(keys.unwrap());
+        let all: Vec<_> = images.iter().cycle().take(64).cloned().collect();
+        let encryptor = Encryptor::with_secret_key(&secret);
+        let encrypted = encrypt_several(&plan, &all, &encryptor).unwrap();
+        let scores = server.classify(&evaluator, &encrypted, &mut |_| ());
+        let found = decrypt_several(&plan, &scores.unwrap(), &Decryptor::new(&secret)).unwrap();
+        assert_eq!(found.len(), all.len());
+        let expected = images.iter().map(|image| network.scores(image).unwrap());
+        let expected: Vec<_> = expected.collect();
+        let most = expected
+            .iter()
+            .flatten()
+            .fold(0.0, |m: f64, v| m.max(v.abs()));
+        for (found, expected) in found.iter().zip(expected.iter().cycle()) {
+            // A polynomial that is nearly linear is computed with a small square in place of none.
+            let bound = found.step() / 2.0 + most / 256.0;
+            for (found, expected) in found.values().iter().zip(expected) {
+                let error = (found - expected).abs();
+                assert!(
+                    error < bound,
+                    "network {seed}: {found} is not {expected}: {error} > {bound}"
+                );
+            }
+        }
+        let (other, _) = network.several([-1.0, 1.0], &images[1..], 2).unwrap();
+        let few = encrypt_several(&other, &images[..1], &encryptor).unwrap();
+        assert!(server.classify(&evaluator, &few, &mut |_| ()).is_err());
+        assert!(encrypt_several(&other, &images[..3], &encryptor).is_err());
+        assert!(encrypt_several(&other, &[], &encryptor).is_err());
+    }
+    assert!(merged > 0 && count > 0, "{merged}, {count}");
 }
 
 #[test]

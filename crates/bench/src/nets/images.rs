@@ -25,11 +25,13 @@ pub enum Task {
     Fashion,
     /// Photographs: a residual network with polynomials of degree 2.
     CatsAndDogs,
+    /// CIFAR-10: ResNet-20 with polynomials of degree 2.
+    Resnet20,
     /// CIFAR-10: ResNet-20 with ReLU.
     Resnet20Relu,
 }
 
-/// Mean and deviation of the channels of CIFAR-10, by which its networks have images normalised.
+/// Mean and deviation of the channels of CIFAR-10, by which the network with ReLU has images normalised.
 const CIFAR_10: [[f64; 3]; 2] = [[0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]];
 
 impl Task {
@@ -37,6 +39,7 @@ impl Task {
         Self::Lola,
         Self::Fashion,
         Self::CatsAndDogs,
+        Self::Resnet20,
         Self::Resnet20Relu,
     ];
 
@@ -45,6 +48,7 @@ impl Task {
             Self::Lola => "lola",
             Self::Fashion => "fashion",
             Self::CatsAndDogs => "cats-and-dogs",
+            Self::Resnet20 => "resnet20",
             Self::Resnet20Relu => "resnet20-relu",
         }
     }
@@ -55,6 +59,7 @@ impl Task {
             Self::Lola => "mnist-lola.onnx",
             Self::Fashion => "fashion.onnx",
             Self::CatsAndDogs => "cats-and-dogs.onnx",
+            Self::Resnet20 => "resnet20-degree2.onnx",
             Self::Resnet20Relu => "resnet20_cifar10.onnx",
         }
     }
@@ -63,7 +68,7 @@ impl Task {
     fn channels(self) -> usize {
         match self {
             Self::Lola | Self::Fashion => 1,
-            Self::CatsAndDogs | Self::Resnet20Relu => 3,
+            Self::CatsAndDogs | Self::Resnet20 | Self::Resnet20Relu => 3,
         }
     }
 
@@ -72,7 +77,7 @@ impl Task {
             Self::Lola => "mnist",
             Self::Fashion => "fashion-mnist",
             Self::CatsAndDogs => "cats-and-dogs",
-            Self::Resnet20Relu => "cifar10",
+            Self::Resnet20 | Self::Resnet20Relu => "cifar10",
         }
     }
 
@@ -80,7 +85,7 @@ impl Task {
     pub fn preprocessing(self) -> Result<Preprocessing> {
         let of_range = Preprocessing::of_range([0.0, 1.0])?;
         Ok(match self {
-            Self::Lola | Self::Fashion | Self::CatsAndDogs => of_range,
+            Self::Lola | Self::Fashion | Self::CatsAndDogs | Self::Resnet20 => of_range,
             Self::Resnet20Relu => {
                 let [mean, deviation] = CIFAR_10.map(|numbers| numbers.to_vec());
                 of_range.normalised(mean, deviation)?
@@ -118,7 +123,7 @@ impl Images {
                 let images = images.iter().take(CALIBRATION);
                 (images.map(values).collect::<Result<_>>()?, split.test)
             }
-            Task::Resnet20Relu => {
+            Task::Resnet20 | Task::Resnet20Relu => {
                 let dir = data.join(task.dataset());
                 let train = labeled_folders(&dir.join("train"), &limits)?.shuffled(1);
                 let images = train.samples().images().unwrap_or_default();

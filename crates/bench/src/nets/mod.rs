@@ -12,7 +12,10 @@ use cpu_time::ProcessTime;
 use tapetum::progress::Progress;
 use tapetum::{Context, Result};
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, Parameters, SecretKey};
-use tapetum_nets::{Network, Scores, decrypt_batch, decrypt_scores, encrypt_batch, encrypt_image};
+use tapetum_nets::{
+    Network, Scores, decrypt_batch, decrypt_scores, decrypt_several, encrypt_batch, encrypt_image,
+    encrypt_several,
+};
 
 use super::meter::median;
 use super::options::{Threads, up_to};
@@ -20,6 +23,8 @@ use super::report::{Report, Rows, peak_rss};
 use images::{Images, Task};
 pub use report::Row;
 
+/// Images at once that lie beside each other.
+const SEVERAL: usize = 16;
 /// Images in a batch, if there are as many: the slots of the network of digits.
 const BATCH: usize = 4096;
 
@@ -30,10 +35,10 @@ Examples:
   tapetum bench nets --data sets
   tapetum bench nets --network lola --data sets --images 500 --json > nets.json
 
-The networks are mnist-lola.onnx, fashion.onnx and cats-and-dogs.onnx, trained by the scripts in examples/training. DIR of
---data holds the pictures: mnist/*.gz, fashion-mnist/*.gz, and cats-and-dogs/ with calibrate/*.jpg, test/cat/*.jpg and
-test/dog/*.jpg of 64 x 64 pixels. resnet20-relu is models/resnet20_cifar10.onnx there, and cifar10/ has train/CLASS/*.jpg and
-test/CLASS/*.jpg of 32 x 32. Networks and data that are not there are named and skipped.")]
+The networks are mnist-lola.onnx, fashion.onnx, cats-and-dogs.onnx and resnet20-degree2.onnx, trained by the scripts in
+examples/training. DIR of --data holds the pictures: mnist/*.gz, fashion-mnist/*.gz, cats-and-dogs/ with calibrate/*.jpg,
+test/cat/*.jpg and test/dog/*.jpg of 64 x 64 pixels, and cifar10/ with train/CLASS/*.jpg and test/CLASS/*.jpg of 32 x 32.
+resnet20-relu is models/resnet20_cifar10.onnx there. Networks and data that are not there are named and skipped.")]
 pub struct Nets {
     /// The networks; all unless some are named.
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -85,6 +90,10 @@ pub fn measure(args: &Nets, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
             };
             let alone = || single(task, &network, &images, args.images, steps);
             rows.push(args.threads.run(alone)?);
+            if task == Task::Resnet20 {
+                let several = || several(task, &network, &images, steps);
+                rows.push(args.threads.run(several)?);
+            }
             if task == Task::Lola {
                 rows.push(args.threads.run(|| batch(task, &network, &images, steps))?);
             }
@@ -140,6 +149,48 @@ fn single(
         levels: plan.levels(),
         rotations: plan.rotations(),
         predicted_cpu_s: Some(plan.predicted_cpu_seconds()?.iter().sum()),
+        ..judged.row(task, &parameters, keys_bytes)
+    })
+}
+
+/// Some images beside each other in a ciphertext.
+fn several(task: Task, network: &Network, images: &Images, steps: &dyn Progress) -> Result<Row> {
+    let range = task.preprocessing()?.value_range();
+    let (plan, server) = network.several(range, &images.calibration, SEVERAL)?;
+    let parameters = plan.parameters()?;
+    let keys = plan.key_plan(&parameters)?;
+    let keys_bytes = keys.memory_bytes(&parameters)?;
+    let secret = SecretKey::generate(&parameters)?;
+    let step = steps.begin("keys");
+    let evaluator = Evaluator::with_keys(KeyGenerator::new(&secret)?.evaluation_keys(&keys)?);
+    step.finish();
+    let test = &images.test[..plan.images().min(images.test.len())];
+    let pictures: Vec<_> = test.iter().map(|(image, _)| image.clone()).collect();
+    let encrypted = encrypt_several(&plan, &pictures, &Encryptor::with_secret_key(&secret))?;
+
+    let step = steps.begin(task.name());
+    let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
+    let of_ciphertext = plan.of_ciphertext();
+    let layers = of_ciphertext.layers().len();
+    let scores = server.classify(&evaluator, &encrypted, &mut |finished| {
+        step.advance(finished, layers);
+    })?;
+    let (cpu, wall) = (cpu_start.elapsed(), wall_start.elapsed());
+    step.finish();
+    let mut judged = Judged::default();
+    let found = decrypt_several(&plan, &scores, &Decryptor::new(&secret))?;
+    for (found, (image, label)) in found.iter().zip(test) {
+        judged.add(found, &network.scores(image)?, *label);
+    }
+    Ok(Row {
+        mode: "several",
+        latency_s: wall.as_secs_f64(),
+        cpu_s: cpu.as_secs_f64(),
+        amortised_ms: 1e3 * cpu.as_secs_f64() / test.len() as f64,
+        bootstraps: of_ciphertext.bootstraps(),
+        levels: of_ciphertext.levels(),
+        rotations: of_ciphertext.rotations(),
+        predicted_cpu_s: Some(plan.predicted_cpu_seconds()?),
         ..judged.row(task, &parameters, keys_bytes)
     })
 }

@@ -12,7 +12,7 @@ use crate::table::{self, Column};
 pub struct Row {
     pub network: &'static str,
     pub dataset: &'static str,
-    /// `single`: an image by itself; `batch`: an image in each slot.
+    /// `single`: an image by itself; `several`: some beside each other in a ciphertext; `batch`: an image in each slot.
     pub mode: &'static str,
     /// Test images.
     pub images: usize,
@@ -39,7 +39,7 @@ pub struct Row {
 
 const COLUMNS: &[Column<Row>] = &[
     ("network", -13, |row| row.network.to_owned()),
-    ("mode", -6, |row| row.mode.to_owned()),
+    ("mode", -7, |row| row.mode.to_owned()),
     ("images", 6, |row| row.images.to_string()),
     ("wall (s)", 8, |row| format!("{:.3}", row.latency_s)),
     ("CPU (s)", 8, |row| format!("{:.3}", row.cpu_s)),

@@ -164,6 +164,7 @@ mod tests {
     fn term(linear: Linear) -> Term {
         Term {
             source: 0,
+            part: 0,
             rows: numbers(linear.rows()),
             columns: numbers(linear.columns()),
             linear,

@@ -15,6 +15,31 @@ pub(crate) enum Linear {
     },
     /// The values as they are: so many of them.
     Identity(usize),
+    /// A layer of each of several images that lie in one vector: all of those that it reads.
+    Several {
+        layer: Box<Self>,
+        inputs: Beside,
+        outputs: Beside,
+    },
+}
+
+/// Where the values of some images are in a vector of several: each channel of one is as many channels beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// How many images the vector holds.
+    pub images: usize,
+    /// The place of the first of these images among them.
+    pub first: usize,
+    /// Of a channel.
+    pub pixels: usize,
+}
+
+impl Beside {
+    /// Which value of the vector is this one of an image, counted from the first.
+    pub fn place(self, image: usize, value: usize) -> usize {
+        let channel = value / self.pixels * self.images + self.first + image;
+        channel * self.pixels + value % self.pixels
+    }
 }
 
 impl Linear {
@@ -36,6 +61,7 @@ impl Linear {
             Self::Dense(layer) => layer.bias.len(),
             Self::Convolution { output, .. } => output.iter().product(),
             Self::Identity(values) => *values,
+            Self::Several { layer, outputs, .. } => layer.rows() * outputs.images,
         }
     }
 
@@ -44,6 +70,7 @@ impl Linear {
             Self::Dense(layer) => layer.weights.values().len() / layer.bias.len(),
             Self::Convolution { input, .. } => input.iter().product(),
             Self::Identity(values) => *values,
+            Self::Several { layer, inputs, .. } => layer.columns() * inputs.images,
         }
     }
 
@@ -52,14 +79,32 @@ impl Linear {
         match self {
             Self::Dense(layer) => layer.bias[row],
             Self::Convolution { layer, output, .. } => layer.bias[row / (output[1] * output[2])],
-            Self::Identity(_) => 0.0,
+            // Biases of several images are those of their sums.
+            Self::Identity(_) | Self::Several { .. } => 0.0,
         }
     }
 
     /// Visits every entry that the layer's shape does not make zero: row, column, weight.
     pub fn for_each(&self, mut visit: impl FnMut(usize, usize, f64)) {
+        self.visit(&mut visit);
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(usize, usize, f64)) {
         match self {
             Self::Identity(values) => (0..*values).for_each(|i| visit(i, i, 1.0)),
+            Self::Several {
+                layer,
+                inputs,
+                outputs,
+            } => layer.visit(&mut |row, column, weight| {
+                for image in 0..inputs.images {
+                    visit(
+                        outputs.place(image, row),
+                        inputs.place(image, column),
+                        weight,
+                    );
+                }
+            }),
             Self::Dense(layer) => {
                 let columns = self.columns();
                 for (i, &weight) in layer.weights.values().iter().enumerate() {
@@ -103,6 +148,8 @@ impl Linear {
 pub(crate) struct Term {
     /// Which vector.
     pub source: usize,
+    /// Which of its ciphertexts, of those that belong to an output: there are several only with several images.
+    pub part: usize,
     pub linear: Linear,
     /// Factors of the output's values.
     pub rows: Vec<f64>,

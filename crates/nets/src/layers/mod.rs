@@ -5,5 +5,5 @@ mod linear;
 mod packing;
 
 pub(crate) use folded::Folded;
-pub(crate) use linear::{Linear, Term};
+pub(crate) use linear::{Beside, Linear, Term};
 pub(crate) use packing::Packing;

@@ -12,7 +12,6 @@ pub(crate) fn digest(layers: &[Layer]) -> [u8; 32] {
         let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         hasher.update(&bytes);
     };
-    let sizes = |sizes: &[usize]| -> Vec<f64> { sizes.iter().map(|&n| n as f64).collect() };
     for layer in layers {
         numbers(&sizes(layer.shape.dims()));
         match &layer.kind {
@@ -30,27 +29,45 @@ pub(crate) fn digest(layers: &[Layer]) -> [u8; 32] {
                     numbers(&[term.source as f64]);
                     numbers(&term.rows);
                     numbers(&term.columns);
-                    match &term.linear {
-                        Linear::Identity(values) => numbers(&[*values as f64]),
-                        Linear::Dense(layer) => numbers(layer.weights.values()),
-                        Linear::Convolution {
-                            layer,
-                            input,
-                            output,
-                        } => {
-                            let window = &layer.window;
-                            numbers(&sizes(&[*input, *output].concat()));
-                            numbers(&sizes(
-                                &[window.kernel, window.strides, window.dilations].concat(),
-                            ));
-                            numbers(&sizes(&window.pads));
-                            numbers(&[layer.groups as f64]);
-                            numbers(layer.weights.values());
-                        }
-                    }
+                    add(&mut numbers, &term.linear);
                 }
             }
         }
     }
     *hasher.finalize().as_bytes()
+}
+
+fn sizes(sizes: &[usize]) -> Vec<f64> {
+    sizes.iter().map(|&n| n as f64).collect()
+}
+
+fn add(numbers: &mut impl FnMut(&[f64]), linear: &Linear) {
+    match linear {
+        Linear::Identity(values) => numbers(&[*values as f64]),
+        Linear::Dense(layer) => numbers(layer.weights.values()),
+        Linear::Convolution {
+            layer,
+            input,
+            output,
+        } => {
+            let window = &layer.window;
+            numbers(&sizes(&[*input, *output].concat()));
+            numbers(&sizes(
+                &[window.kernel, window.strides, window.dilations].concat(),
+            ));
+            numbers(&sizes(&window.pads));
+            numbers(&[layer.groups as f64]);
+            numbers(layer.weights.values());
+        }
+        Linear::Several {
+            layer,
+            inputs,
+            outputs,
+        } => {
+            for of in [inputs, outputs] {
+                numbers(&sizes(&[of.images, of.first, of.pixels]));
+            }
+            add(numbers, layer);
+        }
+    }
 }

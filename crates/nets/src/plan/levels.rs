@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub depth: usize,
     /// Its cost at each level of what it reads.
     pub costs: Vec<f64>,
+    /// How many ciphertexts its output is, each of which would be bootstrapped.
+    pub ciphertexts: usize,
 }
 
 /// What there is to bootstrap with.
@@ -95,7 +97,10 @@ pub(super) fn shortest(layers: &[Place], bootstraps: Bootstraps) -> Option<Place
                     let read = state.entry(source).or_default();
                     *read = (*read).max(level);
                 }
-                let bootstrap = if bootstrapped { bootstraps.cost } else { 0.0 };
+                let bootstrap = match bootstrapped {
+                    true => layer.ciphertexts as f64 * bootstraps.cost,
+                    false => 0.0,
+                };
                 let own = layer.costs.get(level).copied().unwrap_or(f64::MAX);
                 let cost = path.cost + own + bootstrap;
                 if next.get(&state).is_some_and(|known| known.cost <= cost) {
@@ -140,6 +145,7 @@ mod tests {
             sources: sources.to_vec(),
             depth,
             costs: (0..=BOOTSTRAPS.to).map(|level| level as f64).collect(),
+            ciphertexts: 1,
         }
     }
 
@@ -152,7 +158,7 @@ mod tests {
             for (index, layer) in layers.iter().enumerate().rev() {
                 let bootstrapped = subset >> index & 1 == 1;
                 let after = if bootstrapped {
-                    cost += bootstraps.cost;
+                    cost += layer.ciphertexts as f64 * bootstraps.cost;
                     bootstraps.from
                 } else {
                     needed[index + 1]
@@ -173,11 +179,13 @@ mod tests {
 
     fn cost(layers: &[Place], placement: &Placement) -> f64 {
         let layers = layers.iter().zip(&placement.levels);
-        let bootstraps = placement.bootstrapped.iter().filter(|b| **b).count();
+        let layers = layers.zip(&placement.bootstrapped);
         layers
-            .map(|(layer, &level)| layer.costs[level])
-            .sum::<f64>()
-            + bootstraps as f64 * BOOTSTRAPS.cost
+            .map(|((layer, &level), &bootstrapped)| {
+                let bootstraps = f64::from(u8::from(bootstrapped)) * BOOTSTRAPS.cost;
+                layer.costs[level] + layer.ciphertexts as f64 * bootstraps
+            })
+            .sum()
     }
 
     #[test]
@@ -202,6 +210,18 @@ mod tests {
         let placement = shortest(&layers, BOOTSTRAPS).unwrap();
         assert_eq!(Some(cost(&layers, &placement)), least(&layers, BOOTSTRAPS));
         assert_eq!(placement.bootstrapped.iter().filter(|b| **b).count(), 1);
+    }
+
+    #[test]
+    fn few_ciphertexts_are_bootstrapped_rather_than_many() {
+        // One bootstrapping, after the third or the fourth layer.
+        for (fewer, more) in [(2, 3), (3, 2)] {
+            let mut chain: Vec<_> = (0..9).map(|i| place(&[i], 1)).collect();
+            chain[more].ciphertexts = 4;
+            let placement = shortest(&chain, BOOTSTRAPS).unwrap();
+            assert!(placement.bootstrapped[fewer] && !placement.bootstrapped[more]);
+            assert_eq!(Some(cost(&chain, &placement)), least(&chain, BOOTSTRAPS));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tapetum_ckks::{BootstrappingPlan, Parameters, SlotKind};
 
 use super::levels::{Bootstraps, Place, Placement, shortest, without_bootstraps};
-use super::step::{BlockPlan, LayerPlan, Parts, Step};
+use super::step::{BlockPlan, LayerPlan, Parts, Step, WeightForm};
 use super::work::{Work, bootstrapping as bootstrapping_work, encoding};
 use super::{InputPacking, WindowPlan};
 use crate::error::Result;
@@ -18,8 +18,11 @@ const MAX_WINDOW_CIPHERTEXTS: usize = 32;
 /// Entries of a convolution's matrix beyond which its output is never packed value after value.
 const MAX_ENTRIES: usize = 1 << 20;
 /// The cheapest plan for these layers under these parameters; nothing if they have too few levels or slots.
+///
+/// The output of each is so many ciphertexts, one unless it is said.
 pub(super) fn plan(
     layers: &[Layer],
+    ciphertexts: &[usize],
     image: &Shape,
     parameters: &Parameters,
 ) -> Result<Option<Chosen>> {
@@ -43,19 +46,30 @@ pub(super) fn plan(
         return Ok(None);
     };
     let bootstrapping = BootstrappingPlan::new(parameters, slots, SlotKind::Real)?;
-    let ciphertexts = packed.input.ciphertexts();
-    let place = |(layer, planned): (&Layer, &LayerPlan)| -> Result<Place> {
+    let of_image = packed.input.ciphertexts();
+    let outputs = packed.plans.iter().map(|plan| plan.output);
+    let packings: Vec<_> = [packed.input.packing()]
+        .into_iter()
+        .chain(outputs)
+        .collect();
+    let place = |(index, (layer, planned)): (usize, (&Layer, &LayerPlan))| -> Result<Place> {
         let step = &planned.step;
-        let work = Work::of(step, planned.level, ciphertexts, parameters)?;
+        let ciphertexts = ciphertexts.get(index).copied().unwrap_or(1);
+        let work = Work::of(step, planned.level, of_image, parameters)?;
+        let tile = planned.tile(&packings);
         let levels = 0..=parameters.message_level();
-        let cost = |level| work.at(level, parameters) + encoding(step, level, parameters);
+        let cost = |level| {
+            let encoding = encoding(WeightForm::Coefficients, step, tile, level, parameters);
+            ciphertexts as f64 * work.at(level, parameters) + encoding
+        };
         Ok(Place {
             sources: layer.sources(),
             depth: layer.depth(),
             costs: levels.map(cost).collect(),
+            ciphertexts,
         })
     };
-    let places = layers.iter().zip(&packed.plans).map(place);
+    let places = layers.iter().zip(&packed.plans).enumerate().map(place);
     let bootstraps = Bootstraps {
         from,
         to: parameters.message_level(),
@@ -169,10 +183,10 @@ fn choose(
     input: InputPacking,
     parameters: &Parameters,
 ) -> Result<Option<Chosen>> {
-    let (first, windows) = match &input {
-        InputPacking::Vector(packing) => (*packing, false),
-        InputPacking::Windows { output, .. } => (*output, true),
-    };
+    let (first, windows) = (
+        input.packing(),
+        matches!(input, InputPacking::Windows { .. }),
+    );
     let mut packings = vec![first];
     let mut chosen = Chosen {
         work: 0.0,
@@ -257,14 +271,17 @@ fn fold(
         if !sum.terms.iter().all(fits) {
             continue;
         }
-        let mut blocks: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+        let mut blocks: BTreeMap<(usize, usize), BTreeSet<i64>> = BTreeMap::new();
         for term in &sum.terms {
             let folded = Folded::new(packings[term.source], output, tile, paired);
             let rotations = folded.rotations(term);
-            blocks.entry(term.source).or_default().extend(rotations);
+            let block = blocks.entry((term.source, term.part)).or_default();
+            block.extend(rotations);
         }
-        let blocks = blocks.into_iter().map(|(source, diagonals)| BlockPlan {
+        let blocks = blocks.into_iter();
+        let blocks = blocks.map(|((source, part), diagonals)| BlockPlan {
             source,
+            part,
             diagonals: diagonals.into_iter().collect(),
         });
         let step = Step::Linear {
@@ -290,17 +307,28 @@ fn outputs(sum: &Sum, packings: &[Packing], slots: usize) -> Vec<Packing> {
     let mut entries = 0;
     for Term { source, linear, .. } in &sum.terms {
         let packing = &packings[*source];
+        // Images beside each other are more channels.
+        let (linear, before, after) = match linear {
+            Linear::Several {
+                layer,
+                inputs,
+                outputs,
+            } => (&**layer, inputs.images, outputs.images),
+            alone => (alone, 1, 1),
+        };
         match linear {
             Linear::Convolution {
                 layer,
-                input,
-                output,
+                input: [inputs, height, width],
+                output: [outputs, out_height, out_width],
             } => {
-                entries += layer.weights.values().len() * output[1] * output[2];
-                bases.extend(packing.convolved(layer, *input, *output));
+                entries += layer.weights.values().len() * out_height * out_width * before;
+                let input = [inputs * before, *height, *width];
+                let output = [outputs * after, *out_height, *out_width];
+                bases.extend(packing.convolved(layer, input, output));
             }
-            Linear::Identity(_) if packing.copies == 1 => bases.push(*packing),
-            Linear::Identity(_) | Linear::Dense(_) => {}
+            Linear::Identity(_) if packing.copies == 1 && before == after => bases.push(*packing),
+            Linear::Identity(_) | Linear::Dense(_) | Linear::Several { .. } => {}
         }
     }
     if bases.is_empty() || entries <= MAX_ENTRIES {

@@ -21,15 +21,15 @@ pub(crate) use digest::digest;
 pub(crate) use parameters::literal;
 #[cfg(test)]
 pub(crate) use prepare::calibrated;
-pub(crate) use prepare::{Prepared, SIZES, Scaling, prepare};
+pub(crate) use prepare::{Prepared, SIZES, Scaling, prepare, several};
 pub use step::LayerPlan;
-pub(crate) use step::{Parts, Step};
+pub(crate) use step::{Parts, Step, WeightForm};
 
 /// Slots of the largest ring.
 const MAX_SLOTS: usize = 1 << 16;
 /// Layers of a plan.
 const MAX_LAYERS: usize = 64;
-/// Encoded weights beyond which they are not kept.
+/// Encoded weights beyond which they are not kept, in whatever form.
 const MAX_ENCODED_BYTES: u64 = 1 << 30;
 /// Ciphertexts of an image.
 const MAX_CIPHERTEXTS: usize = 64;
@@ -96,6 +96,14 @@ impl InputPacking {
         match self {
             Self::Vector(_) => 1,
             Self::Windows { ciphertexts, .. } => *ciphertexts,
+        }
+    }
+
+    /// How vector 0 is packed: the image, or what the first layer makes of its windows.
+    pub fn packing(&self) -> Packing {
+        match self {
+            Self::Vector(packing) => *packing,
+            Self::Windows { output, .. } => *output,
         }
     }
 }
@@ -196,24 +204,31 @@ impl NetworkPlan {
     /// # Errors
     /// If the plan is damaged.
     pub fn predicted_cpu_seconds(&self) -> Result<Vec<f64>> {
+        self.predicted_cpu_seconds_of(&[])
+    }
+
+    /// The same where the output of each layer is so many ciphertexts, one unless it is said. Weights are encoded once
+    /// for all of them.
+    pub(crate) fn predicted_cpu_seconds_of(&self, parts: &[usize]) -> Result<Vec<f64>> {
         let parameters = self.parameters()?;
-        let at_use = self.encodes_at_use()?;
+        let form = self.weight_form()?;
         let bootstrapping = match self.bootstrapping(&parameters)? {
             Some(plan) => work::bootstrapping(&plan)?,
             None => 0.0,
         };
-        let seconds = |layer: &LayerPlan| {
-            let encoding = match at_use {
-                true => work::encoding(&layer.step, layer.level, &parameters),
-                false => 0.0,
-            };
+        let packings = self.packings();
+        let seconds = |(index, layer): (usize, &LayerPlan)| {
+            let parts = parts.get(index).copied().unwrap_or(1) as f64;
+            let tile = layer.tile(&packings);
+            let encoding = work::encoding(form, &layer.step, tile, layer.level, &parameters);
             let bootstrapping = match layer.is_bootstrapped() {
                 true => bootstrapping,
                 false => 0.0,
             };
-            work::seconds(layer.work() + encoding + bootstrapping, &parameters)
+            let work = parts * (layer.work() + bootstrapping) + encoding;
+            work::seconds(work, &parameters)
         };
-        Ok(self.layers.iter().map(seconds).collect())
+        Ok(self.layers.iter().enumerate().map(seconds).collect())
     }
 
     /// The memory of encoded weights at any one time.
@@ -221,17 +236,13 @@ impl NetworkPlan {
     /// # Errors
     /// If the plan is damaged.
     pub fn weights_bytes(&self) -> Result<u64> {
-        let parameters = self.parameters()?;
-        if !self.encodes_at_use()? {
-            return Ok(self.all_weights_bytes(&parameters));
-        }
-        // By coefficients, with what they are made from: a number for each slot.
-        let diagonal = (8 * parameters.degree() + 8 * parameters.slots()) as u64;
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| layer.diagonals() as u64 * diagonal);
-        Ok(layers.max().unwrap_or(0))
+        Ok(match self.weight_form()? {
+            WeightForm::Values | WeightForm::Coefficients => self.kept_bytes()?,
+            WeightForm::Kernels => {
+                // A complex number for each slot until they repeat, and the coefficients.
+                self.coefficient_bytes().max().unwrap_or(0) * 2
+            }
+        })
     }
 
     /// The memory of bootstrapping beside its keys: its matrices, encoded, and what is held while it runs.
@@ -246,15 +257,16 @@ impl NetworkPlan {
         Ok(estimate.matrix_bytes + estimate.scratch_bytes)
     }
 
-    /// The memory of encoded weights that stay between classifications; none where they are encoded at use.
+    /// The memory of encoded weights that stay between classifications; none where they are made when they are used.
     ///
     /// # Errors
     /// If the plan is damaged.
     pub fn kept_bytes(&self) -> Result<u64> {
-        match self.encodes_at_use()? {
-            true => Ok(0),
-            false => Ok(self.all_weights_bytes(&self.parameters()?)),
-        }
+        Ok(match self.weight_form()? {
+            WeightForm::Values => self.value_bytes(&self.parameters()?),
+            WeightForm::Coefficients => self.coefficient_bytes().sum(),
+            WeightForm::Kernels => 0,
+        })
     }
 
     /// The memory that a classification takes beside the keys, an upper bound: the weights at any one time, the
@@ -277,23 +289,42 @@ impl NetworkPlan {
         Ok(self.weights_bytes()? + self.bootstrapping_bytes()? + vectors)
     }
 
-    /// Whether weights are encoded layer by layer when they are used, since all of them would take too much memory.
-    pub(crate) fn encodes_at_use(&self) -> Result<bool> {
-        let parameters = self.parameters()?;
-        Ok(self.all_weights_bytes(&parameters) > MAX_ENCODED_BYTES)
+    /// How weights are kept: in the form that takes least time among those that do not take too much memory.
+    pub(crate) fn weight_form(&self) -> Result<WeightForm> {
+        Ok(
+            if self.value_bytes(&self.parameters()?) <= MAX_ENCODED_BYTES {
+                WeightForm::Values
+            } else if self.coefficient_bytes().sum::<u64>() <= MAX_ENCODED_BYTES {
+                WeightForm::Coefficients
+            } else {
+                WeightForm::Kernels
+            },
+        )
+    }
+
+    /// The memory of the diagonals of each layer by their coefficients: two for each slot until they repeat.
+    fn coefficient_bytes(&self) -> impl Iterator<Item = u64> {
+        let packings = self.packings();
+        let bytes =
+            move |layer: &LayerPlan| 16 * (layer.diagonals() * layer.tile(&packings)) as u64;
+        self.layers.iter().map(bytes)
     }
 
     /// The memory of the weights of all layers, encoded ready to be multiplied.
-    fn all_weights_bytes(&self, parameters: &Parameters) -> u64 {
+    fn value_bytes(&self, parameters: &Parameters) -> u64 {
         let special = parameters.literal().p_bits.len();
         let limb = (8 * parameters.degree()) as u64;
-        let limbs = self.layers.iter().map(|layer| match &layer.step {
-            Step::Square { multiples, .. } => usize::from(*multiples) * (layer.level + 1),
-            Step::Relu { .. } => 0,
-            Step::Windows => self.input_ciphertexts() * (layer.level + 1) + layer.level,
-            Step::Linear { .. } => layer.diagonals() * (layer.level + 1 + special) + layer.level,
+        let bytes = self.layers.iter().zip(self.coefficient_bytes());
+        let bytes = bytes.map(|(layer, coefficients)| {
+            let limbs = layer.level as u64 + 1;
+            match &layer.step {
+                Step::Square { multiples, .. } => u64::from(*multiples) * limbs * limb,
+                Step::Relu { .. } => 0,
+                Step::Windows => (self.input_ciphertexts() as u64 + 1) * limbs * limb,
+                Step::Linear { .. } => coefficients * (limbs + special as u64) + limbs * limb,
+            }
         });
-        limbs.map(|n| n as u64 * limb).sum()
+        bytes.sum()
     }
 
     /// The evaluation keys that the server needs, each for the highest level at which it is used.
@@ -325,6 +356,22 @@ impl NetworkPlan {
             }
         }
         Ok(keys)
+    }
+
+    /// Whether each layer reads ciphertexts that there are, if those of each vector hold so many images: an output those of
+    /// its images.
+    pub(crate) fn reads_parts(&self, beside: &[usize]) -> bool {
+        let mut layers = self.layers.iter().zip(beside.iter().skip(1));
+        layers.all(|(layer, &images)| {
+            let parts = |source: usize| match beside.get(source) {
+                Some(&of_source) if of_source > 0 => images / of_source,
+                _ => 0,
+            };
+            match &layer.step {
+                Step::Linear { blocks, .. } => blocks.iter().all(|b| b.part < parts(b.source)),
+                step => step.sources().iter().all(|&source| parts(source) == 1),
+            }
+        })
     }
 
     /// Refuses a plan that no network has: plans come from others.
@@ -469,12 +516,13 @@ impl NetworkPlan {
         last.copied().unwrap_or(1.0)
     }
 
-    /// How vector 0 is packed: the image, or what the first layer makes of its windows.
-    pub(crate) fn image_packing(&self) -> Packing {
-        match &self.input.packing {
-            InputPacking::Vector(packing) => *packing,
-            InputPacking::Windows { output, .. } => *output,
-        }
+    /// How all vectors are packed: vector 0 is the image, or what the first layer makes of its windows.
+    pub(crate) fn packings(&self) -> Vec<Packing> {
+        let outputs = self.layers.iter().map(|layer| layer.output);
+        [self.input.packing.packing()]
+            .into_iter()
+            .chain(outputs)
+            .collect()
     }
 
     /// How the scores are packed.

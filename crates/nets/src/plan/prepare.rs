@@ -4,16 +4,17 @@ use tapetum_ckks::{Parameters, ParametersLiteral, Precision};
 
 use super::digest::digest;
 use super::levels::without_bootstraps;
-use super::make::plan;
+use super::make::{self, plan};
 use super::noise::score_noise;
 use super::parameters::candidates;
 use super::{InputPlan, NetworkPlan};
 use crate::error::{NetworkError, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Shape};
 use crate::passes::simplified;
 use crate::reference;
 use crate::stages::{
-    Largest, Layer, Sizes, Stage, StageKind, layer_factors, scaled, set_precision, stages, vectors,
+    self, Largest, Layer, LayerKind, Sizes, Stage, StageKind, beside, layer_factors, scaled,
+    set_precision, stages, vectors, widened,
 };
 
 /// How large values are on calibration images, without bootstrapping. Noise is about the same for all values, so larger
@@ -70,6 +71,54 @@ fn again(graph: &Graph, plan: &NetworkPlan) -> Result<Prepared> {
     prepared.plan.noise = plan.noise();
     prepared.plan.check()?;
     Ok(prepared)
+}
+
+/// Plans a network for `count` images at once, a power of two, under the parameters that are best for one: what a ciphertext
+/// is planned for, and how many images those of each vector hold.
+pub(crate) fn several(
+    graph: &Graph,
+    range: [f64; 2],
+    images: &[Vec<f64>],
+    count: usize,
+) -> Result<(Prepared, Vec<usize>)> {
+    let Prepared { plan, layers } = calibrated(graph, range, images, candidates)?;
+    if let Some(layer) = layers.iter().find(|l| matches!(l.kind, LayerKind::Relu(_))) {
+        return Err(NetworkError::Encrypted {
+            node: layer.name.clone(),
+            reason: "ReLU is not supported for several images: classify images one by one"
+                .to_owned(),
+        });
+    }
+    let parameters = plan.parameters()?;
+    let image = Shape::new(plan.input_shape().to_vec()).map_err(NetworkError::Plan)?;
+    let mut spare = 1;
+    loop {
+        let images = beside(&layers, &image, count, parameters.slots(), spare);
+        let layers = stages::several(layers.clone(), &image, &images)?;
+        let input = widened(&image, images[0])?;
+        let ciphertexts: Vec<_> = images[1..].iter().map(|n| count / n).collect();
+        let Some(chosen) = make::plan(&layers, &ciphertexts, &input, &parameters)? else {
+            if images.iter().all(|&n| n == 1) {
+                return Err(NetworkError::Levels {
+                    levels: plan.levels(),
+                });
+            }
+            spare *= 2;
+            continue;
+        };
+        let plan = NetworkPlan {
+            weights: digest(&layers),
+            input: InputPlan {
+                shape: input.dims().to_vec(),
+                range,
+                packing: chosen.input,
+            },
+            layers: chosen.plans,
+            bootstrapped_slots: chosen.bootstrapped_slots,
+            ..plan
+        };
+        return Ok((Prepared { plan, layers }, images));
+    }
 }
 
 /// The plan that is predicted to take the least time, under one of the parameters for so many levels.
@@ -213,7 +262,7 @@ impl Trial {
     ) -> Result<Option<Prepared>> {
         let layers = scaled(stages, self.values(), &factors)?;
         let image = self.simple.input_shape();
-        let Some(chosen) = plan(&layers, image, parameters)? else {
+        let Some(chosen) = plan(&layers, &[], image, parameters)? else {
             return Ok(None);
         };
         let plan = NetworkPlan {

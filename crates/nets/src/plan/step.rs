@@ -36,6 +36,11 @@ fn is_false(bootstrapped: &bool) -> bool {
     !bootstrapped
 }
 
+/// What plans for one image do not say.
+fn is_zero(part: &usize) -> bool {
+    *part == 0
+}
+
 /// How a layer is computed. Vector 0 is the image, and vector i + 1 what layer i gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
@@ -54,11 +59,26 @@ pub(crate) enum Step {
     Relu { source: usize, bits: u32 },
 }
 
+/// How the weights of linear layers are kept between classifications. Those of deep networks would take tens of gigabytes,
+/// of which the kernels are a thousandth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WeightForm {
+    /// Ready to be multiplied.
+    Values,
+    /// By coefficients: transformed for each prime when they are used.
+    Coefficients,
+    /// Made from the kernels, layer by layer, when they are used.
+    Kernels,
+}
+
 /// The matrix that is applied to one vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BlockPlan {
     /// Which vector.
     pub source: usize,
+    /// Which of its ciphertexts, if several images take several.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part: usize,
     pub diagonals: Vec<i64>,
 }
 
@@ -159,6 +179,13 @@ impl LayerPlan {
             work,
             bootstrapped: false,
         })
+    }
+
+    /// Slots after which its diagonals repeat, given how all vectors are packed.
+    pub(crate) fn tile(&self, packings: &[Packing]) -> usize {
+        let sources = self.step.sources().into_iter();
+        let tiles = sources.map(|source| packings.get(source).map_or(1, Packing::tile));
+        tiles.fold(self.output.period, usize::max)
     }
 
     /// The same with its output bootstrapped, or not.

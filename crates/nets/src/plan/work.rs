@@ -3,7 +3,7 @@
 use tapetum_ckks::kernel::Kernel;
 use tapetum_ckks::{BootstrappingPlan, OperationCounts, Parameters, Precision};
 
-use super::step::{Parts, Step};
+use super::step::{Parts, Step, WeightForm};
 use crate::error::Result;
 
 /// Seconds for a million multiplications of residues, transforms included, where keys and weights come from memory, by
@@ -142,11 +142,24 @@ pub(super) fn bootstrapping(plan: &BootstrappingPlan) -> Result<f64> {
     Ok(estimate.transforms * transform + estimate.products)
 }
 
-/// Multiplications per coefficient of encoding the diagonals of a step: each is made from the weights, brought to
-/// coefficients, about three transforms of a prime, and transformed for each prime.
-pub(super) fn encoding(step: &Step, level: usize, parameters: &Parameters) -> f64 {
+/// Multiplications per coefficient of encoding the diagonals of a step, which repeat after `tile` slots, while it is
+/// evaluated: each is made from the weights and brought to coefficients, about three transforms of a prime, unless these
+/// are kept, and transformed for each prime, all in the ring of so many slots.
+pub(super) fn encoding(
+    form: WeightForm,
+    step: &Step,
+    tile: usize,
+    level: usize,
+    parameters: &Parameters,
+) -> f64 {
     let here = Costs::at(level, parameters);
-    step.diagonals() as f64 * here.transform * (1.2 * here.all + 4.0)
+    let share = tile as f64 / parameters.slots() as f64;
+    let transforms = match form {
+        WeightForm::Values => 0.0,
+        WeightForm::Coefficients => 1.2 * here.all,
+        WeightForm::Kernels => 1.2 * here.all + 4.0,
+    };
+    step.diagonals() as f64 * share * here.transform * transforms
 }
 
 /// Adds up parts: two steps share a decomposition and a division.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tapetum_ckks::{Bootstrapper, Encoder, Evaluator, Parameters, Plaintext, Precision};
+use tapetum_ckks::{
+    Bootstrapper, Ciphertext, Encoder, Evaluator, Parameters, Plaintext, Precision,
+};
 
 use super::matrix::{Diagonals, Matrix};
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
 use crate::layers::{Linear, Packing, Term};
-use crate::plan::{InputPacking, LayerPlan, NetworkPlan, Parts, Prepared, Step};
+use crate::plan::{InputPacking, LayerPlan, NetworkPlan, Parts, Prepared, Step, WeightForm};
 use crate::stages::{LayerKind, Sum};
 
 /// A network ready to be evaluated on encrypted images of its plan.
@@ -36,7 +38,8 @@ enum Operation {
         bias: Plaintext,
     },
     Linear {
-        sources: Vec<usize>,
+        /// Vectors, and which of their ciphertexts.
+        sources: Vec<(usize, usize)>,
         matrix: Box<Matrix>,
         parts: Parts,
         /// How many slots further the imaginary parts belong, if there are any.
@@ -58,12 +61,11 @@ impl EncodedNetwork {
         let Prepared { plan, layers } = prepared;
         let parameters = plan.parameters()?;
         let encoder = Encoder::new(&parameters);
-        let at_use = plan.encodes_at_use()?;
-        let mut packings = vec![plan.image_packing()];
+        let form = plan.weight_form()?;
+        let packings = plan.packings();
         let mut steps = Vec::new();
         for (layer, planned) in layers.into_iter().zip(plan.layers()) {
-            let operation = operation(&plan, planned, layer.kind, &packings, &encoder, at_use)?;
-            packings.push(planned.output);
+            let operation = operation(&plan, planned, layer.kind, &packings, &encoder, form)?;
             steps.push(Encoded {
                 level: planned.level,
                 operation,
@@ -100,6 +102,21 @@ impl EncodedNetwork {
         progress: &mut dyn FnMut(usize),
     ) -> Result<EncryptedScores> {
         let inputs = image.of(&self.plan)?;
+        let parts = vec![1; 1 + self.steps.len()];
+        let mut scores = self.evaluate(evaluator, &[inputs], &parts, progress)?;
+        let scores = scores.pop().ok_or_else(|| missing(self.steps.len()))?;
+        Ok(EncryptedScores::new(self.plan, scores))
+    }
+
+    /// What the last layer gives. `inputs` are the ciphertexts of one image, or of several that lie together, and of more
+    /// of them; each vector takes as many ciphertexts as `parts` says.
+    pub(crate) fn evaluate(
+        &self,
+        evaluator: &Evaluator,
+        inputs: &[&[Ciphertext]],
+        parts: &[usize],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Ciphertext>> {
         if *evaluator.parameters() != self.parameters {
             return Err(NetworkError::Mismatch {
                 what: "the evaluator",
@@ -107,62 +124,80 @@ impl EncodedNetwork {
                 expected: "those of the plan".to_owned(),
             });
         }
-        let mut vectors = vec![inputs.first().cloned()];
+        let firsts = inputs.iter().map(|input| input.first().cloned());
+        let mut vectors: Vec<Option<Vec<Ciphertext>>> = vec![firsts.collect()];
         for (index, step) in self.steps.iter().enumerate() {
-            let read = |source: usize| {
+            let outputs = parts[index + 1];
+            let read = |source: usize, part: usize| {
                 let vector = vectors.get(source).and_then(Option::as_ref);
+                let vector = vector.and_then(|parts| parts.get(part));
                 let vector = vector.ok_or_else(|| missing(index))?;
                 Ok::<_, NetworkError>(evaluator.lower_to(vector, step.level)?)
             };
-            let mut result = match &step.operation {
-                Operation::Windows { weights, bias } => {
-                    let pairs: Vec<_> = inputs.iter().zip(weights).collect();
+            let of_all = |one: &dyn Fn(usize) -> Result<Ciphertext>| -> Result<Vec<_>> {
+                (0..outputs).map(one).collect()
+            };
+            let mut results = match &step.operation {
+                Operation::Windows { weights, bias } => of_all(&|part| {
+                    let pairs: Vec<_> = inputs[part].iter().zip(weights).collect();
                     let sum = evaluator.rescale(&evaluator.mul_plain_sum(&pairs)?)?;
-                    evaluator.add_plain(&sum, bias)?
-                }
+                    Ok(evaluator.add_plain(&sum, bias)?)
+                })?,
                 Operation::Linear {
                     sources,
                     matrix,
-                    parts,
+                    parts: slots,
                     half,
                     bias,
                 } => {
-                    let read = sources.iter().map(|&source| read(source));
-                    let read = read.collect::<Result<Vec<_>>>()?;
-                    let image = matrix.apply(evaluator, &read)?;
-                    let mut sum = evaluator.sum_slots(&image, parts.count, parts.apart as i64)?;
-                    if let Some(half) = half {
-                        let others = evaluator.rotate(&evaluator.mul_by_i(&sum)?, *half)?;
-                        sum = evaluator.sub(&sum, &others)?;
-                        sum = evaluator.add(&sum, &evaluator.conjugate(&sum)?)?;
-                    }
-                    evaluator.add_plain(&sum, bias)?
+                    let list = |part: usize| {
+                        let sources = sources.iter().map(|&(source, which)| {
+                            let each = parts[source] / outputs;
+                            read(source, part * each + which)
+                        });
+                        sources.collect::<Result<Vec<_>>>()
+                    };
+                    let lists = (0..outputs).map(list).collect::<Result<Vec<_>>>()?;
+                    let images = matrix.apply(evaluator, &lists)?;
+                    drop(lists);
+                    let finished = |image: Ciphertext| -> Result<_> {
+                        let mut sum =
+                            evaluator.sum_slots(&image, slots.count, slots.apart as i64)?;
+                        if let Some(half) = half {
+                            let others = evaluator.rotate(&evaluator.mul_by_i(&sum)?, *half)?;
+                            sum = evaluator.sub(&sum, &others)?;
+                            sum = evaluator.add(&sum, &evaluator.conjugate(&sum)?)?;
+                        }
+                        Ok(evaluator.add_plain(&sum, bias)?)
+                    };
+                    images.into_iter().map(finished).collect::<Result<_>>()?
                 }
-                Operation::Square { source, multiples } => {
-                    let x = read(*source)?;
+                Operation::Square { source, multiples } => of_all(&|part| {
+                    let x = read(*source, part)?;
                     let mut square = evaluator.mul(&x, &x)?;
                     if let Some(multiples) = multiples {
                         evaluator.add_assign(&mut square, &evaluator.mul_plain(&x, multiples)?)?;
                     }
-                    evaluator.relinearize_rescale(&square)?
-                }
+                    Ok(evaluator.relinearize_rescale(&square)?)
+                })?,
                 Operation::Relu { source, precision } => {
-                    evaluator.relu(&read(*source)?, *precision)?
+                    of_all(&|part| Ok(evaluator.relu(&read(*source, part)?, *precision)?))?
                 }
             };
             if step.bootstrapped {
                 let bootstrapper = self.bootstrapper.as_ref().ok_or_else(|| missing(index))?;
-                result = evaluator.bootstrap(&result, bootstrapper)?;
+                for result in &mut results {
+                    *result = evaluator.bootstrap(result, bootstrapper)?;
+                }
             }
             for &source in &step.finished {
                 vectors[source] = None;
             }
-            vectors.push(Some(result));
+            vectors.push(Some(results));
             progress(index + 1);
         }
         let scores = vectors.pop().flatten();
-        let scores = scores.ok_or_else(|| missing(self.steps.len()))?;
-        Ok(EncryptedScores::new(self.plan, scores))
+        scores.ok_or_else(|| missing(self.steps.len()))
     }
 }
 
@@ -176,7 +211,7 @@ fn operation(
     layer: LayerKind,
     packings: &[Packing],
     encoder: &Encoder,
-    at_use: bool,
+    form: WeightForm,
 ) -> Result<Operation> {
     let (level, output) = (planned.level, planned.output);
     Ok(match (layer, &planned.step) {
@@ -208,11 +243,12 @@ fn operation(
         ) => {
             let bias = bias(&sum, output, encoder, level)?;
             let transform = planned.step.transform(encoder.parameters(), level)?;
-            let transform = transform.ok_or_else(|| missing(packings.len()))?;
+            let transform = transform
+                .ok_or_else(|| NetworkError::Plan("a linear layer has no diagonals".to_owned()))?;
             let diagonals = Diagonals::new(sum, packings, output, *paired, encoder);
             Operation::Linear {
-                sources: blocks.iter().map(|block| block.source).collect(),
-                matrix: Box::new(Matrix::new(diagonals, transform, encoder, at_use)?),
+                sources: blocks.iter().map(|b| (b.source, b.part)).collect(),
+                matrix: Box::new(Matrix::new(diagonals, transform, encoder, form)?),
                 parts: *parts,
                 half: paired.then_some((output.period / 2) as i64),
                 bias,

@@ -8,14 +8,15 @@ use tapetum_ckks::{
     Evaluator, LinearTransform, LinearTransformPlan,
 };
 
-use crate::error::{NetworkError, Result};
+use crate::error::Result;
 use crate::layers::{Folded, Packing};
+use crate::plan::WeightForm;
 use crate::stages::Sum;
 
 /// The matrices that a layer applies to the vectors that it reads.
 pub(super) enum Matrix {
     Encoded(LinearTransform),
-    /// All layers encoded would take too much memory: gigabytes for a deep network, of which the weights are one.
+    /// All layers encoded would take too much memory.
     AtUse(Diagonals, LinearTransformPlan),
 }
 
@@ -24,32 +25,38 @@ impl Matrix {
         diagonals: Diagonals,
         plan: LinearTransformPlan,
         encoder: &Encoder,
-        at_use: bool,
+        form: WeightForm,
     ) -> Result<Self> {
-        if at_use {
-            return Ok(Self::AtUse(diagonals, plan));
-        }
+        let form = match form {
+            WeightForm::Values => DiagonalForm::Values,
+            WeightForm::Coefficients => DiagonalForm::Coefficients,
+            WeightForm::Kernels => return Ok(Self::AtUse(diagonals, plan)),
+        };
         let made = diagonals.made();
-        let form = DiagonalForm::Values;
         let transform = LinearTransform::of_blocks(encoder, &made, plan, form)?;
         Ok(Self::Encoded(transform))
     }
 
-    pub fn apply(&self, evaluator: &Evaluator, vectors: &[Ciphertext]) -> Result<Ciphertext> {
-        let vectors: Vec<_> = vectors.iter().collect();
+    /// What it makes of each of several lists of vectors.
+    pub fn apply(
+        &self,
+        evaluator: &Evaluator,
+        lists: &[Vec<Ciphertext>],
+    ) -> Result<Vec<Ciphertext>> {
+        let lists: Vec<Vec<_>> = lists.iter().map(|list| list.iter().collect()).collect();
+        let lists: Vec<_> = lists.iter().map(Vec::as_slice).collect();
         let images = match self {
-            Self::Encoded(transform) => evaluator.linear_transforms(&vectors, transform)?,
+            Self::Encoded(transform) => evaluator.linear_transforms_of_each(&lists, transform)?,
             Self::AtUse(diagonals, plan) => {
                 let made = diagonals.made();
                 let form = DiagonalForm::Coefficients;
                 let encoder = evaluator.encoder();
                 let transform = LinearTransform::of_blocks(encoder, &made, plan.clone(), form)?;
                 drop(made);
-                evaluator.linear_transforms(&vectors, &transform)?
+                evaluator.linear_transforms_of_each(&lists, &transform)?
             }
         };
-        let image = images.into_iter().next();
-        image.ok_or_else(|| NetworkError::Plan("a layer gives nothing".to_owned()))
+        Ok(images.into_iter().flatten().collect())
     }
 }
 
@@ -85,9 +92,9 @@ impl Diagonals {
     /// The diagonals of each vector, entry by entry from the weights.
     fn made(&self) -> Made {
         let tile = self.inputs.iter().map(Packing::tile).max().unwrap_or(1);
-        let mut by_source = BTreeMap::<usize, BTreeMap<i64, Vec<Complex64>>>::new();
+        let mut by_source = BTreeMap::<_, BTreeMap<i64, Vec<Complex64>>>::new();
         for (term, input) in self.sum.terms.iter().zip(&self.inputs) {
-            let diagonals = by_source.entry(term.source).or_default();
+            let diagonals = by_source.entry((term.source, term.part)).or_default();
             Folded::new(*input, self.output, tile, self.paired).add_to(diagonals, term);
         }
         Made {
@@ -97,7 +104,7 @@ impl Diagonals {
     }
 }
 
-/// Diagonals, each of one period.
+/// Diagonals, each by one period.
 struct Made {
     blocks: Vec<BTreeMap<i64, Vec<Complex64>>>,
     slots: usize,
@@ -116,10 +123,6 @@ impl DiagonalSource for Made {
     }
 
     fn entries(&self, (_, input): (usize, usize), index: i64) -> DiagonalEntries<'_> {
-        let period = &self.blocks[input][&index];
-        DiagonalEntries::Complex(match self.slots / period.len() {
-            1 => Cow::Borrowed(period),
-            times => Cow::Owned(period.repeat(times)),
-        })
+        DiagonalEntries::Complex(Cow::Borrowed(&self.blocks[input][&index]))
     }
 }

@@ -218,6 +218,7 @@ impl Sum {
         let mut bias: Vec<f64> = (0..rows).map(|row| linear.bias(row)).collect();
         let mut term = Term {
             source: view.source,
+            part: 0,
             rows: vec![1.0; rows],
             columns: vec![1.0; linear.columns()],
             linear,

@@ -5,6 +5,7 @@ mod build;
 mod clear;
 mod layer;
 mod scale;
+mod several;
 
 use tapetum_ckks::Precision;
 
@@ -12,6 +13,7 @@ pub(crate) use build::stages;
 pub(crate) use clear::vectors;
 pub(crate) use layer::{Layer, LayerKind, scaled};
 pub(crate) use scale::{Largest, Sizes, layer_factors};
+pub(crate) use several::{beside, several, widened};
 
 use crate::error::NodeName;
 use crate::graph::{NodeId, Quadratic, Shape};

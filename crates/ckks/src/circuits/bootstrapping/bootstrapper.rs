@@ -11,7 +11,7 @@ use crate::encoder::Encoder;
 /// What an evaluator needs to bootstrap beside its keys: the matrices, encoded. It is public, and
 /// serves any number of threads.
 ///
-/// See [`BootstrappingPlan`] for an example. With the preset n16-bootstrapping it takes about 2 GB.
+/// See [`BootstrappingPlan`] for an example. [`BootstrappingPlan::estimate`] says how much memory it takes.
 #[derive(Clone)]
 pub struct Bootstrapper {
     plan: BootstrappingPlan,

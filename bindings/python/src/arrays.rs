@@ -1,9 +1,9 @@
 //! Arrays as tables and data sets, and numbers as arrays.
 
-use numpy::ndarray::Array2;
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::ndarray::{Array2, ArrayView3};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray4};
 use pyo3::prelude::*;
-use tapetum::vision::{DataSet, Samples, Table};
+use tapetum::vision::{DataSet, GreyImage, Samples, Table};
 use tapetum::{Error, Result};
 
 /// Rows of numbers.
@@ -17,6 +17,23 @@ pub type Labelled<'py> = (
     Vec<String>,
     Option<Vec<String>>,
 );
+
+/// Grey or coloured pictures, by rows, columns and channels.
+pub type Pictures<'py> = PyReadonlyArray4<'py, u8>;
+
+/// Pictures as the library has them.
+pub fn photos(pictures: &Pictures<'_>) -> Result<Vec<GreyImage>> {
+    let array = pictures.as_array();
+    let photo = |picture: ArrayView3<'_, u8>| -> Result<GreyImage> {
+        let (height, width, channels) = picture.dim();
+        let pixels = picture.iter().copied().collect();
+        Ok(match channels {
+            3 => GreyImage::from_rgb(width, height, pixels)?,
+            _ => GreyImage::new(width, height, pixels)?,
+        })
+    };
+    array.outer_iter().map(photo).collect()
+}
 
 /// The rows, whose columns may have names.
 pub fn samples(rows: &Rows<'_>, names: Option<Vec<String>>) -> Result<Samples> {

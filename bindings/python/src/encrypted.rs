@@ -41,6 +41,13 @@ impl EncryptedData {
         self.0.contributor().to_owned()
     }
 
+    /// A hash of all of it.
+    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+        let bytes = py.detach(|| self.0.to_bytes());
+        let bytes = bytes.map_err(|error| exception(py, error))?;
+        Ok(blake3::hash(&bytes).to_hex().to_string())
+    }
+
     #[getter]
     fn notes(&self) -> Vec<String> {
         self.0.notes().iter().map(|note| in_python(note)).collect()
@@ -111,7 +118,8 @@ impl EncryptedScores {
     }
 }
 
-fn excerpt(ciphertexts: &[Ciphertext], len: usize) -> Vec<u8> {
+/// The last bytes of the first ciphertext.
+pub fn excerpt(ciphertexts: &[Ciphertext], len: usize) -> Vec<u8> {
     let bytes = ciphertexts.first().map(Ciphertext::to_bytes);
     let bytes = bytes.unwrap_or_default();
     bytes[bytes.len().saturating_sub(len)..].to_vec()

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use tapetum::ckks::ParametersError;
 use tapetum::ckks::wire::WireError;
 use tapetum::learn::LearnError;
+use tapetum::remote::client::ClientError;
 use tapetum::{Error, ErrorKind};
 
 /// Advice that names options of the command, and what it is in Python.
@@ -73,6 +74,9 @@ fn class(error: &Error) -> &'static str {
     }
     if error.cause::<ParametersError>().is_some() {
         return "ParametersError";
+    }
+    if let Some(ClientError::Connection(_)) = error.cause() {
+        return "ServerUnreachable";
     }
     if let Some(WireError::WrongParameters { .. }) = error.cause() {
         return "KeyMismatch";

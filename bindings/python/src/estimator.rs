@@ -1,14 +1,17 @@
 //! Estimators in the clear: the plaintext reference, with the polynomials of the encrypted run.
 
+use std::path::{Path, PathBuf};
+
 use pyo3::prelude::*;
+use tapetum::folders::{FEATURES, files, model};
 use tapetum::learn::{
     EstimatorConfig, Features, LeastSquaresConfig, LogisticRegressionConfig, PlainModel,
     PlainModelFile,
 };
 use tapetum::plan::TABLE_FEATURES;
-use tapetum::simulate::Reference;
+use tapetum::simulate::{MODEL, Reference, Simulated, export};
 use tapetum::vision::{DataSet, Pipeline, Samples, Standardizer};
-use tapetum::{Context, Error, Plan, Result};
+use tapetum::{Context, EncryptedSamples, Error, Plan, Result};
 
 use crate::arrays::{self, Labelled, Rows};
 use crate::error::{exception, in_python};
@@ -18,6 +21,12 @@ use crate::work::run;
 /// Standardised values of models from elsewhere may be this large, which is what ciphertexts have room for. Models that
 /// were trained here know that values are cut off, at much less; those do not.
 const WIDEST: f64 = 1000.0;
+
+/// The features of a model in a file.
+pub fn read_features(path: &Path) -> Result<Pipeline> {
+    let text = files::read_text(path)?;
+    Pipeline::from_json(&text).with_context(|| format!("cannot use {}", path.display()))
+}
 
 /// The settings of an algorithm for tables, as JSON.
 #[pyfunction]
@@ -161,10 +170,47 @@ impl ClearModel {
         self.pipeline.class_names().to_vec()
     }
 
+    /// The names of columns, if they have any.
+    #[getter]
+    fn names(&self) -> Option<Vec<String>> {
+        self.pipeline.column_names().map(<[_]>::to_vec)
+    }
+
     /// Columns of a row.
     #[getter]
     fn n_features(&self) -> usize {
         self.pipeline.standardizer().columns()
+    }
+
+    /// Writes a folder as `simulate --export` does.
+    fn save(&self, py: Python<'_>, dir: PathBuf) -> PyResult<()> {
+        let written = py.detach(|| -> Result<()> {
+            Simulated::check_export(&dir)?;
+            export(
+                &dir,
+                &self.pipeline,
+                &self.model,
+                self.pipeline.class_names(),
+            )
+        });
+        written.map_err(|error| exception(py, error))
+    }
+
+    /// Reads such a folder.
+    #[staticmethod]
+    fn load(py: Python<'_>, dir: PathBuf) -> PyResult<Self> {
+        let read = py.detach(|| -> Result<Self> {
+            let pipeline = read_features(&dir.join(FEATURES))?;
+            let (model, id) = model::read(&dir.join(MODEL))?;
+            if id.is_some() && id != pipeline.id().and_then(|id| id.parse().ok()) {
+                return Err(Error::role(format!(
+                    "{MODEL} in {} was trained on other features than those beside it",
+                    dir.display()
+                )));
+            }
+            Self::of(pipeline, model)
+        });
+        read.map_err(|error| exception(py, error))
     }
 
     fn to_json(&self, py: Python<'_>) -> PyResult<(String, String)> {
@@ -206,6 +252,17 @@ pub fn refuse_cut_off(pipeline: &Pipeline, samples: &Samples) -> Result<()> {
 }
 
 impl ClearModel {
+    /// Refuses rows whose features were standardised for another model.
+    pub fn check_features(&self, rows: &EncryptedSamples) -> Result<()> {
+        let own = self.pipeline.id().and_then(|id| id.parse().ok());
+        let theirs = rows.origin().features;
+        if own.is_some() && theirs.is_some() && own != theirs {
+            let message = "these rows were encrypted for another model: their features were standardised otherwise";
+            return Err(Error::role(message));
+        }
+        Ok(())
+    }
+
     /// A model of these features, if it is one.
     pub fn of(pipeline: Pipeline, model: PlainModel) -> Result<Self> {
         let expected = match pipeline.class_names().len() {

@@ -9,8 +9,12 @@ mod encrypting;
 mod error;
 mod estimator;
 mod features;
+mod images;
+mod network_owner;
+mod networks;
 mod owner;
 mod plan;
+mod remote;
 mod server;
 mod work;
 
@@ -25,9 +29,17 @@ mod _tapetum {
     #[pymodule_export]
     use crate::estimator::{ClearModel, default_settings};
     #[pymodule_export]
-    use crate::features::extract;
+    use crate::features::{Whitening, extract};
+    #[pymodule_export]
+    use crate::images::{EncryptedImage, NetworkScores, NetworkServer};
+    #[pymodule_export]
+    use crate::network_owner::{NetworkContributor, NetworkOwner, NetworkPublicKey};
+    #[pymodule_export]
+    use crate::networks::{Network, NetworkKeys, NetworkPlan};
     #[pymodule_export]
     use crate::owner::{Contributor, EvaluationKeys, Owner, PublicKey};
+    #[pymodule_export]
+    use crate::remote::RemoteServer;
     #[pymodule_export]
     use crate::server::Server;
 

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::arrays::{self, Labelled};
 use crate::encrypted::{self, EncryptedModel, EncryptedScores};
 use crate::error::exception;
-use crate::estimator::{ClearModel, Fitted};
+use crate::estimator::{ClearModel, Fitted, read_features};
 use crate::plan::Training;
 use crate::work::run;
 
@@ -38,7 +38,7 @@ pub struct EvaluationKeys {
 /// What a contributor needs: the public key, the plan, and how features are standardised.
 #[pyclass(frozen, module = "tapetum._tapetum")]
 pub struct PublicKey {
-    plan: Plan,
+    pub plan: Plan,
     key: tapetum::ckks::PublicKey,
     pipeline: Option<Pipeline>,
 }
@@ -68,6 +68,16 @@ impl Owner {
             )
         };
         made().map_err(|error| exception(py, error))
+    }
+
+    /// Makes a secret key to classify rows with somebody's model, of which only the features are known.
+    #[staticmethod]
+    fn for_features(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let made = py.detach(|| {
+            let pipeline = read_features(&path)?;
+            Self::with_new_key(&Plan::classify_only(&pipeline)?, pipeline)
+        });
+        made.map_err(|error| exception(py, error))
     }
 
     /// Opens a directory that the command made, or [`save`](Self::save).

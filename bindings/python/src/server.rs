@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tapetum::server::Model;
-use tapetum::{Error, Result, Server as Local};
+use tapetum::{Result, Server as Local};
 
 use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores};
 use crate::error::exception;
@@ -86,13 +86,8 @@ impl Server {
             AnyModel::Encrypted(model) => &model.get().0,
             AnyModel::Clear(model) => {
                 let model = model.get();
-                let own = model.pipeline.id().and_then(|id| id.parse().ok());
-                let theirs = rows.0.origin().features;
-                if own.is_some() && theirs.is_some() && own != theirs {
-                    let message = "these rows were encrypted for another model: their features were standardised \
-                                   otherwise";
-                    return Err(exception(py, Error::role(message)));
-                }
+                let checked = model.check_features(&rows.0);
+                checked.map_err(|error| exception(py, error))?;
                 plain = Model::Plain(model.model.clone());
                 &plain
             }

@@ -1,12 +1,17 @@
 """Data sets, roles and the command that tests share."""
 
+import csv
+import gzip
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tapetum as tp
+
+COMMAND = os.environ.get("TAPETUM")
 
 
 def blobs(n=120, columns=4, classes=2, seed=0):
@@ -20,6 +25,16 @@ def blobs(n=120, columns=4, classes=2, seed=0):
 @pytest.fixture(scope="session")
 def data():
     return blobs()
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """The silhouettes that come with Tapetum, and which animal each is; 2 is a cat."""
+    folder = Path(__file__).parents[3] / "data" / "animal-shapes"
+    with gzip.open(folder / "images-idx3-ubyte.gz") as file:
+        pictures = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(folder / "labels-idx1-ubyte.gz") as file:
+        return pictures, np.frombuffer(file.read(), np.uint8, offset=8)
 
 
 class Roles:
@@ -39,9 +54,6 @@ def roles(data):
     return Roles(*data)
 
 
-COMMAND = os.environ.get("TAPETUM")
-
-
 @pytest.fixture
 def command(tmp_path):
     if not COMMAND:
@@ -55,3 +67,27 @@ def command(tmp_path):
         return json.loads(done.stdout)
 
     return run
+
+
+def write_table(path, X, y):
+    with open(path, "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["a", "b", "c", "d", "label"])
+        table.writerows([*map(repr, map(float, row)), label] for row, label in zip(X, y))
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory):
+    """A server over HTTPS in a process of its own: url, fingerprint and token."""
+    if not COMMAND:
+        pytest.skip("TAPETUM names no command")
+    folder = tmp_path_factory.mktemp("serving") / "srv"
+    line = [COMMAND, "--json", "serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--log", "quiet"]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    try:
+        said = process.stdout.readline()
+        assert said, "the command has no server: build it with --features server"
+        yield {**json.loads(said), "data": folder}
+    finally:
+        process.terminate()
+        process.wait(30)

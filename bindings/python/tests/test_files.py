@@ -1,19 +1,10 @@
 """Files are those of the command: what one writes, the other reads."""
 
-import csv
-
 import numpy as np
 import pytest
 import tapetum as tp
 
-from conftest import blobs
-
-
-def write_table(path, X, y):
-    with open(path, "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["a", "b", "c", "d", "label"])
-        table.writerows([*map(repr, map(float, row)), label] for row, label in zip(X, y))
+from conftest import blobs, write_table
 
 
 def test_everything_comes_back_from_files(roles, data, tmp_path):
@@ -97,3 +88,33 @@ def test_python_reads_what_the_command_wrote(command, tmp_path):
     scores.save(tmp_path / "scores.enc")
     found = command("decrypt --owner owner scores.enc")
     assert [verdict["class"] for verdict in found["verdicts"]] == owner.predict(scores).tolist()
+
+
+def test_a_plain_model_and_its_features_are_those_of_the_command(command, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = blobs(60)
+    y = np.array(["cat", "dog"])[y]
+    classifier = LogisticRegression().fit(X, y)
+    model = tp.PlainModel.from_sklearn(classifier, X)
+    model.save(tmp_path / "provider")
+    again = tp.PlainModel.load(tmp_path / "provider")
+    assert np.array_equal(again.decision_function(X), model.decision_function(X))
+    assert again.classes_.tolist() == ["cat", "dog"]
+
+    # Who has rows knows the features alone.
+    owner = tp.Owner.for_features(tmp_path / "provider" / "features.json")
+    owner.save(tmp_path / "owner", server=tmp_path / "server")
+    owner.encrypt(X).save(tmp_path / "new.enc")
+    command("classify --server server --model provider/model.json --data new.enc --out scores.enc")
+    assert np.array_equal(owner.predict(owner.read(tmp_path / "scores.enc")), classifier.predict(X))
+    # And the other way round.
+    write_table(tmp_path / "table.csv", X, y)
+    command("simulate --images table.csv --positive dog --learner linear-means --export theirs")
+    assert tp.PlainModel.load(tmp_path / "theirs").predict(X).tolist()[:3] == y.tolist()[:3]
+    # A role's directory is left alone.
+    with pytest.raises(tp.RoleError, match="another directory"):
+        model.save(tmp_path / "owner")
+    (tmp_path / "provider" / "model.json").write_text("{}")
+    with pytest.raises(tp.InputError, match="is not a model"):
+        tp.PlainModel.load(tmp_path / "provider")

@@ -1,6 +1,7 @@
 """Owner, contributor and server."""
 
 import copy
+import os
 import pickle
 import signal
 import threading
@@ -70,6 +71,20 @@ def test_keys_are_shared_and_not_copied(roles):
     assert roles.owner.evaluation_keys.nbytes == roles.owner.evaluation_keys.nbytes > 0
     first, second = roles.owner.evaluation_keys, roles.owner.evaluation_keys
     assert repr(first) == repr(second)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the system does not tell memory in a file")
+def test_servers_take_no_memory_for_their_keys():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    owner = tp.Owner.generate(tp.LogisticRegression(), *blobs(500, 40))
+    size = owner.evaluation_keys.nbytes
+    before = resident()
+    servers = [tp.Server(owner.evaluation_keys) for _ in range(3)]
+    assert size > 50e6 and len(servers) == 3
+    assert resident() - before < size / 10
 
 
 @pytest.mark.parametrize(

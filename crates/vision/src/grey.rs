@@ -45,6 +45,13 @@ impl GreyImage {
         })
     }
 
+    /// An image from its colours, which it keeps: three bytes a pixel, row-major, red first. The grey has the weights of
+    /// ITU-R BT.709.
+    pub fn from_rgb(width: usize, height: usize, rgb: Vec<u8>) -> Result<Self, Error> {
+        let grey = rgb.chunks_exact(3).map(luma).collect();
+        Self::new(width, height, grey)?.with_rgb(rgb)
+    }
+
     /// Columns.
     pub fn width(&self) -> usize {
         self.width

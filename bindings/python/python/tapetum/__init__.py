@@ -17,6 +17,7 @@ True
 
 from . import errors, features
 from ._tapetum import __version__
+from .encrypted import EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores, EvaluationKeys, PublicKey
 from .errors import (
     ComputationError,
     DataWarning,
@@ -30,26 +31,22 @@ from .errors import (
     RangeError,
     RangeWarning,
     RoleError,
+    ServerUnreachable,
 )
 from .estimators import FisherDiscriminant, LinearMeans, LogisticRegression, OneVsRestLogistic, Ridge
+from .network_roles import NetworkContributor, NetworkOwner, NetworkServer
+from .networks import EncryptedImages, Network, NetworkKeys, NetworkPlan, NetworkPublicKey, NetworkScores
 from .plain_model import PlainModel
-from .roles import (
-    Contributor,
-    EncryptedData,
-    EncryptedModel,
-    EncryptedRows,
-    EncryptedScores,
-    EvaluationKeys,
-    Owner,
-    PublicKey,
-    Server,
-)
+from .remote import RemoteModel, RemoteNetworkServer, RemoteServer
+from .roles import Contributor, Owner
+from .server import Server
 
 __all__ = [
     "ComputationError",
     "Contributor",
     "DataWarning",
     "EncryptedData",
+    "EncryptedImages",
     "EncryptedModel",
     "EncryptedRows",
     "EncryptedScores",
@@ -62,6 +59,14 @@ __all__ = [
     "LevelExhausted",
     "LinearMeans",
     "LogisticRegression",
+    "Network",
+    "NetworkContributor",
+    "NetworkKeys",
+    "NetworkOwner",
+    "NetworkPlan",
+    "NetworkPublicKey",
+    "NetworkScores",
+    "NetworkServer",
     "NotFittedError",
     "OneVsRestLogistic",
     "Owner",
@@ -70,9 +75,13 @@ __all__ = [
     "PublicKey",
     "RangeError",
     "RangeWarning",
+    "RemoteModel",
+    "RemoteNetworkServer",
+    "RemoteServer",
     "Ridge",
     "RoleError",
     "Server",
+    "ServerUnreachable",
     "__version__",
     "errors",
     "features",

@@ -47,6 +47,10 @@ class FileError(Error, OSError):
     """The file system refused."""
 
 
+class ServerUnreachable(Error, ConnectionError):
+    """A server over HTTPS cannot be reached, or the connection broke."""
+
+
 class NotFittedError(Error, ValueError, AttributeError):
     """The estimator was not fitted."""
 

@@ -1,10 +1,12 @@
 """A model in the clear that classifies encrypted rows."""
 
+import os
+
 import numpy as np
 
 from . import _tapetum
 from ._base import Decides
-from ._validation import as_rows, check_width, class_names
+from ._validation import as_rows, check_width, class_names, classes_of_names
 from .errors import InputError, not_fitted
 
 
@@ -97,6 +99,28 @@ class PlainModel(Decides):
             None if names is None else list(names),
         )
         return cls(model, classes, columns, names)
+
+    def save(self, dir):
+        """Writes the folder that ``tapetum simulate --export`` writes: ``model.json`` for a server, and ``features.json`` for
+        those who encrypt.
+
+        Parameters
+        ----------
+        dir : str or path-like
+            It is made if it is not there.
+        """
+        self._model.save(os.fspath(dir))
+
+    @classmethod
+    def load(cls, dir):
+        """Reads a folder that :meth:`save` or ``tapetum simulate --export`` wrote.
+
+        Returns
+        -------
+        PlainModel
+        """
+        model = _tapetum.ClearModel.load(os.fspath(dir))
+        return cls(model, classes_of_names(model.classes), model.n_features, model.names)
 
     def __repr__(self):
         return f"<PlainModel features: {self.n_features_in_}, classes: {class_names(self.classes_)}>"

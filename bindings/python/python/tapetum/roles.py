@@ -1,15 +1,13 @@
-"""Owner, contributor and server, and what travels between them."""
+"""The owner of the secret key, and contributors."""
 
-import base64
-import html
 import os
 import warnings
 
 import numpy as np
 
 from . import _tapetum
-from ._base import Classifier, decide
-from ._png import grey_png
+from ._base import Classifier
+from ._facts import Facts, in_bytes, plan_facts, unwrapped
 from ._progress import callback
 from ._validation import (
     as_classes,
@@ -21,201 +19,22 @@ from ._validation import (
     feature_names,
     indices_of,
 )
+from .encrypted import (
+    EncryptedData,
+    EncryptedModel,
+    EncryptedRows,
+    EncryptedScores,
+    EvaluationKeys,
+    PublicKey,
+    Reading,
+)
 from .errors import DataWarning, InputError, RangeError, RoleError
+from .network_roles import NetworkOwner
+from .networks import Network, NetworkPlan
 from .plain_model import PlainModel
 
 
-class _Facts:
-    """A title and facts, as text and for notebooks; no pickles, which would hold keys or ciphertexts."""
-
-    def _facts(self):
-        return {}
-
-    def __repr__(self):
-        facts = ", ".join(f"{name}: {value}" for name, value in self._facts().items())
-        return f"<{type(self).__name__} {facts}>" if facts else f"<{type(self).__name__}>"
-
-    def _repr_html_(self):
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
-            for name, value in self._facts().items()
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
-
-    def _refuse_pickling(self, protocol=None):
-        raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._why_not_pickled}")
-
-    __reduce_ex__ = __reduce__ = _refuse_pickling
-
-
-def _bytes(number):
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1000
-
-
-def _plan_facts(described):
-    return {
-        "purpose": described["purpose"],
-        "features": described["features"],
-        "classes": described["classes"],
-        "parameters": f"N = 2^{described['log_n']}, {described['levels']} levels, {described['security_bits']}-bit security",
-    }
-
-
-class _Kept(_Facts):
-    """What is kept in files and not in pickles."""
-
-    _why_not_pickled = "write it to a file with save(), and read it with load() of an owner or server"
-
-    def __init__(self, native):
-        self._native = native
-
-    def save(self, path):
-        """Writes the file that the command reads. Nothing but a file of the same kind is replaced.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        int
-            Bytes of the file.
-        """
-        return self._native.save(os.fspath(path))
-
-
-class _Drawn(_Kept):
-    """What is drawn in notebooks: bytes of its first ciphertext, as grey pixels."""
-
-    _SIDE = 64
-
-    def _repr_html_(self):
-        pixels = bytes(self._native.excerpt(self._SIDE * self._SIDE))
-        picture = base64.b64encode(grey_png(self._SIDE, pixels)).decode()
-        drawn = f"<img alt='bytes of a ciphertext' width='{2 * self._SIDE}' src='data:image/png;base64,{picture}'>"
-        return super()._repr_html_() + drawn
-
-
-class EncryptedData(_Kept):
-    """Labelled rows, to train on; see :meth:`Owner.encrypt`."""
-
-    @property
-    def n_samples(self):
-        """The number of samples."""
-        return self._native.samples
-
-    @property
-    def contributor(self):
-        """Whose samples they are, in the clear."""
-        return self._native.contributor
-
-    def _facts(self):
-        return {"samples": self.n_samples, "labels": "encrypted", "contributor": self.contributor}
-
-
-class EncryptedRows(_Drawn):
-    """Rows, to be classified; see :meth:`Owner.encrypt`."""
-
-    @property
-    def n_samples(self):
-        """The number of samples."""
-        return self._native.samples
-
-    def _facts(self):
-        return {"samples": self.n_samples}
-
-
-class EncryptedModel(_Kept):
-    """A model that nobody but the owner can read; see :meth:`Server.fit`."""
-
-    def _facts(self):
-        return {"classes": self._native.classes}
-
-
-class EncryptedScores(_Drawn):
-    """Scores that nobody but the owner can read; see :meth:`Server.decision_function`."""
-
-    @property
-    def n_samples(self):
-        """The number of samples."""
-        return self._native.samples
-
-    def _facts(self):
-        return {"samples": self.n_samples, "classes": self._native.classes}
-
-
-_WRAPPERS = {
-    _tapetum.EncryptedData: EncryptedData,
-    _tapetum.EncryptedRows: EncryptedRows,
-    _tapetum.EncryptedModel: EncryptedModel,
-    _tapetum.EncryptedScores: EncryptedScores,
-}
-
-
-def _wrapped(native):
-    return _WRAPPERS[type(native)](native)
-
-
-def _unwrapped(value, kind):
-    if not isinstance(value, kind):
-        raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
-    return value._native
-
-
-class EvaluationKeys(_Facts):
-    """What a server computes with. They reveal nothing. See :attr:`Owner.evaluation_keys`."""
-
-    _why_not_pickled = "pass the object itself, or write a server's directory with Owner.save(server=...)"
-
-    def __init__(self, native):
-        self._native = native
-
-    @property
-    def nbytes(self):
-        """Bytes in memory; servers share them with the owner that made them."""
-        return self._native.nbytes
-
-    def _facts(self):
-        return {**_plan_facts(self._native.describe()), "memory": _bytes(self.nbytes)}
-
-
-class PublicKey(_Facts):
-    """What a contributor needs: the public key, the plan, and how features are standardised.
-
-    The statistics of features tell about the training data, so give this to contributors and not to servers.
-    """
-
-    _why_not_pickled = "pass the object itself, or write a contributor's directory with Owner.save(contributor=...)"
-
-    def __init__(self, native, classes):
-        self._native = native
-        self._classes = classes
-
-    def _facts(self):
-        return _plan_facts(self._native.describe())
-
-
-class _Reading(_Facts):
-    """Who reads files."""
-
-    def read(self, path):
-        """Reads a file of encrypted data, rows, scores, or an encrypted model.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        EncryptedData, EncryptedRows, EncryptedModel or EncryptedScores
-        """
-        return _wrapped(self._native.load(os.fspath(path)))
-
-
-class _Encrypting(_Facts):
+class _Encrypting(Facts):
     """Who encrypts rows."""
 
 
@@ -291,10 +110,10 @@ class _Encrypting(_Facts):
             )
 
     def _facts(self):
-        return _plan_facts(self._native.describe())
+        return plan_facts(self._native.describe())
 
 
-class Owner(_Encrypting, _Reading):
+class Owner(_Encrypting, Reading):
     """The only one who can decrypt. Made by :meth:`generate` or :meth:`load`.
 
     The secret key never becomes a Python value. It is wiped from memory when the owner is garbage-collected.
@@ -321,9 +140,9 @@ class Owner(_Encrypting, _Reading):
 
         Parameters
         ----------
-        model : estimator or PlainModel
+        model : estimator, PlainModel, Network or NetworkPlan
             What is to be trained; its parameters count, it need not be fitted. Or a model in the clear, to classify
-            encrypted rows with.
+            encrypted rows with. Of a network, a :class:`NetworkOwner` is made.
         X : array-like of shape (n_samples, n_features)
             Training data. They decide how features are standardised.
         y : array-like of shape (n_samples,)
@@ -332,7 +151,7 @@ class Owner(_Encrypting, _Reading):
 
         Returns
         -------
-        Owner
+        Owner or NetworkOwner
 
         Raises
         ------
@@ -340,6 +159,10 @@ class Owner(_Encrypting, _Reading):
             If a value would leave the range of its polynomial, so that the encrypted result would be wrong without a
             sign.
         """
+        if isinstance(model, (Network, NetworkPlan)):
+            if X is not None or y is not None:
+                raise InputError("a network is trained already: leave out X and y")
+            return NetworkOwner.generate(model, progress=progress)
         if isinstance(model, PlainModel):
             if X is not None or y is not None:
                 raise InputError("a PlainModel is trained already: leave out X and y")
@@ -358,6 +181,21 @@ class Owner(_Encrypting, _Reading):
         training = model._training(len(classes))
         native = _tapetum.Owner.generate(training, (X, labels, class_names(classes), names))
         return cls(native, classes, training["balanced"], progress)
+
+    @classmethod
+    def for_features(cls, path, *, progress=False):
+        """Makes keys to have rows classified by somebody's model, of which only the features are known.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The ``features.json`` that :meth:`PlainModel.save` or ``tapetum simulate --export`` wrote.
+
+        Returns
+        -------
+        Owner
+        """
+        return cls(_tapetum.Owner.for_features(os.fspath(path)), progress=progress)
 
     @classmethod
     def load(cls, dir, *, passphrase=None, progress=False):
@@ -420,7 +258,7 @@ class Owner(_Encrypting, _Reading):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        return self._native.decision_function(_unwrapped(scores, EncryptedScores))
+        return self._native.decision_function(unwrapped(scores, EncryptedScores))
 
     def predict(self, scores):
         """Decrypts scores, and says what they mean.
@@ -434,7 +272,7 @@ class Owner(_Encrypting, _Reading):
         ndarray of shape (n_samples,)
             Labels, as ``y`` had them.
         """
-        found = np.array(self._native.predict(_unwrapped(scores, EncryptedScores)), dtype=np.intp)
+        found = np.array(self._native.predict(unwrapped(scores, EncryptedScores)), dtype=np.intp)
         classes = self.classes_
         if classes is None:
             raise RoleError(
@@ -456,7 +294,7 @@ class Owner(_Encrypting, _Reading):
         -------
         PlainModel
         """
-        native = self._native.decrypt(_unwrapped(model, EncryptedModel))
+        native = self._native.decrypt(unwrapped(model, EncryptedModel))
         names = getattr(self, "feature_names_in_", None)
         return PlainModel(native, self.classes_, native.n_features, names)
 
@@ -478,8 +316,8 @@ class Owner(_Encrypting, _Reading):
     def _facts(self):
         described = self._native.describe()
         return {
-            **_plan_facts(described),
-            "evaluation keys": f"{described['evaluation_keys']}, {_bytes(described['evaluation_key_bytes'])}",
+            **plan_facts(described),
+            "evaluation keys": f"{described['evaluation_keys']}, {in_bytes(described['evaluation_key_bytes'])}",
         }
 
 
@@ -499,7 +337,7 @@ class Contributor(_Encrypting):
     _why_not_pickled = "it is made from a public key: tapetum.Contributor(owner.public_key)"
 
     def __init__(self, public_key, name="contributor", *, class_weight=None, progress=False):
-        native = _tapetum.Contributor(_unwrapped(public_key, PublicKey), name)
+        native = _tapetum.Contributor(unwrapped(public_key, PublicKey), name)
         super().__init__(native, public_key._classes, class_weight == "balanced", progress)
 
     @classmethod
@@ -514,90 +352,3 @@ class Contributor(_Encrypting):
         native = _tapetum.Contributor.open(os.fspath(dir), name)
         _Encrypting.__init__(contributor, native, None, class_weight == "balanced", progress)
         return contributor
-
-
-class Server(_Reading):
-    """Trains and classifies what it cannot see.
-
-    Parameters
-    ----------
-    evaluation_keys : EvaluationKeys
-        As :attr:`Owner.evaluation_keys` gives them. They are not copied.
-    threads : int, optional
-        How many processors to use; all by default. Methods may be called from several threads at once.
-    progress : bool or callable, default=False
-        Bars of tqdm, or a function of (description, done, total).
-    """
-
-    _why_not_pickled = "pass the object itself, or write the server's directory with Owner.save(server=...)"
-
-    def __init__(self, evaluation_keys, *, threads=None, progress=False):
-        self._native = _tapetum.Server(_unwrapped(evaluation_keys, EvaluationKeys), threads)
-        self.progress = progress
-
-    @classmethod
-    def load(cls, dir, *, key_memory=None, threads=None, progress=False):
-        """Opens a server's directory, unless there is a secret key anywhere in it.
-
-        Parameters
-        ----------
-        dir : str or path-like
-        key_memory : int, optional
-            Keys stay in their file until they are used; of those that were, so many bytes stay in memory, or all.
-
-        Returns
-        -------
-        Server
-        """
-        server = cls.__new__(cls)
-        server.progress = progress
-        with callback(progress) as told:
-            server._native = _tapetum.Server.open(os.fspath(dir), key_memory, threads, told)
-        return server
-
-    def fit(self, data, *, checkpoint=None):
-        """Trains on encrypted data.
-
-        Ctrl-C stops it: ``KeyboardInterrupt`` is raised, and the server can be used as before. With a checkpoint, the
-        same call then goes on from the last finished iteration.
-
-        Parameters
-        ----------
-        data : EncryptedData or sequence of EncryptedData
-            Of one contributor or several.
-        checkpoint : str or path-like, optional
-            For training in mini-batches: the file that keeps the state after every iteration, encrypted. If it exists,
-            training goes on from there.
-
-        Returns
-        -------
-        EncryptedModel
-        """
-        checkpoint = None if checkpoint is None else os.fspath(checkpoint)
-        data = [data] if isinstance(data, EncryptedData) else list(data)
-        natives = [_unwrapped(part, EncryptedData) for part in data]
-        with callback(self.progress) as told:
-            return EncryptedModel(self._native.fit(natives, checkpoint, told))
-
-    def decision_function(self, model, rows):
-        """Computes the encrypted scores of encrypted rows.
-
-        Parameters
-        ----------
-        model : EncryptedModel or PlainModel
-        rows : EncryptedRows
-
-        Returns
-        -------
-        EncryptedScores
-        """
-        rows = _unwrapped(rows, EncryptedRows)
-        with callback(self.progress) as told:
-            if isinstance(model, PlainModel):
-                model = model._model
-            else:
-                model = _unwrapped(model, EncryptedModel)
-            return EncryptedScores(self._native.decision_function(model, rows, told))
-
-    def _facts(self):
-        return {**_plan_facts(self._native.describe()), "threads": self._native.threads}

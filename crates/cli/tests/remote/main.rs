@@ -165,7 +165,7 @@ fn a_server_in_memory_and_one_far_away_do_the_same() {
     let plan = Plan::for_images(EstimatorConfig::LinearMeans, "pixels:4", 64).unwrap();
     let mut owner = Owner::generate(&plan).unwrap();
     let keys = owner.evaluation_keys(&Silent).unwrap();
-    let far = RemoteServer::new(Remote { client }, &plan, &keys).unwrap();
+    let far = RemoteServer::new(Remote { client }, &plan, &keys, &Silent).unwrap();
     let here = Server::new(&plan, keys).unwrap();
 
     let data = owner.encrypt(&split.train, &Silent).unwrap();

@@ -109,7 +109,16 @@ impl Client {
 
     /// Uploads bytes.
     pub async fn upload_bytes(&self, bytes: impl Into<Bytes>) -> Result<String> {
-        upload::bytes(&self.connection, bytes.into()).await
+        self.upload_bytes_with(bytes, &mut |_, _| ()).await
+    }
+
+    /// The same, with progress as of [`upload`](Self::upload).
+    pub async fn upload_bytes_with(
+        &self,
+        bytes: impl Into<Bytes>,
+        progress: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<String> {
+        upload::bytes(&self.connection, bytes.into(), progress).await
     }
 
     /// Uploads that are not used yet, the oldest 100: of all tokens for the owner, of this one otherwise.

@@ -51,17 +51,14 @@ pub async fn file(
     send(client, &Source::File(path), length, &checksum, progress).await
 }
 
-pub async fn bytes(client: &Connection, bytes: Bytes) -> Result<String> {
+pub async fn bytes(
+    client: &Connection,
+    bytes: Bytes,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<String> {
     let checksum = blake3::hash(&bytes).to_hex().to_string();
     let length = bytes.len() as u64;
-    send(
-        client,
-        &Source::Bytes(bytes),
-        length,
-        &checksum,
-        &mut |_, _| (),
-    )
-    .await
+    send(client, &Source::Bytes(bytes), length, &checksum, progress).await
 }
 
 async fn send(
@@ -156,8 +153,13 @@ async fn attempt(
 async fn body(source: &Source<'_>, offset: u64, count: u64, sent: Arc<AtomicU64>) -> Result<Body> {
     match source {
         Source::Bytes(bytes) => {
-            let part = bytes.slice(offset as usize..(offset + count) as usize);
-            Ok(part.into())
+            let mut part = bytes.slice(offset as usize..(offset + count) as usize);
+            let chunks = std::iter::from_fn(move || {
+                let chunk = part.split_to(CHUNK.min(part.len()));
+                sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                (!chunk.is_empty()).then_some(Ok::<_, std::io::Error>(chunk))
+            });
+            Ok(Body::wrap_stream(futures_util::stream::iter(chunks)))
         }
         Source::File(path) => {
             let mut file = File::open(path).await?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tapetum_ckks::Encryptor;
+use tapetum_ckks::{Encryptor, PublicKey};
 use tapetum_nets::{EncryptedImage, NetworkPlanFile, encrypt_image};
 use tapetum_vision::GreyImage;
 
@@ -18,6 +18,18 @@ pub struct NetworkContributor {
 }
 
 impl NetworkContributor {
+    /// Somebody who has the public key.
+    ///
+    /// # Errors
+    /// If the key has other parameters than the plan.
+    pub fn new(plan: &NetworkPlanFile, key: &PublicKey) -> Result<Self> {
+        check_parameters(plan.plan(), key.parameters(), Path::new("the public key"))?;
+        Ok(Self {
+            encryptor: Encryptor::with_public_key(key),
+            file: plan.clone(),
+        })
+    }
+
     /// Opens a contributor's directory.
     ///
     /// # Errors
@@ -37,7 +49,19 @@ impl NetworkContributor {
     /// # Errors
     /// If the network takes no squares, or the photograph has no colours.
     pub fn encrypt(&self, photo: &GreyImage) -> Result<EncryptedImage> {
-        let values = pictures::photograph(photo, &self.file)?;
-        Ok(encrypt_image(self.file.plan(), &values, &self.encryptor)?)
+        self.encrypt_values(&pictures::photograph(photo, &self.file)?)
+    }
+
+    /// Encrypts the values that an image has in the network, channel by channel and row by row.
+    ///
+    /// # Errors
+    /// If there are not as many as the network takes, or one is out of the plan's range.
+    pub fn encrypt_values(&self, values: &[f64]) -> Result<EncryptedImage> {
+        Ok(encrypt_image(self.file.plan(), values, &self.encryptor)?)
+    }
+
+    /// The plan with the names of its classes.
+    pub fn plan(&self) -> &NetworkPlanFile {
+        &self.file
     }
 }

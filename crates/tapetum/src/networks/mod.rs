@@ -15,12 +15,12 @@ mod summary;
 pub use contributor::NetworkContributor;
 pub use owner::NetworkOwner;
 pub use photo::PhotoNetwork;
-pub use pictures::{photo_from, read_photo, values};
+pub use pictures::{photo_from, photograph, read_photo, values};
 pub use server::NetworkServer;
 pub use summary::{LayerSummary, NetworkOptions, NetworkSummary, read_network, summarize};
 pub use tapetum_nets::{
-    ColourOrder, EncryptedImage, EncryptedScores, NetworkPlan, NetworkPlanFile, Preprocessing,
-    Scores,
+    ColourOrder, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
+    Preprocessing, Scores,
 };
 
 use std::path::Path;

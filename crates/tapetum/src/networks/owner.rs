@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
-    Decryptor, Encryptor, EvaluationKeys, KeyGenerator, KeyPlan, Parameters, SecretKey,
+    Decryptor, Encryptor, EvaluationKeys, KeyGenerator, KeyPlan, Parameters, PublicKey, SecretKey,
 };
 use tapetum_nets::{
     EncryptedImage, EncryptedScores, NetworkPlanFile, Scores, decrypt_scores, encrypt_image,
@@ -81,8 +81,21 @@ impl NetworkOwner {
         progress: &dyn Progress,
     ) -> Result<Made> {
         check_directories(directories)?;
-        let evaluation = self.evaluation_keys(progress)?;
-        let public = KeyGenerator::new(&self.secret)?.public_key()?;
+        self.write_with(&self.evaluation_keys(progress)?, directories, passphrase)
+    }
+
+    /// The same with evaluation keys that this owner has made.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(
+        &self,
+        evaluation: &EvaluationKeys,
+        directories: Directories<'_>,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Made> {
+        check_directories(directories)?;
+        let public = self.public_key()?;
         let server = directories.server.unwrap_or(directories.owner);
         let encrypting = [Some(directories.owner), directories.contributor];
         let encrypting: Vec<_> = encrypting.into_iter().flatten().collect();
@@ -149,9 +162,24 @@ impl NetworkOwner {
     /// # Errors
     /// If the network takes no squares, or the photograph has no colours.
     pub fn encrypt(&self, photo: &GreyImage) -> Result<EncryptedImage> {
+        self.encrypt_values(&self.values(photo)?)
+    }
+
+    /// Encrypts the values that an image has in the network, channel by channel and row by row.
+    ///
+    /// # Errors
+    /// If there are not as many as the network takes, or one is out of the plan's range.
+    pub fn encrypt_values(&self, values: &[f64]) -> Result<EncryptedImage> {
         let encryptor = Encryptor::with_secret_key(&self.secret);
-        let values = self.values(photo)?;
-        Ok(encrypt_image(self.file.plan(), &values, &encryptor)?)
+        Ok(encrypt_image(self.file.plan(), values, &encryptor)?)
+    }
+
+    /// The key that contributors encrypt with.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn public_key(&self) -> Result<PublicKey> {
+        Ok(KeyGenerator::new(&self.secret)?.public_key()?)
     }
 
     /// The values of the middle of a photograph, which are encrypted.

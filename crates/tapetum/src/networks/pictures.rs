@@ -92,8 +92,12 @@ pub fn photo_from(name: &Path, bytes: &[u8]) -> Result<GreyImage> {
     )?)
 }
 
-/// A photograph of any size for a network that takes squares: its middle, resized, channel by channel.
-pub(super) fn photograph(photo: &GreyImage, file: &NetworkPlanFile) -> Result<Vec<f64>> {
+/// The values of a photograph of any size for a network that takes squares: those of its middle, resized, channel by
+/// channel.
+///
+/// # Errors
+/// If the network takes no squares, or the photograph has no colours.
+pub fn photograph(photo: &GreyImage, file: &NetworkPlanFile) -> Result<Vec<f64>> {
     let &[1, channels, height, width] = file.plan().input_shape() else {
         return Err(Error::input("the network takes vectors, not photographs"));
     };

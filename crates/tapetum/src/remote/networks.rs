@@ -96,7 +96,11 @@ impl Remote {
     }
 
     /// The set of these parameters that is there already, or a new one: clients of a network may not make any.
-    async fn parameter_set(&self, parameters: &Parameters, name: &str) -> Result<String> {
+    pub(super) async fn parameter_set(
+        &self,
+        parameters: &Parameters,
+        name: &str,
+    ) -> Result<String> {
         let digest = parameters.digest().to_string();
         let mut after: Option<String> = None;
         loop {

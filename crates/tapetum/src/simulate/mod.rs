@@ -25,7 +25,7 @@ pub use reference::Reference;
 use reference::check_ranges;
 
 /// The plain model that `--export` writes.
-const MODEL: &str = "model.json";
+pub const MODEL: &str = "model.json";
 
 /// What encryption will give and cost.
 #[derive(Debug, Serialize)]
@@ -170,10 +170,7 @@ impl Simulated {
     /// # Errors
     /// [`Error`] if it cannot be written.
     pub fn write(&mut self, dir: &Path) -> Result<()> {
-        files::create_dir(dir)?;
-        let id = self.pipeline.id().map(str::parse).transpose()?;
-        model::write(&dir.join(MODEL), &self.model, &self.predictions.classes, id)?;
-        files::write_private(&dir.join(FEATURES), self.pipeline.to_json()?.as_bytes())?;
+        export(dir, &self.pipeline, &self.model, &self.predictions.classes)?;
         self.export = Some(dir.to_owned());
         Ok(())
     }
@@ -191,4 +188,20 @@ impl Simulated {
         } = &self.ranges;
         check_ranges(report, *largest_score, *score_limit)
     }
+}
+
+/// Writes a model in the clear and its features to a folder, which is made; see [`Simulated::check_export`].
+///
+/// # Errors
+/// [`Error`] if it cannot be written.
+pub fn export(
+    dir: &Path,
+    pipeline: &Pipeline,
+    model: &PlainModel,
+    classes: &[String],
+) -> Result<()> {
+    files::create_dir(dir)?;
+    let id = pipeline.id().map(str::parse).transpose()?;
+    model::write(&dir.join(MODEL), model, classes, id)?;
+    files::write_private(&dir.join(FEATURES), pipeline.to_json()?.as_bytes()).map(drop)
 }

@@ -134,12 +134,10 @@ fn decode(
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let image = if has_colour {
         let rgb = decoded.into_rgb8().into_raw();
-        let grey = rgb.chunks_exact(3).map(luma).collect();
-        let image = GreyImage::new(width, height, grey)?;
         if limits.colour {
-            image.with_rgb(rgb)?
+            GreyImage::from_rgb(width, height, rgb)?
         } else {
-            image
+            GreyImage::new(width, height, rgb.chunks_exact(3).map(luma).collect())?
         }
     } else {
         GreyImage::new(width, height, decoded.into_luma8().into_raw())?

@@ -110,6 +110,11 @@ impl EstimatorConfig {
         }
     }
 
+    /// Whether it knows blocks in the order of columns.
+    pub(crate) fn trains_by_columns(&self) -> bool {
+        matches!(self, Self::OneVsRest(config) if config.batches.is_some())
+    }
+
     /// Refuses classes that it does not tell apart: ridge and one-vs-rest logistic regression know up to
     /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
     ///

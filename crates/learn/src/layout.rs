@@ -23,10 +23,21 @@ const KEY_SWITCH_COST: usize = 16;
 /// A sigmoid of degree 3 relinearises twice.
 const SIGMOID_KEY_SWITCHES: usize = 2;
 
+/// In which order a block fills the slots of its ciphertext.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotOrder {
+    /// Sample after sample: feature c of sample r of a block is in slot r * `block_cols` + c.
+    #[default]
+    Rows,
+    /// Feature after feature: in slot c * `block_rows` + r. Rotations by multiples of `block_rows` are then cyclic
+    /// in the features, which gradient descent for many classes makes use of.
+    Columns,
+}
+
 /// A matrix of `rows` samples by `cols` features as a grid of blocks of `block_rows` x
-/// `block_cols`, each of which fills the slots of one ciphertext in row-major order: feature c of
-/// sample r of a block is in slot r * `block_cols` + c. Rows and columns beyond the matrix are
-/// zero.
+/// `block_cols`, each of which fills the slots of one ciphertext: in row-major order, unless its
+/// [order](Self::order) is the other one. Rows and columns beyond the matrix are zero.
 ///
 /// ```text
 ///               block_cols            cols
@@ -43,10 +54,11 @@ pub struct Layout {
     cols: usize,
     block_rows: usize,
     block_cols: usize,
+    order: SlotOrder,
 }
 
 impl Layout {
-    /// A layout with blocks of this shape.
+    /// A layout with blocks of this shape, in the order of rows.
     ///
     /// # Errors
     /// [`LearnError::Layout`] unless there are 1 to [`MAX_ROWS`] rows and 1 to [`MAX_COLS`]
@@ -99,6 +111,7 @@ impl Layout {
             cols,
             block_rows,
             block_cols,
+            order: SlotOrder::Rows,
         };
         let blocks = layout.blocks();
         check(
@@ -156,6 +169,12 @@ impl Layout {
     ) -> Result<Self> {
         let width = cols.min(MAX_COLS).max(outputs(classes)).next_power_of_two();
         Self::new(rows, cols, slots / width, width)
+    }
+
+    /// The same blocks in this order.
+    #[must_use]
+    pub fn with_order(self, order: SlotOrder) -> Self {
+        Self { order, ..self }
     }
 
     /// The layout for samples that a model with blocks of `model_block_cols` columns is to
@@ -222,9 +241,11 @@ impl Layout {
             check_equal("features of stacked matrices", last.cols, part.cols)?;
             check_equal("rows of a block", last.block_rows, part.block_rows)?;
             check_equal("columns of a block", last.block_cols, part.block_cols)?;
+            part.check_order("a stacked matrix", last.order)?;
             rows += part.grid_rows() * part.block_rows;
         }
-        Self::new(rows, last.cols, last.block_rows, last.block_cols)
+        let stacked = Self::new(rows, last.cols, last.block_rows, last.block_cols)?;
+        Ok(stacked.with_order(last.order))
     }
 
     /// Among the block widths from `narrowest` to what holds all features, the cheapest; the
@@ -279,6 +300,37 @@ impl Layout {
     /// Features in a block, a power of two.
     pub fn block_cols(&self) -> usize {
         self.block_cols
+    }
+
+    /// The order of a block's slots.
+    pub fn order(&self) -> SlotOrder {
+        self.order
+    }
+
+    /// Refuses blocks in another order than the one that they are used in.
+    pub(crate) fn check_order(&self, what: &'static str, order: SlotOrder) -> Result<()> {
+        let reason = match (self.order, order) {
+            (SlotOrder::Columns, SlotOrder::Rows) => {
+                "its blocks are in the order of columns, in which only many classes can be trained by \
+                 gradient descent: encrypt for this learner, or samples that are to be classified"
+            }
+            (SlotOrder::Rows, SlotOrder::Columns) => {
+                "its blocks are in the order of rows, but this training has them in the order of \
+                 columns: encrypt with the plan of this training"
+            }
+            _ => return Ok(()),
+        };
+        Err(LearnError::Malformed { what, reason })
+    }
+
+    /// The slots of a block, given row after row.
+    pub(crate) fn in_order(&self, slots: Vec<f64>) -> Vec<f64> {
+        match self.order {
+            SlotOrder::Rows => slots,
+            SlotOrder::Columns => (0..slots.len())
+                .map(|i| slots[i % self.block_rows * self.block_cols + i / self.block_rows])
+                .collect(),
+        }
     }
 
     /// Slots of a ciphertext.
@@ -406,7 +458,8 @@ pub(crate) fn log2(n: usize) -> usize {
     n.trailing_zeros() as usize
 }
 
-/// A layout that has not been checked, as it is written down.
+/// A layout that has not been checked, as it is written down. The highest bit of `block_rows` says that blocks are in the
+/// order of columns: who does not know that order finds blocks that are too large and refuses them.
 #[derive(Serialize, Deserialize)]
 struct Shape {
     rows: u32,
@@ -415,26 +468,38 @@ struct Shape {
     block_cols: u32,
 }
 
+impl Shape {
+    const BY_COLUMNS: u32 = 1 << 31;
+}
+
 impl TryFrom<Shape> for Layout {
     type Error = LearnError;
 
     fn try_from(shape: Shape) -> Result<Self> {
-        Self::new(
+        let layout = Self::new(
             shape.rows as usize,
             shape.cols as usize,
-            shape.block_rows as usize,
+            (shape.block_rows & !Shape::BY_COLUMNS) as usize,
             shape.block_cols as usize,
-        )
+        )?;
+        Ok(match shape.block_rows & Shape::BY_COLUMNS {
+            0 => layout,
+            _ => layout.with_order(SlotOrder::Columns),
+        })
     }
 }
 
 impl From<Layout> for Shape {
     /// A checked layout has no number above 2^24.
     fn from(layout: Layout) -> Self {
+        let order = match layout.order {
+            SlotOrder::Rows => 0,
+            SlotOrder::Columns => Self::BY_COLUMNS,
+        };
         Self {
             rows: layout.rows as u32,
             cols: layout.cols as u32,
-            block_rows: layout.block_rows as u32,
+            block_rows: layout.block_rows as u32 | order,
             block_cols: layout.block_cols as u32,
         }
     }
@@ -483,6 +548,34 @@ mod tests {
                 prop_assert!(cost(&best) <= cost(&other));
             }
         }
+    }
+
+    #[test]
+    fn the_order_of_slots_is_written_down() {
+        let rows = Layout::new(5, 3, 4, 2).unwrap();
+        let columns = rows.with_order(SlotOrder::Columns);
+        assert_eq!(
+            (rows.order(), columns.order()),
+            (SlotOrder::Rows, SlotOrder::Columns)
+        );
+        for layout in [rows, columns] {
+            let bytes = postcard::to_allocvec(&layout).unwrap();
+            assert_eq!(postcard::from_bytes::<Layout>(&bytes).unwrap(), layout);
+        }
+        // 2^31 + 4, as a varint.
+        let written = [5, 3, 0x84, 0x80, 0x80, 0x80, 0x08, 2];
+        assert_eq!(postcard::to_allocvec(&columns).unwrap(), written);
+        assert!(Layout::stacked(&[rows, columns]).is_err());
+        assert_eq!(
+            Layout::stacked(&[columns, columns]).unwrap().order(),
+            SlotOrder::Columns
+        );
+        let slots: Vec<f64> = (0..8).map(f64::from).collect();
+        assert_eq!(
+            columns.in_order(slots.clone()),
+            [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]
+        );
+        assert_eq!(rows.in_order(slots.clone()), slots);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::layout::{Layout, MAX_COLS};
+use crate::layout::{Layout, MAX_COLS, SlotOrder};
 use crate::matrix::{EncryptedMatrix, check_vectors, has_ciphertexts};
 use crate::origin::{Origin, has_origin};
 use crate::packing;
@@ -249,6 +249,7 @@ impl LinearModel {
             return Err(LearnError::Parameters("the encrypted matrix"));
         }
         samples.origin().check(&self.origin, "the model")?;
+        (samples.layout()).check_order("an encrypted matrix", SlotOrder::Rows)?;
         check_equal(
             "features of the samples",
             self.features,

@@ -5,7 +5,7 @@ use tapetum_ckks::Parameters;
 use crate::error::{LearnError, Result};
 use crate::estimator_config::EstimatorConfig;
 use crate::files::SampleShape;
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::task::outputs;
 use crate::training_spec::TrainingSpec;
 
@@ -47,6 +47,12 @@ impl TrainingSpec {
                 EstimatorConfig::Fisher(_) | EstimatorConfig::Ridge(_) => {
                     let root = (layout.cols() as f64).sqrt().ceil() as usize;
                     layout.cols() * 3 / 2 + 4 * 2 * root
+                }
+                // Diagonals, their gradients and the products before them, of three parts; for every two blocks 8 rotations.
+                EstimatorConfig::OneVsRest(_) if layout.order() == SlotOrder::Columns => {
+                    let rows = self.batch_rows().ok().flatten().unwrap_or(1);
+                    let pairs = rows.div_ceil(2 * layout.block_rows());
+                    4 * outputs(self.classes).next_power_of_two() + 8 * pairs
                 }
                 EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
                     outputs(self.classes) * layout.grid_cols() * (2 + config.iterations.min(4))

@@ -3,9 +3,9 @@
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
-use crate::gradient_descent::{self, GradientDescent, Training};
+use crate::gradient_descent::{self, DiagonalTraining, GradientDescent, Training};
 use crate::labels::ClassLabels;
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::operation_counts::OperationCounts;
@@ -75,7 +75,11 @@ impl Estimator for OneVsRestLogistic {
     }
 
     fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
-        (self.logistic).begin_as(self.clone(), self.gradient_descent(), start)
+        let descent = self.gradient_descent();
+        match (start.layout.order(), self.config().batches) {
+            (SlotOrder::Columns, Some(_)) => Ok(Box::new(DiagonalTraining::begin(descent, start)?)),
+            _ => (self.logistic).begin_as(self.clone(), descent, start),
+        }
     }
 
     fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {

@@ -18,7 +18,7 @@ pub(crate) fn block(
     for (r, row) in rows.take(layout.samples_in(grid_row)).enumerate() {
         row[..width].copy_from_slice(&features.sample(first_row + r)[first_col..][..width]);
     }
-    slots
+    layout.in_order(slots)
 }
 
 /// One value a sample, in all columns of its row; zero in rows without a sample.
@@ -47,7 +47,7 @@ pub(crate) fn repeated_columns(
             }
         }
     }
-    slots
+    layout.in_order(slots)
 }
 
 /// `value` in the first column of every row, zero elsewhere.

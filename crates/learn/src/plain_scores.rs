@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
@@ -155,6 +155,7 @@ impl PlainModel {
         }
         check_classes(self.classes())?;
         let layout = samples.layout();
+        layout.check_order("an encrypted matrix", SlotOrder::Rows)?;
         check_equal(
             "weights of the model",
             self.features() * self.outputs(),

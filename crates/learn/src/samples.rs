@@ -4,10 +4,10 @@ use tapetum_ckks::Evaluator;
 
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::matrix::EncryptedMatrix;
 use crate::requirements::Requirements;
-use crate::task::Task;
+use crate::task::{LabelKind, Task};
 
 /// Encrypted samples with their labels.
 pub type Batch = (EncryptedMatrix, Labels);
@@ -51,6 +51,7 @@ impl<'a> Samples<'a> {
     /// Checks all that `fit` takes, and says at which level to start.
     pub(crate) fn start_level(&self, needs: &Requirements) -> Result<usize> {
         let available = self.level()?;
+        (self.layout()).check_order("an encrypted matrix", SlotOrder::Rows)?;
         if let Labels::Clear(labels) = self.labels {
             labels.check_trainable(self.layout().rows())?;
         }
@@ -64,8 +65,29 @@ impl<'a> Samples<'a> {
         let (width, found_width) = (layout.block_cols(), found.block_cols());
         check_equal("features of a batch", layout.cols(), found.cols())?;
         check_equal("columns of a block of a batch", width, found_width)?;
+        found.check_order("a batch", layout.order())?;
         check_equal("classes of a batch", task.classes, self.labels.classes())?;
         self.level()
+    }
+
+    /// The same, and that it suffices for a training that was begun for this task.
+    pub(crate) fn check_batch(&self, layout: &Layout, task: Task, needed: usize) -> Result<()> {
+        let encrypted = self.labels.kind() == LabelKind::Encrypted;
+        if encrypted && task.labels != LabelKind::Encrypted {
+            return Err(LearnError::Malformed {
+                what: "the set of labels",
+                reason: "it is encrypted, but the training was begun for clear labels",
+            });
+        }
+        let available = self.level_of_batch(layout, task)?;
+        match available < needed {
+            true => Err(LearnError::LevelExhausted {
+                what: "training on a batch",
+                needed,
+                available,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Checks that samples and labels fit together, and says at which level both are.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Decryptor, Evaluator, Parameters};
 
 use crate::error::{LearnError, Result, check_equal};
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::matrix::check_blocks;
 use crate::origin::{Origin, has_origin};
 use crate::plain_model::classes_of;
@@ -76,6 +76,7 @@ impl EncryptedScores {
         ciphertexts: Vec<Ciphertext>,
     ) -> Result<Self> {
         check_classes(classes)?;
+        layout.check_order("a set of encrypted scores", SlotOrder::Rows)?;
         let columns = layout.grid_rows() * period(classes);
         let expected = columns.div_ceil(layout.block_cols());
         check_equal("ciphertexts of scores", expected, ciphertexts.len())?;

@@ -9,7 +9,6 @@ use tapetum_ckks::{Bootstrapper, Evaluator, Parameters};
 use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
-use crate::gradient_descent::BOOTSTRAP_COST;
 use crate::layout::Layout;
 use crate::operation_counts::OperationCounts;
 use crate::session::{Session, SessionStart};
@@ -120,11 +119,11 @@ impl TrainingSpec {
         let batch = descent.batch_rows().clamp(1, rows.max(1));
         let (layout, _) = self.training_shape(batch, parameters)?;
         let bootstraps = match self.bootstrap_levels(parameters)? {
-            Some(levels) => descent.bootstraps(levels, self.classes),
+            Some(levels) => descent.bootstrapping_key_switches(&layout, levels, self.classes)?,
             None => 0,
         };
         Ok(OperationCounts {
-            key_switches: descent.key_switches(&layout, self.task()) + bootstraps * BOOTSTRAP_COST,
+            key_switches: descent.key_switches(&layout, self.task()) + bootstraps,
             products: 0,
         })
     }

@@ -9,12 +9,13 @@ use crate::estimator_config::EstimatorConfig;
 use crate::front::LabelShape;
 use crate::gradient_descent::GradientDescent;
 use crate::labels::Labels;
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
 use crate::publishing::Publishing;
 use crate::requirements::{Requirements, smallest_for_batches, smallest_parameters};
 use crate::score_threshold::ScoreThreshold;
+use crate::slot_diagonals::SlotDiagonals;
 use crate::task::{LabelKind, Task, two_classes};
 
 /// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
@@ -22,13 +23,14 @@ use crate::task::{LabelKind, Task, two_classes};
 ///
 /// ```
 /// use tapetum_ckks::{Parameters, Preset};
-/// use tapetum_learn::{EstimatorConfig, TrainingSpec};
+/// use tapetum_learn::{EstimatorConfig, SlotOrder, TrainingSpec};
 ///
 /// let spec = TrainingSpec {
 ///     learner: EstimatorConfig::LinearMeans,
 ///     columns: 10,
 ///     classes: 2,
 ///     block_cols: 8,
+///     slot_order: SlotOrder::Rows,
 ///     threshold: None,
 ///     levels: 6,
 /// };
@@ -48,6 +50,9 @@ pub struct TrainingSpec {
     pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
+    /// The order of the slots of a block.
+    #[serde(default, skip_serializing_if = "is_rows")]
+    pub slot_order: SlotOrder,
     /// How scores become predictions before they leave the server, if they are to.
     #[serde(default, rename = "verdicts", skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ScoreThreshold>,
@@ -84,6 +89,7 @@ impl TrainingSpec {
             columns,
             classes,
             block_cols: 1,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels: 0,
         };
@@ -122,7 +128,7 @@ impl TrainingSpec {
             self.block_cols = layout.block_cols();
             if parameters.literal().bootstrapping.is_some() {
                 self.levels = parameters.message_level();
-                return Ok((self, parameters));
+                return Ok((self.in_cheaper_order(rows, &parameters), parameters));
             }
             self.levels = self.requirements(&parameters)?.levels;
             let literal = match descent {
@@ -144,6 +150,29 @@ impl TrainingSpec {
                 return Ok((self, found));
             }
             parameters = found;
+        }
+    }
+
+    /// With blocks in the order of columns, if that is offered and mini-batches of `rows` samples then take fewer key switches.
+    fn in_cheaper_order(self, rows: usize, parameters: &Parameters) -> Self {
+        let slots = parameters.slots();
+        let Ok(layout) = SlotDiagonals::layout(rows, self.columns, self.classes, slots) else {
+            return self;
+        };
+        let by_columns = Self {
+            block_cols: layout.block_cols(),
+            slot_order: layout.order(),
+            ..self.clone()
+        };
+        let key_switches = |spec: &Self| {
+            let counts = spec
+                .check(parameters)
+                .and_then(|()| spec.operation_counts(rows, parameters));
+            counts.map_or(usize::MAX, |counts| counts.key_switches)
+        };
+        match key_switches(&by_columns) < key_switches(&self) {
+            true => by_columns,
+            false => self,
         }
     }
 
@@ -203,6 +232,7 @@ impl TrainingSpec {
     pub(crate) fn check_shapes(&self, layout: &Layout, labels: LabelShape) -> Result<()> {
         check_equal("features of a sample", self.columns, layout.cols())?;
         check_equal("columns of a block", self.block_cols, layout.block_cols())?;
+        layout.check_order("a set of samples", self.slot_order)?;
         let (LabelShape::Clear(classes, _) | LabelShape::Encrypted(classes, _)) = labels;
         check_equal("classes of the labels", self.classes, classes)?;
         match labels {
@@ -223,7 +253,8 @@ impl TrainingSpec {
     /// [`LearnError::Layout`] if there can be no such blocks.
     pub fn batch_layout(&self, parameters: &Parameters) -> Result<Layout> {
         let block_rows = parameters.slots() / self.block_cols.max(1);
-        Layout::new(1, self.columns, block_rows, self.block_cols)
+        let layout = Layout::new(1, self.columns, block_rows, self.block_cols)?;
+        Ok(layout.with_order(self.slot_order))
     }
 
     /// The layout of `rows` samples for training, and the level to encrypt them at.
@@ -234,6 +265,7 @@ impl TrainingSpec {
         self.learner.check_classes(self.classes)?;
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
+        let layout = layout.with_order(self.slot_order);
         let level = match self.learner.gradient_descent()? {
             Some(descent) => {
                 descent.batch_level(&layout, self.task(), self.bootstrap_levels(parameters)?)?
@@ -321,6 +353,13 @@ impl TrainingSpec {
                 });
             }
         }
+        let by_columns = self.slot_order == SlotOrder::Columns;
+        if by_columns && !self.learner.trains_by_columns() {
+            return Err(LearnError::Malformed {
+                what: "the training specification",
+                reason: "blocks in the order of columns are for one-vs-rest logistic regression in mini-batches",
+            });
+        }
         let (layout, classes) = (self.batch_layout(parameters)?, self.classes);
         let task = self.task();
         // Single samples have the widest blocks, which need the most rotations.
@@ -343,6 +382,10 @@ impl TrainingSpec {
 
 fn two() -> usize {
     2
+}
+
+fn is_rows(order: &SlotOrder) -> bool {
+    *order == SlotOrder::Rows
 }
 
 fn is_two(classes: &usize) -> bool {
@@ -378,6 +421,54 @@ mod tests {
     }
 
     #[test]
+    fn many_classes_are_trained_in_the_cheaper_order() {
+        let planned = |columns, classes, iterations| {
+            let config = LogisticRegressionConfig {
+                iterations,
+                learning_rate: LearningRate::Constant(1.0),
+                batches: Some(MiniBatches::default()),
+                ..LogisticRegressionConfig::default()
+            };
+            let learner = EstimatorConfig::OneVsRest(config);
+            let planned = TrainingSpec::planned(learner, columns, classes, 10_000);
+            let (spec, parameters) = planned.unwrap();
+            spec.check(&parameters).unwrap();
+            (spec, parameters)
+        };
+        let (spec, parameters) = planned(246, 10, 20);
+        assert_eq!(
+            (spec.slot_order, spec.block_cols),
+            (SlotOrder::Columns, 256)
+        );
+        let (layout, level) = spec.training_shape(1024, &parameters).unwrap();
+        assert_eq!(
+            (layout.order(), layout.blocks(), level),
+            (SlotOrder::Columns, 8, 10)
+        );
+        let (samples, _) = spec.sample_shape(5, &parameters).unwrap();
+        assert_eq!(samples.order(), SlotOrder::Rows);
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written["slot_order"], "columns");
+        assert_eq!(
+            serde_json::from_value::<TrainingSpec>(written).unwrap(),
+            spec
+        );
+        // Two rows of blocks at least do not fit; no bootstraps; two classes.
+        for (columns, classes, iterations) in [(3000, 10, 20), (246, 10, 2), (246, 2, 20)] {
+            assert_eq!(
+                planned(columns, classes, iterations).0.slot_order,
+                SlotOrder::Rows
+            );
+        }
+        let ridge = TrainingSpec {
+            learner: EstimatorConfig::Ridge(LeastSquaresConfig::default()),
+            ..spec
+        };
+        let error = ridge.check(&parameters).unwrap_err().to_string();
+        assert!(error.contains("one-vs-rest"), "{error}");
+    }
+
+    #[test]
     fn mini_batches_give_no_predictions() {
         let config = LogisticRegressionConfig {
             iterations: 1,
@@ -405,6 +496,7 @@ mod tests {
             columns,
             classes: 2,
             block_cols: 8,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels: 8,
         };

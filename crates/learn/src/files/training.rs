@@ -316,6 +316,7 @@ fn close_contribution(batches: &mut [Batch]) {
 mod tests {
     use super::*;
     use crate::estimator_config::EstimatorConfig;
+    use crate::layout::SlotOrder;
     use tapetum_ckks::Preset;
 
     /// A contribution with a mini-batch for each of `numbers`. Opening looks at no contents.
@@ -339,6 +340,7 @@ mod tests {
             columns: 1,
             classes: 2,
             block_cols: 1,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels: 1,
         };

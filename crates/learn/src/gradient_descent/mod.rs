@@ -5,6 +5,7 @@
 //! ciphertext; the data never are. So data need only the levels between two bootstraps.
 
 mod checkpoint;
+mod on_diagonals;
 mod packed;
 pub(crate) mod sigmoid;
 mod simulate;
@@ -15,12 +16,14 @@ mod training;
 use std::collections::BTreeSet;
 
 use crate::error::{LearnError, Result, Setting};
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::requirements::Requirements;
+use crate::slot_diagonals::SlotDiagonals;
 use crate::task::{LabelKind, Task, outputs};
 
 use crate::bootstrap::BootstrapLevels;
+pub(crate) use on_diagonals::DiagonalTraining;
 use packed::Chunks;
 use sigmoid::Sigmoid;
 pub(crate) use simulate::simulate;
@@ -100,6 +103,11 @@ impl GradientDescent {
         iteration % batches.max(1)
     }
 
+    /// The batch that this iteration reads; none after the last.
+    fn upcoming(&self, iteration: usize, batches: usize) -> Option<usize> {
+        (iteration < self.iterations()).then(|| self.batch_of(iteration, batches))
+    }
+
     /// Samples of each mini-batch.
     pub fn batch_rows(&self) -> usize {
         self.batches.rows
@@ -124,6 +132,9 @@ impl GradientDescent {
         task: Task,
         bootstrap: Option<BootstrapLevels>,
     ) -> Result<Requirements> {
+        if layout.order() == SlotOrder::Columns {
+            return self.diagonal_requirements(layout, task, bootstrap);
+        }
         let mut needs = self.levelled(layout, task);
         needs.levels += LinearModel::LEVEL;
         if let Some(levels) = bootstrap {
@@ -143,7 +154,7 @@ impl GradientDescent {
     }
 
     /// The level at which batches and their labels are to be encrypted. With a bootstrap it is one
-    /// below the output, since unpacking takes one.
+    /// below the output, since unpacking takes one; or, for blocks in the order of columns, what an iteration needs.
     ///
     /// # Errors
     /// As [`requirements`](Self::requirements).
@@ -154,7 +165,11 @@ impl GradientDescent {
         bootstrap: Option<BootstrapLevels>,
     ) -> Result<usize> {
         let levels = self.requirements(layout, task, bootstrap)?.levels;
-        Ok(levels - usize::from(bootstrap.is_some()))
+        Ok(levels
+            - match layout.order() {
+                SlotOrder::Rows => usize::from(bootstrap.is_some()),
+                SlotOrder::Columns => SlotDiagonals::UNPACKING,
+            })
     }
 
     /// Without bootstraps.
@@ -182,6 +197,9 @@ impl GradientDescent {
     /// # Errors
     /// [`LearnError::Layout`] if the weights do not fit into a ciphertext.
     pub fn packed_slots(&self, layout: &Layout, classes: usize) -> Result<usize> {
+        if layout.order() == SlotOrder::Columns {
+            return SlotDiagonals::new(layout, classes).map(|shape| shape.slots());
+        }
         Ok(self.chunks(layout, classes)?.period().max(64))
     }
 
@@ -200,6 +218,23 @@ impl GradientDescent {
         rest.div_ceil(self.iterations_between(levels, classes).max(1))
     }
 
+    /// Key switches that take as long as all bootstraps, with the unpacking of weights where that is not part of an iteration.
+    pub(crate) fn bootstrapping_key_switches(
+        &self,
+        layout: &Layout,
+        levels: BootstrapLevels,
+        classes: usize,
+    ) -> Result<usize> {
+        Ok(match layout.order() {
+            SlotOrder::Rows => {
+                let unpacking = self.chunks(layout, classes)?.unpack_key_switches();
+                self.bootstraps(levels, classes) * (BOOTSTRAP_COST + unpacking)
+            }
+            // All iterations but the first begin with one, and so does the model.
+            SlotOrder::Columns => self.iterations() * BOOTSTRAP_COST,
+        })
+    }
+
     /// Key switches of all iterations on batches in this layout, without bootstraps. A bootstrap takes
     /// about as long as 100.
     pub fn key_switches(&self, layout: &Layout, task: Task) -> usize {
@@ -209,6 +244,9 @@ impl GradientDescent {
     }
 
     pub(crate) fn iteration_key_switches(&self, layout: &Layout, task: Task, first: bool) -> usize {
+        if layout.order() == SlotOrder::Columns {
+            return self.diagonal_key_switches(layout, task, first);
+        }
         let transposed = layout.transposed_times_key_switches();
         let head = match first {
             true => transposed,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::Ciphertext;
 
 use crate::error::{LearnError, Result, Setting};
-use crate::products::Products;
+use crate::vectors::Vectors;
 
 /// The degree of the polynomial that stands for the sigmoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,11 +133,11 @@ pub(crate) struct MonicOdd {
 
 impl MonicOdd {
     /// t (b1 + t^2 (b3 + ... + t^2)): one level for each constant and one more.
-    pub(crate) fn evaluate(&self, products: &Products<'_>, t: &Ciphertext) -> Result<Ciphertext> {
-        let evaluator = products.evaluator;
+    pub(crate) fn evaluate(&self, vectors: &Vectors<'_>, t: &Ciphertext) -> Result<Ciphertext> {
+        let evaluator = vectors.evaluator;
         let times = |a: &Ciphertext, b: &Ciphertext| {
             let b = evaluator.lower_to(b, a.level())?;
-            products.relinearized(&evaluator.mul(a, &b)?)
+            vectors.relinearized(&evaluator.mul(a, &b)?)
         };
         let square = times(t, t)?;
         let (&first, others) = self
@@ -150,7 +150,7 @@ impl MonicOdd {
         }
         let value = times(&evaluator.add_scalar(&inner, first)?, t)?;
         let relinearizations = self.lower.len() + 1;
-        products
+        vectors
             .counter
             .add(relinearizations, "evaluating the sigmoid");
         Ok(value)

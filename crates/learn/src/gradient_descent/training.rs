@@ -10,14 +10,14 @@ use super::{BOOTSTRAP_COST, GradientDescent};
 use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
 use crate::labels::Labels;
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::packing;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::samples::{Batch, Samples};
 use crate::session::{Session, SessionStart};
-use crate::task::{LabelKind, Task, outputs};
+use crate::task::{Task, outputs};
 
 /// A training that is going on. Its owner gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
@@ -82,6 +82,7 @@ impl<'a> Training<'a> {
             task,
             bootstrap,
         } = start;
+        layout.check_order("the layout of the samples", SlotOrder::Rows)?;
         descent.check_classes(task.classes)?;
         let chunks = match &bootstrap {
             Some(_) => Some(descent.chunks(&layout, task.classes)?),
@@ -234,25 +235,6 @@ impl<'a> Training<'a> {
             }
         })
     }
-
-    fn check(&self, samples: &Samples<'_>) -> Result<()> {
-        let encrypted = samples.labels.kind() == LabelKind::Encrypted;
-        if encrypted && self.task.labels != LabelKind::Encrypted {
-            return Err(LearnError::Malformed {
-                what: "the set of labels",
-                reason: "it is encrypted, but the training was begun for clear labels",
-            });
-        }
-        let available = samples.level_of_batch(&self.layout, self.task)?;
-        match available < self.top {
-            true => Err(LearnError::LevelExhausted {
-                what: "training on a batch",
-                needed: self.top,
-                available,
-            }),
-            false => Ok(()),
-        }
-    }
 }
 
 /// Columns of labels, for each class one ciphertext a row of blocks, or all in the clear.
@@ -283,8 +265,7 @@ impl Columns {
 
 impl Session for Training<'_> {
     fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
-        let iteration = self.iteration + ahead;
-        (iteration < self.descent.iterations()).then(|| self.descent.batch_of(iteration, batches))
+        self.descent.upcoming(self.iteration + ahead, batches)
     }
 
     /// Does one iteration, after a bootstrap if it needs one.
@@ -292,7 +273,8 @@ impl Session for Training<'_> {
         let Some(&step) = self.descent.steps.get(self.iteration) else {
             return Err(LearnError::Empty("iterations left"));
         };
-        self.check(&Samples::new(&self.evaluator, features, labels))?;
+        let samples = Samples::new(&self.evaluator, features, labels);
+        samples.check_batch(&self.layout, self.task, self.top)?;
         let bootstrapping = self.needs_bootstrap();
         let bootstrap_cost = match self.chunks {
             Some(chunks) if bootstrapping => BOOTSTRAP_COST + chunks.unpack_key_switches(),

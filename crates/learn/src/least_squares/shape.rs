@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{LearnError, Result};
-use crate::layout::Layout;
+use crate::layout::{Layout, SlotOrder};
 use crate::task::outputs;
 
 /// The diagonals of a symmetric d x d matrix in rows of D slots, D a power of two and d <= D.
@@ -22,6 +22,7 @@ pub(crate) struct Diagonals {
 impl Diagonals {
     /// For samples in this layout, with a baby step for each output at least.
     pub fn new(layout: &Layout, classes: usize) -> Result<Self> {
+        layout.check_order("the layout of the samples", SlotOrder::Rows)?;
         if layout.grid_cols() != 1 {
             return Err(LearnError::Layout {
                 what: "the number of columns of a block",

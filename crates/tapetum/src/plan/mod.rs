@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tapetum_ckks::{KeyPlan, Parameters, ParametersLiteral};
 use tapetum_learn::{
     Computation, EstimatorConfig, Id, Layout, LearnError, Origin, PlainModel, PlainModelSpec,
-    Publishing, Requirements, ScoreThreshold, TrainingSpec,
+    Publishing, Requirements, ScoreThreshold, SlotOrder, TrainingSpec,
 };
 use tapetum_vision::{FeatureSpec, Pipeline};
 
@@ -65,6 +65,9 @@ pub struct Plan {
     pub classes: usize,
     /// Columns of a block of the encrypted matrix.
     pub block_cols: usize,
+    /// The order of the slots of a block.
+    #[serde(default, skip_serializing_if = "is_rows")]
+    pub slot_order: SlotOrder,
     /// How scores become predictions before they leave the server, if they are to.
     #[serde(default, rename = "verdicts", skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ScoreThreshold>,
@@ -80,6 +83,10 @@ fn two() -> usize {
 
 fn is_two(classes: &usize) -> bool {
     *classes == 2
+}
+
+fn is_rows(order: &SlotOrder) -> bool {
+    *order == SlotOrder::Rows
 }
 
 /// What a plan is made for.
@@ -187,6 +194,7 @@ impl Plan {
             publish,
             classes: pipeline.class_names().len(),
             block_cols: PlainModelSpec::BLOCK_COLS,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels: PlainModel::sample_level(parameters),
             parameters: parameters.literal().clone(),
@@ -250,6 +258,7 @@ impl Plan {
             publish: None,
             classes,
             block_cols: spec.block_cols,
+            slot_order: spec.slot_order,
             threshold: None,
             levels: spec.levels,
             parameters: parameters.literal().clone(),
@@ -267,6 +276,7 @@ impl Plan {
         let (spec, parameters) = planned.map_err(|e| too_deep(&self.purpose, e))?;
         Ok(Self {
             block_cols: spec.block_cols,
+            slot_order: spec.slot_order,
             threshold: spec.threshold,
             levels: spec.levels,
             parameters: parameters.literal().clone(),
@@ -310,6 +320,7 @@ impl Plan {
             publish: None,
             classes: spec.classes,
             block_cols: spec.block_cols,
+            slot_order: spec.slot_order,
             threshold: spec.threshold,
             levels: spec.levels,
             parameters: parameters.literal().clone(),
@@ -454,6 +465,7 @@ impl Plan {
             columns: self.columns,
             classes: self.classes,
             block_cols: self.block_cols,
+            slot_order: self.slot_order,
             threshold: self.threshold,
             levels: self.levels,
         })

@@ -43,6 +43,10 @@ pub fn schemas() -> Value {
                     "description": "The number of classes: more than two for ovr and ridge only.",
                 },
                 "block_cols": integer(1, 65536, "Columns per block of the encrypted matrix: a power of two."),
+                "slot_order": {
+                    "enum": ["rows", "columns"], "default": "rows",
+                    "description": "The order of the slots of a block; columns for ovr with more than two classes in mini-batches only.",
+                },
                 "verdicts": {
                     "oneOf": [{"type": "null"}, of("ScoreThreshold")],
                     "description": "How scores become predictions before they leave the server, if they do.",

@@ -201,6 +201,7 @@ impl Owner {
             columns: 5,
             classes: 2,
             block_cols: 8,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels,
         };
@@ -224,6 +225,7 @@ impl Owner {
             columns: 5,
             classes: 2,
             block_cols: 8,
+            slot_order: SlotOrder::Rows,
             threshold: None,
             levels,
         };

@@ -1,0 +1,297 @@
+//! Training of many classes on diagonals of slots against its plaintext reference.
+
+mod common;
+
+use common::{Data, World, assert_close};
+use tapetum_ckks::wire::Bundle;
+use tapetum_ckks::{Ciphertext, Evaluator, Parameters, ParametersLiteral, SecretDistribution};
+use tapetum_learn::*;
+
+/// Scales of 31 bits: masks let 2^-26 through, sums over samples and the factors of unpacked weights enlarge that.
+const BOUND: f64 = 1.0 / (1 << 10) as f64;
+
+/// Eleven levels and more in a small ring.
+fn parameters(levels: usize, log_n: u32) -> Parameters {
+    let mut q_bits = vec![39];
+    q_bits.resize(levels + 1, 31);
+    Parameters::new(ParametersLiteral {
+        log_n,
+        q_bits,
+        p_bits: vec![46],
+        log_scale: 31,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
+    })
+    .unwrap()
+}
+
+/// The owner bootstraps, from level 2 to the highest; the same vector always to the same.
+struct OwnerRefresh<'a> {
+    world: &'a World,
+    known: std::sync::Mutex<Vec<(Ciphertext, Ciphertext)>>,
+}
+
+impl<'a> OwnerRefresh<'a> {
+    fn new(world: &'a World) -> Self {
+        Self {
+            world,
+            known: Default::default(),
+        }
+    }
+
+    fn levels_of(parameters: &Parameters) -> BootstrapLevels {
+        BootstrapLevels {
+            input: 2,
+            output: parameters.max_level(),
+        }
+    }
+}
+
+impl Bootstrap for OwnerRefresh<'_> {
+    fn levels(&self) -> BootstrapLevels {
+        Self::levels_of(&self.world.parameters)
+    }
+
+    fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
+        assert_eq!(ciphertext.level(), self.levels().input);
+        let mut known = self.known.lock().unwrap();
+        if let Some((_, fresh)) = known.iter().find(|(old, _)| old == ciphertext) {
+            return Ok(fresh.clone());
+        }
+        let (world, encoder) = (self.world, self.world.evaluator.encoder());
+        let slots = encoder.decode(&world.decryptor.decrypt(ciphertext)?);
+        assert!(slots.iter().all(|x| x.abs() <= 1.0));
+        let plaintext = encoder.encode(&slots, self.levels().output)?;
+        let fresh = world.encryptor.encrypt(&plaintext)?;
+        known.push((ciphertext.clone(), fresh.clone()));
+        Ok(fresh)
+    }
+}
+
+fn estimator(degree: SigmoidDegree, iterations: usize, rows: usize) -> OneVsRestLogistic {
+    OneVsRestLogistic::new(LogisticRegressionConfig {
+        degree,
+        iterations,
+        learning_rate: LearningRate::Constant(3.0),
+        batches: Some(MiniBatches {
+            rows,
+            weight_bound: 4.0,
+        }),
+        ..LogisticRegressionConfig::default()
+    })
+    .unwrap()
+}
+
+fn many(classes: usize, labels: LabelKind) -> Task {
+    Task { classes, labels }
+}
+
+/// In blocks of this width, in the order of columns.
+fn layout(rows: usize, cols: usize, width: usize, parameters: &Parameters) -> Layout {
+    let layout = Layout::new(rows, cols, parameters.slots() / width, width).unwrap();
+    layout.with_order(SlotOrder::Columns)
+}
+
+fn world(descent: &GradientDescent, layout: &Layout, task: Task, parameters: Parameters) -> World {
+    let levels = OwnerRefresh::levels_of(&parameters);
+    let needs = descent.requirements(layout, task, Some(levels)).unwrap();
+    assert_eq!(needs.levels, parameters.max_level());
+    assert_eq!(
+        descent.batch_level(layout, task, Some(levels)).unwrap(),
+        needs.levels - 2
+    );
+    assert_eq!(
+        descent.packed_slots(layout, task.classes).unwrap(),
+        parameters.slots()
+    );
+    World::with_parameters(parameters, &needs)
+}
+
+fn batches(world: &World, data: &Data, rows: usize, width: usize, kind: LabelKind) -> Vec<Batch> {
+    let level = world.parameters.max_level() - 2;
+    (0..data.labels.len().div_ceil(rows))
+        .map(|i| {
+            let part = data.part(i * rows, rows);
+            let layout = layout(part.labels.len(), data.cols, width, &world.parameters);
+            let labels = world.labels(&part, kind, layout, level);
+            (world.encrypt(&part, layout, level), labels)
+        })
+        .collect()
+}
+
+fn step(session: &mut dyn Session, batches: &[Batch]) {
+    let batch = session.next_batch(batches.len()).unwrap();
+    let mut last = None;
+    session
+        .add(&batches[batch], &mut |p| last = Some(p))
+        .unwrap();
+    let p: Progress = last.unwrap();
+    assert_eq!(p.done, p.total);
+}
+
+/// Trains with clear and with encrypted labels on batches of several blocks, the last one smaller.
+fn trial(classes: usize, cols: usize, width: usize, rows: usize, degree: SigmoidDegree) {
+    let samples = 5 * rows / 2;
+    let data = Data::classes(samples, cols, classes, 31 + classes as u64);
+    let estimator = estimator(degree, 4, rows);
+    let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
+    reference.ranges.check().unwrap();
+    let first = self::estimator(degree, 1, rows);
+    let first = first.simulate(&data.features(), &data.labels).unwrap();
+    let descent = estimator.gradient_descent();
+    let parameters = match degree {
+        SigmoidDegree::Three => parameters(11, 14),
+        SigmoidDegree::Five => parameters(12, 15),
+    };
+    let layout = layout(rows, cols, width, &parameters);
+    let task = many(classes, LabelKind::Encrypted);
+    let world = world(&descent, &layout, task, parameters);
+    let bootstrap = OwnerRefresh::new(&world);
+    for kind in [LabelKind::Clear, LabelKind::Encrypted] {
+        let batches = batches(&world, &data, rows, width, kind);
+        let start = SessionStart::new(
+            &world.evaluator,
+            &layout,
+            many(classes, kind),
+            Some(&bootstrap),
+        );
+        let mut session = estimator.begin(start).unwrap();
+        assert!(session.model().is_err());
+        step(&mut *session, &batches);
+        let early = world.decrypt_model(&session.model().unwrap().unwrap());
+        // The first step has no momentum, so the snapshot is the model of one iteration.
+        assert_close("snapshot", &early.weights, &first.model.weights, BOUND);
+        while session.next_batch(batches.len()).is_some() {
+            step(&mut *session, &batches);
+        }
+        assert!(session.add(&batches[0], &mut |_| ()).is_err());
+        let model = session.finish(&mut |_| ()).unwrap();
+        assert_eq!(model.level(), LinearModel::LEVEL);
+        assert_eq!(
+            (model.features(), model.block_cols(), model.classes()),
+            (cols, width, classes)
+        );
+        let found = world.decrypt_model(&model);
+        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+    }
+}
+
+/// Several blocks for the samples of a batch, and an odd number of them; diagonals in 2 x 2, and rows that are shorter than the
+/// samples of a block.
+#[test]
+fn five_classes_in_few_features() {
+    trial(5, 9, 16, 1200, SigmoidDegree::Three);
+}
+
+/// Rows that are longer than the samples of a block, so that a model takes several products.
+#[test]
+fn three_classes_in_many_features() {
+    trial(3, 200, 256, 150, SigmoidDegree::Five);
+}
+
+/// Wherever a training is interrupted, it comes to the same ciphertexts.
+#[test]
+fn a_checkpoint_leads_to_the_same_bits() {
+    let data = Data::classes(300, 6, 3, 12);
+    let estimator = estimator(SigmoidDegree::Three, 3, 128);
+    let descent = estimator.gradient_descent();
+    let parameters = parameters(11, 14);
+    let layout = layout(128, 6, 8, &parameters);
+    let task = many(3, LabelKind::Clear);
+    let world = world(&descent, &layout, task, parameters);
+    let bootstrap = OwnerRefresh::new(&world);
+    let batches = batches(&world, &data, 128, 8, LabelKind::Clear);
+    let begin = || {
+        let start = SessionStart::new(&world.evaluator, &layout, task, Some(&bootstrap));
+        estimator.begin(start).unwrap()
+    };
+    let resume = |inputs, bytes: &[u8]| {
+        let mut session = begin();
+        let bundle = Bundle::from_bytes(&world.parameters, bytes)?;
+        session.restore(inputs, bundle).map(|()| session)
+    };
+    let mut through = begin();
+    let mut checkpoints = Vec::new();
+    loop {
+        checkpoints.push(through.checkpoint([3; 32]).unwrap().unwrap().to_bytes());
+        if through.next_batch(3).is_none() {
+            break;
+        }
+        step(&mut *through, &batches);
+    }
+    let expected = through.model().unwrap().unwrap();
+    assert_eq!(checkpoints.len(), 4);
+    for (i, bytes) in checkpoints.iter().enumerate() {
+        let mut resumed = resume([3; 32], bytes).unwrap();
+        assert_eq!(resumed.iteration(), Some(i));
+        while resumed.next_batch(3).is_some() {
+            step(&mut *resumed, &batches);
+        }
+        assert!(resumed.model().unwrap().unwrap() == expected, "from {i}");
+    }
+    let other = resume([4; 32], &checkpoints[1]).err();
+    assert!(matches!(other, Some(LearnError::OtherInputs)));
+    // A state without weights, one with two, and one at another level.
+    let (metadata, weights) = Bundle::from_bytes(&world.parameters, &checkpoints[1])
+        .unwrap()
+        .into_contents(Training::KIND)
+        .unwrap();
+    let lower = world.evaluator.lower_to(&weights[0], 1).unwrap();
+    for weights in [vec![], vec![weights[0].clone(); 2], vec![lower]] {
+        let state = Bundle::new(&world.parameters, Training::KIND, metadata.clone(), weights);
+        let refused = resume([3; 32], &state.unwrap().to_bytes()).err();
+        assert!(
+            matches!(refused, Some(LearnError::Shape { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+/// Who has the slots in one order does not take them in the other.
+#[test]
+fn the_other_order_is_refused() {
+    let data = Data::classes(40, 6, 3, 13);
+    let estimator = estimator(SigmoidDegree::Three, 2, 64);
+    let descent = estimator.gradient_descent();
+    let parameters = parameters(11, 14);
+    let columns = layout(40, 6, 8, &parameters);
+    let rows = columns.with_order(SlotOrder::Rows);
+    let task = many(3, LabelKind::Clear);
+    let world = world(&descent, &columns, task, parameters);
+    let bootstrap = OwnerRefresh::new(&world);
+    let labels = Labels::Clear(data.labels.clone());
+    let [in_rows, in_columns] = [rows, columns].map(|layout| world.encrypt(&data, layout, 9));
+    let refused = |error: LearnError| {
+        assert!(matches!(error, LearnError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains("order of"), "{error}");
+    };
+    let start = |layout| SessionStart::new(&world.evaluator, layout, task, Some(&bootstrap));
+
+    let mut session = estimator.begin(start(&columns)).unwrap();
+    refused(
+        session
+            .add(&(in_rows.clone(), labels.clone()), &mut |_| ())
+            .unwrap_err(),
+    );
+    session
+        .add(&(in_columns.clone(), labels.clone()), &mut |_| ())
+        .unwrap();
+    let model = session.model().unwrap().unwrap();
+    refused(
+        model
+            .decision_function(&world.evaluator, &in_columns, &mut |_| ())
+            .unwrap_err(),
+    );
+    let samples = Samples::new(&world.evaluator, &in_columns, &labels);
+    refused(estimator.fit(&samples, &mut |_| ()).unwrap_err());
+    refused(
+        Training::begin(descent.clone(), start(&columns))
+            .err()
+            .unwrap(),
+    );
+    let ridge = Ridge::new(LeastSquaresConfig::default()).unwrap();
+    refused(ridge.begin(start(&columns)).err().unwrap());
+    // Without a bootstrap there is no training in the order of columns.
+    let start = SessionStart::new(&world.evaluator, &columns, task, None);
+    assert!(estimator.begin(start).is_err());
+}

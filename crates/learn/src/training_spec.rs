@@ -453,8 +453,8 @@ mod tests {
             serde_json::from_value::<TrainingSpec>(written).unwrap(),
             spec
         );
-        // Two rows of blocks at least do not fit; no bootstraps; two classes.
-        for (columns, classes, iterations) in [(3000, 10, 20), (246, 10, 2), (246, 2, 20)] {
+        // No room for two weight matrices; no bootstraps; two classes.
+        for (columns, classes, iterations) in [(1100, 10, 20), (246, 10, 2), (246, 2, 20)] {
             assert_eq!(
                 planned(columns, classes, iterations).0.slot_order,
                 SlotOrder::Rows

@@ -68,11 +68,16 @@ impl Bootstrap for OwnerRefresh<'_> {
     }
 }
 
-fn estimator(degree: SigmoidDegree, iterations: usize, rows: usize) -> OneVsRestLogistic {
+fn estimator(
+    degree: SigmoidDegree,
+    iterations: usize,
+    rows: usize,
+    rate: f64,
+) -> OneVsRestLogistic {
     OneVsRestLogistic::new(LogisticRegressionConfig {
         degree,
         iterations,
-        learning_rate: LearningRate::Constant(3.0),
+        learning_rate: LearningRate::Constant(rate),
         batches: Some(MiniBatches {
             rows,
             weight_bound: 4.0,
@@ -130,13 +135,19 @@ fn step(session: &mut dyn Session, batches: &[Batch]) {
 }
 
 /// Trains with clear and with encrypted labels on batches of several blocks, the last one smaller.
-fn trial(classes: usize, cols: usize, width: usize, rows: usize, degree: SigmoidDegree) {
+fn trial(
+    classes: usize,
+    cols: usize,
+    width: usize,
+    (rows, rate): (usize, f64),
+    degree: SigmoidDegree,
+) {
     let samples = 5 * rows / 2;
     let data = Data::classes(samples, cols, classes, 31 + classes as u64);
-    let estimator = estimator(degree, 4, rows);
+    let estimator = estimator(degree, 4, rows, rate);
     let reference = estimator.simulate(&data.features(), &data.labels).unwrap();
     reference.ranges.check().unwrap();
-    let first = self::estimator(degree, 1, rows);
+    let first = self::estimator(degree, 1, rows, rate);
     let first = first.simulate(&data.features(), &data.labels).unwrap();
     let descent = estimator.gradient_descent();
     let parameters = match degree {
@@ -180,20 +191,20 @@ fn trial(classes: usize, cols: usize, width: usize, rows: usize, degree: Sigmoid
 /// samples of a block.
 #[test]
 fn five_classes_in_few_features() {
-    trial(5, 9, 16, 1200, SigmoidDegree::Three);
+    trial(5, 9, 16, (1200, 1.5), SigmoidDegree::Three);
 }
 
 /// Rows that are longer than the samples of a block, so that a model takes several products.
 #[test]
 fn three_classes_in_many_features() {
-    trial(3, 200, 256, 150, SigmoidDegree::Five);
+    trial(3, 200, 256, (150, 0.1), SigmoidDegree::Five);
 }
 
 /// Wherever a training is interrupted, it comes to the same ciphertexts.
 #[test]
 fn a_checkpoint_leads_to_the_same_bits() {
     let data = Data::classes(300, 6, 3, 12);
-    let estimator = estimator(SigmoidDegree::Three, 3, 128);
+    let estimator = estimator(SigmoidDegree::Three, 3, 128, 1.0);
     let descent = estimator.gradient_descent();
     let parameters = parameters(11, 14);
     let layout = layout(128, 6, 8, &parameters);
@@ -251,7 +262,7 @@ fn a_checkpoint_leads_to_the_same_bits() {
 #[test]
 fn the_other_order_is_refused() {
     let data = Data::classes(40, 6, 3, 13);
-    let estimator = estimator(SigmoidDegree::Three, 2, 64);
+    let estimator = estimator(SigmoidDegree::Three, 2, 64, 1.0);
     let descent = estimator.gradient_descent();
     let parameters = parameters(11, 14);
     let columns = layout(40, 6, 8, &parameters);

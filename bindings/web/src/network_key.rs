@@ -118,8 +118,11 @@ impl NetworkKey {
         let scores = self.0.decrypt_bytes(answer).map_err(PageError::Answer)?;
         let class = &self.0.plan().classes()[scores.label()];
         Ok(vec![Prediction {
-            class: class.clone(),
-            score: Some(scores.values()[scores.label()]),
+            class: match scores.is_decided() {
+                true => class.clone(),
+                false => format!("{class} (undecided)"),
+            },
+            score: scores.values().get(scores.label()).copied(),
         }])
     }
 }

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::{
-    BootstrappingError, DecryptionError, EncodeError, EncryptionError, EvaluationError, KeyError,
-    LinearTransformError, ParametersError,
+    ArgmaxError, BootstrappingError, DecryptionError, EncodeError, EncryptionError,
+    EvaluationError, KeyError, LinearTransformError, ParametersError,
 };
 
 /// One variant for each type of error, all as they are.
@@ -36,4 +36,6 @@ one_of! {
     Transform(LinearTransformError),
     /// A bootstrapping that cannot be.
     Bootstrapping(BootstrappingError),
+    /// An argmax that cannot be.
+    Argmax(ArgmaxError),
 }

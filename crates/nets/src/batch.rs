@@ -206,7 +206,7 @@ impl BatchNetwork {
                     match &layer.kind {
                         LayerKind::Linear(sum) => linear(evaluator, sum, read)?,
                         // `check` has refused all else.
-                        LayerKind::Square(_) | LayerKind::Relu(_) => {
+                        _ => {
                             let squares = read.iter().map(|x| evaluator.mul(x, x));
                             squares.collect::<Result<_, _>>()?
                         }

@@ -104,7 +104,8 @@ fn check_fresh(
 }
 
 impl EncryptedScores {
-    /// The kind of bundle that holds encrypted scores: the metadata are the digest of the plan.
+    /// The kind of bundle that holds encrypted scores, and a range flag where the plan has one: the metadata are the digest of the
+    /// plan.
     pub const KIND: &'static str = "network-scores";
 
     /// The scores as a bundle, without a copy.
@@ -112,12 +113,14 @@ impl EncryptedScores {
     /// # Errors
     /// None, for scores that this crate computed.
     pub fn to_bundle(&self) -> Result<Bundle<'_>> {
-        let ciphertexts = std::slice::from_ref(&self.ciphertext);
+        let Some(first) = self.ciphertexts.first() else {
+            return Err(damaged(SCORES, "there is no ciphertext"));
+        };
         bundle(
-            self.ciphertext.parameters(),
+            first.parameters(),
             Self::KIND,
             &self.plan,
-            ciphertexts,
+            &self.ciphertexts,
         )
     }
 
@@ -127,11 +130,13 @@ impl EncryptedScores {
     /// If the bundle holds something else.
     pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
         let (metadata, ciphertexts) = bundle.into_contents(Self::KIND)?;
-        let [ciphertext] = <[Ciphertext; 1]>::try_from(ciphertexts)
-            .map_err(|_| damaged(SCORES, "there must be one ciphertext"))?;
+        if !(1..=2).contains(&ciphertexts.len()) {
+            let reason = "there must be one ciphertext, or two with a range flag";
+            return Err(damaged(SCORES, reason));
+        }
         Ok(Self {
             plan: digest(&metadata, SCORES)?,
-            ciphertext,
+            ciphertexts,
         })
     }
 }

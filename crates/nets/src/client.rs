@@ -1,13 +1,14 @@
 //! Images in, scores out: what is done on the side of the keys.
 
 use tapetum_ckks::{
-    Complex64, Decryptor, Encryptor, EvaluationKeys, KeyGenerator, Rounding, SecretKey,
+    Ciphertext, Complex64, Decryptor, Encryptor, EvaluationKeys, KeyGenerator, Rounding, SecretKey,
 };
 
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
 use crate::graph::Window;
-use crate::plan::{InputPacking, NetworkPlan, WindowPlan};
+use crate::plan::{Answer, InputPacking, NetworkPlan, WindowPlan};
+use crate::reference::largest;
 
 /// All keys that a server needs for a plan, which reveal nothing.
 ///
@@ -102,19 +103,32 @@ pub struct Scores {
     label: usize,
     values: Vec<f64>,
     step: f64,
+    decided: bool,
 }
 
 impl Scores {
+    /// From what a comparison of scores leaves: 1 where the largest is, 0 elsewhere.
+    fn of_labels(bits: &[f64]) -> Self {
+        let label = largest(bits);
+        let others = bits.iter().enumerate().filter(|&(i, _)| i != label);
+        let rest = others.fold(0.0, |most: f64, (_, &bit)| most.max(bit));
+        Self {
+            label,
+            values: Vec::new(),
+            step: 0.0,
+            decided: bits[label] > 1.0 - DECIDED && rest < DECIDED,
+        }
+    }
+
     /// From exact scores that are times `factor`.
     pub(crate) fn new(exact: Vec<f64>, rounding: Rounding, factor: f64) -> Self {
-        let label = (0..exact.len())
-            .max_by(|&a, &b| exact[a].total_cmp(&exact[b]))
-            .unwrap_or(0);
+        let label = largest(&exact);
         let values = exact.into_iter().map(|v| rounding.round(v) / factor);
         Self {
             label,
             values: values.collect(),
             step: rounding.step() / factor,
+            decided: true,
         }
     }
 
@@ -123,7 +137,14 @@ impl Scores {
         self.label
     }
 
-    /// The scores, rounded to multiples of [`step`](Self::step): their last digits would tell the secret key.
+    /// Whether the label is certain. It is not if labels were found under encryption and two scores were too near to each
+    /// other to be compared.
+    pub fn is_decided(&self) -> bool {
+        self.decided
+    }
+
+    /// The scores, rounded to multiples of [`step`](Self::step): their last digits would tell the secret key. None where
+    /// the plan's answer is labels.
     pub fn values(&self) -> &[f64] {
         &self.values
     }
@@ -139,33 +160,79 @@ impl Scores {
 /// imaginary parts are removed, by a layer with complex diagonals or a bootstrapping, may not be seen here.
 const STRAY: f64 = 1.0;
 
+/// The parameters have room for no larger scores; those of calibration images are 16 at most.
+const MOST_SCORE: f64 = 128.0;
+/// The imaginary part of a range flag, which is noise, is far below that.
+const STRAY_FLAG: f64 = 1.0 / 128.0;
+
 /// Refuses what overflowed on the server, or was never encrypted under this key.
 pub(crate) fn check_range(slots: &[Complex64]) -> Result<()> {
-    match slots.iter().all(|slot| slot.im.abs() < STRAY) {
+    let fits = |slot: &Complex64| slot.im.abs() < STRAY && slot.re.abs() < MOST_SCORE;
+    match slots.iter().all(fits) {
         true => Ok(()),
-        false => Err(NetworkError::Overflow),
+        false => Err(NetworkError::OutOfRange),
     }
 }
 
-/// Decrypts scores.
+/// Refuses scores that a value out of its range has made meaningless, by their flag.
+pub(crate) fn check_flag(
+    plan: &NetworkPlan,
+    flag: &Ciphertext,
+    decryptor: &Decryptor,
+) -> Result<()> {
+    let slots = decryptor
+        .encoder()
+        .decode_complex(&decryptor.decrypt(flag)?);
+    let fits = |slot: &Complex64| slot.im.abs() < STRAY_FLAG && plan.is_in_range(slot.re);
+    match slots.iter().all(fits) {
+        true => Ok(()),
+        false => Err(NetworkError::OutOfRange),
+    }
+}
+
+/// A label's place holds more than 1 less this, all others less than this, or the label is undecided.
+const DECIDED: f64 = 0.25;
+/// What comparisons and their noise leave is within this of [0, 1].
+const BEYOND_BITS: f64 = 0.25;
+
+/// Refuses what no comparison gives.
+fn check_labels(slots: &[Complex64], used: &[f64]) -> Result<()> {
+    let fits = |(slot, &used): (&Complex64, &f64)| {
+        let most = if used == 0.0 { 0.0 } else { 1.0 };
+        slot.im.abs() < BEYOND_BITS && (-BEYOND_BITS..=most + BEYOND_BITS).contains(&slot.re)
+    };
+    match slots.iter().zip(used).all(fits) {
+        true => Ok(()),
+        false => Err(NetworkError::OutOfRange),
+    }
+}
+
+/// Decrypts scores, or a label where the plan's answer is labels.
 ///
 /// # Errors
 /// If the scores are not of this plan, the decryptor has other parameters or another key, or a value of the network
-/// has overflowed.
+/// has overflowed or left the interval that its polynomials are for.
 pub fn decrypt_scores(
     plan: &NetworkPlan,
     scores: &EncryptedScores,
     decryptor: &Decryptor,
 ) -> Result<Scores> {
     plan.check()?;
-    let ciphertext = scores.of(&plan.digest())?;
+    let (ciphertext, flag) = scores.of(plan)?;
+    if let Some(flag) = flag {
+        check_flag(plan, flag, decryptor)?;
+    }
     let parameters = plan.parameters()?;
     let slots = decryptor
         .encoder()
         .decode_complex(&decryptor.decrypt(ciphertext)?);
     check_range(&slots)?;
-    let places = plan.output().slots();
-    let exact: Vec<f64> = places.into_iter().map(|i| slots[i].re).collect();
+    let output = plan.output();
+    let exact: Vec<f64> = output.slots().into_iter().map(|i| slots[i].re).collect();
+    if plan.answer() == Answer::Labels {
+        check_labels(&slots, &output.spread(slots.len(), |_| 1.0))?;
+        return Ok(Scores::of_labels(&exact));
+    }
     let rounding = Rounding::of(&parameters, ciphertext.scale(), &slots)
         .or_coarser(Rounding::above(plan.noise()));
     Ok(Scores::new(exact, rounding, plan.score_factor()))

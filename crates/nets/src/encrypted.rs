@@ -36,23 +36,33 @@ impl EncryptedImage {
 #[derive(Clone)]
 pub struct EncryptedScores {
     pub(crate) plan: [u8; 32],
-    pub(crate) ciphertext: Ciphertext,
+    /// The scores and, if the plan has one, the range flag.
+    pub(crate) ciphertexts: Vec<Ciphertext>,
 }
 
 impl EncryptedScores {
-    pub(crate) fn new(plan: [u8; 32], ciphertext: Ciphertext) -> Self {
-        Self { plan, ciphertext }
+    pub(crate) fn new(plan: [u8; 32], scores: Ciphertext, flag: Option<Ciphertext>) -> Self {
+        let ciphertexts = [Some(scores), flag].into_iter().flatten().collect();
+        Self { plan, ciphertexts }
     }
 
-    /// The ciphertext of all scores.
+    /// The ciphertext of the scores, or of features that something is to be computed with.
     pub fn ciphertext(&self) -> &Ciphertext {
-        &self.ciphertext
+        &self.ciphertexts[0]
     }
 
-    /// The ciphertext, if it is for this plan.
-    pub(crate) fn of(&self, plan: &[u8; 32]) -> Result<&Ciphertext> {
-        check("the encrypted scores", &self.plan, plan)?;
-        Ok(&self.ciphertext)
+    /// The scores and the range flag, if they are for this plan.
+    pub(crate) fn of(&self, plan: &NetworkPlan) -> Result<(&Ciphertext, Option<&Ciphertext>)> {
+        const WHAT: &str = "the encrypted scores";
+        check(WHAT, &self.plan, &plan.digest())?;
+        match (&self.ciphertexts[..], plan.has_range_flag()) {
+            ([scores], false) => Ok((scores, None)),
+            ([scores, flag], true) => Ok((scores, Some(flag))),
+            _ => Err(NetworkError::Damaged {
+                what: WHAT,
+                reason: "the plan has a range flag and they have none, or the other way round",
+            }),
+        }
     }
 }
 

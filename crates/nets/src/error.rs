@@ -3,8 +3,9 @@
 use std::fmt;
 
 use tapetum_ckks::{
-    BootstrappingError, CkksError, DecryptionError, EncodeError, EncryptionError, EvaluationError,
-    KeyError, LinearTransformError, ParametersError, wire::WireError,
+    ArgmaxError, ArgmaxPlan, BootstrappingError, CkksError, DecryptionError, EncodeError,
+    EncryptionError, EvaluationError, KeyError, LinearTransformError, ParametersError,
+    wire::WireError,
 };
 use thiserror::Error;
 
@@ -75,11 +76,18 @@ pub enum NetworkError {
         /// Why, and what to do.
         reason: String,
     },
-    /// A network with ReLU is planned without images.
+    /// A network with ReLU, or for labels, is planned without images.
     #[error(
-        "ReLU is computed by polynomials on an interval: give calibration images like those to come, whose values set it"
+        "ReLU and comparisons of scores are computed by polynomials on an interval: give calibration images like those to \
+         come, whose values set it"
     )]
     Calibration,
+    /// Labels of too few scores, or of too many.
+    #[error(
+        "labels are found among 2 to {max} scores, and the network has {0}: have it answer with scores",
+        max = ArgmaxPlan::MAX_COUNT
+    )]
+    Labels(usize),
     /// No parameters have enough levels.
     #[error(
         "the network needs {levels} levels, more than N = 2^17 has at 128 bits of security; with calibration images it can \
@@ -147,12 +155,13 @@ pub enum NetworkError {
     /// A file is not what was asked for.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// A value of the network has left the range that the parameters have room for.
+    /// A value of the network has left the range that its polynomials or the parameters are for.
     #[error(
-        "the scores are no scores: either a value of the network overflowed, because the image is unlike the calibration \
-         images of the plan, or they are under another key"
+        "out of range: the image is unlike the calibration images of the plan, and the scores mean nothing. Use another \
+         image, or ask the provider for a plan with calibration images like this one (`tapetum net plan --calibrate`). \
+         Scores under another key look the same"
     )]
-    Overflow,
+    OutOfRange,
     /// Keys that the plan needs are missing.
     #[error("the evaluation keys do not have all keys of the plan: make them with its key plan")]
     Keys,
@@ -181,6 +190,7 @@ of_the_scheme!(
     EvaluationError,
     LinearTransformError,
     BootstrappingError,
+    ArgmaxError,
 );
 
 impl NetworkError {

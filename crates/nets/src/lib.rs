@@ -6,6 +6,7 @@ mod client;
 mod encrypted;
 mod error;
 mod graph;
+mod labels;
 mod layers;
 mod network;
 mod onnx;
@@ -29,10 +30,11 @@ pub use encrypted::{EncryptedImage, EncryptedScores};
 pub use error::{NetworkError, NodeName, Result};
 pub use network::Network;
 pub use onnx::operators_page;
-pub use plan::{LayerPlan, NetworkPlan};
+pub use plan::{Answer, LayerPlan, NetworkPlan};
 pub use plan_file::NetworkPlanFile;
 pub use polynomials::{PolynomialNetwork, PolynomialScores};
 pub use preprocessing::{ColourOrder, Preprocessing};
+pub use reference::largest;
 pub use server::EncodedNetwork;
 pub use several::{
     EncryptedSeveral, EncryptedSeveralScores, SeveralNetwork, SeveralPlan, decrypt_several,

@@ -1,8 +1,8 @@
 //! A network in the clear.
 
 use crate::error::{NetworkError, Result};
-use crate::graph::Graph;
-use crate::plan::{NetworkPlan, Prepared, Scaling, prepare};
+use crate::graph::{Graph, Node, Operation};
+use crate::plan::{Answer, NetworkPlan, Prepared, Scaling, prepare};
 use crate::polynomials::PolynomialNetwork;
 use crate::server::EncodedNetwork;
 use crate::{
@@ -35,6 +35,27 @@ impl Network {
         Ok(Self { graph })
     }
 
+    /// The network without its last dense layer: what that reads, its features.
+    ///
+    /// # Errors
+    /// If it does not end in a dense layer, or has nothing before it.
+    pub fn features(&self) -> Result<Self> {
+        let output = self.graph.node(self.graph.output());
+        let before = match (&output.operation, &output.inputs[..]) {
+            (Operation::Dense(_), &[before]) if before.index() > 0 => before,
+            _ => {
+                return Err(NetworkError::Encrypted {
+                    node: output.name.clone(),
+                    reason: "it must be a dense layer after others, whose input are the features"
+                        .to_owned(),
+                });
+            }
+        };
+        Ok(Self {
+            graph: self.graph.up_to(before),
+        })
+    }
+
     /// The shape of an image: `[1, channels, height, width]` or `[1, length]`.
     pub fn input_shape(&self) -> &[usize] {
         self.graph.input_shape().dims()
@@ -43,6 +64,25 @@ impl Network {
     /// The number of values of an image, channel by channel and row by row.
     pub fn input_len(&self) -> usize {
         self.graph.input_shape().values()
+    }
+
+    /// The number of scores.
+    pub fn output_len(&self) -> usize {
+        self.graph.node(self.graph.output()).shape.values()
+    }
+
+    /// The multiplications of its convolutions and dense layers for an image, in the clear.
+    pub fn multiplications(&self) -> u64 {
+        let nodes = self.graph.nodes().iter();
+        let of = |node: &Node| match &node.operation {
+            Operation::Convolution(layer) => {
+                let outputs = layer.bias.len().max(1);
+                node.shape.values() as u64 * (layer.weights.values().len() / outputs) as u64
+            }
+            Operation::Dense(layer) => layer.weights.values().len() as u64,
+            _ => 0,
+        };
+        nodes.map(of).sum()
     }
 
     /// The output for an image, in the clear: the reference of an encrypted evaluation.
@@ -61,8 +101,23 @@ impl Network {
     /// # Errors
     /// If an operation is not supported on encrypted images, which the error names, or an image does not fit.
     pub fn plan(&self, range: [f64; 2], calibration: &[Vec<f64>]) -> Result<NetworkPlan> {
-        let scaling = Scaling::Calibration(calibration);
-        Ok(prepare(&self.graph, range, scaling)?.plan)
+        Ok(self.planned(range, calibration, Answer::Scores)?.0)
+    }
+
+    /// The same, for scores or for labels alone, with the network as the plan evaluates it, in the clear. Labels need a
+    /// calibration, which sets how exactly scores are compared.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), and if there are not between 2 and 128 scores to be compared.
+    pub fn planned(
+        &self,
+        range: [f64; 2],
+        calibration: &[Vec<f64>],
+        answer: Answer,
+    ) -> Result<(NetworkPlan, PolynomialNetwork)> {
+        let scaling = Scaling::Calibration(calibration, answer);
+        let prepared = prepare(&self.graph, range, scaling)?;
+        Ok((prepared.plan.clone(), PolynomialNetwork::new(prepared)))
     }
 
     /// The plan for batches of encrypted images with values in `range`, one image in each slot, and the network

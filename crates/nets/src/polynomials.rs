@@ -44,7 +44,7 @@ impl PolynomialNetwork {
         let mut vectors = vectors(&self.layers, image, |_, _, _| ());
         let read = self.layers.iter().filter_map(|layer| match layer.kind {
             LayerKind::Relu(relu) => Some(&vectors[relu.source]),
-            LayerKind::Linear(_) | LayerKind::Square(_) => None,
+            _ => None,
         });
         let largest = read.flatten().fold(0.0, |most: f64, v| most.max(v.abs()));
         let scores = vectors.pop().unwrap_or_default();

@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 
 use tapetum_ckks::{
     BootstrappingLiteral, Complex64, Decryptor, Encryptor, Evaluator, KeyGenerator,
-    ParametersLiteral, SecretDistribution, SecretKey,
+    ParametersLiteral, Precision, SecretDistribution, SecretKey,
 };
 
+use crate::client::check_flag;
 use crate::error::{NetworkError, NodeName};
 use crate::graph::{
     Affine, AveragePool, Builder, Convolution, Dense, Graph, NodeId, Operation, Quadratic, Shape,
     Tensor, Window,
 };
 use crate::layers::Folded;
-use crate::plan::{InputPacking, NetworkPlan, Prepared, Scaling, Step, calibrated, prepare};
+use crate::plan::{
+    Answer, Ending, InputPacking, NetworkPlan, Prepared, Scaling, Step, calibrated, prepare,
+};
 use crate::stages::LayerKind;
 use crate::{
-    Network, decrypt_scores, decrypt_several, encrypt_image, encrypt_several, evaluation_keys,
-    reference,
+    EncodedNetwork, EncryptedScores, Network, decrypt_scores, decrypt_several, encrypt_image,
+    encrypt_several, evaluation_keys, reference,
 };
 
 /// What a network is made from.
@@ -199,6 +202,9 @@ fn scores(prepared: &Prepared, image: &[f64]) -> Vec<f64> {
                 let function = relu.precision.relu_function();
                 vectors[relu.source].iter().map(|&x| function(x)).collect()
             }
+            (LayerKind::Largest(_) | LayerKind::Clean(_), _) => {
+                unreachable!("no network here has its scores compared")
+            }
             (LayerKind::Linear(sum), Step::Linear { parts, paired, .. }) => {
                 let mut sums = vec![Complex64::ZERO; slots];
                 for term in &sum.terms {
@@ -267,7 +273,12 @@ fn check_plans(seeds: std::ops::Range<u64>) {
         let values = maker.builder.node(maker.builder.input()).shape.values();
         let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
         let graph = maker.network(1 + seed as usize % 3);
-        let prepared = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images[..2])).unwrap();
+        let prepared = prepare(
+            &graph,
+            [-1.0, 1.0],
+            Scaling::Calibration(&images[..2], Answer::Scores),
+        )
+        .unwrap();
         let expected = reference::output(&graph, &images[2]).unwrap();
         let found = scores(&prepared, &images[2]);
         let most = expected.iter().fold(1.0, |most: f64, v| most.max(v.abs()));
@@ -288,7 +299,12 @@ fn plans_with_relu_compute_its_polynomials() {
         let values = maker.builder.node(maker.builder.input()).shape.values();
         let images: Vec<_> = (0..4).map(|_| maker.numbers(values)).collect();
         let graph = maker.network(1 + seed as usize % 2);
-        let prepared = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images)).unwrap();
+        let prepared = prepare(
+            &graph,
+            [-1.0, 1.0],
+            Scaling::Calibration(&images, Answer::Scores),
+        )
+        .unwrap();
         let found = scores(&prepared, &images[3]);
         let network = Network::from(graph);
         let polynomials = network.polynomials(&prepared.plan).unwrap();
@@ -397,6 +413,94 @@ fn an_encrypted_relu_has_the_scores_of_its_polynomials() {
     check_encrypted(&network, &plan, &images[2]);
 }
 
+/// A network with ReLU, its plan for images in [-1, 1], and an image. Images up to 100 are accepted.
+fn relu_network(seed: u64, blocks: usize) -> (Network, NetworkPlan, Vec<f64>) {
+    let mut maker = Maker::new(seed);
+    maker.relu = true;
+    let values = maker.builder.node(maker.builder.input()).shape.values();
+    let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
+    let network = Network::from(maker.network(blocks));
+    let plan = network.plan([-100.0, 100.0], &images[..2]).unwrap();
+    (network, plan, images[2].clone())
+}
+
+#[test]
+fn what_leaves_the_interval_of_a_relu_is_flagged() {
+    let (network, plan, image) = relu_network(3, 1);
+    assert!(plan.has_range_flag());
+    let session = Session::new(&network, &plan);
+    let polynomials = network.polynomials(&plan).unwrap();
+    let decryptor = Decryptor::new(&session.secret);
+    let (mut within, mut beyond) = (0, 0);
+    for factor in [0.0, 1.0, 5.0, 20.0, 50.0, 100.0] {
+        let image: Vec<f64> = image.iter().map(|v| factor * v).collect();
+        let largest = polynomials.scores(&image).unwrap().largest;
+        let scores = session.classify(&image);
+        let (_, flag) = scores.of(&plan).unwrap();
+        let flag = check_flag(&plan, flag.unwrap(), &decryptor);
+        // Nearer to the end than this a value may pass.
+        if (1.0..1.06).contains(&largest) {
+            continue;
+        }
+        if largest < 1.0 {
+            within += 1;
+            flag.unwrap();
+            decrypt_scores(&plan, &scores, &decryptor).unwrap();
+        } else {
+            beyond += 1;
+            assert!(matches!(flag, Err(NetworkError::OutOfRange)), "{largest}");
+            let refused = decrypt_scores(&plan, &scores, &decryptor);
+            assert!(matches!(refused, Err(NetworkError::OutOfRange)));
+        }
+    }
+    assert!(within >= 2 && beyond >= 1, "{within} {beyond}");
+}
+
+/// The flag is a sum over all slots: a single value must not be lost in it.
+#[test]
+fn one_value_beyond_the_interval_is_flagged() {
+    // The values of a layer of ResNet-20, in all slots, and 19 of them.
+    let (slots, relus) = (1 << 14, 19);
+    for precision in Precision::all().take_while(|p| p.bits() <= 9) {
+        let mean = |x: f64| {
+            let step = precision.greater_than_clear(x, 0.0);
+            0.5 * (step * step - step) / f64::from(slots * relus)
+        };
+        // Nearer to the interval, a step may be anything between 0 and 1, as that of values within.
+        for x in (0..100).map(|k| 1.055 + 0.005 * f64::from(k)) {
+            // The sum that hides it best: all others undecided.
+            let flag = mean(x) - 0.125;
+            // Beyond what an f64 holds it is not a number.
+            assert!(flag.is_nan() || flag > 0.05, "{precision:?} {x}: {flag}");
+        }
+    }
+}
+
+#[test]
+fn plans_from_before_there_was_a_flag_have_none() {
+    let (network, plan, image) = relu_network(3, 1);
+    let text = serde_json::to_string(&plan).unwrap();
+    let old = text.replace(",\"range_flag\":true", "");
+    assert_ne!(old, text);
+    let old: NetworkPlan = serde_json::from_str(&old).unwrap();
+    assert!(!old.has_range_flag() && old.digest() != plan.digest());
+    let session = Session::new(&network, &old);
+    let scores = session.classify(&image);
+    decrypt_scores(&old, &scores, &Decryptor::new(&session.secret)).unwrap();
+
+    // Polynomials of degree 2 are the network: there is no interval, and no flag.
+    let mut maker = Maker::new(1);
+    let values = maker.builder.node(maker.builder.input()).shape.values();
+    let images = [maker.numbers(values)];
+    let squares = Network::from(maker.network(1));
+    let plan = squares.plan([-1.0, 1.0], &images).unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert!(!text.contains("range_flag"));
+    let text = text.replacen('{', "{\"range_flag\":true,", 1);
+    let damaged: NetworkPlan = serde_json::from_str(&text).unwrap();
+    assert!(damaged.check().is_err());
+}
+
 /// The smallest ring that has room for bootstrapping, with two levels at a time. Its sparse secret is accepted in tests
 /// only.
 fn small_bootstrapping(_: usize) -> Vec<ParametersLiteral> {
@@ -422,7 +526,14 @@ fn encrypted_networks_are_bootstrapped() {
     let values = maker.builder.node(maker.builder.input()).shape.values();
     let images: Vec<_> = (0..3).map(|_| maker.numbers(values)).collect();
     let graph = maker.network(3);
-    let prepared = calibrated(&graph, [-1.0, 1.0], &images, small_bootstrapping).unwrap();
+    let prepared = calibrated(
+        &graph,
+        [-1.0, 1.0],
+        &images,
+        Ending::default(),
+        small_bootstrapping,
+    )
+    .unwrap();
     assert!(
         prepared.plan.bootstraps() >= 2,
         "{}",
@@ -442,12 +553,23 @@ fn damaged_bootstraps_are_refused() {
     let read = |json: &str| serde_json::from_str::<NetworkPlan>(json).unwrap();
 
     // Plans without bootstrapping are written as they always were.
-    let shallow = prepare(&graph, [-1.0, 1.0], Scaling::Calibration(&images)).unwrap();
+    let shallow = prepare(
+        &graph,
+        [-1.0, 1.0],
+        Scaling::Calibration(&images, Answer::Scores),
+    )
+    .unwrap();
     assert!(!json(&shallow.plan).contains("bootstrap"));
 
-    let plan = calibrated(&graph, [-1.0, 1.0], &images, small_bootstrapping)
-        .unwrap()
-        .plan;
+    let plan = calibrated(
+        &graph,
+        [-1.0, 1.0],
+        &images,
+        Ending::default(),
+        small_bootstrapping,
+    )
+    .unwrap()
+    .plan;
     let text = json(&plan);
     assert_eq!(read(&text), plan);
     let slots = |n: usize| format!("\"bootstrapped_slots\":{n}");
@@ -466,15 +588,39 @@ fn damaged_bootstraps_are_refused() {
     }
 }
 
+/// Keys and a server for a plan.
+struct Session {
+    plan: NetworkPlan,
+    secret: SecretKey,
+    evaluator: Evaluator,
+    server: EncodedNetwork,
+}
+
+impl Session {
+    fn new(network: &Network, plan: &NetworkPlan) -> Self {
+        let secret = SecretKey::generate(&plan.parameters().unwrap()).unwrap();
+        Self {
+            plan: plan.clone(),
+            evaluator: Evaluator::with_keys(evaluation_keys(plan, &secret).unwrap()),
+            secret,
+            server: network.encode(plan).unwrap(),
+        }
+    }
+
+    fn classify(&self, image: &[f64]) -> EncryptedScores {
+        let encryptor = Encryptor::with_secret_key(&self.secret);
+        let encrypted = encrypt_image(&self.plan, image, &encryptor).unwrap();
+        let scores = self
+            .server
+            .classify(&self.evaluator, &encrypted, &mut |_| ());
+        scores.unwrap()
+    }
+}
+
 fn check_encrypted(network: &Network, plan: &NetworkPlan, image: &[f64]) {
-    let secret = SecretKey::generate(&plan.parameters().unwrap()).unwrap();
-    let evaluator = Evaluator::with_keys(evaluation_keys(plan, &secret).unwrap());
-    let encrypted = encrypt_image(plan, image, &Encryptor::with_secret_key(&secret)).unwrap();
-    let server = network.encode(plan).unwrap();
-    let scores = server
-        .classify(&evaluator, &encrypted, &mut |_| ())
-        .unwrap();
-    let found = decrypt_scores(plan, &scores, &Decryptor::new(&secret)).unwrap();
+    let session = Session::new(network, plan);
+    let scores = session.classify(image);
+    let found = decrypt_scores(plan, &scores, &Decryptor::new(&session.secret)).unwrap();
     // The largest score of the images is 16 while it is encrypted.
     let bound = found.step() / 2.0 + 16.0 / 512.0 / plan.score_factor();
     let expected = network.polynomials(plan).unwrap().scores(image).unwrap();

@@ -39,6 +39,17 @@ pub(crate) fn output(graph: &Graph, image: &[f64]) -> Result<Vec<f64>> {
     Ok(values[graph.output().index()].values().to_vec())
 }
 
+/// The place of the largest score, which is the class of an image.
+///
+/// ```
+/// assert_eq!(tapetum_nets::largest(&[0.5, 2.0, -3.0]), 1);
+/// ```
+pub fn largest(scores: &[f64]) -> usize {
+    (0..scores.len())
+        .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+        .unwrap_or(0)
+}
+
 /// What an operation makes of its inputs, whose shapes fit; the reason if a value is not finite.
 pub(crate) fn apply(
     operation: &Operation,

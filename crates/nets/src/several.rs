@@ -168,7 +168,8 @@ impl SeveralNetwork {
     ) -> Result<EncryptedSeveralScores> {
         images.check(&self.digest)?;
         let inputs: Vec<_> = images.ciphertexts.chunks(1).collect();
-        let ciphertexts = self
+        // Without ReLU there is no range flag.
+        let (ciphertexts, _) = self
             .network
             .evaluate(evaluator, &inputs, &self.parts, progress)?;
         Ok(EncryptedSeveralScores(EncryptedSeveral {

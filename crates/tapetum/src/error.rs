@@ -213,7 +213,7 @@ fn network(error: &NetworkError) -> ErrorKind {
         | NetworkError::Mismatch { .. }
         | NetworkError::Scheme(CkksError::Parameters(_) | CkksError::Key(_)) => ErrorKind::Role,
         NetworkError::Encrypted { .. }
-        | NetworkError::Overflow
+        | NetworkError::OutOfRange
         | NetworkError::Levels { .. }
         | NetworkError::Scheme(CkksError::Evaluation(_) | CkksError::Encode(_)) => {
             ErrorKind::Computation

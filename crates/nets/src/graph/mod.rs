@@ -107,6 +107,15 @@ impl Graph {
         needed
     }
 
+    /// The part that this node depends on, which is its output.
+    pub fn up_to(&self, output: NodeId) -> Self {
+        let graph = Self {
+            nodes: self.nodes.clone(),
+            output,
+        };
+        graph.without_unneeded()
+    }
+
     fn without_unneeded(self) -> Self {
         let mut needed = self.needed();
         needed[0] = true;

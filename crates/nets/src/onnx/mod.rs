@@ -243,9 +243,9 @@ fn constant(operation: &Operation, tensor: &Tensor) -> Result<Argument, String> 
 fn input_shape(input: &schema::Value) -> Result<Shape, String> {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor.as_ref());
     let tensor = tensor.ok_or("it is not a tensor")?;
-    if tensor.element != 1 {
+    if !tensors::is_number(tensor.element.into()) {
         return Err(format!(
-            "it is of type {}: export a model whose input is of type float",
+            "it is of type {}: export a model whose input is of type float or float16",
             tensors::type_name(tensor.element)
         ));
     }

@@ -5,6 +5,7 @@ use super::layers::{
 };
 use super::node::{Argument, NodeReader, Reading, Unread};
 use super::shapes::{flatten, pad, reshape};
+use super::tensors::is_number;
 use crate::graph::{Operation, Tensor};
 
 /// An operator that is read.
@@ -38,8 +39,14 @@ pub(super) const OPERATORS: &[Operator] = &[
         read: batch_norm,
     },
     Operator {
+        name: "Cast",
+        limits: "to float, float16 or double, which are all computed in double precision",
+        encrypted: "nothing to do",
+        read: cast,
+    },
+    Operator {
         name: "Constant",
-        limits: "float, double and lists of integers",
+        limits: "float, float16, double and lists of integers",
         encrypted: "becomes part of the layer that uses it",
         read: constant,
     },
@@ -143,7 +150,6 @@ const NOT_QUANTISED: &str = "use the model before quantisation";
 /// Operators that exporters write and that are refused, with what could stand for them.
 pub(super) const REFUSED: &[(&str, &str)] = &[
     ("ArgMax", "leave it out: the client compares the scores"),
-    ("Cast", "export with weights and computations of type float"),
     ("Clip", TRAIN_A_SQUARE),
     ("Concat", "write the sum of the layers that read the parts"),
     (
@@ -207,7 +213,7 @@ pub(super) fn remedy(operator: &str) -> String {
 pub fn page() -> String {
     let mut page = String::from(
         "# Operators of networks\n\n\
-         `tapetum-nets` reads ONNX files with operator set 13 or later, weights of type float or double inside the \
+         `tapetum-nets` reads ONNX files with operator set 13 or later, weights of type float, float16 or double inside the \
          file, one input of shape `[1 or open, channels, height, width]` or `[1 or open, length]`, and one output, or \
          several of which one, the scores, depends on all others. This page is printed by `cargo run -p tapetum-nets --example operators` from the table in \
          `crates/nets/src/onnx/operators.rs`; a test compares them.\n\n\
@@ -232,6 +238,20 @@ pub fn page() -> String {
 
 fn identity(node: &NodeReader<'_>) -> Result<Reading, Unread> {
     Ok(Reading::Chain(node.input(0)?.clone(), Vec::new()))
+}
+
+fn cast(node: &NodeReader<'_>) -> Result<Reading, Unread> {
+    // For floats of 8 bits alone.
+    node.int("saturate", 1);
+    if !is_number(node.int("to", 0)) {
+        return Err("only a Cast to float, float16 or double is supported: export with weights and computations of these types".into());
+    }
+    if let Argument::Integers(_) = node.input(0)? {
+        return Err(
+            "it computes with integers: simplify the model, with onnxsim for instance".into(),
+        );
+    }
+    identity(node)
 }
 
 fn dropout(node: &NodeReader<'_>) -> Result<Reading, Unread> {

@@ -1,5 +1,7 @@
 //! The numbers of a file's tensors.
 
+use half::f16;
+
 use super::schema;
 use crate::error::NetworkError;
 use crate::graph::{Shape, Tensor};
@@ -18,7 +20,13 @@ const MAX_INTEGERS: usize = 1 << 10;
 const FLOAT: i32 = 1;
 const INT32: i32 = 6;
 const INT64: i32 = 7;
+const FLOAT16: i32 = 10;
 const DOUBLE: i32 = 11;
+
+/// Whether numbers of this type are read. All are computed with in double precision.
+pub(super) fn is_number(element: i64) -> bool {
+    [FLOAT, FLOAT16, DOUBLE].map(i64::from).contains(&element)
+}
 
 /// How an element type is called.
 pub(super) fn type_name(element: i32) -> &'static str {
@@ -32,7 +40,7 @@ pub(super) fn type_name(element: i32) -> &'static str {
         INT64 => "int64",
         8 => "string",
         9 => "bool",
-        10 => "float16",
+        FLOAT16 => "float16",
         DOUBLE => "double",
         16 => "bfloat16",
         17..=20 => "float8",
@@ -73,6 +81,16 @@ fn values(tensor: &schema::Tensor) -> Result<Constant, String> {
                 shape,
                 elements(&tensor.raw_data, typed, f64::from_le_bytes)?,
             )
+        }
+        FLOAT16 => {
+            let shape = Shape::new(dims)?;
+            // The field is for the bits.
+            let bits = |&v: &i32| u16::try_from(v).map(|bits| f16::from_bits(bits).to_f64());
+            let typed = tensor.int32_data.iter().map(bits);
+            let typed = typed.collect::<Result<Vec<_>, _>>();
+            let typed = typed.map_err(|_| "it has a float16 of more than 16 bits")?;
+            let raw = |raw: [u8; 2]| f16::from_le_bytes(raw).to_f64();
+            numbers(shape, elements(&tensor.raw_data, typed, raw)?)
         }
         INT64 => {
             let typed = tensor.int64_data.clone();
@@ -168,6 +186,34 @@ mod tests {
     }
 
     #[test]
+    fn half_precision_is_read_from_either_field() {
+        // 1.5, -2 and the least number above zero.
+        let bits = [0x3e00_u16, 0xc000, 1];
+        let raw = schema::Tensor {
+            dims: vec![3],
+            data_type: FLOAT16,
+            raw_data: bits.map(u16::to_le_bytes).concat(),
+            ..Default::default()
+        };
+        let typed = schema::Tensor {
+            int32_data: bits.map(i32::from).to_vec(),
+            raw_data: Vec::new(),
+            ..raw.clone()
+        };
+        let infinite = schema::Tensor {
+            raw_data: [0x3e00_u16, 0x7c00, 0].map(u16::to_le_bytes).concat(),
+            ..raw.clone()
+        };
+        for tensor in [raw, typed] {
+            let Constant::Numbers(found) = read(&tensor).unwrap() else {
+                panic!("not numbers");
+            };
+            assert_eq!(found.values(), [1.5, -2.0, 0.5_f64.powi(24)]);
+        }
+        assert!(error(&infinite).contains("value 1"));
+    }
+
+    #[test]
     fn what_is_not_read_is_refused_by_name() {
         let good = schema::Tensor {
             name: "w".to_owned(),
@@ -182,11 +228,18 @@ mod tests {
         };
         assert!(error(&external).contains("another file"));
         assert!(error(&external).contains("\"w\""));
-        let half = schema::Tensor {
-            data_type: 10,
+        let brain = schema::Tensor {
+            data_type: 16,
             ..good.clone()
         };
-        assert!(error(&half).contains("float16"));
+        assert!(error(&brain).contains("bfloat16"));
+        let wide = schema::Tensor {
+            data_type: FLOAT16,
+            float_data: Vec::new(),
+            int32_data: vec![0, 1 << 16],
+            ..good.clone()
+        };
+        assert!(error(&wide).contains("16 bits"));
         for dims in [vec![3], vec![-2], vec![1 << 40, 1 << 40], vec![0]] {
             let damaged = schema::Tensor {
                 dims,

@@ -1,5 +1,6 @@
 //! Files made of the schema's messages.
 
+use half::f16;
 use prost::Message;
 
 use super::schema::{
@@ -139,6 +140,35 @@ fn a_classifier_is_read_and_computes() {
     assert!(network.scores(&[1.0; 3]).is_err());
     assert!(network.scores(&[1e200; 4]).is_err());
     assert!(network.scores(&[f64::NAN; 4]).is_err());
+}
+
+/// As converters to half precision write it: weights and input as float16, a `Cast` at each end.
+#[test]
+fn a_network_in_half_precision_is_the_same_network() {
+    let mut half = classifier();
+    let graph = half.graph.as_mut().unwrap();
+    for tensor in graph.initializers.iter_mut().filter(|t| t.data_type == 1) {
+        let bits = tensor
+            .float_data
+            .drain(..)
+            .map(|v| f16::from_f32(v).to_bits().into());
+        (tensor.data_type, tensor.int32_data) = (10, bits.collect());
+    }
+    let tensor = graph.inputs[0].r#type.as_mut().unwrap().tensor.as_mut();
+    tensor.unwrap().element = 10;
+    graph.nodes[0].inputs[0] = "x16".to_owned();
+    let first = node("Cast", &["x"], "x16", vec![int("to", 10)]);
+    graph.nodes.insert(0, first);
+    graph.nodes.last_mut().unwrap().outputs[0] = "y16".to_owned();
+    graph
+        .nodes
+        .push(node("Cast", &["y16"], "y", vec![int("to", 1)]));
+    let image = [1.0, 2.0, 3.0, 4.0];
+    assert_eq!(scores(&half, &image), scores(&classifier(), &image));
+
+    let graph = half.graph.as_mut().unwrap();
+    graph.nodes[0].attributes = vec![int("to", 7)];
+    assert!(error(&half).contains("Cast"));
 }
 
 #[test]

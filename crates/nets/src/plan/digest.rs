@@ -18,6 +18,11 @@ pub(crate) fn digest(layers: &[Layer]) -> [u8; 32] {
             LayerKind::Relu(relu) => {
                 numbers(&[2.0, relu.source as f64, f64::from(relu.precision.bits())]);
             }
+            LayerKind::Largest(largest) => {
+                let bits = f64::from(largest.precision.bits());
+                numbers(&[3.0, largest.source as f64, largest.count as f64, bits]);
+            }
+            LayerKind::Clean(clean) => numbers(&[4.0, clean.source as f64]),
             LayerKind::Square(square) => {
                 numbers(&[0.0, square.source as f64]);
                 numbers(square.multiples.as_deref().unwrap_or_default());

@@ -45,10 +45,11 @@ pub(super) struct Placement {
     pub bootstrapped: Vec<bool>,
 }
 
-/// As low as the layers after each allow, without bootstrapping.
-pub(super) fn without_bootstraps(layers: &[Layer]) -> Placement {
+/// As low as the layers after each allow, without bootstrapping, with the output at level `left`.
+pub(super) fn without_bootstraps(layers: &[Layer], left: usize) -> Placement {
     // By vector.
-    let mut needed = vec![0; layers.len() + 1];
+    let mut needed = vec![0; layers.len()];
+    needed.push(left);
     let mut levels = vec![0; layers.len()];
     for (index, layer) in layers.iter().enumerate().rev() {
         levels[index] = needed[index + 1] + layer.depth();
@@ -77,10 +78,11 @@ struct Path {
     placement: Placement,
 }
 
-/// The placement of least cost; nothing if some layer takes more levels than there are.
-pub(super) fn shortest(layers: &[Place], bootstraps: Bootstraps) -> Option<Placement> {
+/// The placement of least cost, with the output at level `left`; nothing if some layer takes more levels than there are.
+pub(super) fn shortest(layers: &[Place], bootstraps: Bootstraps, left: usize) -> Option<Placement> {
     // By the levels at which vectors are read.
-    let mut states = BTreeMap::from([(BTreeMap::<usize, usize>::new(), Path::default())]);
+    let output = BTreeMap::from([(layers.len(), left)]);
+    let mut states = BTreeMap::from([(output, Path::default())]);
     for (index, layer) in layers.iter().enumerate().rev() {
         let mut next: BTreeMap<BTreeMap<usize, usize>, Path> = BTreeMap::new();
         for (mut state, path) in states {
@@ -90,6 +92,10 @@ pub(super) fn shortest(layers: &[Place], bootstraps: Bootstraps) -> Option<Place
                 let level = after + layer.depth;
                 // A vector that nobody reads so high needs no bootstrapping.
                 if level > bootstraps.to || (bootstrapped && read <= bootstraps.from) {
+                    continue;
+                }
+                // The output leaves as it is computed.
+                if bootstrapped && index + 1 == layers.len() {
                     continue;
                 }
                 let mut state = state.clone();
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn chains_are_cut_into_few_pieces() {
         let chain: Vec<_> = (0..14).map(|i| place(&[i], 1)).collect();
-        let placement = shortest(&chain, BOOTSTRAPS).unwrap();
+        let placement = shortest(&chain, BOOTSTRAPS, 0).unwrap();
         // Six levels at the end, and four before each bootstrapping.
         assert_eq!(placement.bootstrapped.iter().filter(|b| **b).count(), 2);
         assert_eq!(Some(cost(&chain, &placement)), least(&chain, BOOTSTRAPS));
@@ -207,7 +213,7 @@ mod tests {
             layers.push(place(&[input], 2));
             layers.push(place(&[input, input + 1], 1));
         }
-        let placement = shortest(&layers, BOOTSTRAPS).unwrap();
+        let placement = shortest(&layers, BOOTSTRAPS, 0).unwrap();
         assert_eq!(Some(cost(&layers, &placement)), least(&layers, BOOTSTRAPS));
         assert_eq!(placement.bootstrapped.iter().filter(|b| **b).count(), 1);
     }
@@ -226,9 +232,9 @@ mod tests {
 
     #[test]
     fn layers_that_take_too_many_levels_have_no_place() {
-        assert_eq!(shortest(&[place(&[0], 7)], BOOTSTRAPS), None);
+        assert_eq!(shortest(&[place(&[0], 7)], BOOTSTRAPS, 0), None);
         let layers = [place(&[0], 6), place(&[1], 1)];
         // The output of the first could be bootstrapped only if it were at level 2.
-        assert_eq!(shortest(&layers, BOOTSTRAPS), None);
+        assert_eq!(shortest(&layers, BOOTSTRAPS, 0), None);
     }
 }

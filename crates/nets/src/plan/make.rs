@@ -10,6 +10,7 @@ use super::work::{Work, bootstrapping as bootstrapping_work, encoding};
 use super::{InputPacking, WindowPlan};
 use crate::error::Result;
 use crate::graph::{Convolution, Shape};
+use crate::labels;
 use crate::layers::{Folded, Linear, Packing, Term};
 use crate::stages::{Layer, LayerKind, Sum};
 
@@ -25,13 +26,14 @@ pub(super) fn plan(
     ciphertexts: &[usize],
     image: &Shape,
     parameters: &Parameters,
+    left: usize,
 ) -> Result<Option<Chosen>> {
     let Some(literal) = &parameters.literal().bootstrapping else {
-        let placement = without_bootstraps(layers);
+        let placement = without_bootstraps(layers, left);
         if placement.most() > parameters.max_level() {
             return Ok(None);
         }
-        return cheapest(layers, &placement, image, parameters);
+        return cheapest(layers, &placement, image, (parameters, left));
     };
     // What is packed in which way hardly depends on levels, so that comes first.
     let from = literal.slots_to_coeffs_levels as usize;
@@ -39,7 +41,7 @@ pub(super) fn plan(
         levels: vec![from + 1; layers.len()],
         bootstrapped: vec![true; layers.len()],
     };
-    let Some(packed) = cheapest(layers, &low, image, parameters)? else {
+    let Some(packed) = cheapest(layers, &low, image, (parameters, left))? else {
         return Ok(None);
     };
     let Some(slots) = packed.bootstrapped_slots else {
@@ -75,8 +77,8 @@ pub(super) fn plan(
         to: parameters.message_level(),
         cost: bootstrapping_work(&bootstrapping)?,
     };
-    match shortest(&places.collect::<Result<Vec<_>>>()?, bootstraps) {
-        Some(placement) => choose(layers, &placement, packed.input, parameters),
+    match shortest(&places.collect::<Result<Vec<_>>>()?, bootstraps, left) {
+        Some(placement) => choose(layers, &placement, packed.input, (parameters, left)),
         None => Ok(None),
     }
 }
@@ -90,16 +92,16 @@ pub(super) struct Chosen {
     pub bootstrapped_slots: Option<usize>,
 }
 
-/// The cheapest plan; nothing if a vector does not fit.
+/// The cheapest plan under these parameters with so many levels left; nothing if a vector does not fit.
 fn cheapest(
     layers: &[Layer],
     placement: &Placement,
     image: &Shape,
-    parameters: &Parameters,
+    under: (&Parameters, usize),
 ) -> Result<Option<Chosen>> {
     let mut best: Option<Chosen> = None;
-    for input in input_candidates(layers, image, parameters.slots()) {
-        if let Some(chosen) = choose(layers, placement, input, parameters)?
+    for input in input_candidates(layers, image, under.0.slots()) {
+        if let Some(chosen) = choose(layers, placement, input, under)?
             && best.as_ref().is_none_or(|best| chosen.work < best.work)
         {
             best = Some(chosen);
@@ -126,6 +128,8 @@ fn input_candidates(layers: &[Layer], image: &Shape, slots: usize) -> Vec<InputP
     let first = layers.first().and_then(windowed);
     if let Some((layer, input, output)) = first
         && alone
+        && compared(layers, 0).is_none()
+        && layers.len() > 1
         && input[0] * layer.window.kernel[0] * layer.window.kernel[1] <= MAX_WINDOW_CIPHERTEXTS
     {
         let window = &layer.window;
@@ -171,17 +175,17 @@ fn windowed(layer: &Layer) -> Option<(&Convolution, [usize; 3], [usize; 3])> {
             ] => Some((layer, *input, *output)),
             _ => None,
         },
-        LayerKind::Square(_) | LayerKind::Relu(_) => None,
+        _ => None,
     }
 }
 
-/// The cheapest plan for a way to pack the image; nothing if a vector does not fit or a layer has no room for that many
+/// The cheapest plan for a way to pack the image, as [`cheapest`]; nothing if a vector does not fit or a layer has no room for that many
 /// copies.
 fn choose(
     layers: &[Layer],
     placement: &Placement,
     input: InputPacking,
-    parameters: &Parameters,
+    (parameters, left): (&Parameters, usize),
 ) -> Result<Option<Chosen>> {
     let (first, windows) = (
         input.packing(),
@@ -208,10 +212,37 @@ fn choose(
                 let (source, bits) = (relu.source, relu.precision.bits());
                 (Step::Relu { source, bits }, packings[relu.source])
             }
+            LayerKind::Largest(largest) => {
+                let (source, count) = (largest.source, largest.count);
+                let bits = largest.precision.bits();
+                let step = Step::Largest {
+                    source,
+                    count,
+                    bits,
+                };
+                (step, packings[source])
+            }
+            LayerKind::Clean(clean) => {
+                let source = clean.source;
+                (Step::Clean { source }, packings[source])
+            }
             LayerKind::Linear(_) if windows && index == 0 => (Step::Windows, first),
             LayerKind::Linear(sum) => {
+                let slots = parameters.slots();
                 let last = index + 1 == layers.len();
-                let found = fold(sum, &packings, level, last, parameters)?;
+                let compared = compared(layers, index);
+                // Features are alone in their slots, so that those of other images have room beside them.
+                let alone = (last && left > 0).then(|| Packing {
+                    period: slots,
+                    ..Packing::vector(sum.bias.len())
+                });
+                let outputs = match compared.or(alone) {
+                    Some(packing) if packing.tile() > slots => return Ok(None),
+                    Some(packing) => vec![packing],
+                    None => outputs(sum, &packings, slots),
+                };
+                let last = last || compared.is_some();
+                let found = fold(sum, &packings, outputs, level, last, parameters)?;
                 let Some(found) = found else { return Ok(None) };
                 found
             }
@@ -249,6 +280,7 @@ fn least_slots(parameters: &Parameters) -> usize {
 fn fold(
     sum: &Sum,
     packings: &[Packing],
+    outputs: Vec<Packing>,
     level: usize,
     last: bool,
     parameters: &Parameters,
@@ -257,8 +289,7 @@ fn fold(
     let mut best: Option<(f64, Step, Packing)> = None;
     // The imaginary parts of scores must show their noise.
     let pairings: &[bool] = if last { &[false] } else { &[false, true] };
-    let candidates = outputs(sum, packings, parameters.slots());
-    let candidates = candidates
+    let candidates = outputs
         .into_iter()
         .flat_map(|output| pairings.iter().map(move |p| (output, *p)));
     for (output, paired) in candidates {
@@ -298,6 +329,17 @@ fn fold(
         }
     }
     Ok(best.map(|(_, step, output)| (step, output)))
+}
+
+/// How the scores of a layer must be packed if they are compared with each other.
+fn compared(layers: &[Layer], index: usize) -> Option<Packing> {
+    layers.iter().find_map(|layer| match layer.kind {
+        LayerKind::Largest(largest) if largest.source == index + 1 => Some(Packing {
+            period: labels::stride(largest.count, largest.precision),
+            ..Packing::vector(largest.count)
+        }),
+        _ => None,
+    })
 }
 
 /// How the output of a linear layer can be packed: a convolution leaves pixels where they are, and all else is one
@@ -347,14 +389,14 @@ fn outputs(sum: &Sum, packings: &[Packing], slots: usize) -> Vec<Packing> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NetworkPlan, Scaling, prepare};
+    use super::super::{Answer, NetworkPlan, Scaling, prepare};
     use super::*;
     use crate::graph::Operation;
     use crate::passes::testing::{chain, convolution, dense};
 
     fn plan(input: &[usize], operations: Vec<Operation>) -> NetworkPlan {
         let graph = chain(input, operations);
-        let scaling = Scaling::Calibration(&[]);
+        let scaling = Scaling::Calibration(&[], Answer::Scores);
         prepare(&graph, [0.0, 1.0], scaling).unwrap().plan
     }
 

@@ -6,6 +6,7 @@ mod make;
 mod noise;
 mod parameters;
 mod prepare;
+mod range;
 mod step;
 mod work;
 
@@ -20,9 +21,11 @@ use crate::layers::Packing;
 pub(crate) use digest::digest;
 pub(crate) use parameters::literal;
 #[cfg(test)]
-pub(crate) use prepare::calibrated;
+pub(crate) use prepare::{Ending, calibrated};
 pub(crate) use prepare::{Prepared, SIZES, Scaling, prepare, several};
+pub(crate) use range::RANGE_LEVEL;
 pub use step::LayerPlan;
+use step::is_false;
 pub(crate) use step::{Parts, Step, WeightForm};
 
 /// Slots of the largest ring.
@@ -52,6 +55,17 @@ pub struct NetworkPlan {
     /// If vectors are bootstrapped, the slots after which all of these repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bootstrapped_slots: Option<usize>,
+    /// Whether scores come with a flag that says whether a value left the interval of a ReLU.
+    #[serde(default, skip_serializing_if = "is_false")]
+    range_flag: bool,
+    /// The levels that are left for what is computed with the output.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    left: usize,
+}
+
+/// What plans for scores and labels do not say.
+fn is_zero(left: &usize) -> bool {
+    *left == 0
 }
 
 /// What an image must be, and how it is packed.
@@ -88,6 +102,22 @@ pub(crate) struct WindowPlan {
     pub pads: [usize; 4],
     /// Height and width of the output.
     pub output: [usize; 2],
+}
+
+/// What leaves the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// The scores of all classes.
+    #[default]
+    Scores,
+    /// Which class has the largest score, and nothing else: 1 in its place, 0 elsewhere.
+    Labels,
+    /// The output as it is, with levels left to compute with it, one value after the other in the first slots and zeros in
+    /// all others.
+    Features {
+        /// How many levels.
+        levels: usize,
+    },
 }
 
 impl InputPacking {
@@ -172,6 +202,41 @@ impl NetworkPlan {
             Step::Relu { bits, .. } => Precision::new(bits).ok(),
             _ => None,
         })
+    }
+
+    /// What leaves the server.
+    pub fn answer(&self) -> Answer {
+        match (self.labels(), self.left) {
+            (Some(_), _) => Answer::Labels,
+            (None, 0) => Answer::Scores,
+            (None, levels) => Answer::Features { levels },
+        }
+    }
+
+    /// How exactly scores are compared, if labels leave the server in their place.
+    pub(crate) fn labels(&self) -> Option<Precision> {
+        self.layers.iter().find_map(|layer| match layer.step {
+            Step::Largest { bits, .. } => Precision::new(bits).ok(),
+            _ => None,
+        })
+    }
+
+    /// Whether scores are compared at the end, and cleaned, or not at all.
+    fn labels_fit(&self) -> bool {
+        let special =
+            |layer: &&LayerPlan| matches!(layer.step, Step::Largest { .. } | Step::Clean { .. });
+        let count = self.layers.iter().filter(special).count();
+        match &self.layers[..] {
+            [.., scores, largest, clean] if count == 2 => {
+                let index = self.layers.len() - 2;
+                matches!(scores.step, Step::Linear { .. })
+                    && matches!(largest.step, Step::Largest { source, .. } if source == index)
+                    && matches!(clean.step, Step::Clean { source } if source == index + 1)
+                    && largest.output == scores.output
+                    && clean.output == scores.output
+            }
+            _ => count == 0,
+        }
     }
 
     /// How often a vector is bootstrapped.
@@ -319,7 +384,9 @@ impl NetworkPlan {
             let limbs = layer.level as u64 + 1;
             match &layer.step {
                 Step::Square { multiples, .. } => u64::from(*multiples) * limbs * limb,
-                Step::Relu { .. } => 0,
+                Step::Relu { .. } | Step::Clean { .. } => 0,
+                // Its masks.
+                Step::Largest { .. } => 4 * limbs * limb,
                 Step::Windows => (self.input_ciphertexts() as u64 + 1) * limbs * limb,
                 Step::Linear { .. } => coefficients * (limbs + special as u64) + limbs * limb,
             }
@@ -340,8 +407,12 @@ impl NetworkPlan {
             let at = |level: usize| KeyPlan::new(parameters).up_to_level(level);
             match &layer.step {
                 Step::Windows => {}
-                Step::Square { .. } | Step::Relu { .. } => {
+                Step::Square { .. } | Step::Relu { .. } | Step::Clean { .. } => {
                     keys = keys.join(&at(layer.level).relinearization());
+                }
+                Step::Largest { .. } => {
+                    let rotations = layer.step.comparison_rotations();
+                    keys = keys.join(&at(layer.level).relinearization().rotations(rotations));
                 }
                 Step::Linear { parts, paired, .. } => {
                     let plan = layer.step.transform(parameters, layer.level)?;
@@ -355,7 +426,8 @@ impl NetworkPlan {
                 }
             }
         }
-        Ok(keys)
+        let at = |level: usize| KeyPlan::new(parameters).up_to_level(level);
+        Ok(self.range_keys(keys, at, parameters.slots()))
     }
 
     /// Whether each layer reads ciphertexts that there are, if those of each vector hold so many images: an output those of
@@ -427,6 +499,18 @@ impl NetworkPlan {
                 true => parameters.message_level(),
                 false => layer.level - depth,
             });
+        }
+        let last = self.layers.last();
+        let alone = last.is_some_and(|l| l.output.tile() == slots || self.left == 0);
+        let left = last.is_some_and(|l| known.last() >= Some(&self.left) && !l.is_bootstrapped());
+        if !alone || !left || (self.left > 0 && self.labels().is_some()) {
+            return damaged("its features are not alone in their slots, or have too few levels");
+        }
+        if !self.labels_fit() {
+            return damaged("it compares scores that are not those of its last layer");
+        }
+        if !self.range_flag_fits() {
+            return damaged("it has no ReLU that its range flag could be of");
         }
         self.check_bootstraps(&parameters)
     }
@@ -508,6 +592,11 @@ impl NetworkPlan {
 
     pub(crate) fn factors(&self) -> &[Vec<f64>] {
         &self.factors
+    }
+
+    /// What features are multiplied by while they are encrypted, so that those of calibration images are at most 1.
+    pub fn feature_factor(&self) -> f64 {
+        self.score_factor()
     }
 
     /// What scores are multiplied by while they are encrypted.

@@ -1,9 +1,10 @@
 //! What is computed for one layer.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{LinearTransformPlan, Parameters, Precision};
+use tapetum_ckks::{Evaluator, LinearTransformPlan, Parameters, Precision};
 
 use crate::error::{NetworkError, Result};
+use crate::labels;
 use crate::layers::Packing;
 
 /// Vectors that one layer reads.
@@ -32,8 +33,8 @@ pub struct LayerPlan {
 }
 
 /// What plans without bootstrapping do not say.
-fn is_false(bootstrapped: &bool) -> bool {
-    !bootstrapped
+pub(super) fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What plans for one image do not say.
@@ -57,6 +58,14 @@ pub(crate) enum Step {
     Square { source: usize, multiples: bool },
     /// max(0, x) for values within [-1, 1], by polynomials of this precision.
     Relu { source: usize, bits: u32 },
+    /// 1 where the largest of so many values is, 0 elsewhere, by comparisons of this precision.
+    Largest {
+        source: usize,
+        count: usize,
+        bits: u32,
+    },
+    /// Values near 0 and 1 brought nearer.
+    Clean { source: usize },
 }
 
 /// How the weights of linear layers are kept between classifications. Those of deep networks would take tens of gigabytes,
@@ -105,7 +114,10 @@ impl Step {
         match self {
             Self::Windows => vec![0],
             Self::Linear { blocks, .. } => blocks.iter().map(|block| block.source).collect(),
-            Self::Square { source, .. } | Self::Relu { source, .. } => vec![*source],
+            Self::Square { source, .. }
+            | Self::Relu { source, .. }
+            | Self::Largest { source, .. }
+            | Self::Clean { source } => vec![*source],
         }
     }
 
@@ -113,7 +125,21 @@ impl Step {
     pub fn depth(&self) -> usize {
         match self {
             Self::Relu { bits, .. } => 1 + Precision::new(*bits).map_or(0, Precision::levels),
+            Self::Largest { count, bits, .. } => {
+                Precision::new(*bits).map_or(0, |precision| labels::levels(*count, precision))
+            }
+            Self::Clean { .. } => Evaluator::CLEANING_LEVELS,
             _ => 1,
+        }
+    }
+
+    /// The rotations of a comparison.
+    pub fn comparison_rotations(&self) -> Vec<i64> {
+        match self {
+            Self::Largest { count, bits, .. } => {
+                Precision::new(*bits).map_or_else(|_| Vec::new(), |p| labels::rotations(*count, p))
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -121,7 +147,7 @@ impl Step {
     pub fn diagonals(&self) -> usize {
         match self {
             Self::Linear { blocks, .. } => blocks.iter().map(|b| b.diagonals.len()).sum(),
-            Self::Windows | Self::Square { .. } | Self::Relu { .. } => 0,
+            _ => 0,
         }
     }
 }
@@ -167,6 +193,7 @@ impl LayerPlan {
         if let Step::Linear { parts, paired, .. } = &step {
             rotations += parts.rotations() + usize::from(*paired);
         }
+        rotations += step.comparison_rotations().len();
         let [name, operator] = names;
         Ok(Self {
             name,
@@ -262,6 +289,10 @@ impl LayerPlan {
         match &self.step {
             Step::Windows => format!("client's windows; {output}"),
             Step::Square { .. } => output,
+            Step::Largest { bits, .. } => {
+                format!("decides differences of 2^-{bits} within [-1, 1]; {output}")
+            }
+            Step::Clean { .. } => format!("then noise; {output}"),
             Step::Relu { bits, .. } => {
                 let degrees = Precision::new(*bits).map(|p| p.degrees().map(|d| d.to_string()));
                 let degrees: Vec<_> = degrees.into_iter().flatten().collect();
@@ -303,11 +334,18 @@ impl LayerPlan {
         if !self.step.sources().iter().all(|&source| source < vectors) {
             return damaged("the inputs");
         }
-        if let Step::Relu { bits, .. } = &self.step {
-            return match Precision::new(*bits) {
-                Ok(_) => Ok(()),
-                Err(_) => damaged("the precision"),
+        if let Step::Relu { bits, .. } | Step::Largest { bits, .. } = &self.step {
+            let Ok(precision) = Precision::new(*bits) else {
+                return damaged("the precision");
             };
+            if let Step::Largest { count, .. } = &self.step {
+                labels::check(*count)?;
+                let stride = labels::stride(*count, precision);
+                if self.output.values() != *count || self.output.tile() != stride {
+                    return damaged("the places");
+                }
+            }
+            return Ok(());
         }
         let Step::Linear { blocks, parts, .. } = &self.step else {
             return Ok(());

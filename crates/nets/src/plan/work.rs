@@ -94,7 +94,18 @@ impl<'a> Work<'a> {
         let here = Costs::at(level, parameters);
         match self.step {
             Step::Square { .. } => here.product(),
-            Step::Relu { bits, .. } => relu(*bits, level, parameters),
+            Step::Relu { bits, .. } => {
+                let (work, below) = sign(*bits, level, parameters);
+                work + Costs::at(below, parameters).product()
+            }
+            Step::Largest { count, bits, .. } => {
+                let rotations = self.step.comparison_rotations().len() as f64;
+                let (work, below) = sign(*bits, level.saturating_sub(1), parameters);
+                let products = f64::from(count.next_power_of_two().ilog2());
+                work + rotations * here.switch(1)
+                    + products * Costs::at(below, parameters).product()
+            }
+            Step::Clean { .. } => 4.0 * here.product(),
             // Each ciphertext and each weight is read from memory, once.
             Step::Windows => {
                 let products = 3.0 * 2.0 * here.q * self.ciphertexts as f64;
@@ -116,10 +127,11 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Of a ReLU that begins at this level: each polynomial's relinearisations are spread over its levels.
-fn relu(bits: u32, level: usize, parameters: &Parameters) -> f64 {
+/// Of a sign that begins at this level, and the level afterwards: each polynomial's relinearisations are spread over its
+/// levels.
+fn sign(bits: u32, level: usize, parameters: &Parameters) -> (f64, usize) {
     let Ok(precision) = Precision::new(bits) else {
-        return 0.0;
+        return (0.0, level);
     };
     let mut level = level;
     let mut work = 0.0;
@@ -132,7 +144,7 @@ fn relu(bits: u32, level: usize, parameters: &Parameters) -> f64 {
             level = level.saturating_sub(1);
         }
     }
-    work + Costs::at(level, parameters).product()
+    (work, level)
 }
 
 /// Multiplications per coefficient of a bootstrapping.

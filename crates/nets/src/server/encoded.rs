@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use tapetum_ckks::{
-    Bootstrapper, Ciphertext, Encoder, Evaluator, Parameters, Plaintext, Precision,
+    Argmax, Bootstrapper, Ciphertext, Encoder, Evaluator, Parameters, Plaintext, Precision,
 };
 
 use super::matrix::{Diagonals, Matrix};
+use super::range::RangeFlag;
 use crate::encrypted::{EncryptedImage, EncryptedScores};
 use crate::error::{NetworkError, Result};
+use crate::labels;
 use crate::layers::{Linear, Packing, Term};
 use crate::plan::{InputPacking, LayerPlan, NetworkPlan, Parts, Prepared, Step, WeightForm};
 use crate::stages::{LayerKind, Sum};
@@ -19,6 +21,8 @@ pub struct EncodedNetwork {
     parameters: Parameters,
     steps: Vec<Encoded>,
     bootstrapper: Option<Bootstrapper>,
+    /// If there is a range flag, its weight.
+    range_weight: Option<f64>,
 }
 
 /// A layer ready to be evaluated.
@@ -54,6 +58,17 @@ enum Operation {
         source: usize,
         precision: Precision,
     },
+    Largest {
+        source: usize,
+        precision: Precision,
+        /// Of more than two values.
+        argmax: Option<Box<Argmax>>,
+    },
+    Clean {
+        source: usize,
+        /// Of the noise that is added then.
+        deviation: f64,
+    },
 }
 
 impl EncodedNetwork {
@@ -87,6 +102,9 @@ impl EncodedNetwork {
                 Some(plan) => Some(Bootstrapper::new(&plan)?),
                 None => None,
             },
+            range_weight: plan
+                .has_range_flag()
+                .then(|| plan.range_weight(parameters.slots())),
             parameters,
         })
     }
@@ -103,12 +121,12 @@ impl EncodedNetwork {
     ) -> Result<EncryptedScores> {
         let inputs = image.of(&self.plan)?;
         let parts = vec![1; 1 + self.steps.len()];
-        let mut scores = self.evaluate(evaluator, &[inputs], &parts, progress)?;
+        let (mut scores, flag) = self.evaluate(evaluator, &[inputs], &parts, progress)?;
         let scores = scores.pop().ok_or_else(|| missing(self.steps.len()))?;
-        Ok(EncryptedScores::new(self.plan, scores))
+        Ok(EncryptedScores::new(self.plan, scores, flag))
     }
 
-    /// What the last layer gives. `inputs` are the ciphertexts of one image, or of several that lie together, and of more
+    /// What the last layer gives, and the range flag if the plan has one. `inputs` are the ciphertexts of one image, or of several that lie together, and of more
     /// of them; each vector takes as many ciphertexts as `parts` says.
     pub(crate) fn evaluate(
         &self,
@@ -116,7 +134,7 @@ impl EncodedNetwork {
         inputs: &[&[Ciphertext]],
         parts: &[usize],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Ciphertext>> {
+    ) -> Result<(Vec<Ciphertext>, Option<Ciphertext>)> {
         if *evaluator.parameters() != self.parameters {
             return Err(NetworkError::Mismatch {
                 what: "the evaluator",
@@ -126,6 +144,7 @@ impl EncodedNetwork {
         }
         let firsts = inputs.iter().map(|input| input.first().cloned());
         let mut vectors: Vec<Option<Vec<Ciphertext>>> = vec![firsts.collect()];
+        let mut flag = RangeFlag::default();
         for (index, step) in self.steps.iter().enumerate() {
             let outputs = parts[index + 1];
             let read = |source: usize, part: usize| {
@@ -180,8 +199,32 @@ impl EncodedNetwork {
                     }
                     Ok(evaluator.relinearize_rescale(&square)?)
                 })?,
+                Operation::Largest {
+                    source,
+                    precision,
+                    argmax,
+                } => of_all(&|part| {
+                    let scores = read(*source, part)?;
+                    match argmax {
+                        Some(argmax) => Ok(evaluator.argmax(&scores, argmax)?),
+                        None => labels::larger_of_two(evaluator, &scores, *precision),
+                    }
+                })?,
+                Operation::Clean { source, deviation } => of_all(&|part| {
+                    let clean = evaluator.clean(&read(*source, part)?)?;
+                    Ok(evaluator.add_noise(&clean, *deviation)?)
+                })?,
                 Operation::Relu { source, precision } => {
-                    of_all(&|part| Ok(evaluator.relu(&read(*source, part)?, *precision)?))?
+                    let mut images = Vec::with_capacity(outputs);
+                    for part in 0..outputs {
+                        let x = read(*source, part)?;
+                        let (relu, step) = evaluator.relu_with_step(&x, *precision)?;
+                        if self.range_weight.is_some() {
+                            flag.add(evaluator, &step)?;
+                        }
+                        images.push(relu);
+                    }
+                    images
                 }
             };
             if step.bootstrapped {
@@ -197,7 +240,9 @@ impl EncodedNetwork {
             progress(index + 1);
         }
         let scores = vectors.pop().flatten();
-        scores.ok_or_else(|| missing(self.steps.len()))
+        let scores = scores.ok_or_else(|| missing(self.steps.len()))?;
+        let flag = flag.finish(evaluator, self.range_weight.unwrap_or(1.0))?;
+        Ok((scores, flag))
     }
 }
 
@@ -229,6 +274,21 @@ fn operation(
             source: relu.source,
             precision: relu.precision,
         },
+        (LayerKind::Largest(largest), _) => Operation::Largest {
+            source: largest.source,
+            precision: largest.precision,
+            argmax: match labels::argmax(largest.count, largest.precision) {
+                Some(argmax) => Some(Box::new(argmax.encode(encoder, level)?)),
+                None => None,
+            },
+        },
+        (LayerKind::Clean(clean), _) => Operation::Clean {
+            source: clean.source,
+            deviation: match plan.labels() {
+                Some(precision) => labels::deviation(plan.scores(), precision),
+                None => return Err(missing(packings.len())),
+            },
+        },
         (LayerKind::Linear(sum), Step::Windows) => Operation::Windows {
             weights: window_weights(plan, &sum, encoder, level)?,
             bias: bias(&sum, output, encoder, level)?,
@@ -254,7 +314,7 @@ fn operation(
                 bias,
             }
         }
-        (LayerKind::Linear(_), Step::Square { .. } | Step::Relu { .. }) => {
+        (LayerKind::Linear(_), _) => {
             return Err(NetworkError::Plan("a linear layer is none".to_owned()));
         }
     })

@@ -2,5 +2,6 @@
 
 mod encoded;
 mod matrix;
+mod range;
 
 pub use encoded::EncodedNetwork;

@@ -1,6 +1,7 @@
 //! Layers evaluated in the clear, as on ciphertexts: the same factors and the same polynomials.
 
 use super::{Layer, LayerKind};
+use crate::labels;
 
 /// The vectors of the layers for an image: vector 0 is the image. `changed` may change each layer's output before others
 /// read it, given the vectors so far.
@@ -24,6 +25,13 @@ pub(crate) fn vectors(
                 let multiple = |i: usize| square.multiples.as_ref().map_or(0.0, |m| m[i]);
                 let squares = x.iter().enumerate().map(|(i, x)| (x + multiple(i)) * x);
                 squares.collect()
+            }
+            LayerKind::Largest(largest) => {
+                labels::largest_clear(&vectors[largest.source], largest.precision)
+            }
+            LayerKind::Clean(clean) => {
+                let values = vectors[clean.source].iter();
+                values.map(|&x| labels::clean_clear(x)).collect()
             }
             LayerKind::Relu(relu) => {
                 let function = relu.precision.relu_function();

@@ -1,10 +1,11 @@
 //! Layers as they are evaluated: factors and shifts are part of the weights.
 
-use tapetum_ckks::Precision;
+use tapetum_ckks::{Evaluator, Precision};
 
 use super::{Stage, StageKind, Sum, View, channel_of, channels};
 use crate::error::{NetworkError, NodeName, Result};
 use crate::graph::Shape;
+use crate::labels;
 
 /// The largest multiple. A channel that is linear, or nearly, gets as much of a square as that takes: 2^-15 of the
 /// largest value.
@@ -24,6 +25,8 @@ pub(crate) enum LayerKind {
     Linear(Sum),
     Square(SquareLayer),
     Relu(ReluLayer),
+    Largest(LargestLayer),
+    Clean(CleanLayer),
 }
 
 /// max(0, x), approximately, of values within [-1, 1].
@@ -31,6 +34,20 @@ pub(crate) enum LayerKind {
 pub(crate) struct ReluLayer {
     pub source: usize,
     pub precision: Precision,
+}
+
+/// 1 where the largest of `count` values is, 0 elsewhere, approximately; their differences are within [-1, 1].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LargestLayer {
+    pub source: usize,
+    pub count: usize,
+    pub precision: Precision,
+}
+
+/// Values near 0 and 1 brought nearer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CleanLayer {
+    pub source: usize,
 }
 
 /// x^2 + multiples x.
@@ -47,6 +64,8 @@ impl Layer {
         match &self.kind {
             LayerKind::Linear(_) | LayerKind::Square(_) => 1,
             LayerKind::Relu(relu) => 1 + relu.precision.levels(),
+            LayerKind::Largest(largest) => labels::levels(largest.count, largest.precision),
+            LayerKind::Clean(_) => Evaluator::CLEANING_LEVELS,
         }
     }
 
@@ -56,6 +75,8 @@ impl Layer {
             LayerKind::Linear(sum) => sum.terms.iter().map(|term| term.source).collect(),
             LayerKind::Square(square) => vec![square.source],
             LayerKind::Relu(relu) => vec![relu.source],
+            LayerKind::Largest(largest) => vec![largest.source],
+            LayerKind::Clean(clean) => vec![clean.source],
         };
         sources.sort_unstable();
         sources.dedup();
@@ -69,14 +90,21 @@ struct Meaning {
     shifts: Vec<f64>,
 }
 
+impl Meaning {
+    /// Of values that stand for themselves.
+    fn unchanged(count: usize) -> Self {
+        Self {
+            factors: vec![1.0; count],
+            shifts: vec![0.0; count],
+        }
+    }
+}
+
 /// The layers whose outputs are times these factors. A polynomial is left as a square and a multiple; what they have
 /// to be multiplied and shifted by becomes part of the layers that read it.
 pub(crate) fn scaled(stages: Vec<Stage>, image: usize, factors: &[Vec<f64>]) -> Result<Vec<Layer>> {
     let mut factors = factors.iter();
-    let mut meanings = vec![Meaning {
-        factors: vec![1.0; image],
-        shifts: vec![0.0; image],
-    }];
+    let mut meanings = vec![Meaning::unchanged(image)];
     let mut layers = Vec::new();
     for stage in stages {
         let (kind, meaning) = match stage.kind {
@@ -111,6 +139,19 @@ pub(crate) fn scaled(stages: Vec<Stage>, image: usize, factors: &[Vec<f64>]) -> 
                     shifts: vec![0.0; of.factors.len()],
                 };
                 (LayerKind::Relu(ReluLayer { source, precision }), meaning)
+            }
+            StageKind::Largest { of, precision } => {
+                let count = stage.shape.values();
+                let kind = LayerKind::Largest(LargestLayer {
+                    source: of,
+                    count,
+                    precision,
+                });
+                (kind, Meaning::unchanged(count))
+            }
+            StageKind::Clean { of } => {
+                let kind = LayerKind::Clean(CleanLayer { source: of });
+                (kind, Meaning::unchanged(stage.shape.values()))
             }
         };
         meanings.push(meaning);

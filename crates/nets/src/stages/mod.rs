@@ -12,7 +12,7 @@ use tapetum_ckks::Precision;
 pub(crate) use build::stages;
 pub(crate) use clear::vectors;
 pub(crate) use layer::{Layer, LayerKind, scaled};
-pub(crate) use scale::{Largest, Sizes, layer_factors};
+pub(crate) use scale::{COMPARED, Largest, Sizes, layer_factors};
 pub(crate) use several::{beside, several, widened};
 
 use crate::error::NodeName;
@@ -40,6 +40,28 @@ pub(crate) enum StageKind {
     Quadratic { of: View, quadratic: Quadratic },
     /// max(0, x) of a vector whose values are first multiplied by a positive factor each.
     Relu { of: View, precision: Precision },
+    /// 1 where the largest value of a vector is, 0 elsewhere, approximately.
+    Largest { of: usize, precision: Precision },
+    /// Values near 0 and 1 brought nearer.
+    Clean { of: usize },
+}
+
+/// Adds what makes labels of the scores.
+pub(crate) fn add_labels(all: &mut Vec<Stage>, precision: Precision) {
+    let Some(last) = all.last().cloned() else {
+        return;
+    };
+    let of = all.len();
+    all.push(Stage {
+        operator: "Largest",
+        kind: StageKind::Largest { of, precision },
+        ..last.clone()
+    });
+    all.push(Stage {
+        operator: "Clean",
+        kind: StageKind::Clean { of: of + 1 },
+        ..last
+    });
 }
 
 /// Sets how exact all ReLU are.

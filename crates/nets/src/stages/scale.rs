@@ -16,6 +16,10 @@ const LEAST_PART: f64 = 0.5;
 /// others, the largest value of any channel on these was 1.6 times that of the calibration.
 const RELU: f64 = 0.4;
 
+/// The largest score that is compared with others, for images of the calibration. Differences must be within [-1, 1]: there is
+/// room for scores of twice that.
+pub(crate) const COMPARED: f64 = 0.25;
+
 /// How large values of the calibration's images are to be while they are encrypted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
@@ -56,8 +60,12 @@ pub(crate) fn layer_factors(stages: &[Stage], largest: &Largest, sizes: Sizes) -
         };
         let all = largest.iter().fold(0.0, |most: f64, v| most.max(*v));
         let to = |size: f64, most: f64| if most > 0.0 { size / most } else { 1.0 };
-        if index + 1 == stages.len() {
-            factors.push(vec![to(sizes.scores, all); largest.len()]);
+        let compared = stages
+            .iter()
+            .any(|reader| matches!(reader.kind, StageKind::Largest { of, .. } if of == index + 1));
+        if compared || index + 1 == stages.len() {
+            let size = if compared { COMPARED } else { sizes.scores };
+            factors.push(vec![to(size, all); largest.len()]);
             continue;
         }
         let relu = stages.iter().any(

@@ -97,7 +97,7 @@ pub(crate) fn several(layers: Vec<Layer>, image: &Shape, beside: &[usize]) -> Re
                 source: square.source,
                 multiples: square.multiples.as_deref().map(all),
             }),
-            relu @ LayerKind::Relu(_) => relu,
+            other @ (LayerKind::Relu(_) | LayerKind::Largest(_) | LayerKind::Clean(_)) => other,
         };
         Ok(Layer {
             name: layer.name,

@@ -103,10 +103,25 @@ impl Evaluator {
         x: &Ciphertext,
         precision: Precision,
     ) -> Result<Ciphertext, EvaluationError> {
+        Ok(self.relu_with_step(x, precision)?.0)
+    }
+
+    /// [`relu`](Self::relu) and the step (1 + sign(x)) / 2 that it multiplies x by, one level above it. For slots in
+    /// [-1, 1] the step is in [0, 1], up to half of [`Precision::error`] and rounding. Beyond, it grows without limit: it
+    /// shows that a ReLU was given what it is not for.
+    ///
+    /// # Errors
+    /// As [`relu`](Self::relu).
+    pub fn relu_with_step(
+        &self,
+        x: &Ciphertext,
+        precision: Precision,
+    ) -> Result<(Ciphertext, Ciphertext), EvaluationError> {
         check_enough("the ReLU", x, precision.levels() + 1)?;
         let step = self.step(x, precision, 1.0)?;
         let x = self.lower_to(x, step.level())?;
-        self.relinearize_rescale(&self.mul(&x, &step)?)
+        let relu = self.relinearize_rescale(&self.mul(&x, &step)?)?;
+        Ok((relu, step))
     }
 
     /// `height` where the slot is positive, 0 where it is negative: `height` (1 + sign(x)) / 2, at

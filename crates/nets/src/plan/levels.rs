@@ -224,7 +224,7 @@ mod tests {
         for (fewer, more) in [(2, 3), (3, 2)] {
             let mut chain: Vec<_> = (0..9).map(|i| place(&[i], 1)).collect();
             chain[more].ciphertexts = 4;
-            let placement = shortest(&chain, BOOTSTRAPS).unwrap();
+            let placement = shortest(&chain, BOOTSTRAPS, 0).unwrap();
             assert!(placement.bootstrapped[fewer] && !placement.bootstrapped[more]);
             assert_eq!(Some(cost(&chain, &placement)), least(&chain, BOOTSTRAPS));
         }

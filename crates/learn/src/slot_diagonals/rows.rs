@@ -12,7 +12,7 @@ impl OnDiagonals<'_> {
     /// Scores of unit vectors are weights, and scores have samples inside. So the products with samples that are known,
     /// sample i of which is unit vector i, bring the features inside: T / S products if a row is longer than the samples
     /// of a block. What is left is to choose, in every slot, the right output among P rotations by multiples of S.
-    pub fn to_rows(&self, weights: &[Ciphertext]) -> Result<Ciphertext> {
+    pub fn to_rows(self, weights: &[Ciphertext]) -> Result<Ciphertext> {
         let evaluator = self.evaluator;
         let &SlotDiagonals {
             features,

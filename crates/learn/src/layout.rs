@@ -312,7 +312,7 @@ impl Layout {
         let reason = match (self.order, order) {
             (SlotOrder::Columns, SlotOrder::Rows) => {
                 "its blocks are in the order of columns, in which only many classes can be trained by \
-                 gradient descent: encrypt for this learner, or samples that are to be classified"
+                 gradient descent: encrypt what is to be classified without its labels (--labels withheld)"
             }
             (SlotOrder::Rows, SlotOrder::Columns) => {
                 "its blocks are in the order of rows, but this training has them in the order of \

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tapetum::contributor::{self, Encrypted};
 use tapetum::folders::Output;
+use tapetum::learn::SlotOrder;
 use tapetum::plan::Purpose;
 use tapetum::samples::{Classes, Samples};
 use tapetum::units::bytes;
@@ -133,7 +134,12 @@ fn encrypt(args: &Encrypt, progress: &dyn Progress) -> Result<Encrypted> {
     let step = progress.begin("reading samples");
     let samples = read(args, &contributor)?;
     step.finish();
-    let labels = args.labels.map(contributor::LabelsAre::from);
+    let labels = match (args.labels, args.split, contributor.plan.slot_order) {
+        // What is encrypted with labels in this order cannot be classified, and a test part is for nothing else.
+        (None, Some(Part::Test), SlotOrder::Columns) => Some(LabelsAre::Withheld),
+        (labels, _, _) => labels,
+    };
+    let labels = labels.map(contributor::LabelsAre::from);
     let labels = contributor::LabelsAre::of(labels, &samples, &contributor.plan)?;
     contributor.encrypt_file(&samples, labels, args.refit, &args.out, progress)
 }

@@ -246,3 +246,6 @@ class NetworkServer(Server):
 
     def _facts(self):
         return {**facts_of(self._native.describe()), "threads": self._native.threads}
+
+
+Server._here[NetworkKeys] = NetworkServer

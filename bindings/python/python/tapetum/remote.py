@@ -327,6 +327,9 @@ class RemoteNetworkServer(RemoteServer):
         return {**super()._facts(), **self._plan._facts()}
 
 
+Server._far.update({EvaluationKeys: RemoteServer, NetworkKeys: RemoteNetworkServer})
+
+
 class _Kept:
     """The file that keeps the id of a training, with all that it was asked for."""
 

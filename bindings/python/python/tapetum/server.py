@@ -6,7 +6,6 @@ from . import _tapetum
 from ._facts import plan_facts, unwrapped
 from ._progress import callback
 from .encrypted import EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores, EvaluationKeys, Reading
-from .networks import NetworkKeys
 from .plain_model import PlainModel
 
 
@@ -26,11 +25,12 @@ class Server(Reading):
 
     _why_not_pickled = "pass the object itself, or write the server's directory with Owner.save(server=...)"
 
-    def __new__(cls, evaluation_keys=None, *_, **__):
-        if cls is Server and isinstance(evaluation_keys, NetworkKeys):
-            from .network_roles import NetworkServer
+    #: Classes for other kinds of keys, here and far away. They are derived from this one, so each enters itself.
+    _here, _far = {}, {}
 
-            cls = NetworkServer
+    def __new__(cls, evaluation_keys=None, *_, **__):
+        if cls is Server:
+            cls = Server._here.get(type(evaluation_keys), Server)
         return super().__new__(cls)
 
     def __init__(self, evaluation_keys, *, threads=None, progress=False):
@@ -88,9 +88,7 @@ class Server(Reading):
         RoleError
             For another certificate or an unknown token.
         """
-        from .remote import RemoteNetworkServer, RemoteServer
-
-        kind = RemoteNetworkServer if isinstance(evaluation_keys, NetworkKeys) else RemoteServer
+        kind = Server._far.get(type(evaluation_keys), Server._far[EvaluationKeys])
         return kind(url, evaluation_keys, token, fingerprint, ca, key_set, progress)
 
     def fit(self, data, *, checkpoint=None):

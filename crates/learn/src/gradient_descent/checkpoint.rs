@@ -1,6 +1,7 @@
 //! A training that was interrupted goes on from its last iteration, to the same weights bit for
 //! bit: no step is random, and the encrypted state is stored as it is.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
@@ -23,6 +24,15 @@ struct State {
     /// The coefficients of the terms in v and w, the unpacked two among them.
     v: Vec<f64>,
     w: Vec<f64>,
+}
+
+/// What a checkpoint says, and its ciphertexts.
+pub(super) fn read_state<S: DeserializeOwned>(bundle: Bundle<'_>) -> Result<(S, Vec<Ciphertext>)> {
+    let (metadata, ciphertexts) = bundle.into_contents(Training::KIND)?;
+    match postcard::take_from_bytes(&metadata) {
+        Ok((state, [])) => Ok((state, ciphertexts)),
+        _ => Err(malformed()),
+    }
 }
 
 impl<'a> Training<'a> {
@@ -59,11 +69,7 @@ impl<'a> Training<'a> {
     /// [`LearnError::OtherInputs`] if the inputs are others, [`LearnError`] if the bundle is not such a
     /// checkpoint.
     pub fn restore(&mut self, inputs: [u8; 32], bundle: Bundle<'_>) -> Result<()> {
-        let (metadata, mut ciphertexts) = bundle.into_contents(Self::KIND)?;
-        let state: State = match postcard::take_from_bytes(&metadata) {
-            Ok((state, [])) => state,
-            _ => return Err(malformed()),
-        };
+        let (state, mut ciphertexts): (State, _) = read_state(bundle)?;
         if state.inputs != inputs {
             return Err(LearnError::OtherInputs);
         }
@@ -150,7 +156,7 @@ fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<()
     }
 }
 
-fn malformed() -> LearnError {
+pub(super) fn malformed() -> LearnError {
     LearnError::Malformed {
         what: "a training state",
         reason: "its parts do not fit together",

@@ -5,6 +5,7 @@
 //! ciphertext; the data never are. So data need only the levels between two bootstraps.
 
 mod checkpoint;
+mod diagonal_gradient;
 mod on_diagonals;
 mod packed;
 pub(crate) mod sigmoid;

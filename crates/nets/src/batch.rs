@@ -107,6 +107,9 @@ fn check(layer: &Layer, index: usize, values: usize) -> Result<()> {
     match &layer.kind {
         _ if !follows => refuse("branches are not supported in batches"),
         LayerKind::Relu(_) => refuse("ReLU is not supported in batches"),
+        LayerKind::Largest(_) | LayerKind::Clean(_) => {
+            refuse("labels alone are not supported in batches")
+        }
         LayerKind::Square(square) if square.multiples.is_some() => {
             refuse("polynomials with a linear part are not supported in batches")
         }

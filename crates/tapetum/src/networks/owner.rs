@@ -95,6 +95,11 @@ impl NetworkOwner {
         passphrase: Option<&Passphrase>,
     ) -> Result<Made> {
         check_directories(directories)?;
+        if *evaluation.parameters() != self.parameters {
+            return Err(Error::role(
+                "the evaluation keys have other parameters than the plan: make them with this owner",
+            ));
+        }
         let public = self.public_key()?;
         let server = directories.server.unwrap_or(directories.owner);
         let encrypting = [Some(directories.owner), directories.contributor];

@@ -5,7 +5,7 @@ mod report;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use cpu_time::ProcessTime;
@@ -168,30 +168,20 @@ fn several(task: Task, network: &Network, images: &Images, steps: &dyn Progress)
     let pictures: Vec<_> = test.iter().map(|(image, _)| image.clone()).collect();
     let encrypted = encrypt_several(&plan, &pictures, &Encryptor::with_secret_key(&secret))?;
 
-    let step = steps.begin(task.name());
-    let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
     let of_ciphertext = plan.of_ciphertext();
-    let layers = of_ciphertext.layers().len();
-    let scores = server.classify(&evaluator, &encrypted, &mut |finished| {
-        step.advance(finished, layers);
-    })?;
-    let (cpu, wall) = (cpu_start.elapsed(), wall_start.elapsed());
-    step.finish();
-    let mut judged = Judged::default();
-    let found = decrypt_several(&plan, &scores, &Decryptor::new(&secret))?;
-    for (found, (image, label)) in found.iter().zip(test) {
-        judged.add(found, &network.scores(image)?, *label);
-    }
+    let times = at_once(
+        (task, network, test),
+        (of_ciphertext.layers().len(), steps),
+        |progress| Ok(server.classify(&evaluator, &encrypted, progress)?),
+        |scores| Ok(decrypt_several(&plan, scores, &Decryptor::new(&secret))?),
+    )?;
     Ok(Row {
         mode: "several",
-        latency_s: wall.as_secs_f64(),
-        cpu_s: cpu.as_secs_f64(),
-        amortised_ms: 1e3 * cpu.as_secs_f64() / test.len() as f64,
         bootstraps: of_ciphertext.bootstraps(),
         levels: of_ciphertext.levels(),
         rotations: of_ciphertext.rotations(),
         predicted_cpu_s: Some(plan.predicted_cpu_seconds()?),
-        ..judged.row(task, &parameters, keys_bytes)
+        ..times.row(task, &parameters, keys_bytes)
     })
 }
 
@@ -207,25 +197,50 @@ fn batch(task: Task, network: &Network, images: &Images, steps: &dyn Progress) -
     let pictures: Vec<_> = test.iter().map(|(image, _)| image.clone()).collect();
     let encrypted = encrypt_batch(&plan, &pictures, &Encryptor::with_secret_key(&secret))?;
 
+    let times = at_once(
+        (task, network, test),
+        (parameters.max_level(), steps),
+        |progress| Ok(server.classify(&evaluator, &encrypted, progress)?),
+        |scores| Ok(decrypt_batch(&plan, scores, &Decryptor::new(&secret))?),
+    )?;
+    Ok(times.row(task, &parameters, keys_bytes))
+}
+
+/// How long many images took at once, and what they were found to be.
+struct AtOnce {
+    wall: Duration,
+    cpu: Duration,
+    judged: Judged,
+}
+
+/// Has many images classified at once, which takes so many layers, and compares labels.
+fn at_once<S>(
+    (task, network, test): (Task, &Network, &[(Vec<f64>, usize)]),
+    (layers, steps): (usize, &dyn Progress),
+    classify: impl FnOnce(&mut dyn FnMut(usize)) -> Result<S>,
+    decrypt: impl FnOnce(&S) -> Result<Vec<Scores>>,
+) -> Result<AtOnce> {
     let step = steps.begin(task.name());
     let (wall_start, cpu_start) = (Instant::now(), ProcessTime::now());
-    let layers = parameters.max_level();
-    let scores = server.classify(&evaluator, &encrypted, &mut |finished| {
-        step.advance(finished, layers);
-    })?;
+    let scores = classify(&mut |finished| step.advance(finished, layers))?;
     let (cpu, wall) = (cpu_start.elapsed(), wall_start.elapsed());
     step.finish();
     let mut judged = Judged::default();
-    let found = decrypt_batch(&plan, &scores, &Decryptor::new(&secret))?;
-    for (found, (image, label)) in found.iter().zip(test) {
+    for (found, (image, label)) in decrypt(&scores)?.iter().zip(test) {
         judged.add(found, &network.scores(image)?, *label);
     }
-    Ok(Row {
-        latency_s: wall.as_secs_f64(),
-        cpu_s: cpu.as_secs_f64(),
-        amortised_ms: 1e3 * cpu.as_secs_f64() / test.len() as f64,
-        ..judged.row(task, &parameters, keys_bytes)
-    })
+    Ok(AtOnce { wall, cpu, judged })
+}
+
+impl AtOnce {
+    fn row(&self, task: Task, parameters: &Parameters, keys_bytes: u64) -> Row {
+        Row {
+            latency_s: self.wall.as_secs_f64(),
+            cpu_s: self.cpu.as_secs_f64(),
+            amortised_ms: 1e3 * self.cpu.as_secs_f64() / self.judged.images.max(1) as f64,
+            ..self.judged.row(task, parameters, keys_bytes)
+        }
+    }
 }
 
 /// Labels counted.

@@ -38,7 +38,8 @@ pub struct Encrypt {
     /// By which name the server knows whose samples these are [default: owner or contributor]
     #[arg(long, value_name = "NAME", value_parser = contributor_name)]
     pub name: Option<String>,
-    /// How labels are sent [default: encrypted if there are any]
+    /// How labels are sent [default: encrypted if there are any; withheld for a test part of a training that bootstraps
+    /// all classes at once, with which it could not be classified]
     #[arg(long, value_enum)]
     pub labels: Option<LabelsAre>,
     /// `balanced`: samples of rarer classes are repeated, so that each class counts the same in training.

@@ -50,9 +50,10 @@ def test_keys_are_not_sent_twice(serving, far, roles, data):
     again = connect(serving, roles.owner.public_key, key_set=far.key_set)
     fitted = again.fit(roles.owner.encrypt(*data))
     assert np.array_equal(roles.owner.predict(again.decision_function(fitted, roles.rows)), roles.model.predict(data[0]))
-    stranger = tp.Owner.generate(tp.Ridge(max_iter=2), *blobs(60, 9))
-    with pytest.raises(tp.RoleError, match="another owner"):
-        connect(serving, stranger.public_key, key_set=far.key_set)
+    # Of other parameters, and of the same.
+    for stranger in (tp.Owner.generate(tp.Ridge(max_iter=2), *blobs(60, 9)), tp.Owner.generate(roles.model, *data)):
+        with pytest.raises(tp.RoleError, match="another owner"):
+            connect(serving, stranger.public_key, key_set=far.key_set)
 
 
 def test_contributors_have_tokens_of_their_own(serving, far, roles, data):

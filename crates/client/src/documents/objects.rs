@@ -67,6 +67,9 @@ pub struct KeysDetails {
     pub relinearization: bool,
     /// Whether there are keys to bootstrap with.
     pub bootstrapping: bool,
+    /// The id that all keys of one owner carry; keys of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_set: Option<String>,
 }
 
 /// Details of a data set.

@@ -173,6 +173,7 @@ pub fn evaluation_keys(path: &Path, parameters: &Parameters) -> Result<KeysDetai
         galois_keys: keys.galois_keys().len(),
         relinearization: keys.relinearization().is_some(),
         bootstrapping: keys.encapsulation().is_some(),
+        key_set: keys.key_set().map(|id| id.to_string()),
     })
 }
 

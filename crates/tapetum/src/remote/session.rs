@@ -61,19 +61,22 @@ impl RemoteServer {
     pub fn with_key_set(remote: Remote, plan: &Plan, key_set: &str) -> Result<Self> {
         let mut server = Self::without_keys(remote)?;
         let client = &server.remote.client;
-        let (parameter_set, digest) = server.runtime.block_on(async {
+        let (details, digest) = server.runtime.block_on(async {
             let details = client.object("key-sets", key_set).await?.details;
             let details: KeysDetails = serde_json::from_value(details)?;
             let set: Object = (client.object("parameter-sets", &details.parameter_set)).await?;
-            Result::<_>::Ok((details.parameter_set, set.details["digest"].clone()))
+            Result::<_>::Ok((details, set.details["digest"].clone()))
         })?;
-        if digest != plan.parameters()?.digest().to_string() {
+        let wanted = plan.key_set.map(|id| id.to_string());
+        // Keys of earlier versions do not say whose they are.
+        let is_others = wanted.is_some() && details.key_set.is_some() && wanted != details.key_set;
+        if is_others || digest != plan.parameters()?.digest().to_string() {
             return Err(Error::role(format!(
-                "the keys of {key_set} have other parameters than the plan: they are of another owner"
+                "the keys {key_set} on the server are of another owner: give the id of those that this owner has sent"
             )));
         }
         let prepared = Prepared {
-            parameter_set,
+            parameter_set: details.parameter_set,
             key_set: key_set.to_owned(),
             data_set: None,
         };

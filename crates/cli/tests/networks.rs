@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use common::halves::halves;
 use common::{fails, output, run, tapetum};
 use image::{GrayImage, Luma};
 use serde_json::Value;
@@ -155,6 +156,144 @@ fn a_photograph_is_classified_in_three_directories() {
     fails(dir, &other, 4, &["network"]);
     fs::copy(dir.join("owner/secret.key"), dir.join("server/k")).unwrap();
     fails(dir, &classify("anne.enc", "x"), 4, &["secret key"]);
+}
+
+/// Pictures in folders of the classes that the network gives them, and others.
+#[test]
+fn the_accuracy_is_told_before_any_key_exists() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    let network = format!("{NETWORKS}/quadratic.onnx");
+    let read = read_network(Path::new(&network)).unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let range = Preprocessing::of_range([0.0, 1.0]).unwrap();
+    for i in 0..8_u32 {
+        let image = GrayImage::from_fn(8, 8, |x, y| Luma([(x * (37 + 11 * i) + y * y * i) as u8]));
+        let path = dir.join("image.png");
+        image.save(&path).unwrap();
+        let image = values(&read_photo(&path).unwrap(), 1, &range).unwrap();
+        let scores = read.scores(&image).unwrap();
+        let class = (0..5).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        let class = class.unwrap();
+        let folder = match i {
+            0 => "images".to_owned(),
+            1 => "images/unknown".to_owned(),
+            2 => format!("images/{}", names[(class + 1) % 5]),
+            _ => format!("images/{}", names[class]),
+        };
+        fs::create_dir_all(dir.join(&folder)).unwrap();
+        fs::rename(path, dir.join(format!("{folder}/{i}.png"))).unwrap();
+    }
+    let line = format!("net plan {network} --calibrate images --labels --classes a,b,c,d,e");
+    let done = output(dir, &line);
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        told.contains("2 of 8 calibration images") && told.contains("unknown"),
+        "{told}"
+    );
+    let found: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let accuracy = &found["accuracy"];
+    assert_eq!(found["calibration_images"], 8);
+    assert_eq!(
+        (&accuracy["images"], &accuracy["unlabelled"]),
+        (&6.into(), &2.into())
+    );
+    // Its activations are squares, which stay as they are.
+    for part in ["original", "polynomials"] {
+        assert!(
+            (accuracy[part].as_f64().unwrap() - 5.0 / 6.0).abs() < 1e-9,
+            "{accuracy}"
+        );
+    }
+    assert_eq!(accuracy["agreement"], 1.0);
+
+    let text = tapetum(dir).args(line.split(' ')).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("83.3 % as trained, 83.3 % with the polynomials"),
+        "{text}"
+    );
+
+    let numbers = format!("net plan {network} --calibrate images --labels");
+    fails(
+        dir,
+        &numbers,
+        3,
+        &["usable label", "unknown", "0, 1, 2, 3, 4", "--classes"],
+    );
+    let one = format!("net plan {network} --calibrate images/0.png --labels");
+    fails(dir, &one, 3, &["usable label", "in no folder"]);
+    let few = format!("net plan {network} --calibrate images --labels --classes a,b");
+    fails(dir, &few, 3, &["5 scores", "2 classes"]);
+    fails(
+        dir,
+        &format!("net plan {network} --labels"),
+        2,
+        &["--calibrate"],
+    );
+    fails(
+        dir,
+        &format!("net plan {network} --classes a,b,c,d,e"),
+        2,
+        &["--out"],
+    );
+}
+
+/// The label alone leaves the server.
+#[test]
+fn a_label_is_found_without_its_scores() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path();
+    halves(dir);
+    let plan = "net plan halves.onnx --classes left,right --answer labels --out plan.json";
+    fails(dir, plan, 2, &["--calibrate"]);
+    let planned = run(dir, &format!("{plan} --calibrate images --labels"));
+    assert_eq!(planned["answer"], "labels");
+    let accuracy = &planned["accuracy"];
+    let parts = [
+        &accuracy["original"],
+        &accuracy["polynomials"],
+        &accuracy["agreement"],
+    ];
+    assert_eq!(
+        (parts, &accuracy["undecided"]),
+        ([&1.0.into(); 3], &0.into())
+    );
+    run(
+        dir,
+        "net keygen --plan plan.json --owner owner --contributor anne --server server",
+    );
+    for (name, label, decided) in [
+        ("images/left/0.png", "left", true),
+        ("images/right/0.png", "right", true),
+        ("even.png", "", false),
+    ] {
+        run(
+            dir,
+            &format!("net encrypt --contributor anne --photo {name} --out photo.enc"),
+        );
+        let classify =
+            "net classify --server server --network halves.onnx --data photo.enc --out label.enc";
+        run(dir, classify);
+        let found = run(dir, "net decrypt --owner owner label.enc");
+        assert_eq!(found["decided"], decided, "{found}");
+        if decided {
+            assert_eq!(found["label"], label);
+        }
+        assert!(
+            found.get("scores").is_none() && found.get("rounding").is_none(),
+            "{found}"
+        );
+    }
+    let text = tapetum(dir)
+        .args(["net", "decrypt", "--owner", "owner", "label.enc"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("undecided") && text.lines().count() == 1,
+        "{text}"
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub struct Scores {
 
 impl Scores {
     /// From what a comparison of scores leaves: 1 where the largest is, 0 elsewhere.
-    fn of_labels(bits: &[f64]) -> Self {
+    pub(crate) fn of_labels(bits: &[f64]) -> Self {
         let label = largest(bits);
         let others = bits.iter().enumerate().filter(|&(i, _)| i != label);
         let rest = others.fold(0.0, |most: f64, (_, &bit)| most.max(bit));

@@ -174,9 +174,12 @@ mod tests {
                 let found = found[i].as_ref().unwrap();
                 assert!(found.is_decided() && found.values().is_empty(), "{found:?}");
                 assert_eq!(found.label(), i);
-                assert_eq!(largest(&polynomials.scores(image).unwrap().scores), i);
+                let clear = polynomials.scores(image).unwrap();
+                assert!(clear.decided && clear.scores[i] > 0.9, "{clear:?}");
+                assert_eq!(largest(&clear.scores), i);
             }
             assert!(!found[count].as_ref().unwrap().is_decided());
+            assert!(!polynomials.scores(&images[count]).unwrap().decided);
             let beyond = &found[count + 1];
             assert!(
                 matches!(beyond, Err(NetworkError::OutOfRange)),

@@ -132,3 +132,31 @@ fn labels_of_two_and_of_three_scores() {
         );
     }
 }
+
+/// The range flag leaves the server beside a label as beside scores.
+#[test]
+fn labels_come_with_the_range_flag() {
+    let network = dense(&[&MIXED, &IDENTITY[..2]]);
+    let calibration = [
+        vec![1.0, 0.0, 0.0],
+        vec![0.0, 1.0, 0.0],
+        vec![0.3, -0.2, 1.0],
+    ];
+    let planned = network.planned([-100.0, 100.0], &calibration, Answer::Labels);
+    let (plan, polynomials) = planned.unwrap();
+    assert!(plan.has_range_flag());
+    assert_eq!((plan.answer(), plan.scores()), (Answer::Labels, 2));
+    let world = World::new(&network, &plan);
+    for (image, label) in [([1.0, 0.0, 0.0], 0), ([0.0, 1.0, 0.0], 1)] {
+        let found = world.scores(&image).unwrap();
+        assert!(found.is_decided() && found.values().is_empty(), "{found:?}");
+        assert_eq!(found.label(), label);
+        let clear = polynomials.scores(&image).unwrap();
+        assert!(clear.decided && clear.largest < 1.0, "{clear:?}");
+        assert_eq!(largest(&clear.scores), label);
+    }
+    let beyond = [4.0, 0.0, -0.4];
+    assert!(polynomials.scores(&beyond).unwrap().largest > 1.06);
+    let found = world.scores(&beyond);
+    assert!(matches!(found, Err(NetworkError::OutOfRange)), "{found:?}");
+}

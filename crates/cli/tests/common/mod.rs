@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod halves;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;

@@ -6,6 +6,7 @@ use std::path::Path;
 use image::{GrayImage, Luma};
 use tapetum::networks::{Preprocessing, read_network, read_photo, values};
 
+use crate::common::halves::halves;
 use crate::common::{run, temporary};
 use crate::serving::{Serving, json, remote};
 
@@ -105,5 +106,79 @@ fn a_photograph_is_classified_by_a_network_on_a_server() {
     refused(&mut client(&theirs), 4, "key set");
     json(&mut client(&format!("delete {keys}")));
     json(&mut owner(&format!("delete {id}")));
+    serving.end();
+}
+
+/// As few of them as the provider allows each token.
+#[test]
+fn labels_alone_leave_a_server() {
+    let dir = &temporary();
+    halves(dir);
+    run(
+        dir,
+        "net plan halves.onnx --calibrate images --classes left,right --answer labels --out plan.json",
+    );
+    let serving = Serving::start(dir, "--data srv");
+    let add = "add-network --plan plan.json --queries-per-token 1 halves.onnx";
+    let added = json(&mut serving.remote(dir, add));
+    let id = added["network"].as_str().unwrap();
+    let made = json(&mut serving.remote(dir, "token --scope classify"));
+    let client = |line: &str| remote(dir, &serving, made["token"].as_str().unwrap(), line);
+    run(
+        dir,
+        "net keygen --plan plan.json --owner owner --contributor anne --server server",
+    );
+    let prepared = json(&mut client("prepare --keys server"));
+    let keys = prepared["key_set"].as_str().unwrap();
+    run(
+        dir,
+        "net encrypt --contributor anne --photo images/right/1.png --out photo.enc",
+    );
+    let ask = format!("classify --network {id} --key-set {keys} photo.enc --out label.enc");
+    json(&mut client(&ask));
+    let found = run(dir, "net decrypt --owner owner label.enc");
+    assert_eq!(
+        (&found["label"], &found["decided"]),
+        (&"right".into(), &true.into())
+    );
+    assert!(found.get("scores").is_none());
+    let again = client(&ask).output().unwrap();
+    let errors = String::from_utf8_lossy(&again.stderr);
+    assert!(errors.contains("all that its provider allows"), "{errors}");
+    serving.end();
+}
+
+/// The network that the command brings, and keys of gigabytes.
+#[test]
+#[ignore = "minutes in release, and 10 GB of memory"]
+fn a_cat_is_recognised_over_https() {
+    const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
+    let dir = &temporary();
+    let network = format!("{DATA}/networks/cats-and-dogs.onnx");
+    let serving = Serving::start(dir, "--data srv");
+    let plan = format!("{DATA}/networks/cats-and-dogs.plan.json");
+    let added = json(&mut serving.remote(dir, &format!("add-network --plan {plan} {network}")));
+    let id = added["network"].as_str().unwrap();
+    let made = json(&mut serving.remote(dir, "token --scope classify"));
+    let client = |line: &str| remote(dir, &serving, made["token"].as_str().unwrap(), line);
+    json(&mut client(&format!(
+        "network-plan --network {id} --out plan.json"
+    )));
+    run(
+        dir,
+        "net keygen --plan plan.json --owner owner --contributor anne --server server",
+    );
+    let prepared = json(&mut client("prepare --keys server"));
+    let keys = prepared["key_set"].as_str().unwrap();
+    fs::remove_dir_all(dir.join("server")).unwrap();
+    let encrypt = "net encrypt --contributor anne --out photo.enc";
+    run(
+        dir,
+        &format!("{encrypt} --photo {DATA}/photographs/chelsea.jpg"),
+    );
+    let ask = format!("classify --network {id} --key-set {keys} photo.enc --out scores.enc");
+    json(&mut client(&ask));
+    let found = run(dir, "net decrypt --owner owner scores.enc");
+    assert_eq!(found["label"], "cat", "{found}");
     serving.end();
 }

@@ -5,6 +5,7 @@
 //! ([`NetworkContributor`]); a server with the network ([`NetworkServer`]) classifies them and learns neither the
 //! photograph nor the scores.
 
+mod accuracy;
 mod contributor;
 mod owner;
 mod photo;
@@ -12,6 +13,7 @@ mod pictures;
 mod server;
 mod summary;
 
+pub use accuracy::NetworkAccuracy;
 pub use contributor::NetworkContributor;
 pub use owner::NetworkOwner;
 pub use photo::PhotoNetwork;
@@ -19,7 +21,7 @@ pub use pictures::{photo_from, photograph, read_photo, values};
 pub use server::NetworkServer;
 pub use summary::{LayerSummary, NetworkOptions, NetworkSummary, read_network, summarize};
 pub use tapetum_nets::{
-    ColourOrder, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
+    Answer, ColourOrder, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
     Preprocessing, Scores,
 };
 

@@ -13,43 +13,60 @@ use crate::folders::files;
 /// Calibration images that are looked at.
 const MAX_CALIBRATION: usize = 1_000;
 
-/// The values of the images, and what was left out or changed on the way.
-pub(super) fn calibration(
-    path: &Path,
-    network: &Network,
-    preprocessing: &Preprocessing,
-) -> Result<(Vec<Vec<f64>>, Vec<String>)> {
-    let &[1, channels, height, width] = network.input_shape() else {
-        return Err(Error::input(
-            "the network takes vectors: images cannot calibrate it",
-        ));
-    };
-    let limits = Limits {
-        colour: channels == 3,
-        ..Limits::default()
-    };
-    let found = match kind(path)? {
-        Kind::Folder | Kind::Picture => unlabeled_images(path, &limits)?,
-        Kind::Idx => idx_unlabeled(path, &limits)?,
-        _ => {
-            return Err(Error::input(format!(
-                "{} is not a folder of images, a picture or an IDX file",
-                path.display()
-            )));
+/// Images like those to come, as a network takes them.
+#[derive(Default)]
+pub(super) struct Calibration {
+    /// The values of each.
+    pub images: Vec<Vec<f64>>,
+    /// For each, the name of the folder in the given one that it lies in, or below.
+    pub folders: Vec<Option<String>>,
+    /// What was left out or changed when they were read.
+    pub notes: Vec<String>,
+}
+
+impl Calibration {
+    pub(super) fn read(
+        path: &Path,
+        network: &Network,
+        preprocessing: &Preprocessing,
+    ) -> Result<Self> {
+        let &[1, channels, height, width] = network.input_shape() else {
+            return Err(Error::input(
+                "the network takes vectors: images cannot calibrate it",
+            ));
+        };
+        let limits = Limits {
+            colour: channels == 3,
+            ..Limits::default()
+        };
+        let kind = kind(path)?;
+        let found = match kind {
+            Kind::Folder | Kind::Picture => unlabeled_images(path, &limits)?,
+            Kind::Idx => idx_unlabeled(path, &limits)?,
+            _ => {
+                return Err(Error::input(format!(
+                    "{} is not a folder of images, a picture or an IDX file",
+                    path.display()
+                )));
+            }
+        };
+        let images = found.samples().images().unwrap_or_default();
+        let mut notes: Vec<String> = found.notes().to_vec();
+        if images.len() > MAX_CALIBRATION {
+            notes.push(format!(
+                "only {MAX_CALIBRATION} of {} calibration images were used, at equal distances in the order of their \
+                 names",
+                images.len()
+            ));
         }
-    };
-    let images = found.samples().images().unwrap_or_default();
-    let mut notes: Vec<String> = found.notes().to_vec();
-    if images.len() > MAX_CALIBRATION {
-        notes.push(format!(
-            "only the first {MAX_CALIBRATION} of {} calibration images were used",
-            images.len()
-        ));
-    }
-    let values = images
-        .iter()
-        .take(MAX_CALIBRATION)
-        .map(|image| {
+        let mut read = Self {
+            notes,
+            ..Self::default()
+        };
+        // They may be sorted by label.
+        let count = images.len().min(MAX_CALIBRATION);
+        for i in (0..count).map(|i| i * images.len() / count) {
+            let image = &images[i];
             if (image.width(), image.height()) != (width, height) {
                 return Err(Error::input(format!(
                     "an image in {} has {} x {} pixels: the network takes {width} x {height}",
@@ -58,10 +75,23 @@ pub(super) fn calibration(
                     image.height()
                 )));
             }
-            values(image, channels, preprocessing)
-        })
-        .collect::<Result<_>>()?;
-    Ok((values, notes))
+            read.images.push(values(image, channels, preprocessing)?);
+            let source = match kind {
+                Kind::Folder => found.sources().get(i),
+                _ => None,
+            };
+            read.folders
+                .push(source.and_then(|source| first_folder(source)));
+        }
+        Ok(read)
+    }
+}
+
+/// The folder that a path below another begins with, if it is more than the name of a file.
+fn first_folder(source: &str) -> Option<String> {
+    let mut parts = Path::new(source).components();
+    let first = parts.next()?.as_os_str().to_str()?;
+    parts.next().map(|_| first.to_owned())
 }
 
 /// Reads a photograph with its colours: PNG, JPEG or WebP, told by its content.

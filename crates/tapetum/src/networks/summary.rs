@@ -4,11 +4,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_nets::{Network, NetworkPlan, Preprocessing};
+use tapetum_nets::{Answer, Network, NetworkError, NetworkPlan, NetworkPlanFile, Preprocessing};
 
-use super::pictures::calibration;
+use super::accuracy::{Labelled, NetworkAccuracy};
+use super::pictures::Calibration;
 use crate::error::{Context, Error, Result};
 use crate::folders::files;
+use crate::progress::Progress;
 
 /// Bytes of a network's file; the reader has limits of its own.
 const MAX_BYTES: u64 = 1 << 27;
@@ -22,6 +24,12 @@ pub struct NetworkOptions {
     pub calibration: Option<PathBuf>,
     /// How the network takes pixels.
     pub preprocessing: Preprocessing,
+    /// What is to leave the server.
+    pub answer: Answer,
+    /// The names of the classes in the order of the scores; numbers without them.
+    pub classes: Option<Vec<String>>,
+    /// Whether the folders of the calibration images are labels, by which the accuracy is measured in the clear.
+    pub labelled: bool,
 }
 
 /// What an evaluation will need.
@@ -51,8 +59,13 @@ pub struct NetworkSummary {
     pub rotations: usize,
     /// Predicted CPU time of an image, in seconds.
     pub predicted_cpu_s: f64,
+    /// What leaves the server: `scores`, `labels` or `features`.
+    pub answer: &'static str,
     /// Images that the scales were set by.
     pub calibration_images: usize,
+    /// How often the network is right on these, if they have labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<NetworkAccuracy>,
     /// What was left out or changed when the images were read.
     pub notes: Vec<String>,
 }
@@ -79,19 +92,49 @@ pub struct LayerSummary {
 }
 
 /// Plans a network, and says what its evaluation will need.
-pub fn summarize(options: &NetworkOptions) -> Result<(NetworkPlan, NetworkSummary)> {
+///
+/// # Errors
+/// If the network or the images cannot be used, the network cannot be evaluated on encrypted images, there are not as many
+/// classes as scores, or labels are asked for and no image has one.
+pub fn summarize(
+    options: &NetworkOptions,
+    progress: &dyn Progress,
+) -> Result<(NetworkPlanFile, NetworkSummary)> {
     let path = &options.network;
     let network = read_network(path)?;
     let within = || format!("cannot use {}", path.display());
-    let (calibration, notes) = match &options.calibration {
-        Some(path) => calibration(path, &network, &options.preprocessing)?,
-        None => Default::default(),
+    let scores = network.output_len();
+    let numbers = || (0..scores).map(|class| class.to_string()).collect();
+    let classes = options.classes.clone().unwrap_or_else(numbers);
+    // Before images are read and layers are placed.
+    if classes.len() != scores {
+        let classes = classes.len();
+        return Err(NetworkError::Classes { scores, classes }).with_context(within);
+    }
+    let mut calibration = match &options.calibration {
+        Some(path) => Calibration::read(path, &network, &options.preprocessing)?,
+        None => Calibration::default(),
     };
-    let plan = network
-        .plan(options.preprocessing.value_range(), &calibration)
+    let labelled = options
+        .labelled
+        .then(|| Labelled::new(&mut calibration, &classes))
+        .transpose()?;
+    let Calibration { images, notes, .. } = calibration;
+    let step = progress.begin("planning the network");
+    let (plan, polynomials) = network
+        .planned(options.preprocessing.value_range(), &images, options.answer)
         .with_context(within)?;
-    let summary = NetworkSummary::new(&plan, calibration.len(), notes)?;
-    Ok((plan, summary))
+    step.finish();
+    let mut summary = NetworkSummary::new(&plan, images.len(), notes)?;
+    if let Some(labelled) = labelled {
+        let accuracy = labelled.accuracy(&images, &network, &polynomials, progress);
+        summary.accuracy = Some(accuracy.with_context(within)?);
+    }
+    let file = NetworkPlanFile::new(plan, classes)?;
+    Ok((
+        file.with_preprocessing(options.preprocessing.clone())?,
+        summary,
+    ))
 }
 
 /// Reads a network from an ONNX file.
@@ -143,7 +186,13 @@ impl NetworkSummary {
             bootstrapping_bytes: plan.bootstrapping_bytes()?,
             rotations: plan.rotations(),
             predicted_cpu_s: seconds.iter().sum(),
+            answer: match plan.answer() {
+                Answer::Scores => "scores",
+                Answer::Labels => "labels",
+                Answer::Features { .. } => "features",
+            },
             calibration_images,
+            accuracy: None,
             notes,
         })
     }

@@ -17,7 +17,7 @@ Examples:
   tapetum net decrypt --owner owner scores.enc --labels-only
 
 Scores are rounded to a step far above the noise of encryption: with all their digits they would tell the secret
-key.")]
+key. Where the plan's answer is labels (net plan --answer labels), there are no scores.")]
 pub struct Decrypt {
     /// The owner's directory.
     #[arg(long, value_name = "DIR")]
@@ -35,11 +35,15 @@ pub struct Decrypt {
 struct Found {
     /// The class with the largest score.
     label: String,
+    /// Whether the label is certain. It is a guess if two scores were too near to each other to be compared under
+    /// encryption.
+    decided: bool,
     /// All classes and their scores.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scores: Vec<Score>,
     /// What scores are rounded to.
-    rounding: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rounding: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,8 +59,9 @@ pub fn run(args: &Decrypt, console: &Console) -> Result<()> {
     let classes = owner.plan().classes();
     let mut found = Found {
         label: classes[scores.label()].clone(),
+        decided: scores.is_decided(),
         scores: Vec::new(),
-        rounding: scores.step(),
+        rounding: (!scores.values().is_empty()).then(|| scores.step()),
     };
     if !args.labels_only {
         let pairs = classes.iter().zip(scores.values());
@@ -67,7 +72,12 @@ pub fn run(args: &Decrypt, console: &Console) -> Result<()> {
         found.scores = pairs.map(score).collect();
     }
     console.print(&found, || {
-        let mut text = format!("{}\n", found.label);
+        let mut text = found.label.clone();
+        if !found.decided {
+            text += " (undecided: the largest scores are too near to each other to be compared under encryption, and the \
+                     label is a guess)";
+        }
+        text.push('\n');
         for Score { class, score } in &found.scores {
             text += &format!("  {score:+.3}  {class}\n");
         }

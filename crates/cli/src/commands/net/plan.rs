@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use tapetum::folders::Output;
 use tapetum::networks::{
-    ColourOrder, NetworkOptions, NetworkPlanFile, NetworkSummary, Preprocessing, summarize,
+    Answer, ColourOrder, NetworkAccuracy, NetworkOptions, NetworkSummary, Preprocessing, summarize,
     write_plan,
 };
 use tapetum::units::bytes;
@@ -16,13 +16,16 @@ use crate::console::Console;
 
 /// Arguments of `net plan`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("named").args(["out", "labels"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   tapetum net plan network.onnx --calibrate images/
   tapetum net plan network.onnx --calibrate images/ --classes cat,dog --out network.plan.json
+  tapetum net plan network.onnx --calibrate images/ --classes cat,dog --labels
+  tapetum net plan network.onnx --calibrate images/ --classes cat,dog --answer labels --out network.plan.json
   tapetum net plan network.onnx --calibrate images/ --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225
 
-No key is needed. docs/networks-operators.md lists the operators that are supported.")]
+No key is needed. With --labels, images/ has a folder per class, with the name of the class. docs/networks-operators.md lists the operators that are supported.")]
 pub struct Plan {
     /// An ONNX file.
     network: PathBuf,
@@ -52,11 +55,18 @@ pub struct Plan {
     /// Whether the network takes red or blue first.
     #[arg(long, value_enum, default_value_t)]
     colours: Colours,
+    /// What leaves the server. For labels alone, scores are compared under encryption, which takes more levels and time.
+    #[arg(long, value_enum, default_value_t, requires_if("labels", "calibrate"))]
+    answer: Answers,
+    /// Measure the accuracy on the calibration images in the clear, as trained and with the polynomials of the plan.
+    /// Each image's class is the name of its folder in --calibrate.
+    #[arg(long, requires = "calibrate")]
+    labels: bool,
     /// Write the plan, which everyone who uses the network needs.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The names of the classes in the order of the scores; numbers without it.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "out")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "named")]
     classes: Option<Vec<String>>,
 }
 
@@ -68,6 +78,16 @@ enum Colours {
     Rgb,
     /// Blue, green, red.
     Bgr,
+}
+
+/// What leaves the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Answers {
+    /// The scores of all classes.
+    #[default]
+    Scores,
+    /// Which class has the largest score, and nothing else.
+    Labels,
 }
 
 impl Plan {
@@ -91,12 +111,18 @@ pub fn run(args: &Plan, console: &Console) -> Result<()> {
         let inputs: Vec<_> = inputs.into_iter().flatten().map(AsRef::as_ref).collect();
         Output::NetworkPlan.check(out, &inputs)?;
     }
-    let preprocessing = args.preprocessing()?;
-    let (plan, found) = summarize(&NetworkOptions {
+    let options = NetworkOptions {
         network: args.network.clone(),
         calibration: args.calibrate.clone(),
-        preprocessing: preprocessing.clone(),
-    })?;
+        preprocessing: args.preprocessing()?,
+        answer: match args.answer {
+            Answers::Scores => Answer::Scores,
+            Answers::Labels => Answer::Labels,
+        },
+        classes: args.classes.clone(),
+        labelled: args.labels,
+    };
+    let (file, found) = summarize(&options, &console.steps)?;
     for note in &found.notes {
         console.aside("note", note);
     }
@@ -107,9 +133,6 @@ pub fn run(args: &Plan, console: &Console) -> Result<()> {
         );
     }
     if let Some(out) = &args.out {
-        let numbers = || (0..plan.scores()).map(|class| class.to_string()).collect();
-        let classes = args.classes.clone().unwrap_or_else(numbers);
-        let file = NetworkPlanFile::new(plan, classes)?.with_preprocessing(preprocessing)?;
         write_plan(&file, out)?;
     }
     console.print(&found, || text(&found))
@@ -159,5 +182,35 @@ fn text(found: &NetworkSummary) -> String {
         "predicted: {:.0} ms of CPU time per image",
         1e3 * found.predicted_cpu_s
     ));
+    if found.answer == "labels" {
+        line(format_args!("answer: the label alone, without scores"));
+    }
+    if let Some(accuracy) = &found.accuracy {
+        line(format_args!("{}", self::accuracy(accuracy)));
+    }
+    text
+}
+
+fn accuracy(found: &NetworkAccuracy) -> String {
+    let mut text = format!(
+        "accuracy in the clear on {} labelled calibration images: {:.1} % as trained, {:.1} % with the polynomials of the \
+         plan; the same class for {:.1} %",
+        found.images,
+        100.0 * found.original,
+        100.0 * found.polynomials,
+        100.0 * found.agreement
+    );
+    if found.undecided > 0 {
+        let count = found.undecided;
+        write!(text, "; {count} undecided, which count as a guess").expect("text grows");
+    }
+    if found.unlabelled > 0 {
+        write!(
+            text,
+            "; {} images without a usable label left out",
+            found.unlabelled
+        )
+        .expect("text grows");
+    }
     text
 }

@@ -88,6 +88,9 @@ pub enum NetworkError {
         max = ArgmaxPlan::MAX_COUNT
     )]
     Labels(usize),
+    /// Features that cannot be the rows of a matrix.
+    #[error("{0}")]
+    Features(String),
     /// No parameters have enough levels.
     #[error(
         "the network needs {levels} levels, more than N = 2^17 has at 128 bits of security; with calibration images it can \

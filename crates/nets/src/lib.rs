@@ -5,6 +5,7 @@ mod bundle;
 mod client;
 mod encrypted;
 mod error;
+mod features;
 mod graph;
 mod labels;
 mod layers;
@@ -28,6 +29,7 @@ pub use batch::{
 pub use client::{Scores, decrypt_scores, encrypt_image, evaluation_keys};
 pub use encrypted::{EncryptedImage, EncryptedScores};
 pub use error::{NetworkError, NodeName, Result};
+pub use features::{features_in_rows, row_rotations};
 pub use network::Network;
 pub use onnx::operators_page;
 pub use plan::{Answer, LayerPlan, NetworkPlan};

@@ -7,7 +7,7 @@ mod onnx;
 use tapetum_ckks::{Decryptor, Encryptor, Evaluator, SecretKey};
 use tapetum_nets::{
     Answer, EncodedNetwork, Network, NetworkError, NetworkPlan, Scores, decrypt_scores,
-    encrypt_image, evaluation_keys, largest,
+    encrypt_image, evaluation_keys, features_in_rows, largest, row_rotations,
 };
 
 /// Who plays all roles.
@@ -160,3 +160,54 @@ fn labels_come_with_the_range_flag() {
     let found = world.scores(&beyond);
     assert!(matches!(found, Err(NetworkError::OutOfRange)), "{found:?}");
 }
+
+/// With the levels that were asked for, in the first slots, and nothing in the others.
+#[test]
+fn features_leave_with_levels_to_compute_with() {
+    let network = dense(&[&MIXED]);
+    let calibration = [vec![1.0, -1.0, 0.5], vec![0.25, 1.0, -1.0]];
+    let levels = 4;
+    let answer = Answer::Features { levels };
+    let (plan, polynomials) = network.planned([-1.0, 1.0], &calibration, answer).unwrap();
+    assert_eq!((plan.answer(), plan.scores()), (answer, 3));
+    let world = World::new(&network, &plan);
+    let image = [0.5, -0.75, 1.0];
+    let encryptor = Encryptor::with_secret_key(&world.secret);
+    let encrypted = encrypt_image(&plan, &image, &encryptor).unwrap();
+    let features = world
+        .server
+        .classify(&world.evaluator, &encrypted, &mut |_| ())
+        .unwrap();
+    assert!(features.ciphertext().level() >= levels);
+    let decryptor = Decryptor::new(&world.secret);
+    let slots = decryptor.decrypt(features.ciphertext()).unwrap();
+    let slots = decryptor.encoder().decode(&slots);
+    let factor = plan.feature_factor();
+    let clear = polynomials.scores(&image).unwrap().scores;
+    for (i, slot) in slots.iter().enumerate() {
+        let expected = clear.get(i).map_or(0.0, |feature| factor * feature);
+        assert!(
+            (slot - expected).abs() < FEATURE_BOUND,
+            "{i}: {slot} {expected}"
+        );
+    }
+    // Keys for rows are those of whoever computes with them.
+    for width in [3, 2, 1 << 20] {
+        assert!(row_rotations(&plan, width).is_err());
+    }
+    let rows = |count, width, constant| {
+        let features = vec![features.clone(); count];
+        features_in_rows(&plan, &features, (width, constant), &world.evaluator)
+    };
+    assert_eq!(rows(1, 4, true).unwrap().len(), 1);
+    for (count, width) in [(0, 4), (1, 2)] {
+        let refused = rows(count, width, true);
+        assert!(matches!(refused, Err(NetworkError::Features(_))));
+    }
+    let scores = network.plan([-1.0, 1.0], &calibration).unwrap();
+    let refused = row_rotations(&scores, 4);
+    assert!(matches!(refused, Err(NetworkError::Features(_))));
+}
+
+/// At scales of 28 bits or more, of values up to 1.
+const FEATURE_BOUND: f64 = 1.0 / (1 << 10) as f64;

@@ -22,7 +22,7 @@ pub use server::NetworkServer;
 pub use summary::{LayerSummary, NetworkOptions, NetworkSummary, read_network, summarize};
 pub use tapetum_nets::{
     Answer, ColourOrder, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
-    Preprocessing, Scores,
+    Preprocessing, Scores, features_in_rows, row_rotations,
 };
 
 use std::path::Path;

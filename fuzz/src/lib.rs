@@ -9,8 +9,10 @@ mod copies;
 mod draft;
 mod files;
 mod learning;
+mod nets;
 #[cfg(feature = "networks")]
 mod network;
+mod onnx_files;
 mod request;
 mod seeds;
 mod settings;
@@ -21,6 +23,7 @@ pub use checkpoint::checkpoint;
 pub use copies::backup;
 pub use files::command;
 pub use learning::{bundle, part, recipe};
+pub use nets::{network_plan, onnx};
 #[cfg(feature = "networks")]
 pub use network::network;
 pub use request::{answer, request};
@@ -71,7 +74,9 @@ targets! {
     key keys 2_000
     #[cfg(feature = "networks")]
     network networks 500
+    network_plan network_plans 300
     object objects 1_500
+    onnx onnx_files 3_000
     part parts 500
     recipe recipes 20_000
     request requests 2_000

@@ -1,10 +1,6 @@
 //! What fuzzing begins with: the known-answer files, the files that must be refused, and small examples of
 //! everything else.
 
-#[cfg(feature = "networks")]
-#[path = "../../crates/vision/tests/support/onnx.rs"]
-mod onnx;
-
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -13,6 +9,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::{DynamicImage, ImageFormat, RgbImage};
+use tapetum::networks::{EncryptedScores, NetworkOwner, NetworkPlanFile};
 use tapetum_ckks::wire::{Bundle, FileType, inspect};
 use tapetum_ckks::{Ciphertext, Encryptor, SecretKey};
 use tapetum_learn::{
@@ -20,7 +17,8 @@ use tapetum_learn::{
 };
 
 use crate::draft::{Draft, parameters};
-use crate::{checkpoint, copies};
+pub use crate::onnx_files::onnx_files;
+use crate::{checkpoint, copies, nets};
 
 /// Bytes of a payload that a seed keeps; the rest are zeros.
 const KEPT: usize = 64;
@@ -184,7 +182,35 @@ pub fn features() -> Vec<Vec<u8>> {
 #[cfg(feature = "networks")]
 pub fn networks() -> Vec<Vec<u8>> {
     let tflite = include_bytes!("../../crates/vision/tests/support/small.tflite");
-    vec![onnx::small(), onnx::small_channels_last(), tflite.to_vec()]
+    let [small, channels_last] = crate::onnx_files::features();
+    vec![small, channels_last, tflite.to_vec()]
+}
+
+/// The first byte says what it is.
+pub fn network_plans() -> Vec<Vec<u8>> {
+    let (plan, parameters) = nets::small();
+    let classes = vec!["a".to_owned(), "b".to_owned()];
+    let file = NetworkPlanFile::new(plan.clone(), classes).expect("two classes");
+    let owner = NetworkOwner::generate(&file).expect("a key");
+    let image = owner.encrypt_values(&[0.5; 4]).expect("an image");
+    let scores = |count: usize| {
+        let ciphertexts = vec![image.ciphertexts()[0].clone(); count];
+        let digest = plan.digest();
+        let bundle = Bundle::new(parameters, EncryptedScores::KIND, &digest[..], ciphertexts);
+        bundle.expect("a bundle").to_bytes()
+    };
+    let bundles = [
+        image.to_bundle().expect("a bundle").to_bytes(),
+        scores(1),
+        scores(2),
+        scores(3),
+    ];
+    let mut seeds = vec![format!("0{}", file.to_json()).into_bytes()];
+    seeds.extend(bundles.iter().map(|bytes| {
+        let draft = Draft::of(bytes).expect("a file");
+        [&b"1"[..], &draft.cut(plan.digest().len() + KEPT)[..]].concat()
+    }));
+    seeds
 }
 
 pub fn images() -> Vec<Vec<u8>> {

@@ -160,6 +160,7 @@ pub fn recipes() -> Vec<Vec<u8>> {
         r#"{"learner":{"logistic":{"iterations":1,"degree":"three","interval":8.0,"steps":{"listed":[12.0]},"batches":null}},"columns":5,"block_cols":8,"levels":8}"#,
         r#"{"learner":{"logistic":{"iterations":1,"degree":"five","interval":16.0,"steps":{"inverse-time":12.0},"batches":{"rows":128,"weight_bound":64.0}}},"columns":5,"block_cols":8,"levels":8}"#,
         r#"{"learner":{"softmax":{"iterations":1,"degree":"five","interval":16.0,"steps":{"inverse-time":12.0},"batches":{"rows":128,"weight_bound":64.0}}},"columns":5,"classes":3,"block_cols":8,"slot_order":"columns","levels":8}"#,
+        r#"{"learner":{"multinomial":{"iterations":1,"interval":16.0,"steps":{"constant":2.0},"batches":{"rows":128,"weight_bound":4.0}}},"columns":5,"classes":3,"block_cols":8,"slot_order":"columns","levels":18}"#,
         r#"{"learner":"linear-means","columns":5,"block_cols":8,"verdicts":{"bound":4.0,"precision_bits":5},"levels":8}"#,
     ])
 }

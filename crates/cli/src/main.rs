@@ -8,7 +8,6 @@ mod options;
 mod progress;
 
 use std::env;
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -46,12 +45,6 @@ fn main() -> ExitCode {
     if let Some(warning) = owner.and_then(|dir| exposed_key(dir)) {
         console.aside("warning", &warning);
     }
-    if names_softmax(&env::args_os().collect::<Vec<_>>()) {
-        console.aside(
-            "note",
-            "--learner softmax is now called ovr (one-vs-rest), which is what it does",
-        );
-    }
     match run(&cli.command, &console) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,12 +53,6 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
-}
-
-/// Whether a learner is given by a name of before.
-fn names_softmax(args: &[OsString]) -> bool {
-    let apart = |pair: &[OsString]| pair[0] == "--learner" && pair[1] == "softmax";
-    args.windows(2).any(apart) || args.iter().any(|arg| arg == "--learner=softmax")
 }
 
 fn run(command: &Command, console: &Console) -> Result<()> {

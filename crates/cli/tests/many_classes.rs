@@ -85,6 +85,8 @@ fn what_cannot_tell_ten_classes_apart_says_so_before_there_are_keys() {
         let line = format!("keygen --owner o --server s --classes 10 --learner {learner}");
         fails(dir, &line, 3, &["10 classes", "--learner ovr"]);
     }
+    let line = "keygen --owner o --server s --learner softmax";
+    fails(dir, line, 3, &["2 classes", "any learner but softmax"]);
     let line = format!("simulate {DATA} --classes 9 --learner ridge");
     fails(dir, &line, 3, &["10 labels", "--classes"]);
 }

@@ -77,6 +77,17 @@ pub enum LearnError {
         /// The number of classes.
         found: usize,
     },
+    /// An estimator that needs more classes than two.
+    #[error(
+        "{what} takes labels of three classes or more, but these are of {found}: choose logistic \
+         regression"
+    )]
+    FewClasses {
+        /// Which estimator.
+        what: &'static str,
+        /// The number of classes.
+        found: usize,
+    },
     /// A setting of an estimator is out of range.
     #[error("{setting} is {found}, but must be {allowed}")]
     Config {
@@ -103,10 +114,10 @@ pub enum LearnError {
     /// The server does not hold the keys that the computation needs.
     #[error("{0}: have the owner make keys for this layout and this computation")]
     MissingKeys(MissingKeys),
-    /// A value left the interval on which the sigmoid is approximated.
+    /// A value left the interval on which the sigmoid or the softmax is approximated.
     #[error(
         "in iteration {iteration} a sample has |z| = {largest:.2}, outside the interval of the \
-         sigmoid's polynomial, [-{interval}, {interval}]: encrypted training would silently fail. \
+         polynomial, [-{interval}, {interval}]: encrypted training would silently fail. \
          Take a larger interval (--interval), a smaller learning rate (--learning-rate), or fewer or \
          standardised features"
     )]
@@ -335,7 +346,7 @@ pub enum Setting {
     LearningRates,
     /// A learning rate.
     LearningRate,
-    /// Where the sigmoid's polynomial stands for it.
+    /// Where a polynomial stands for the sigmoid or the softmax.
     Interval,
     /// Samples of a mini-batch.
     BatchRows,
@@ -369,7 +380,7 @@ impl fmt::Display for Setting {
             Self::Iterations => "the number of iterations",
             Self::LearningRates => "the number of learning rates",
             Self::LearningRate => "the learning rate",
-            Self::Interval => "the interval of the sigmoid's polynomial",
+            Self::Interval => "the interval of the polynomial",
             Self::BatchRows => "the number of samples of a mini-batch",
             Self::WeightBound => "the largest weight",
             Self::LargestEigenvalue => "the bound on the largest eigenvalue",

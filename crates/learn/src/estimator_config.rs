@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::estimator::Estimator;
-use crate::gradient_descent::GradientDescent;
 use crate::gradient_descent::steps::LearningRate;
+use crate::gradient_descent::{GradientDescent, MiniBatches};
 use crate::layout::Layout;
 use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge};
 use crate::linear_means::LinearMeans;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::one_vs_rest::OneVsRestLogistic;
-use crate::task::{check_classes, two_classes};
+use crate::slot_diagonals::SlotDiagonals;
+use crate::softmax_regression::{SoftmaxRegression, SoftmaxRegressionConfig};
+use crate::task::{at_least_three, check_classes, two_classes};
 
 /// In which way a training uses its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +39,12 @@ pub enum EstimatorConfig {
     Fisher(LeastSquaresConfig),
     /// [`Ridge`].
     Ridge(LeastSquaresConfig),
-    /// [`OneVsRestLogistic`].
+    /// [`OneVsRestLogistic`]. It is written as `softmax`, as it has ever been.
     #[serde(rename = "softmax")]
     OneVsRest(LogisticRegressionConfig),
+    /// [`SoftmaxRegression`]. It is written as `multinomial`.
+    #[serde(rename = "multinomial")]
+    Softmax(SoftmaxRegressionConfig),
 }
 
 impl Default for EstimatorConfig {
@@ -54,7 +59,7 @@ impl EstimatorConfig {
     pub fn wants_intercept(&self) -> bool {
         matches!(
             self,
-            Self::Logistic(_) | Self::Ridge(_) | Self::OneVsRest(_)
+            Self::Logistic(_) | Self::Ridge(_) | Self::OneVsRest(_) | Self::Softmax(_)
         )
     }
 
@@ -69,6 +74,7 @@ impl EstimatorConfig {
             Self::Fisher(config) => Box::new(FisherDiscriminant::new(*config)?),
             Self::Ridge(config) => Box::new(Ridge::new(*config)?),
             Self::OneVsRest(config) => Box::new(OneVsRestLogistic::new(config.clone())?),
+            Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
         })
     }
 
@@ -83,6 +89,9 @@ impl EstimatorConfig {
             }
             Self::OneVsRest(config) if config.batches.is_some() => {
                 Some(OneVsRestLogistic::new(config.clone())?.gradient_descent())
+            }
+            Self::Softmax(config) => {
+                Some(SoftmaxRegression::new(config.clone())?.gradient_descent())
             }
             _ => None,
         })
@@ -105,6 +114,7 @@ impl EstimatorConfig {
             Self::Logistic(config) | Self::OneVsRest(config) if config.batches.is_some() => {
                 Flow::MiniBatches
             }
+            Self::Softmax(_) => Flow::MiniBatches,
             Self::Ridge(_) => Flow::Sums,
             _ => Flow::Whole,
         }
@@ -112,10 +122,38 @@ impl EstimatorConfig {
 
     /// Whether it knows blocks in the order of columns.
     pub(crate) fn trains_by_columns(&self) -> bool {
-        matches!(self, Self::OneVsRest(config) if config.batches.is_some())
+        match self {
+            Self::OneVsRest(config) => config.batches.is_some(),
+            Self::Softmax(_) => true,
+            _ => false,
+        }
     }
 
-    /// Refuses classes that it does not tell apart: ridge and one-vs-rest logistic regression know up to
+    /// Whether it trains with parameters that bootstrap alone.
+    pub(crate) fn needs_bootstrap(&self) -> bool {
+        matches!(self, Self::Softmax(_))
+    }
+
+    /// Half the interval around zero in which scores stay in training, if there is one.
+    pub fn interval(&self) -> Option<f64> {
+        match self {
+            Self::Logistic(config) | Self::OneVsRest(config) => Some(config.interval),
+            Self::Softmax(config) => Some(config.interval),
+            _ => None,
+        }
+    }
+
+    /// The learning rates of gradient descent, if it is that.
+    pub fn learning_rate(&self) -> Option<&LearningRate> {
+        match self {
+            Self::Logistic(config) | Self::OneVsRest(config) => Some(&config.learning_rate),
+            Self::Softmax(config) => Some(&config.learning_rate),
+            _ => None,
+        }
+    }
+
+    /// Refuses classes that it does not tell apart: softmax regression knows 3 to
+    /// [`MAX_CLASSES`](crate::MAX_CLASSES), ridge and one-vs-rest logistic regression know up to
     /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
     ///
     /// # Errors
@@ -124,6 +162,7 @@ impl EstimatorConfig {
         check_classes(classes)?;
         match self {
             Self::Ridge(_) | Self::OneVsRest(_) => Ok(()),
+            Self::Softmax(_) => at_least_three("softmax regression", classes),
             Self::Logistic(_) => two_classes("logistic regression", classes),
             Self::LinearMeans => two_classes("the classifier by class means", classes),
             Self::Fisher(_) => two_classes("Fisher's discriminant", classes),
@@ -136,6 +175,7 @@ impl EstimatorConfig {
             Self::Logistic(config) | Self::OneVsRest(config) => {
                 Some(("iterations", config.iterations))
             }
+            Self::Softmax(config) => Some(("iterations", config.iterations)),
             Self::Fisher(config) | Self::Ridge(config) => {
                 Some(("iterations of the solution", config.iterations))
             }
@@ -154,17 +194,17 @@ impl EstimatorConfig {
     /// ```
     pub fn after(&self, iterations: usize) -> Self {
         let mut learner = self.clone();
-        match &mut learner {
+        let (count, rates) = match &mut learner {
             Self::Logistic(config) | Self::OneVsRest(config) => {
-                config.iterations = config.iterations.min(iterations);
-                if let LearningRate::Listed(rates) = &mut config.learning_rate {
-                    rates.truncate(iterations);
-                }
+                (&mut config.iterations, Some(&mut config.learning_rate))
             }
-            Self::Fisher(config) | Self::Ridge(config) => {
-                config.iterations = config.iterations.min(iterations)
-            }
-            Self::LinearMeans => (),
+            Self::Softmax(config) => (&mut config.iterations, Some(&mut config.learning_rate)),
+            Self::Fisher(config) | Self::Ridge(config) => (&mut config.iterations, None),
+            Self::LinearMeans => return learner,
+        };
+        *count = iterations.min(*count);
+        if let Some(LearningRate::Listed(rates)) = rates {
+            rates.truncate(iterations);
         }
         learner
     }
@@ -181,6 +221,7 @@ impl EstimatorConfig {
             Self::Logistic(_) | Self::LinearMeans | Self::OneVsRest(_) => {
                 Layout::for_training(rows, columns, slots)
             }
+            Self::Softmax(_) => SlotDiagonals::layout(rows, columns, classes, slots),
             Self::Fisher(_) | Self::Ridge(_) => {
                 Layout::for_least_squares(rows, columns, classes, slots)
             }
@@ -189,18 +230,25 @@ impl EstimatorConfig {
 
     /// For people.
     pub fn describe(&self) -> String {
-        let iterations = |config: &LogisticRegressionConfig| {
-            let batches = match config.batches {
+        let iterations = |count: usize, batches: Option<MiniBatches>| {
+            let batches = match batches {
                 Some(batches) => format!(" on mini-batches of {}", batches.rows),
                 None => String::new(),
             };
-            format!("{} iterations{batches}", config.iterations)
+            format!("{count} iterations{batches}")
         };
         match self {
-            Self::Logistic(config) => format!("logistic regression with {}", iterations(config)),
+            Self::Logistic(config) => format!(
+                "logistic regression with {}",
+                iterations(config.iterations, config.batches)
+            ),
             Self::OneVsRest(config) => format!(
                 "one-vs-rest logistic regression with {}",
-                iterations(config)
+                iterations(config.iterations, config.batches)
+            ),
+            Self::Softmax(config) => format!(
+                "softmax regression with {}",
+                iterations(config.iterations, Some(config.batches))
             ),
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {

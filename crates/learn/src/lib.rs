@@ -89,6 +89,7 @@ mod score_threshold;
 mod scores;
 mod session;
 mod slot_diagonals;
+mod softmax_regression;
 mod task;
 mod training;
 mod training_spec;
@@ -130,6 +131,7 @@ pub use scores::EncryptedScores;
 pub use session::{
     Additive, BatchSource, Observer, Phase, Session, SessionStart, Trained, TrainingOptions, train,
 };
+pub use softmax_regression::{SoftmaxRegression, SoftmaxRegressionConfig};
 pub use tapetum_ckks::{Id, IdError};
 pub use task::{LabelKind, MAX_CLASSES, Task};
 pub use training_spec::TrainingSpec;

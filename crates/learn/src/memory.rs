@@ -49,7 +49,9 @@ impl TrainingSpec {
                     layout.cols() * 3 / 2 + 4 * 2 * root
                 }
                 // Diagonals, their gradients and the products before them, of three parts; for every two blocks 8 rotations.
-                EstimatorConfig::OneVsRest(_) if layout.order() == SlotOrder::Columns => {
+                EstimatorConfig::OneVsRest(_) | EstimatorConfig::Softmax(_)
+                    if layout.order() == SlotOrder::Columns =>
+                {
                     let rows = self.batch_rows().ok().flatten().unwrap_or(1);
                     let pairs = rows.div_ceil(2 * layout.block_rows());
                     4 * outputs(self.classes).next_power_of_two() + 8 * pairs
@@ -57,7 +59,9 @@ impl TrainingSpec {
                 EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
                     outputs(self.classes) * layout.grid_cols() * (2 + config.iterations.min(4))
                 }
-                EstimatorConfig::LinearMeans => 4 * layout.grid_cols(),
+                EstimatorConfig::LinearMeans | EstimatorConfig::Softmax(_) => {
+                    4 * layout.grid_cols()
+                }
             }
     }
 }

@@ -22,9 +22,8 @@ const NAME: &str = "one-vs-rest logistic regression";
 /// scores z_k of class k, where the softmax would have exp(z_k) / sum exp(z_j) in place of the
 /// sigmoid, in passes over the data that all classes share.
 ///
-/// The softmax itself takes about 20 levels an iteration (Lee et al., HETAL, 2023, section 4), this
-/// 5 or 6, and no maximum, exponential and division of encrypted numbers. `docs/learning.md`
-/// compares accuracies. The model is the same, scores of which the largest decides, but scores are
+/// [`SoftmaxRegression`](crate::SoftmaxRegression) has the softmax itself, for about half as much time again.
+/// `docs/learning.md` compares accuracies. The model is the same, scores of which the largest decides, but scores are
 /// not logarithms of probabilities that add up to 1.
 ///
 /// Settings are those of [`LogisticRegression`].

@@ -33,6 +33,14 @@ pub(crate) fn two_classes(what: &'static str, classes: usize) -> Result<()> {
     }
 }
 
+/// For estimators that know more than two classes only.
+pub(crate) fn at_least_three(what: &'static str, classes: usize) -> Result<()> {
+    match classes {
+        3.. => Ok(()),
+        found => Err(LearnError::FewClasses { what, found }),
+    }
+}
+
 /// Whether the server sees the labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelKind {

@@ -117,6 +117,17 @@ impl TrainingSpec {
         self.learner.check_classes(self.classes)?;
         let descent = self.learner.gradient_descent()?;
         let rows = descent.as_ref().map_or(rows, GradientDescent::batch_rows);
+        if self.learner.needs_bootstrap() {
+            let parameters = Parameters::preset(Preset::N16Bootstrapping);
+            let layout =
+                self.learner
+                    .layout(rows, self.columns, self.classes, parameters.slots())?;
+            self.block_cols = layout.block_cols();
+            self.slot_order = layout.order();
+            self.levels = parameters.message_level();
+            self.check(&parameters)?;
+            return Ok((self, parameters));
+        }
         // A larger ring has more slots, and more slots may take more levels to sum over: once around
         // settles it, as the levels hardly depend on the layout.
         let mut parameters = Parameters::preset(Preset::N14);
@@ -357,7 +368,8 @@ impl TrainingSpec {
         if by_columns && !self.learner.trains_by_columns() {
             return Err(LearnError::Malformed {
                 what: "the training specification",
-                reason: "blocks in the order of columns are for one-vs-rest logistic regression in mini-batches",
+                reason: "blocks in the order of columns are for softmax regression, and for one-vs-rest logistic \
+                         regression in mini-batches",
             });
         }
         let (layout, classes) = (self.batch_layout(parameters)?, self.classes);

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use tapetum::Result;
 use tapetum_learn::{
     EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
-    SigmoidDegree,
+    SigmoidDegree, SoftmaxRegressionConfig,
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
@@ -55,6 +55,8 @@ pub enum EstimatorName {
     Logistic,
     /// Logistic regression of each class against the others.
     Ovr,
+    /// Softmax regression.
+    Softmax,
 }
 
 impl EstimatorName {
@@ -66,6 +68,7 @@ impl EstimatorName {
             Self::Ridge => "ridge",
             Self::Logistic => "logistic",
             Self::Ovr => "ovr",
+            Self::Softmax => "softmax",
         }
     }
 
@@ -76,6 +79,7 @@ impl EstimatorName {
             EstimatorConfig::Ridge(_) => Self::Ridge,
             EstimatorConfig::Logistic(_) => Self::Logistic,
             EstimatorConfig::OneVsRest(_) => Self::Ovr,
+            EstimatorConfig::Softmax(_) => Self::Softmax,
             _ => return None,
         })
     }
@@ -87,7 +91,8 @@ impl EstimatorName {
             Self::Fisher => EstimatorConfig::Fisher(LeastSquaresConfig::whitened()),
             Self::Ridge => EstimatorConfig::Ridge(LeastSquaresConfig::whitened()),
             Self::Logistic => logistic([12.0, 8.0, 32.0]),
-            Self::Ovr => EstimatorConfig::OneVsRest(softmax()),
+            Self::Ovr => EstimatorConfig::OneVsRest(one_vs_rest()),
+            Self::Softmax => EstimatorConfig::Softmax(SoftmaxRegressionConfig::standardized()),
         }
     }
 }
@@ -157,7 +162,7 @@ impl TaskName {
     }
 
     fn own_trials(self, dir: &Path) -> Vec<Trial> {
-        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge};
+        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge, Softmax};
         let (collection, pair) = match self {
             Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
             Self::Mnist3v8 => (Collection::Mnist, Some(["3", "8"])),
@@ -200,7 +205,16 @@ impl TaskName {
                     ..trial(Ridge(steps(3)), "hog:6+dct:5")
                 },
             ],
-            Self::AnimalShapes10 => vec![trial(OneVsRest(softmax()), "hog:7+pixels:10")],
+            Self::AnimalShapes10 => {
+                let softmax = Softmax(SoftmaxRegressionConfig::default());
+                vec![
+                    trial(OneVsRest(one_vs_rest()), "hog:7+pixels:10"),
+                    Trial {
+                        expansion: Some(Expansion::whitened_for(&softmax, 255)),
+                        ..trial(softmax, "hog:4+hog:7+pixels:14")
+                    },
+                ]
+            }
             Self::Pets => {
                 let (features, steps) = photographs(dir);
                 vec![trial(logistic(steps), &features)]
@@ -234,7 +248,7 @@ fn steps(steps: usize) -> LeastSquaresConfig {
 }
 
 /// Nesterov's steps on mini-batches; the interval leaves room beyond the largest score of the reference.
-fn softmax() -> LogisticRegressionConfig {
+fn one_vs_rest() -> LogisticRegressionConfig {
     LogisticRegressionConfig {
         iterations: 20,
         degree: SigmoidDegree::Five,

@@ -47,6 +47,7 @@ pub(super) fn report(ran: &Ran<'_>, outcome: &Outcome) -> Result<DemoReport> {
                 Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
                     config.iterations
                 }
+                Some(EstimatorConfig::Softmax(config)) => config.iterations,
                 Some(EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config)) => {
                     config.iterations
                 }

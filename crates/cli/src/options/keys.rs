@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use tapetum::learn::{
     EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, SigmoidDegree,
+    SoftmaxRegressionConfig,
 };
 use tapetum::plan::{DEFAULT_SIDE, Expansion, PlanOptions, TABLE_FEATURES};
 use tapetum::{Error, Plan, Result};
@@ -24,23 +25,27 @@ pub struct Kind {
     /// Images are resized to this many pixels along each side first.
     #[arg(long, default_value_t = DEFAULT_SIDE)]
     pub side: usize,
-    /// Train in mini-batches of this many samples, read from the file one after the other.
+    /// Train in mini-batches of this many samples, read from the file one after the other [default: 1024 for
+    /// softmax, none else]
     #[arg(long, value_name = "ROWS")]
     pub batch: Option<usize>,
     /// Iterations: of the solution for ridge and fisher, where fewer regularise more [default: 3 for
     /// images, whose features are whitened; else 6]; of
-    /// gradient descent with --batch, where weights are bootstrapped if necessary [default: 32]
+    /// gradient descent with --batch, where weights are bootstrapped if necessary [default: 32; of softmax
+    /// 20 with --whiten and for tables, else 40]
     #[arg(long, alias = "steps", value_name = "N")]
     pub iterations: Option<usize>,
     /// Penalty on the squared weights of ridge, as in scikit-learn: the intercept is exempt [default: 0]
     #[arg(long, value_name = "ALPHA")]
     pub alpha: Option<f64>,
     /// The polynomial of logistic regression stands for the sigmoid on [-Z, Z], which the scores must not
-    /// leave in training; 1 to 64 [default: 8; 12 for tables, 16 with --batch]
+    /// leave in training; 1 to 64 [default: 8; 12 for tables, 16 with --batch]. The same for softmax; 4 to 20
+    /// [default: 16 with --whiten and for tables, else 18]
     #[arg(long, value_name = "Z")]
     pub interval: Option<f64>,
     /// Learning rates of logistic regression: one for each iteration, or one for all, in units in which
-    /// 4 is safe [default: 12,8,32; with --batch 12 / (k + 1) in iteration k]
+    /// 4 is safe [default: 12,8,32; with --batch 12 / (k + 1) in iteration k]. Of softmax, in units in which 2 is
+    /// safe [default: 2 with --whiten and for tables, else 16]
     #[arg(long, value_name = "RATE", value_delimiter = ',')]
     pub learning_rate: Vec<f64>,
     /// The largest eigenvalue of X^T X / m that ridge and fisher have room for, where data of one
@@ -70,18 +75,21 @@ impl Kind {
     ) -> Result<Plan> {
         let features = self.features.as_deref().unwrap_or(default_features);
         let is_table = features == TABLE_FEATURES;
+        let estimator = self.estimator(is_table)?;
         Plan::new(PlanOptions {
-            estimator: self.estimator(is_table)?,
             features: features.to_owned(),
             side: self.side,
             expansion: match (self.whiten, self.plain_columns) {
-                (Some(directions), _) => Some(Expansion::whitened(directions.into())),
+                (Some(directions), _) => {
+                    Some(Expansion::whitened_for(&estimator, directions.into()))
+                }
                 (None, true) => Some(Expansion::default()),
                 (None, false) => None,
             },
             columns,
             rows,
             classes: self.classes,
+            estimator,
         })
     }
 
@@ -100,11 +108,12 @@ impl Kind {
             }
         };
         let mut estimator = match (name, self.batch) {
+            (LearnerName::Softmax, rows) => self.softmax(rows, is_table),
             (LearnerName::Logistic, Some(rows)) => EstimatorConfig::Logistic(batches(rows)),
             (LearnerName::Ovr, Some(rows)) => EstimatorConfig::OneVsRest(batches(rows)),
             (_, Some(_)) => {
                 return Err(Error::input(
-                    "--batch is a setting of --learner logistic and ovr",
+                    "--batch is a setting of --learner logistic, ovr and softmax",
                 ));
             }
             (name, None) => name.defaults(match (self.whiten, self.plain_columns, is_table) {
@@ -123,6 +132,11 @@ impl Kind {
             EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
                 self.refuse_of_least_squares()?;
                 self.set_steps(config)?;
+            }
+            EstimatorConfig::Softmax(config) => {
+                self.refuse_of_least_squares()?;
+                config.interval = self.interval.unwrap_or(config.interval);
+                self.set_rates(&mut config.learning_rate, &mut config.iterations);
             }
             _ => {
                 self.refuse_of_logistic()?;
@@ -149,24 +163,39 @@ impl Kind {
                 config.degree = SigmoidDegree::Five;
             }
         }
-        match (self.learning_rate.as_slice(), self.iterations) {
-            ([], Some(_)) if self.batch.is_none() => {
-                return Err(Error::input(
-                    "--iterations of --learner logistic and ovr takes one --learning-rate for all of them, or \
-                     --batch",
-                ));
-            }
-            ([], _) => {}
-            (&[rate], iterations) => {
-                config.learning_rate = LearningRate::Constant(rate);
-                config.iterations = iterations.unwrap_or(config.iterations);
-            }
-            (rates, iterations) => {
-                config.learning_rate = LearningRate::Listed(rates.to_vec());
-                config.iterations = iterations.unwrap_or(rates.len());
-            }
+        if self.learning_rate.is_empty() && self.iterations.is_some() && self.batch.is_none() {
+            return Err(Error::input(
+                "--iterations of --learner logistic and ovr takes one --learning-rate for all of them, or --batch",
+            ));
         }
+        self.set_rates(&mut config.learning_rate, &mut config.iterations);
         Ok(())
+    }
+
+    /// Learning rates, and how many iterations take them.
+    fn set_rates(&self, learning_rate: &mut LearningRate, iterations: &mut usize) {
+        let listed = match self.learning_rate.as_slice() {
+            [] => *iterations,
+            &[rate] => {
+                *learning_rate = LearningRate::Constant(rate);
+                *iterations
+            }
+            rates => {
+                *learning_rate = LearningRate::Listed(rates.to_vec());
+                rates.len()
+            }
+        };
+        *iterations = self.iterations.unwrap_or(listed);
+    }
+
+    /// Softmax regression on mini-batches of so many samples.
+    fn softmax(&self, rows: Option<usize>, is_table: bool) -> EstimatorConfig {
+        let mut config = match self.whiten.is_some() || (is_table && !self.plain_columns) {
+            true => SoftmaxRegressionConfig::default(),
+            false => SoftmaxRegressionConfig::standardized(),
+        };
+        config.batches.rows = rows.unwrap_or(config.batches.rows);
+        EstimatorConfig::Softmax(config)
     }
 
     fn refuse_of_logistic(&self) -> Result<()> {
@@ -174,7 +203,7 @@ impl Kind {
             (self.interval.is_some(), "--interval"),
             (!self.learning_rate.is_empty(), "--learning-rate"),
         ];
-        refuse(&given, "logistic and ovr")
+        refuse(&given, "logistic, ovr and softmax")
     }
 
     fn refuse_of_least_squares(&self) -> Result<()> {
@@ -216,8 +245,9 @@ pub enum LearnerName {
     /// Ridge regression on the labels, in the same way.
     Ridge,
     /// One-vs-rest: logistic regression of each class against the others.
-    #[value(alias = "softmax")]
     Ovr,
+    /// Softmax regression of three classes or more, in mini-batches (ovr had this name before).
+    Softmax,
 }
 
 impl LearnerName {
@@ -240,6 +270,10 @@ impl LearnerName {
             Self::Fisher => EstimatorConfig::Fisher(squares),
             Self::Ridge => EstimatorConfig::Ridge(squares),
             Self::Ovr => EstimatorConfig::OneVsRest(logistic),
+            Self::Softmax => EstimatorConfig::Softmax(match features {
+                FeaturesAre::Plain => SoftmaxRegressionConfig::standardized(),
+                _ => SoftmaxRegressionConfig::default(),
+            }),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! The gradient of one iteration on [diagonals of slots](crate::slot_diagonals).
 
-use rayon::prelude::*;
-use tapetum_ckks::Ciphertext;
+use std::ops::Range;
 
+use rayon::prelude::*;
+use tapetum_ckks::{Ciphertext, Complex64};
+
+use super::BOOTSTRAP_COST;
+use super::diagonal_levels::DiagonalLevels;
 use super::sigmoid::MonicOdd;
+use super::softmax::Softmax;
+use crate::bootstrap::Bootstrap;
 use crate::error::{LearnError, Result};
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
@@ -12,64 +18,94 @@ use crate::slot_diagonals::OnDiagonals;
 use crate::task::outputs;
 use crate::vectors::Vectors;
 
+/// How scores become residuals.
+pub(super) enum Comparison<'a> {
+    /// Block by block.
+    Sigmoid(MonicOdd),
+    /// Many blocks at once, with a bootstrap in between.
+    Softmax(Box<Softmax>, &'a dyn Bootstrap),
+}
+
 /// What an iteration computes with.
 pub(super) struct Iteration<'a> {
     pub on_diagonals: OnDiagonals<'a>,
     pub vectors: Vectors<'a>,
-    pub sigmoid: MonicOdd,
+    pub comparison: Comparison<'a>,
     pub matrix: &'a EncryptedMatrix,
     pub labels: &'a Labels,
     pub classes: usize,
-    /// The level of the samples.
-    pub top: usize,
-    /// The level of the residuals.
-    pub residuals: usize,
+    pub levels: DiagonalLevels,
+}
+
+/// Two blocks of samples side by side.
+struct Pair {
+    members: Range<usize>,
+    /// The samples, rotated, at the level of the residuals.
+    rotated: Vec<Ciphertext>,
+    /// None in the first iteration, in which they are zero.
+    scores: Option<Ciphertext>,
 }
 
 impl Iteration<'_> {
-    /// The sum over the samples of their features times sigma(z) - y, for each diagonal: two blocks at a time.
+    /// The sum over the samples of their features times probabilities less labels, for each diagonal: two blocks at a time.
     pub fn gradient(&self, weights: Option<&[Ciphertext]>) -> Result<Vec<Ciphertext>> {
         let blocks = self.matrix.layout().grid_rows();
         let pairs = (0..blocks.div_ceil(2))
             .into_par_iter()
-            .map(|pair| {
-                let members = 2 * pair..(2 * pair + 2).min(blocks);
-                let samples = self.matrix.blocks_at(
-                    self.on_diagonals.evaluator,
-                    self.top,
-                    members.clone(),
-                )?;
-                let samples: Vec<_> = samples
-                    .into_iter()
-                    .map(|block| block.into_owned())
-                    .collect();
-                let rotated = self.on_diagonals.rotated(&self.side_by_side(samples, 1)?)?;
-                let scores = match weights {
-                    Some(weights) => {
-                        let scores = self.on_diagonals.scores(&rotated, weights)?;
-                        self.apart(&scores, members.len())?
-                    }
-                    None => Vec::new(),
-                };
-                let residuals = members
-                    .enumerate()
-                    .map(|(part, block)| self.residuals(scores.get(part), block, &rotated[0]))
-                    .collect::<Result<Vec<_>>>()?;
-                let residuals = self
-                    .on_diagonals
-                    .turned_back(&self.side_by_side(residuals, -1)?)?;
-                let rotated = rotated
-                    .iter()
-                    .map(|x| Ok(self.on_diagonals.evaluator.lower_to(x, self.residuals)?))
-                    .collect::<Result<Vec<_>>>()?;
+            .map(|pair| self.pair(2 * pair..(2 * pair + 2).min(blocks), weights))
+            .collect::<Result<Vec<_>>>()?;
+        let residuals = match &self.comparison {
+            Comparison::Sigmoid(sigmoid) => pairs
+                .par_iter()
+                .map(|pair| self.of_sigmoid(sigmoid, pair))
+                .collect::<Result<Vec<_>>>()?,
+            Comparison::Softmax(softmax, bootstrap) => {
+                self.of_softmax(softmax, *bootstrap, &pairs)?
+            }
+        };
+        let factors = pairs
+            .into_par_iter()
+            .zip(residuals)
+            .map(|(pair, residuals)| {
+                let residuals = self.on_diagonals.turned_back(&residuals)?;
                 let key_switches = self.on_diagonals.shape.rotating_key_switches();
                 self.vectors
                     .counter
                     .add(key_switches, "comparing scores with labels");
-                Ok((rotated, residuals))
+                Ok((pair.rotated, residuals))
             })
             .collect::<Result<Vec<_>>>()?;
-        self.on_diagonals.gradient(&pairs)
+        self.on_diagonals.gradient(&factors)
+    }
+
+    /// Two blocks, or the last one, and their scores.
+    fn pair(&self, members: Range<usize>, weights: Option<&[Ciphertext]>) -> Result<Pair> {
+        let evaluator = self.on_diagonals.evaluator;
+        let top = self.levels.samples;
+        let samples = (self.matrix).blocks_at(evaluator, top, members.clone())?;
+        let samples: Vec<_> = samples
+            .into_iter()
+            .map(|block| block.into_owned())
+            .collect();
+        let rotated = self.on_diagonals.rotated(&self.side_by_side(samples, 1)?)?;
+        let scores = match weights {
+            Some(weights) => {
+                let scores = self.on_diagonals.scores(&rotated, weights)?;
+                let key_switches = self.on_diagonals.shape.scores_key_switches();
+                self.vectors.counter.add(key_switches, "scoring samples");
+                Some(scores)
+            }
+            None => None,
+        };
+        let rotated = rotated
+            .iter()
+            .map(|x| Ok(evaluator.lower_to(x, self.levels.residuals)?))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Pair {
+            members,
+            rotated,
+            scores,
+        })
     }
 
     /// The first, and `sign` i times the second, if there is one.
@@ -95,49 +131,117 @@ impl Iteration<'_> {
         if parts == 2 {
             apart.push(evaluator.mul_by_i(&evaluator.sub(&conjugate, both)?)?);
         }
-        let key_switches = self.on_diagonals.shape.scores_key_switches();
-        self.vectors.counter.add(key_switches, "scoring samples");
+        self.vectors.counter.add(1, "scoring samples");
         Ok(apart)
     }
 
-    /// sigma(z) - y for the samples of a block, zero for outputs that there are not. Without scores they are zero; `any` is
-    /// any ciphertext.
-    fn residuals(
+    /// A vector of zeros at the level of the residuals.
+    fn zero(&self, pair: &Pair) -> Result<Ciphertext> {
+        let any = &pair.rotated[0];
+        Ok(self.on_diagonals.evaluator.sub(any, any)?)
+    }
+
+    /// sigma(z) - y for the samples of a pair, the second times - i. In outputs that there are not they are zero, as weights are.
+    fn of_sigmoid(&self, sigmoid: &MonicOdd, pair: &Pair) -> Result<Ciphertext> {
+        let blocks = pair.members.len();
+        let values = match &pair.scores {
+            Some(scores) => self
+                .apart(scores, blocks)?
+                .iter()
+                .map(|scores| sigmoid.evaluate(&self.vectors, scores))
+                .collect::<Result<Vec<_>>>()?,
+            None => vec![self.zero(pair)?; blocks],
+        };
+        // The polynomial has no constant term.
+        self.less_labels(self.side_by_side(values, -1)?, &pair.members, 0.5)
+    }
+
+    /// The softmax less labels, for the samples of each pair, the second times - i.
+    fn of_softmax(
         &self,
-        scores: Option<&Ciphertext>,
-        block: usize,
-        any: &Ciphertext,
+        softmax: &Softmax,
+        bootstrap: &dyn Bootstrap,
+        pairs: &[Pair],
+    ) -> Result<Vec<Ciphertext>> {
+        let OnDiagonals { evaluator, shape } = self.on_diagonals;
+        let counter = self.vectors.counter;
+        let scores: Option<Vec<_>> = pairs.iter().map(|pair| pair.scores.clone()).collect();
+        let Some(scores) = scores else {
+            // Of zero scores it is known.
+            let equal = 1.0 / outputs(self.classes) as f64;
+            return pairs
+                .par_iter()
+                .map(|pair| self.less_labels(self.zero(pair)?, &pair.members, equal))
+                .collect();
+        };
+        let blocks = self.matrix.layout().grid_rows();
+        let [before, after] = softmax.key_switches(shape.output_sum_key_switches());
+        let probabilities = (0..shape.groups(blocks))
+            .into_par_iter()
+            .map(|group| {
+                let gathered = self.on_diagonals.gather(&scores, blocks, group)?;
+                let exponentials = softmax.exponentials(&self.on_diagonals, &gathered)?;
+                counter.add(1 + before, "evaluating exponentials");
+                let exponentials = bootstrap.bootstrap(evaluator, &exponentials)?;
+                counter.add(BOOTSTRAP_COST, "bootstrapping exponentials");
+                let level = self.levels.exponentials;
+                let exponentials = evaluator.lower_to(&exponentials, level)?;
+                let probabilities = softmax.probabilities(&self.on_diagonals, &exponentials)?;
+                counter.add(after, "evaluating the softmax");
+                Ok(probabilities)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        (pairs.par_iter().enumerate())
+            .map(|(number, pair)| {
+                let values = (self.on_diagonals).scatter(
+                    &probabilities,
+                    blocks,
+                    number,
+                    softmax.factor(),
+                )?;
+                counter.add(shape.scattering_key_switches(), "evaluating the softmax");
+                self.less_labels(values, &pair.members, 0.0)
+            })
+            .collect()
+    }
+
+    /// Values of a pair, the second times - i, with a constant for every sample and less labels.
+    fn less_labels(
+        &self,
+        values: Ciphertext,
+        members: &Range<usize>,
+        constant: f64,
     ) -> Result<Ciphertext> {
         let evaluator = self.on_diagonals.evaluator;
-        let sigmoid = match scores {
-            Some(scores) => self.sigmoid.evaluate(&self.vectors, scores)?,
-            None => {
-                let any = evaluator.lower_to(any, self.residuals)?;
-                evaluator.sub(&any, &any)?
-            }
-        };
         let layout = self.matrix.layout();
-        // The polynomial has no constant term.
-        let half = vec![vec![0.5; layout.rows()]; outputs(self.classes)];
-        let targets = match self.labels {
-            Labels::Clear(labels) => labels.targets(),
-            Labels::Encrypted(_) => Vec::new(),
-        };
-        let mut constants = packing::repeated_columns(&half, layout, block, 0);
-        if !targets.is_empty() {
-            let targets = packing::repeated_columns(&targets, layout, block, 0);
-            constants
-                .iter_mut()
-                .zip(targets)
-                .for_each(|(half, y)| *half -= y);
+        let mut constants = vec![vec![constant; layout.rows()]; outputs(self.classes)];
+        if let Labels::Clear(labels) = self.labels {
+            for (constants, targets) in constants.iter_mut().zip(labels.targets()) {
+                constants.iter_mut().zip(targets).for_each(|(c, y)| *c -= y);
+            }
         }
-        let constants = evaluator.encoder().encode(&constants, self.residuals)?;
-        let residuals = evaluator.add_plain(&sigmoid, &constants)?;
+        let mut slots = vec![Complex64::ZERO; layout.slots()];
+        for (unit, block) in [Complex64::ONE, -Complex64::I]
+            .into_iter()
+            .zip(members.clone())
+        {
+            let of_block = packing::repeated_columns(&constants, layout, block, 0);
+            for (slot, constant) in slots.iter_mut().zip(of_block) {
+                *slot += unit * constant;
+            }
+        }
+        let constants = evaluator
+            .encoder()
+            .encode_complex(&slots, self.levels.residuals)?;
+        let residuals = evaluator.add_plain(&values, &constants)?;
         match self.labels {
             Labels::Clear(_) => Ok(residuals),
             Labels::Encrypted(labels) => {
-                let labels = evaluator.lower_to(&labels.vectors()[block], self.residuals)?;
-                Ok(evaluator.sub(&residuals, &labels)?)
+                let labels = labels.vectors()[members.clone()]
+                    .iter()
+                    .map(|labels| Ok(evaluator.lower_to(labels, self.levels.residuals)?))
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(evaluator.sub(&residuals, &self.side_by_side(labels, -1)?)?)
             }
         }
     }

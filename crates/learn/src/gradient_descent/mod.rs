@@ -6,10 +6,12 @@
 
 mod checkpoint;
 mod diagonal_gradient;
+mod diagonal_levels;
 mod on_diagonals;
 mod packed;
 pub(crate) mod sigmoid;
 mod simulate;
+mod softmax;
 pub(crate) mod steps;
 mod terms;
 mod training;
@@ -28,6 +30,7 @@ pub(crate) use on_diagonals::DiagonalTraining;
 use packed::Chunks;
 use sigmoid::Sigmoid;
 pub(crate) use simulate::simulate;
+use softmax::Softmax;
 use steps::{LearningRate, Step, steps};
 pub use training::Training;
 
@@ -64,12 +67,43 @@ impl MiniBatches {
     }
 }
 
+/// What makes probabilities of scores.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Link {
+    /// Of each score by itself.
+    Sigmoid(Sigmoid),
+    /// Of all scores of a sample, within this interval around zero.
+    Softmax(f64),
+}
+
+impl Link {
+    pub fn sigmoid(&self) -> Option<&Sigmoid> {
+        match self {
+            Self::Sigmoid(sigmoid) => Some(sigmoid),
+            Self::Softmax(_) => None,
+        }
+    }
+
+    /// Refuses an interval for which there is no softmax.
+    pub fn check_softmax(interval: f64) -> Result<()> {
+        Softmax::check(interval)
+    }
+
+    /// Half the length of the interval for which it is made.
+    pub fn interval(&self) -> f64 {
+        match self {
+            Self::Sigmoid(sigmoid) => sigmoid.interval(),
+            &Self::Softmax(interval) => interval,
+        }
+    }
+}
+
 /// A gradient method, checked and ready to be run by [`Training`] or in the clear.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradientDescent {
     /// For messages.
     pub(crate) what: &'static str,
-    pub(crate) sigmoid: Sigmoid,
+    pub(crate) link: Link,
     pub(crate) steps: Vec<Step>,
     pub(crate) batches: MiniBatches,
     /// Whether there may be more than two classes.
@@ -79,14 +113,14 @@ pub struct GradientDescent {
 impl GradientDescent {
     pub(crate) fn new(
         what: &'static str,
-        sigmoid: &Sigmoid,
+        link: Link,
         (schedule, iterations): (&LearningRate, usize),
         batches: MiniBatches,
         many_classes: bool,
     ) -> Self {
         Self {
             what,
-            sigmoid: sigmoid.clone(),
+            link,
             steps: steps(schedule, iterations),
             batches,
             many_classes,
@@ -117,7 +151,20 @@ impl GradientDescent {
     /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
     /// and X^T g.
     fn iteration_levels(&self) -> usize {
-        3 + self.sigmoid.levels()
+        3 + self.sigmoid_levels()
+    }
+
+    /// Of the sigmoid, if there is one.
+    fn sigmoid_levels(&self) -> usize {
+        self.link.sigmoid().map_or(0, Sigmoid::levels)
+    }
+
+    /// The sigmoid, which is all that blocks in the order of rows know.
+    fn sigmoid(&self) -> Result<&Sigmoid> {
+        self.link.sigmoid().ok_or(LearnError::Malformed {
+            what: "a training of the softmax",
+            reason: "its blocks must be in the order of columns",
+        })
     }
 
     /// What training on batches in this layout needs, and a model that can classify: with a
@@ -136,6 +183,7 @@ impl GradientDescent {
         if layout.order() == SlotOrder::Columns {
             return self.diagonal_requirements(layout, task, bootstrap);
         }
+        self.sigmoid()?;
         let mut needs = self.levelled(layout, task);
         needs.levels += LinearModel::LEVEL;
         if let Some(levels) = bootstrap {
@@ -166,11 +214,12 @@ impl GradientDescent {
         bootstrap: Option<BootstrapLevels>,
     ) -> Result<usize> {
         let levels = self.requirements(layout, task, bootstrap)?.levels;
-        Ok(levels
-            - match layout.order() {
-                SlotOrder::Rows => usize::from(bootstrap.is_some()),
-                SlotOrder::Columns => SlotDiagonals::UNPACKING,
-            })
+        match (layout.order(), bootstrap) {
+            (SlotOrder::Columns, Some(bootstrap)) => {
+                Ok(self.diagonal_levels(task.classes, bootstrap)?.samples)
+            }
+            _ => Ok(levels - usize::from(bootstrap.is_some())),
+        }
     }
 
     /// Without bootstraps.
@@ -232,7 +281,10 @@ impl GradientDescent {
                 self.bootstraps(levels, classes) * (BOOTSTRAP_COST + unpacking)
             }
             // All iterations but the first begin with one, and so does the model.
-            SlotOrder::Columns => self.iterations() * BOOTSTRAP_COST,
+            SlotOrder::Columns => {
+                let softmax = (self.iterations() - 1) * self.softmax_bootstraps(layout, classes)?;
+                (self.iterations() + softmax) * BOOTSTRAP_COST
+            }
         })
     }
 
@@ -252,7 +304,7 @@ impl GradientDescent {
         let head = match first {
             true => transposed,
             false => {
-                let sigmoid = layout.grid_rows() * self.sigmoid.levels();
+                let sigmoid = layout.grid_rows() * self.sigmoid_levels();
                 transposed + sigmoid + layout.times_key_switches()
             }
         };
@@ -276,9 +328,10 @@ impl GradientDescent {
     }
 
     pub(crate) fn check_classes(&self, classes: usize) -> Result<()> {
-        match self.many_classes {
-            true => crate::task::check_classes(classes),
-            false => crate::task::two_classes(self.what, classes),
+        match (self.many_classes, &self.link) {
+            (_, Link::Softmax(_)) => crate::task::at_least_three(self.what, classes),
+            (true, _) => crate::task::check_classes(classes),
+            (false, _) => crate::task::two_classes(self.what, classes),
         }
     }
 }

@@ -9,15 +9,20 @@
 //! | sigmoid of degree 3 (5) | 2 (3) |
 //! | products with residuals | 1 |
 //! | sums over the samples, packed; times the learning rate | 3 |
+//!
+//! The [softmax](super::softmax) takes more levels than there are, so it bootstraps in between: the scores of many blocks
+//! are gathered in one ciphertext for that.
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::checkpoint::{malformed, read_state};
-use super::diagonal_gradient::Iteration;
+use super::diagonal_gradient::{Comparison, Iteration};
+use super::diagonal_levels::{DiagonalLevels, MODEL_LEVELS};
+use super::softmax::Softmax;
 use super::steps::Step;
-use super::{BOOTSTRAP_COST, GradientDescent, Training};
+use super::{BOOTSTRAP_COST, GradientDescent, Link, Training};
 use crate::bootstrap::{BootstrapLevels, SharedBootstrap};
 use crate::error::{LearnError, Result, check_equal};
 use crate::layout::Layout;
@@ -45,13 +50,7 @@ impl GradientDescent {
             reason: "it bootstraps its weights after every iteration, so it needs parameters that bootstrap: take the \
                      preset n16-bootstrapping",
         })?;
-        let iteration = levels.input
-            + SlotDiagonals::PACKING
-            + SlotDiagonals::PRODUCT
-            + self.sigmoid.levels()
-            + SlotDiagonals::PRODUCT
-            + SlotDiagonals::UNPACKING;
-        let needed = iteration.max(MODEL_LEVELS);
+        let needed = self.diagonal_levels(task.classes, levels)?.highest;
         if levels.output < needed {
             return Err(LearnError::LevelExhausted {
                 what: "an iteration between two bootstraps",
@@ -59,11 +58,23 @@ impl GradientDescent {
                 available: levels.output,
             });
         }
+        let mut rotations = shape.rotations();
+        if self.link.sigmoid().is_none() {
+            rotations.extend(shape.output_rotations());
+        }
         Ok(Requirements {
             levels: needed,
-            rotations: shape.rotations(),
+            rotations,
             relinearization: true,
             conjugation: true,
+        })
+    }
+
+    /// How often an iteration bootstraps beside its weights.
+    pub(super) fn softmax_bootstraps(&self, layout: &Layout, classes: usize) -> Result<usize> {
+        Ok(match &self.link {
+            Link::Sigmoid(_) => 0,
+            Link::Softmax(_) => SlotDiagonals::new(layout, classes)?.groups(layout.grid_rows()),
         })
     }
 
@@ -72,21 +83,28 @@ impl GradientDescent {
         let Ok(shape) = SlotDiagonals::new(layout, task.classes) else {
             return 0;
         };
-        let pairs = layout.grid_rows().div_ceil(2);
+        let (blocks, classes) = (layout.grid_rows(), task.classes);
+        let pairs = blocks.div_ceil(2);
         let always = pairs * shape.rotating_key_switches() + shape.packing_key_switches();
-        match first {
-            true => always,
-            false => {
-                let scores = pairs * shape.scores_key_switches();
-                let sigmoids = layout.grid_rows() * self.sigmoid.levels();
-                always + shape.unpacking_key_switches() + scores + sigmoids + MOMENTUM_KEY_SWITCHES
-            }
+        if first {
+            return always;
         }
+        let scores = pairs * shape.scores_key_switches();
+        let compared = match &self.link {
+            // The parts of a pair are taken apart.
+            Link::Sigmoid(sigmoid) => pairs + blocks * sigmoid.levels(),
+            &Link::Softmax(interval) => match Softmax::new(interval, classes) {
+                Ok(softmax) => {
+                    let [before, after] = softmax.key_switches(shape.output_sum_key_switches());
+                    shape.groups(blocks) * (1 + before + after)
+                        + pairs * shape.scattering_key_switches()
+                }
+                Err(_) => return 0,
+            },
+        };
+        always + shape.unpacking_key_switches() + scores + compared + MOMENTUM_KEY_SWITCHES
     }
 }
-
-/// Levels from bootstrapped weights to a model.
-const MODEL_LEVELS: usize = LinearModel::LEVEL + SlotDiagonals::ROWS + SlotDiagonals::UNPACKING;
 
 /// v beside w and w beside v.
 const MOMENTUM_KEY_SWITCHES: usize = 2;
@@ -100,8 +118,7 @@ pub(crate) struct DiagonalTraining<'a> {
     /// Of a batch, whatever its number of rows.
     layout: Layout,
     shape: SlotDiagonals,
-    /// The level of batches.
-    top: usize,
+    levels: DiagonalLevels,
     iteration: usize,
     /// v and w over the bound of the weights, packed, at the level from which they are bootstrapped; none before the
     /// first iteration.
@@ -121,16 +138,16 @@ impl<'a> DiagonalTraining<'a> {
             bootstrap,
         } = start;
         descent.check_classes(task.classes)?;
-        let levels = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
-        let needs = descent.requirements(&layout, task, levels)?;
+        let between = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
+        let needs = descent.requirements(&layout, task, between)?;
         needs.start_level(
             "training",
             evaluator.parameters().max_level(),
             0,
             &evaluator,
         )?;
-        let top = descent.batch_level(&layout, task, levels)?;
         let bootstrap = bootstrap.ok_or(LearnError::Empty("bootstraps of weights"))?;
+        let levels = descent.diagonal_levels(task.classes, bootstrap.levels())?;
         Ok(Self {
             shape: SlotDiagonals::new(&layout, task.classes)?,
             descent,
@@ -138,7 +155,7 @@ impl<'a> DiagonalTraining<'a> {
             bootstrap,
             task,
             layout,
-            top,
+            levels,
             iteration: 0,
             weights: None,
         })
@@ -181,19 +198,37 @@ impl Session for DiagonalTraining<'_> {
             return Err(LearnError::Empty("iterations left"));
         };
         let samples = Samples::new(&self.evaluator, features, labels);
-        samples.check_batch(&self.layout, self.task, self.top)?;
+        samples.check_batch(&self.layout, self.task, self.levels.samples)?;
         let first = self.weights.is_none();
-        let cost = (self.descent).iteration_key_switches(features.layout(), self.task, first);
-        let counter = Counter::new(cost + if first { 0 } else { BOOTSTRAP_COST }, progress);
+        let (of_batch, classes) = (features.layout(), self.task.classes);
+        let cost = (self.descent).iteration_key_switches(of_batch, self.task, first);
+        let bootstraps = match first {
+            true => 0,
+            false => 1 + self.descent.softmax_bootstraps(of_batch, classes)?,
+        };
+        let counter = Counter::new(cost + bootstraps * BOOTSTRAP_COST, progress);
 
         let (on_diagonals, bound) = (self.on_diagonals(), self.descent.batches.weight_bound);
-        let polynomial = self.descent.sigmoid.monic(1.0);
+        let (comparison, factor) = match &self.descent.link {
+            Link::Sigmoid(sigmoid) => {
+                let polynomial = sigmoid.monic(1.0);
+                // Real and imaginary parts come out doubled.
+                let factor = polynomial.scale / 2.0;
+                (Comparison::Sigmoid(polynomial), factor)
+            }
+            &Link::Softmax(interval) => {
+                let softmax = Softmax::new(interval, classes)?;
+                let bootstrap = &*self.bootstrap;
+                let comparison = Comparison::Softmax(Box::new(softmax), bootstrap);
+                (comparison, 1.0 / interval)
+            }
+        };
         let weights = match &self.weights {
             Some(weights) => {
-                let packed = self.bootstrapped(weights, self.top + SlotDiagonals::UNPACKING)?;
+                let level = self.levels.samples + SlotDiagonals::UNPACKING;
+                let packed = self.bootstrapped(weights, level)?;
                 counter.add(BOOTSTRAP_COST, "bootstrapping weights");
-                // Real and imaginary parts come out doubled.
-                let diagonals = on_diagonals.unpack(&packed, bound * polynomial.scale / 2.0)?;
+                let diagonals = on_diagonals.unpack(&packed, bound * factor)?;
                 counter.add(self.shape.unpacking_key_switches(), "unpacking weights");
                 Some((packed, diagonals))
             }
@@ -206,12 +241,11 @@ impl Session for DiagonalTraining<'_> {
                 layout: &self.layout,
                 counter: &counter,
             },
-            sigmoid: polynomial,
+            comparison,
             matrix: features,
             labels,
-            classes: self.task.classes,
-            top: self.top,
-            residuals: self.top - SlotDiagonals::PRODUCT - self.descent.sigmoid.levels(),
+            classes,
+            levels: self.levels,
         };
         let diagonals = weights.as_ref().map(|(_, diagonals)| &diagonals[..]);
         let gradient = iteration.gradient(diagonals)?;

@@ -83,6 +83,7 @@ impl<'a> Training<'a> {
             bootstrap,
         } = start;
         layout.check_order("the layout of the samples", SlotOrder::Rows)?;
+        descent.sigmoid()?;
         descent.check_classes(task.classes)?;
         let chunks = match &bootstrap {
             Some(_) => Some(descent.chunks(&layout, task.classes)?),
@@ -303,9 +304,10 @@ impl Session for Training<'_> {
             })?
         } else {
             let v = self.iterates.v(&self.evaluator)?;
-            let level = v[0].level() - 2 - self.descent.sigmoid.levels();
+            let sigmoid = self.descent.sigmoid()?;
+            let level = v[0].level() - 2 - sigmoid.levels();
             let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
-            let polynomial = self.descent.sigmoid.monic(-unit / 2.0);
+            let polynomial = sigmoid.monic(-unit / 2.0);
             self.for_each_output(|head| {
                 let cols = self.layout.grid_cols();
                 let v = &v[head * cols..][..cols];

@@ -21,7 +21,7 @@ use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::sigmoid::{Sigmoid, SigmoidDegree};
 use crate::gradient_descent::steps::{LearningRate, steps};
-use crate::gradient_descent::{self, GradientDescent, MiniBatches, Training};
+use crate::gradient_descent::{self, GradientDescent, Link, MiniBatches, Training};
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
@@ -170,7 +170,8 @@ impl LogisticRegression {
     pub fn gradient_descent(&self) -> GradientDescent {
         let schedule = (&self.config.learning_rate, self.config.iterations);
         let batches = self.config.batches.unwrap_or_default();
-        GradientDescent::new(NAME, &self.sigmoid, schedule, batches, false)
+        let link = Link::Sigmoid(self.sigmoid.clone());
+        GradientDescent::new(NAME, link, schedule, batches, false)
     }
 
     /// A session of `estimator` by `descent`, in mini-batches if there are any.

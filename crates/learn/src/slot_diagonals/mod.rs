@@ -15,11 +15,13 @@
 //!   samples. The same rotated samples serve both products.
 //! * `packed`: all diagonals in one ciphertext, diagonal j at the inner positions i = j; how they are taken apart, and
 //!   put together while they are summed over the samples.
+//! * `gathered`: the scores of many blocks in one ciphertext.
 //! * `rows`: W as a [`LinearModel`](crate::LinearModel) has it.
 //!
 //! Two samples are the real and the imaginary part of a slot: weights are real, so scores come out side by side, and the
 //! gradient of both is the real part of X times the conjugate residuals.
 
+mod gathered;
 mod packed;
 mod products;
 mod rows;

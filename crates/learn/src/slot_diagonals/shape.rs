@@ -137,6 +137,24 @@ impl SlotDiagonals {
         rotations
     }
 
+    /// Rotations of sums over the outputs of a sample, beside [`rotations`](Self::rotations).
+    pub fn output_rotations(&self) -> BTreeSet<i64> {
+        let samples = self.samples as i64;
+        (0..log2(self.outputs))
+            .flat_map(|k| [samples << k, -(samples << k)])
+            .collect()
+    }
+
+    /// T / P, the number of blocks whose scores have room in one ciphertext.
+    pub fn gathered(&self) -> usize {
+        self.features / self.outputs
+    }
+
+    /// Ciphertexts that the scores of so many blocks take.
+    pub fn groups(&self, blocks: usize) -> usize {
+        blocks.div_ceil(self.gathered())
+    }
+
     /// Rotations of a sum over the features, of which those of P neighbours are added up already.
     fn feature_sums(&self) -> usize {
         log2(self.features / self.outputs)
@@ -157,9 +175,19 @@ impl SlotDiagonals {
         self.babies + self.giants() - 2
     }
 
-    /// Key switches of X W for two blocks of samples, taken apart.
+    /// Key switches of X W for two blocks of samples.
     pub fn scores_key_switches(&self) -> usize {
-        2 * self.giants() - 1 + self.feature_sums() + 1
+        2 * self.giants() - 1 + self.feature_sums()
+    }
+
+    /// Key switches of what brings two blocks from the scores of many into all slots of their classes.
+    pub fn scattering_key_switches(&self) -> usize {
+        self.feature_sums()
+    }
+
+    /// Key switches of a sum over the outputs of a sample.
+    pub fn output_sum_key_switches(&self) -> usize {
+        2 * log2(self.outputs)
     }
 
     /// Key switches of the gradient, once it has been multiplied out, to a packed vector.
@@ -182,9 +210,12 @@ mod tests {
         assert_eq!((shape.outputs, shape.babies, shape.giants()), (16, 4, 4));
         assert_eq!(shape.unpacking_key_switches(), 10 + 24);
         assert_eq!(shape.rotating_key_switches(), 3 + 3);
-        assert_eq!(shape.scores_key_switches(), 4 + 3 + 4 + 1);
+        assert_eq!(shape.scores_key_switches(), 4 + 3 + 4);
         assert_eq!(shape.packing_key_switches(), 16 + 24 + 6 + 1 + 6);
         assert_eq!(shape.rotations().len(), 34);
+        let more = shape.output_rotations();
+        assert_eq!(more.difference(&shape.rotations()).count(), 2);
+        assert_eq!((shape.gathered(), shape.groups(8)), (16, 1));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod diagonals;
+
 use tapetum_ckks::{
     Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, Preset, SecretKey,
 };

@@ -140,8 +140,11 @@ impl Judged<'_> {
             EstimatorConfig::Ridge(config) | EstimatorConfig::Fisher(config) => {
                 (config.largest_eigenvalue, "--largest-eigenvalue")
             }
-            EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {
-                let rate = match &config.learning_rate {
+            _ => {
+                let Some(rates) = learner.learning_rate() else {
+                    return Ok(None);
+                };
+                let rate = match rates {
                     LearningRate::Constant(rate) => *rate,
                     LearningRate::InverseTime(rate) => rate / 2.0,
                     // After a long last step nothing can grow.
@@ -152,7 +155,6 @@ impl Judged<'_> {
                 };
                 (STABLE_RATE / rate, "a smaller --learning-rate")
             }
-            _ => return Ok(None),
         };
         let found = table.largest_eigenvalue();
         // Of all samples that the features were fitted to these are a part, and the eigenvalue of all is 1.

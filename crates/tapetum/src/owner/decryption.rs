@@ -156,12 +156,11 @@ impl Owner {
         let largest = scores.iter().fold(0.0, |max, s| f64::max(max, s.abs()));
         let of_parameters = LinearModel::largest_score(self.secret.parameters());
         let of_learner = match self.plan().learner() {
-            Some(EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config)) => {
-                config.interval
-            }
             // Targets are 1/2 in magnitude, or 1.
             Some(EstimatorConfig::Ridge(_)) => LARGEST_RIDGE_SCORE,
-            _ => of_parameters,
+            learner => learner
+                .and_then(EstimatorConfig::interval)
+                .unwrap_or(of_parameters),
         };
         let message = || {
             format!(

@@ -14,6 +14,9 @@ const MOST_WHITENED: usize = 512;
 const SHRINKAGE: f64 = 0.2;
 /// The shrinkage of principal directions.
 const DIRECTIONS_SHRINKAGE: f64 = 0.1;
+/// The same for the softmax, which would soon learn by heart what directions of little variance tell: with 0.1
+/// its accuracy on animal shapes is half a point lower.
+const SOFTMAX_SHRINKAGE: f64 = 3.0;
 
 /// What is made of features beside standardising them, so that few iterations get far. The statistics are
 /// fitted like those of standardising.
@@ -59,6 +62,18 @@ impl Expansion {
             squares: false,
             whitening: Some(DIRECTIONS_SHRINKAGE),
             directions: Some(directions),
+        }
+    }
+
+    /// At most this many principal directions, with the shrinkage that suits a training.
+    pub fn whitened_for(learner: &EstimatorConfig, directions: usize) -> Self {
+        let whitened = Self::whitened(directions);
+        match learner {
+            EstimatorConfig::Softmax(_) => Self {
+                whitening: Some(SOFTMAX_SHRINKAGE),
+                ..whitened
+            },
+            _ => whitened,
         }
     }
 

@@ -12,13 +12,13 @@ use crate::error::{Context, Error, Result};
 use crate::folders::{FEATURES, files};
 use crate::samples::{Samples, class_labels};
 
-/// The part of the sigmoid's interval that the data fitted on may fill: others may go farther.
+/// The part of a polynomial's interval that the data fitted on may fill: others may go farther.
 const FILLED: f64 = 0.9;
 /// How the features shrink until they fill no more.
 const SHRINKING: f64 = 0.95;
 /// Shrunk so often, they are a hundredth of what they were.
 const MOST_SHRINKINGS: usize = 90;
-/// What features are scaled by where nobody sees how far they go into the sigmoid's interval.
+/// What features are scaled by where nobody sees how far they go into the interval of a polynomial.
 const UNSEEN: f64 = 0.8;
 
 /// Features that were fitted to samples.
@@ -68,11 +68,9 @@ impl Plan {
         let pipeline = pipeline.with_column_names(names)?;
         let id = Id::random().context("cannot name the features")?;
         let pipeline = pipeline.with_id(id.to_string());
-        Ok(match self.learner() {
-            Some(EstimatorConfig::Logistic(_) | EstimatorConfig::OneVsRest(_)) => {
-                pipeline.scaled(UNSEEN)?
-            }
-            _ => pipeline,
+        Ok(match self.learner().and_then(EstimatorConfig::interval) {
+            Some(_) => pipeline.scaled(UNSEEN)?,
+            None => pipeline,
         })
     }
 
@@ -155,9 +153,8 @@ impl Plan {
 
     /// With features small enough that training on these data stays within the sigmoid's interval.
     fn within_interval(&self, pipeline: Pipeline, data: &DataSet) -> Result<Pipeline> {
-        let Some(learner @ (EstimatorConfig::Logistic(_) | EstimatorConfig::OneVsRest(_))) =
-            self.learner()
-        else {
+        let has_interval = |learner: &&EstimatorConfig| learner.interval().is_some();
+        let Some(learner) = self.learner().filter(has_interval) else {
             return Ok(pipeline);
         };
         let (estimator, labels) = (learner.estimator()?, class_labels(data)?);

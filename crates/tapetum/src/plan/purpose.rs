@@ -35,8 +35,8 @@ impl Purpose {
             return Ok(());
         }
         let message = format!(
-            "{} does not tell {classes} classes apart: two by any learner, up to {MAX_CLASSES} by \
-             --learner ovr or ridge",
+            "{} does not tell {classes} classes apart: two by any learner but softmax, 3 to {MAX_CLASSES} by \
+             --learner ovr, ridge or softmax",
             self.describe()
         );
         Err(Error::input(message))
@@ -46,7 +46,7 @@ impl Purpose {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig};
+    use tapetum_learn::{LeastSquaresConfig, LogisticRegressionConfig, SoftmaxRegressionConfig};
 
     /// Plans of before must be made again as they were.
     #[test]
@@ -69,6 +69,10 @@ mod tests {
             (
                 EstimatorConfig::OneVsRest(batches),
                 r#"{"softmax":{"iterations":32,"degree":"five","interval":16.0,"steps":{"inverse-time":12.0},"batches":{"rows":1024,"weight_bound":4.0}}}"#,
+            ),
+            (
+                EstimatorConfig::Softmax(SoftmaxRegressionConfig::default()),
+                r#"{"multinomial":{"iterations":20,"interval":16.0,"steps":{"constant":2.0},"batches":{"rows":1024,"weight_bound":4.0}}}"#,
             ),
         ] {
             assert_eq!(written(config), text);

@@ -33,6 +33,14 @@ pub fn schemas() -> Value {
         &["rows", "weight_bound"],
         "The size of mini-batches.",
     );
+    let learning_rates = json!({
+        "description": "Learning rates.",
+        "oneOf": [
+            tagged("constant", of("Rate"), "The same for all iterations."),
+            tagged("inverse-time", of("Rate"), "The first one."),
+            tagged("listed", json!({"type": "array", "items": of("Rate")}), "One per iteration."),
+        ],
+    });
     json!({
         "TrainingSpec": closed(
             json!({
@@ -40,12 +48,12 @@ pub fn schemas() -> Value {
                 "columns": integer(1, 65536, "Features per sample, including the intercept."),
                 "classes": {
                     "type": "integer", "minimum": 2, "maximum": 256, "default": 2,
-                    "description": "The number of classes: more than two for ovr and ridge only.",
+                    "description": "The number of classes: more than two for ovr, ridge and softmax only.",
                 },
                 "block_cols": integer(1, 65536, "Columns per block of the encrypted matrix: a power of two."),
                 "slot_order": {
                     "enum": ["rows", "columns"], "default": "rows",
-                    "description": "The order of the slots of a block; columns for ovr with more than two classes in mini-batches only.",
+                    "description": "The order of the slots of a block; columns for softmax, and for ovr with more than two classes in mini-batches, only.",
                 },
                 "verdicts": {
                     "oneOf": [{"type": "null"}, of("ScoreThreshold")],
@@ -64,6 +72,7 @@ pub fn schemas() -> Value {
                 tagged("fisher", of("LeastSquares"), "Fisher's linear discriminant."),
                 tagged("ridge", of("LeastSquares"), "Ridge regression."),
                 tagged("softmax", of("LogisticRegression"), "Logistic regression, one class versus the rest."),
+                tagged("multinomial", of("SoftmaxRegression"), "Softmax regression."),
             ],
         },
         "LogisticRegression": closed(
@@ -74,18 +83,21 @@ pub fn schemas() -> Value {
                     "description": "The degree of the polynomial that approximates the sigmoid.",
                 },
                 "interval": bounded("number", 1.0, 64.0, "The largest score for which it does."),
-                "steps": {
-                    "description": "Learning rates.",
-                    "oneOf": [
-                        tagged("constant", of("Rate"), "The same for all iterations."),
-                        tagged("inverse-time", of("Rate"), "The first one."),
-                        tagged("listed", json!({"type": "array", "items": of("Rate")}), "One per iteration."),
-                    ],
-                },
+                "steps": learning_rates,
                 "batches": {"oneOf": [{"type": "null"}, mini_batches], "description": "Mini-batches, if any."},
             }),
             &["iterations", "degree", "interval", "steps"],
             "Settings of gradient descent.",
+        ),
+        "SoftmaxRegression": closed(
+            json!({
+                "iterations": integer(1, 65536, "The number of iterations."),
+                "interval": bounded("number", 4.0, 20.0, "The largest score."),
+                "steps": learning_rates,
+                "batches": mini_batches,
+            }),
+            &["iterations", "interval", "steps", "batches"],
+            "Settings of softmax regression.",
         ),
         "Rate": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000},
         "LeastSquares": closed(

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tapetum::ckks::wire::Bundle;
 use tapetum::ckks::{EvaluationKeys, Parameters};
@@ -15,6 +16,7 @@ use tapetum::networks::{
 };
 use tapetum::{Context, Error, Result};
 
+use crate::encrypted::in_memory;
 use crate::error::exception;
 use crate::networks::{Network, NetworkKeys, NetworkPlan, describe};
 use crate::work::run;
@@ -48,6 +50,21 @@ impl EncryptedImage {
         save(py, Output::Image, &path, || Ok(self.0.to_bundle()?))
     }
 
+    /// As the file that [`save`](Self::save) writes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        in_memory(py, || Ok(self.0.to_bundle()?.to_bytes()))
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: PyBackedBytes, plan: &NetworkPlan) -> PyResult<Self> {
+        let plan = plan.0.plan();
+        let read = py.detach(|| -> Result<Image> {
+            let bundle = Bundle::from_bytes(&plan.parameters()?, &bytes)?;
+            Ok(Image::from_bundle(bundle, plan)?)
+        });
+        read.map(Self).map_err(|error| exception(py, error))
+    }
+
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf, plan: &NetworkPlan) -> PyResult<Self> {
         let plan = plan.0.plan();
@@ -70,6 +87,21 @@ impl NetworkScores {
         save(py, Output::NetworkScores, &path, || {
             Ok(self.0.to_bundle()?)
         })
+    }
+
+    /// As the file that [`save`](Self::save) writes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        in_memory(py, || Ok(self.0.to_bundle()?.to_bytes()))
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: PyBackedBytes, plan: &NetworkPlan) -> PyResult<Self> {
+        let plan = plan.0.plan();
+        let read = py.detach(|| -> Result<Scores> {
+            let bundle = Bundle::from_bytes(&plan.parameters()?, &bytes)?;
+            Ok(Scores::from_bundle(bundle)?)
+        });
+        read.map(Self).map_err(|error| exception(py, error))
     }
 
     #[staticmethod]

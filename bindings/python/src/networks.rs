@@ -6,7 +6,8 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tapetum::networks::{
-    ColourOrder, Network as Plain, NetworkPlanFile, Preprocessing, photograph, read_network, values,
+    ColourOrder, Network as Plain, NetworkPlanFile, NetworkServer, Preprocessing, photograph,
+    read_network, values,
 };
 use tapetum::{Error, Result};
 
@@ -180,6 +181,12 @@ impl NetworkPlan {
 
 #[pymethods]
 impl NetworkKeys {
+    /// Writes a server's directory.
+    fn save(&self, py: Python<'_>, dir: PathBuf) -> PyResult<u64> {
+        let written = py.detach(|| NetworkServer::write_keys(&self.file, &self.keys, &dir));
+        written.map_err(|error| exception(py, error))
+    }
+
     /// Bytes in memory.
     #[getter]
     fn nbytes(&self) -> u64 {

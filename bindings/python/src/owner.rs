@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tapetum::ckks::SecretKey;
 use tapetum::folders::exposed_key;
-use tapetum::learn::LinearModel;
+use tapetum::learn::{EstimatorConfig, LinearModel};
 use tapetum::owner::{Digits, Directories, Passphrase};
 use tapetum::server::Model;
 use tapetum::vision::Pipeline;
@@ -226,6 +226,12 @@ impl Owner {
 
 #[pymethods]
 impl EvaluationKeys {
+    /// Writes a server's directory.
+    fn save(&self, py: Python<'_>, dir: PathBuf) -> PyResult<u64> {
+        let written = py.detach(|| tapetum::server::write_keys(&self.plan, &self.keys, &dir));
+        written.map_err(|error| exception(py, error))
+    }
+
     /// Bytes in memory.
     #[getter]
     fn nbytes(&self) -> u64 {
@@ -292,6 +298,9 @@ pub fn describe<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyDict
     dict.set_item("purpose", plan.purpose.describe())?;
     dict.set_item("features", plan.columns)?;
     dict.set_item("classes", plan.classes)?;
+    // Whether shares of the samples can be added up on several machines.
+    let adds_up = matches!(plan.learner(), Some(EstimatorConfig::Ridge(_)));
+    dict.set_item("adds_up", adds_up)?;
     dict.set_item("levels", plan.levels)?;
     dict.set_item("log_n", parameters.log_n())?;
     dict.set_item("security_bits", parameters.security().bits())?;

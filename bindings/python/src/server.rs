@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tapetum::server::Model;
 use tapetum::{Result, Server as Local};
@@ -96,6 +97,49 @@ impl Server {
             self.install(|| self.server.decision_function(model, &rows.0, progress))
         })?;
         Ok(EncryptedScores(scores))
+    }
+
+    /// The sums of samples, in bytes.
+    #[pyo3(signature = (data, callback=None))]
+    fn add_up<'py>(
+        &self,
+        py: Python<'py>,
+        data: Vec<Py<EncryptedData>>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data: Vec<_> = data.iter().map(|data| &data.get().0).collect();
+        let sums = run(py, callback, |progress| {
+            self.install(|| self.server.add_up(&data, progress))
+        })?;
+        Ok(PyBytes::new(py, &sums))
+    }
+
+    /// Several shares' sums as one.
+    fn join_sums<'py>(
+        &self,
+        py: Python<'py>,
+        sums: Vec<PyBackedBytes>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        encrypted::in_memory(py, || self.server.join_sums(&sums))
+    }
+
+    /// Trains on the sums of all shares of the samples.
+    #[pyo3(signature = (sums, callback=None))]
+    fn fit_sums(
+        &self,
+        py: Python<'_>,
+        sums: Vec<PyBackedBytes>,
+        callback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncryptedModel> {
+        let model = run(py, callback, |progress| {
+            self.install(|| self.server.fit_sums(&sums, progress))
+        })?;
+        Ok(EncryptedModel(model))
+    }
+
+    /// What the bytes of a file of encrypted data hold.
+    fn from_bytes(&self, py: Python<'_>, bytes: PyBackedBytes) -> PyResult<Py<PyAny>> {
+        encrypted::from_bytes(py, &bytes, self.server.parameters())
     }
 
     /// What a file of encrypted data holds.

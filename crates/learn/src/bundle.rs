@@ -316,7 +316,7 @@ pub(crate) fn write<'a>(
     Ok(Bundle::new(parameters, kind, bytes, ciphertexts)?)
 }
 
-fn encode(
+pub(crate) fn encode(
     kind: &'static str,
     (shape, origin): Described<'_, impl Serialize>,
 ) -> Result<Vec<u8>, LearnError> {

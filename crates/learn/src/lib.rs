@@ -107,7 +107,9 @@ pub use gradient_descent::steps::LearningRate;
 pub use gradient_descent::{GradientDescent, MiniBatches, Training};
 pub use labels::{ClassLabels, EncryptedLabels, Labels};
 pub use layout::{Layout, MAX_BLOCKS, MAX_COLS, MAX_ROWS, SlotOrder};
-pub use least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge, SufficientStatistics};
+pub use least_squares::{
+    FisherDiscriminant, LeastSquaresConfig, Ridge, SufficientStatistics, label_kind_of_sums,
+};
 pub use linear_means::LinearMeans;
 pub use linear_model::LinearModel;
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, MAX_ITERATIONS};

@@ -88,6 +88,50 @@ fn shards_add_up_to_the_same_bits() {
 }
 
 #[test]
+fn sums_go_through_bytes_to_the_same_bits() {
+    let t = trial(ridge());
+    let parameters = &t.world.parameters;
+    let bundle = |bytes: &[u8]| tapetum_ckks::wire::Bundle::from_bytes(parameters, bytes).unwrap();
+    let mut whole = begin(&t);
+    while let Some(batch) = whole.next_batch(3) {
+        add(&t, &mut *whole, batch);
+    }
+    let origin = Origin {
+        samples: None,
+        ..*t.batches[0].0.origin()
+    };
+    let shares = [&[2][..], &[0, 1]].map(|batches| {
+        let mut session = begin(&t);
+        batches
+            .iter()
+            .for_each(|&batch| add(&t, &mut *session, batch));
+        session.into_sums(&origin).unwrap().to_bytes()
+    });
+    let mut joined = begin(&t);
+    for share in &shares {
+        assert_eq!(
+            label_kind_of_sums(&bundle(share)).unwrap(),
+            LabelKind::Clear
+        );
+        assert_eq!(joined.add_sums(bundle(share)).unwrap(), origin);
+    }
+    assert_eq!(finish(joined), finish(whole));
+
+    // Sums of nothing, of another training, and of estimators that have none.
+    assert!(begin(&t).into_sums(&origin).is_err());
+    let mut other = t
+        .spec
+        .begin(&t.world.evaluator, LabelKind::Encrypted)
+        .unwrap();
+    assert!(other.add_sums(bundle(&shares[0])).is_err());
+    let means = trial(EstimatorConfig::LinearMeans);
+    assert!(matches!(
+        begin(&means).into_sums(&origin).unwrap_err(),
+        LearnError::NotAdditive
+    ));
+}
+
+#[test]
 fn what_does_not_add_up_is_refused() {
     let (sums, means) = (trial(ridge()), trial(EstimatorConfig::LinearMeans));
     let additive = begin(&means).into_additive().unwrap();

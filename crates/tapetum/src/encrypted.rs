@@ -44,6 +44,25 @@ impl EncryptedDataSet {
         Ok(bytes)
     }
 
+    /// The number of parts, which can be added up on different machines.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// One part alone as such a file, or nothing if there is none.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](Self::to_bytes).
+    pub fn part_to_bytes(&self, part: usize) -> Result<Option<Vec<u8>>> {
+        let Some((matrix, labels)) = self.parts.get(part) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        write_contributor(&mut bytes, matrix.parameters(), &self.contributor)?;
+        write_batch(&mut bytes, matrix, Some(labels))?;
+        Ok(Some(bytes))
+    }
+
     /// From such a file, with all of it in memory.
     ///
     /// # Errors

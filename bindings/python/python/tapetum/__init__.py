@@ -86,3 +86,12 @@ __all__ = [
     "errors",
     "features",
 ]
+
+
+def __getattr__(name):
+    # Ray is large, and imported only when asked for.
+    if name == "ray":
+        import importlib
+
+        return importlib.import_module(".ray", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::shape::Diagonals;
-use crate::error::{LearnError, Result};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
 use crate::packing;
 use crate::products::Products;
@@ -163,6 +163,23 @@ impl Sums {
             }
         }
         self.samples += other.samples;
+        Ok(())
+    }
+
+    /// All sums, those of the Gram matrix first.
+    pub fn into_ciphertexts(self) -> Result<Vec<Ciphertext>> {
+        let all: Option<Vec<_>> = self.gram.into_iter().chain(self.labels).collect();
+        all.ok_or(LearnError::Empty("samples"))
+    }
+
+    /// Puts such sums of some samples where there are none.
+    pub fn restore(&mut self, ciphertexts: Vec<Ciphertext>, samples: usize) -> Result<()> {
+        check_equal("ciphertexts of the sums", self.count(), ciphertexts.len())?;
+        let ours = self.gram.iter_mut().chain(&mut self.labels);
+        for (sum, ciphertext) in ours.zip(ciphertexts) {
+            *sum = Some(ciphertext);
+        }
+        self.samples = samples;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod shape;
 mod simulate;
 mod solve;
 mod statistics;
+mod sums_bundle;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,7 @@ pub use fisher::FisherDiscriminant;
 pub use ridge::Ridge;
 pub(crate) use shape::Diagonals;
 pub use statistics::SufficientStatistics;
+pub use sums_bundle::label_kind_of_sums;
 
 /// Most steps of the solution.
 const MAX_STEPS: f64 = 64.0;

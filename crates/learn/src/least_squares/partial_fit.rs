@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use tapetum_ckks::wire::Bundle;
+
 use super::LeastSquaresConfig;
 use super::fit::{self, Solver, in_pairs, in_rows};
 use super::gram::Sums;
+use super::sums_bundle::{self, Summed};
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
+use crate::origin::Origin;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
 use crate::samples::{Batch, Samples};
@@ -20,16 +24,6 @@ use crate::task::outputs;
 pub(super) struct PartialFit<'a> {
     solver: Solver<'a>,
     summed: Summed,
-}
-
-/// What has become of the parts.
-struct Summed {
-    sums: Sums,
-    batches: usize,
-    /// That of the first part.
-    level: Option<usize>,
-    /// The classes in labels that are not encrypted.
-    seen: BTreeSet<u8>,
 }
 
 impl<'a> PartialFit<'a> {
@@ -114,6 +108,16 @@ impl Session for PartialFit<'_> {
 
     fn into_additive(self: Box<Self>) -> Result<Additive> {
         Ok(Additive::new(self.summed))
+    }
+
+    fn into_sums(self: Box<Self>, origin: &Origin) -> Result<Bundle<'static>> {
+        sums_bundle::write(&self.solver, self.summed, origin)
+    }
+
+    fn add_sums(&mut self, sums: Bundle<'_>) -> Result<Origin> {
+        let (summed, origin) = sums_bundle::read(&self.solver, sums)?;
+        self.merge(Additive::new(summed))?;
+        Ok(origin)
     }
 
     fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel> {

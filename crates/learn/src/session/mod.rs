@@ -19,6 +19,7 @@ use crate::bootstrap::{Bootstrap, SharedBootstrap};
 use crate::error::{LearnError, Result};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
+use crate::origin::Origin;
 use crate::progress::{Listener, Progress};
 use crate::samples::{Batch, Samples};
 use crate::task::Task;
@@ -96,6 +97,24 @@ pub trait Session: Send {
     /// # Errors
     /// [`LearnError::NotAdditive`] where batches act one after the other.
     fn into_additive(self: Box<Self>) -> Result<Additive> {
+        Err(LearnError::NotAdditive)
+    }
+
+    /// The same as a bundle, for [`add_sums`](Self::add_sums) on another machine. `origin` is that of the batches.
+    ///
+    /// # Errors
+    /// [`LearnError::NotAdditive`] where there are no sums of fixed size, [`LearnError::Empty`] without a batch.
+    fn into_sums(self: Box<Self>, origin: &Origin) -> Result<Bundle<'static>> {
+        let _ = origin;
+        Err(LearnError::NotAdditive)
+    }
+
+    /// Takes what [`into_sums`](Self::into_sums) gave, and says whose samples they are of.
+    ///
+    /// # Errors
+    /// [`LearnError::NotAdditive`] as above, [`LearnError`] if the bundle holds something else or does not fit.
+    fn add_sums(&mut self, sums: Bundle<'_>) -> Result<Origin> {
+        let _ = sums;
         Err(LearnError::NotAdditive)
     }
 

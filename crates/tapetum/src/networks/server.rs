@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use tapetum_ckks::{EvaluationKeys, Evaluator};
-use tapetum_nets::{EncodedNetwork, EncryptedImage, EncryptedScores, Network, NetworkPlan};
+use tapetum_nets::{
+    EncodedNetwork, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
+};
 
 use super::{check_parameters, read_bundle};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::folders::keys::evaluation_keys;
-use crate::folders::{files, network_plan};
+use crate::folders::{EVALUATION_KEYS, NETWORK_PLAN, files, network_plan};
 use crate::progress::Progress;
 use crate::server::refuse_secret_keys;
 
@@ -53,6 +55,25 @@ impl NetworkServer {
         let server = Self::new(network, file.plan(), keys)?;
         step.finish();
         Ok(server)
+    }
+
+    /// Writes a server's directory, for a machine that is to compute with these keys.
+    ///
+    /// # Errors
+    /// If the keys have other parameters than the plan, the directory has keys already, or it cannot be written.
+    pub fn write_keys(file: &NetworkPlanFile, keys: &EvaluationKeys, dir: &Path) -> Result<u64> {
+        let path = dir.join(EVALUATION_KEYS);
+        check_parameters(file.plan(), keys.parameters(), &path)?;
+        files::create_dir(dir)?;
+        if path.exists() {
+            return Err(Error::role(format!(
+                "{} already exists: choose another directory",
+                path.display()
+            )));
+        }
+        refuse_secret_keys(dir)?;
+        network_plan::write(file, &dir.join(NETWORK_PLAN))?;
+        files::write_atomically(&path, |out| keys.write(out))
     }
 
     /// Classifies an encrypted image. `finished` is told the number of each layer when it is done.

@@ -3,6 +3,7 @@
 
 mod classify;
 mod options;
+mod shards;
 mod sums;
 mod train;
 
@@ -20,6 +21,7 @@ use crate::progress::Progress;
 
 pub use classify::Classified;
 pub use options::{TrainOptions, Trained};
+pub use shards::write_keys;
 pub use sums::{Added, add_sums};
 pub use tapetum_learn::Model;
 

@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// What the bytes of a file of encrypted data hold.
-    fn from_bytes(&self, py: Python<'_>, bytes: PyBackedBytes) -> PyResult<Py<PyAny>> {
+    fn read_bytes(&self, py: Python<'_>, bytes: PyBackedBytes) -> PyResult<Py<PyAny>> {
         encrypted::from_bytes(py, &bytes, self.server.parameters())
     }
 

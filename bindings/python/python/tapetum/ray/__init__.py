@@ -108,7 +108,7 @@ class Server(Reading):
         job = self._job()
         if not self._native.describe()["adds_up"]:
             (model,) = self._all("training", [self._task(_workers.fit, job, parts)])
-            return EncryptedModel(self._native.from_bytes(model))
+            return EncryptedModel(self._native.read_bytes(model))
         shares = min(len(parts), self.num_workers or self._slots())
         bounds = [len(parts) * share // shares for share in range(shares + 1)]
         sums = [self._task(_workers.add_up, job, parts[a:b], "sums") for a, b in zip(bounds, bounds[1:])]
@@ -118,7 +118,7 @@ class Server(Reading):
             sums = [self._task(_workers.join_sums, job, group, "sums") for group in groups]
             self._wait("joining sums", sums)
         (model,) = self._all("training on the sums", [self._task(_workers.fit_sums, job, sums)])
-        return EncryptedModel(self._native.from_bytes(model))
+        return EncryptedModel(self._native.read_bytes(model))
 
     def decision_function(self, model, rows):
         """Computes the encrypted scores of encrypted rows.
@@ -141,7 +141,7 @@ class Server(Reading):
             sent = _put("model", unwrapped(model, EncryptedModel).to_bytes())
         job = self._job()
         tasks = [self._task(_workers.classify, job, [sent, _put("data", native.to_bytes())], "scores") for native in natives]
-        found = [EncryptedScores(self._native.from_bytes(scores)) for scores in self._all("classifying", tasks)]
+        found = [EncryptedScores(self._native.read_bytes(scores)) for scores in self._all("classifying", tasks)]
         return found if many else found[0]
 
     def _job(self, network=None):

@@ -20,7 +20,7 @@ class _Classifier:
 
     def _classify(self, body):
         try:
-            rows = self._server._native.from_bytes(body)
+            rows = self._server._native.read_bytes(body)
             model = getattr(self._model, "_native", None) or self._model._model
             return 200, self._server._native.decision_function(model, rows).to_bytes()
         except (Error, TypeError) as error:

@@ -91,7 +91,7 @@ def server_of(job):
 
 
 def _read(server, parts):
-    return [server._native.from_bytes(part) for part in parts]
+    return [server._native.read_bytes(part) for part in parts]
 
 
 def _made(content):

@@ -7,6 +7,7 @@ import pytest
 import tapetum as tp
 
 from conftest import blobs
+from test_networks import ONNX, digits
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install tapetum[ray]")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -93,6 +94,19 @@ def test_a_plain_model_classifies(cluster):
     assert np.mean(np.concatenate([owner.predict(scores) for scores in found]) == y) > 0.9
 
 
+def test_networks_are_evaluated_as_on_one_machine(cluster):
+    network = tp.Network.from_onnx(ONNX, calibration=digits(8, 1))
+    owner = tp.Owner.generate(network)
+    images = owner.encrypt(digits(2))
+    server = tp.ray.Server(owner.evaluation_keys)
+    assert isinstance(server, tp.ray.NetworkServer)
+    found = server.decision_function(network, images)
+    expected = tp.Server(owner.evaluation_keys).decision_function(network, images)
+    assert all(a.to_bytes() == b.to_bytes() for a, b in zip(found._natives, expected._natives, strict=True))
+    with pytest.raises(tp.RoleError, match="trained in the clear"):
+        server.fit(images)
+
+
 def test_errors_are_those_of_the_package(cluster, ridge):
     X, y = blobs(40, 5, classes=3)
     other = tp.Owner.generate(tp.Ridge(max_iter=2, plain_columns=True), X, y)
@@ -118,9 +132,10 @@ def test_a_node_that_dies_changes_nothing(cluster, ridge):
 
     def kill(what, done, total):
         if done >= 1 and not died:
-            died.append(done)
+            died.append((what, done < total))
             cluster.remove_node(cluster.other, allow_graceful=False)
 
     server.progress = kill
     assert same(server.fit(ridge.parts), ridge.model)
-    assert died and sum(node["Alive"] for node in ray.nodes()) == 1
+    assert died == [("adding up samples", True)]
+    assert sum(node["Alive"] for node in ray.nodes()) == 1

@@ -260,7 +260,8 @@ fn plans_split_with_little_work_and_as_asked() {
         let plan = LinearTransformPlan::with_baby_steps(&parameters, 0..64, 8, count);
         plan.unwrap().rotations().len()
     };
-    assert_eq!((asked(1), asked(8), asked(64)), (63, 14, 63));
+    // Giant steps that are multiples of one of them share its key.
+    assert_eq!((asked(1), asked(8), asked(64)), (1, 7 + 1, 63));
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn one_plan_serves_matrices_with_fewer_diagonals() {
     let encoder = Encoder::new(&parameters);
     let plan = LinearTransformPlan::with_baby_steps(&parameters, -8..8, 1, 4).unwrap();
     let keys = plan.rotations();
-    assert_eq!(keys, [-8, -4, 1, 2, 3, 4].into());
+    assert_eq!(keys, [-4, 1, 2, 3, 4].into());
     let s = Scheme::new(parameters.clone(), |key_plan| {
         key_plan.rotations(keys.clone()).up_to_level(1)
     });

@@ -1,5 +1,6 @@
 //! Linear transforms of encrypted vectors, with double hoisting.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,7 +91,10 @@ impl Evaluator {
         }
         self.checked_scale(first.scale() * plan.scale(), level)?;
         let babies = self.keys_of(plan.babies(), level)?;
-        let giants = self.keys_of(plan.giants(), level)?;
+        let mut giants = BTreeMap::new();
+        for step in plan.giant_steps().values() {
+            giants.insert(step.rotation, self.key_of(step.rotation, level)?);
+        }
         let relinearized = inputs
             .iter()
             .map(|a| self.relinearize(a))
@@ -102,25 +106,41 @@ impl Evaluator {
             unreachable!("transforms have a level to take");
         };
         let scale = parameters.scale(level - 1) * (first.scale() / parameters.scale(level));
-        // A vector's sums after those of the others that have the same diagonals.
-        let mut images = vec![vec![None; plan.outputs()]; vectors.len()];
+        // By vector, output and the giant step that it waits for; a vector's sums after those of the others that
+        // have the same diagonals.
         let of_each = transform.sums().iter().flat_map(|sum| {
             let numbers = 0..vectors.len();
-            numbers.map(move |vector| (vector, sum))
+            numbers.map(move |vector| (vector, sum.output, sum.giant))
         });
-        for ((vector, sum), raised) in of_each.zip(sums) {
-            let image: &mut Option<Raised> = &mut images[vector][sum.output];
-            let before = image.take();
-            *image = Some(self.giant_step(before, raised, giants[&sum.giant], level)?);
+        let mut waiting: BTreeMap<_, _> = of_each.zip(sums).collect();
+        let mut steps: Vec<_> = plan.giant_steps().iter().collect();
+        // The longest first, and all that have it together, which share its key.
+        steps.sort_by_key(|&(&(output, giant), _)| (Reverse(giant.abs()), giant, output));
+        for (&(output, giant), step) in steps {
+            for vector in 0..vectors.len() {
+                // There is none where the matrix has fewer diagonals than the plan.
+                let Some(raised) = waiting.remove(&(vector, output, giant)) else {
+                    continue;
+                };
+                let onto = (vector, output, step.left);
+                let image = waiting.remove(&onto);
+                let key = giants[&step.rotation];
+                waiting.insert(onto, self.giant_step(image, raised, key, level)?);
+            }
         }
-        let divided = |image: Option<Raised>| {
-            let image = image.ok_or(EvaluationError::Empty)?;
+        let mut divided = |vector, output| {
+            let image = waiting
+                .remove(&(vector, output, 0))
+                .ok_or(EvaluationError::Empty)?;
             let parts = divider.divide_pair(image).into();
             Ok(Ciphertext::new(parameters, parts, scale))
         };
-        images
-            .into_iter()
-            .map(|images| images.into_iter().map(divided).collect())
+        (0..vectors.len())
+            .map(|vector| {
+                (0..plan.outputs())
+                    .map(|output| divided(vector, output))
+                    .collect()
+            })
             .collect()
     }
 
@@ -132,13 +152,15 @@ impl Evaluator {
         rotations
             .into_iter()
             .map(|steps| {
-                let element = GaloisElement::rotation(steps, self.parameters().log_n());
-                let key = (steps != 0)
-                    .then(|| self.galois_key(element, KeyName::Rotation(steps), level))
-                    .transpose()?;
-                Ok((steps, key))
+                let key = (steps != 0).then(|| self.key_of(steps, level));
+                Ok((steps, key.transpose()?))
             })
             .collect()
+    }
+
+    fn key_of(&self, steps: i64, level: usize) -> Result<&GaloisKey, EvaluationError> {
+        let element = GaloisElement::rotation(steps, self.parameters().log_n());
+        self.galois_key(element, KeyName::Rotation(steps), level)
     }
 
     /// For each sum of the transform, what its terms add up to for each of the vectors.
@@ -223,20 +245,10 @@ impl Evaluator {
         &self,
         image: Option<Raised>,
         [c0, c1]: Raised,
-        key: Option<&GaloisKey>,
+        key: &GaloisKey,
         level: usize,
     ) -> Result<Raised, EvaluationError> {
         let parameters = self.parameters();
-        let Some(key) = key else {
-            return Ok(match image {
-                None => [c0, c1],
-                Some(mut image) => {
-                    image[0].add_assign(&c0);
-                    image[1].add_assign(&c1);
-                    image
-                }
-            });
-        };
         let qp = parameters.qp(level);
         let mut image = image.unwrap_or_else(|| [0, 1].map(|_| Poly::zero(qp)));
         // Only c1 leaves Q P: what it is decomposed into must be small.

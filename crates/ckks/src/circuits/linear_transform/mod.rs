@@ -6,6 +6,8 @@
 //!
 //! M x = sum over g of rot_g( sum over b of rot_-g(d_(g+b)) rot_b(x) ).
 //!
+//! The outer sum is done from the largest g down, with a key for few of them ([`giants`]).
+//!
 //! Both sums are hoisted (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, 2021, section 4): the baby
 //! steps share one decomposition, and everything is added up over Q P, before the division by P.
 
@@ -13,6 +15,7 @@ mod blocks;
 mod encoded;
 mod evaluation;
 mod fourier;
+mod giants;
 mod matrix;
 mod plan;
 mod source;

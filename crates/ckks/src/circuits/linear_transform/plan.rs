@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::LinearTransformError;
+use super::giants::{self, GiantSteps};
 use super::window::{Steps, Window, nearest_to_zero, shortest_run};
 use crate::parameters::Parameters;
 
@@ -25,7 +26,8 @@ use crate::parameters::Parameters;
 /// | product with a diagonal, both halves | 2 L | 8 L |
 /// | a key, to be made, kept and sent | | 2 d L |
 ///
-/// A giant step costs 1.5 to 2.5 times as much as a baby step, so there are about as many of both. A diagonal takes
+/// A giant step costs 1.5 to 2.5 times as much as a baby step, so there are about as many of both. A giant step that is
+/// the sum of two others has no key of its own: it is taken as those two, together with what waits for the second. A diagonal takes
 /// L N numbers of 8 bytes; of the baby steps a limb each is held at a time.
 ///
 /// ```
@@ -36,7 +38,7 @@ use crate::parameters::Parameters;
 /// let operations = plan.operations();
 /// assert_eq!((operations.decompositions, operations.inner_products), (8, 14));
 /// let keys = KeyPlan::new(&parameters).rotations(plan.rotations());
-/// assert_eq!(keys.len(), 14);
+/// assert_eq!(keys.len(), 7 + 1);
 /// # Ok::<(), tapetum_ckks::LinearTransformError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -47,6 +49,7 @@ pub struct LinearTransformPlan {
     steps: BTreeMap<i64, Steps>,
     /// Indices in 0 .. slots.
     blocks: BlockIndices,
+    giant_steps: GiantSteps,
 }
 
 /// Which diagonals each block of a matrix of matrices has, by output and input.
@@ -101,7 +104,8 @@ impl LinearTransformPlan {
         Ok(Window::candidates(&run, parameters.slots())
             .map(|window| Self::with_window(parameters, blocks, level, &run, window))
             .min_by(|a, b| work(a).total_cmp(&work(b)))
-            .expect("there is a candidate"))
+            .expect("there is a candidate")
+            .chained())
     }
 
     /// The plan with the baby steps 0, 1, ..., `count` - 1 and giant steps that are multiples of
@@ -129,7 +133,7 @@ impl LinearTransformPlan {
             low: 0,
             width: count as i64,
         };
-        Ok(Self::with_window(parameters, &blocks, level, &run, window))
+        Ok(Self::with_window(parameters, &blocks, level, &run, window).chained())
     }
 
     /// The plan with the baby steps and giant steps of one's choice, of which each diagonal's index must be a
@@ -173,7 +177,7 @@ impl LinearTransformPlan {
                 Ok((index.rem_euclid(slots), steps))
             })
             .collect::<Result<BTreeMap<_, _>, _>>()?;
-        Ok(Self::split(parameters, blocks, level, |k| splits[&k]))
+        Ok(Self::split(parameters, blocks, level, |k| splits[&k]).chained())
     }
 
     /// The caller guarantees that the level exists and that the run is that of all indices.
@@ -192,8 +196,8 @@ impl LinearTransformPlan {
         Self::split(parameters, blocks, level, |k| splits[&k])
     }
 
-    /// By the steps of each index in 0 .. slots. The caller guarantees that the level exists and that there is an
-    /// index.
+    /// By the steps of each index in 0 .. slots, before giant steps are [`chained`](Self::chained). The caller
+    /// guarantees that the level exists and that there is an index.
     fn split(
         parameters: &Parameters,
         blocks: &BlockIndices,
@@ -211,7 +215,26 @@ impl LinearTransformPlan {
             level,
             steps: indices.into_iter().map(|k| (k, split(k))).collect(),
             blocks,
+            giant_steps: GiantSteps::new(),
         }
+    }
+
+    fn chained(self) -> Self {
+        let slots = self.parameters.slots() as i64;
+        Self {
+            giant_steps: giants::chained(&self.sums(), slots),
+            ..self
+        }
+    }
+
+    /// The sums over baby steps, by output and giant step.
+    fn sums(&self) -> BTreeSet<(usize, i64)> {
+        let blocks = self.blocks.iter();
+        blocks
+            .flat_map(|(&(output, _), indices)| {
+                indices.iter().map(move |k| (output, self.steps[k].giant))
+            })
+            .collect()
     }
 
     /// How many ciphertexts it takes.
@@ -236,24 +259,23 @@ impl LinearTransformPlan {
         self.level
     }
 
-    /// The rotations whose keys the evaluator must hold, for ciphertexts of [`level`](Self::level).
+    /// The rotations whose keys the evaluator must hold, for ciphertexts of [`level`](Self::level): all baby
+    /// steps, and those giant steps that others are made of.
     pub fn rotations(&self) -> BTreeSet<i64> {
         let mut rotations = self.babies();
-        rotations.extend(self.giants());
+        rotations.extend(self.giant_steps.values().map(|step| step.rotation));
         rotations.remove(&0);
         rotations
     }
 
     /// What an evaluation does.
     pub fn operations(&self) -> OperationCounts {
-        let (mut babies, mut giants) = (BTreeSet::new(), BTreeSet::new());
-        for (&(output, input), indices) in &self.blocks {
-            for steps in indices.iter().map(|k| self.steps[k]) {
-                babies.insert((input, steps.baby));
-                giants.insert((output, steps.giant));
-            }
-        }
-        babies.retain(|&(_, baby)| baby != 0);
+        let babies = self.blocks.iter().flat_map(|(&(_, input), indices)| {
+            indices.iter().map(move |k| (input, self.steps[k].baby))
+        });
+        let babies: BTreeSet<_> = babies.filter(|&(_, baby)| baby != 0).collect();
+        let mut giants = self.sums();
+        giants.extend(self.giant_steps.keys());
         giants.retain(|&(_, giant)| giant != 0);
         let rotated: BTreeSet<_> = babies.iter().map(|(input, _)| input).collect();
         OperationCounts {
@@ -282,7 +304,15 @@ impl LinearTransformPlan {
             + switches * inner_product
             + counts.divisions as f64 * division
             + products * 2.0 * all;
-        let keys = self.rotations().len() as f64;
+        // One for each step, as if none were on another: plans, and so the keys that they ask for, stay what they were.
+        let keys = self
+            .steps
+            .values()
+            .flat_map(|steps| [steps.baby, steps.giant]);
+        let keys = keys
+            .filter(|&steps| steps != 0)
+            .collect::<BTreeSet<_>>()
+            .len() as f64;
         let bytes =
             (24.0 * switches - 8.0 * giants + 2.0 * keys) * digits * all + products * 8.0 * all;
         multiplications + bytes / BYTES_AS_LONG
@@ -299,7 +329,11 @@ impl LinearTransformPlan {
     /// With the diagonals of these blocks, which it knows, and no others.
     pub(super) fn restricted(self, blocks: &BlockIndices) -> Self {
         let split = |k| self.steps[&k];
-        Self::split(&self.parameters, blocks, self.level, split)
+        let part = Self::split(&self.parameters, blocks, self.level, split);
+        Self {
+            giant_steps: giants::restricted(&self.giant_steps, &part.sums()),
+            ..part
+        }
     }
 
     /// The baby steps, that by nothing included.
@@ -307,8 +341,8 @@ impl LinearTransformPlan {
         self.steps.values().map(|steps| steps.baby).collect()
     }
 
-    pub(super) fn giants(&self) -> BTreeSet<i64> {
-        self.steps.values().map(|steps| steps.giant).collect()
+    pub(super) fn giant_steps(&self) -> &GiantSteps {
+        &self.giant_steps
     }
 
     /// The steps of the diagonal with this index in 0 .. slots.

@@ -109,7 +109,7 @@ def train(model, prepare, vary, images, labels, choice, *, epochs, batch, rate, 
     activations = [part for part in model.modules() if isinstance(part, Quadratic)]
     compiled = torch.compile(model) if fast else model
     for epoch in range(first, epochs):
-        total, quick = 0.0, fast and epoch + 1 < epochs
+        total, left_out, quick = 0.0, 0, fast and epoch + 1 < epochs
         network = compiled if quick else model
         for step, part in enumerate(torch.randperm(len(images)).split(batch)[:batches], epoch * batches):
             share = step / (mixed_epochs * batches) if mixed_epochs else 1.0
@@ -120,12 +120,17 @@ def train(model, prepare, vary, images, labels, choice, *, epochs, batch, rate, 
             optimizer.zero_grad()
             excess = 0.0 if relu else sum(part.excess for part in activations)
             (loss + EXCESS_COST * excess).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            # Squares of squares of one unusual batch may overflow: it is left out, and counted.
+            if norm.isfinite():
+                optimizer.step()
+                total += loss.item()
+            else:
+                left_out += 1
             schedule.step()
-            total += loss.item()
         right = accuracy(model, prepare, chosen, chosen_labels)
-        print(f"epoch {epoch + 1}: loss {total / batches:.4f}, validation {right:.4f}, {time.time() - start:.0f} s", flush=True)
+        overflows = f", {left_out} batches left out" if left_out else ""
+        print(f"epoch {epoch + 1}: loss {total / max(batches - left_out, 1):.4f}, validation {right:.4f}, {time.time() - start:.0f} s{overflows}", flush=True)
         if checkpoint:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
             state |= {"random": torch.get_rng_state(), "epoch": epoch + 1}

@@ -32,7 +32,7 @@ pub use error::{NetworkError, NodeName, Result};
 pub use features::{features_in_rows, row_rotations};
 pub use network::Network;
 pub use onnx::operators_page;
-pub use plan::{Answer, LayerPlan, NetworkPlan};
+pub use plan::{Answer, IDLE_BUFFERS, LayerPlan, NetworkPlan};
 pub use plan_file::NetworkPlanFile;
 pub use polynomials::{PolynomialNetwork, PolynomialScores};
 pub use preprocessing::{ColourOrder, Preprocessing};

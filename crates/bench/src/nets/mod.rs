@@ -11,10 +11,12 @@ use clap::Args;
 use cpu_time::ProcessTime;
 use tapetum::progress::Progress;
 use tapetum::{Context, Result};
-use tapetum_ckks::{Decryptor, Encryptor, Evaluator, KeyGenerator, Parameters, SecretKey};
+use tapetum_ckks::{
+    Decryptor, Encryptor, Evaluator, KeyGenerator, Parameters, SecretKey, limit_idle_buffers,
+};
 use tapetum_nets::{
-    Network, Scores, decrypt_batch, decrypt_scores, decrypt_several, encrypt_batch, encrypt_image,
-    encrypt_several,
+    IDLE_BUFFERS, Network, Scores, decrypt_batch, decrypt_scores, decrypt_several, encrypt_batch,
+    encrypt_image, encrypt_several,
 };
 
 use super::meter::median;
@@ -58,6 +60,7 @@ pub struct Nets {
 
 /// Measures.
 pub fn measure(args: &Nets, steps: &dyn Progress) -> Result<Report<Rows<Row>>> {
+    limit_idle_buffers(IDLE_BUFFERS);
     let tasks = match &args.network[..] {
         [] => Task::ALL,
         named => named,
@@ -149,6 +152,7 @@ fn single(
         levels: plan.levels(),
         rotations: plan.rotations(),
         predicted_cpu_s: Some(plan.predicted_cpu_seconds()?.iter().sum()),
+        predicted_memory_bytes: Some(keys_bytes + plan.classification_bytes()?),
         ..judged.row(task, &parameters, keys_bytes)
     })
 }
@@ -275,6 +279,7 @@ impl Judged {
             accuracy_clear: self.part(self.right_clear),
             agreement: self.part(self.agreed),
             peak_rss_bytes: peak_rss(),
+            predicted_memory_bytes: None,
             keys_bytes,
             bootstraps: 0,
             levels: parameters.max_level(),

@@ -28,6 +28,8 @@ pub struct Row {
     pub agreement: f64,
     /// Of the whole process so far.
     pub peak_rss_bytes: Option<u64>,
+    /// By the plan; nothing for a batch.
+    pub predicted_memory_bytes: Option<u64>,
     pub keys_bytes: u64,
     pub bootstraps: usize,
     pub levels: usize,
@@ -53,6 +55,10 @@ const COLUMNS: &[Column<Row>] = &[
     ("same (%)", 8, |row| percent(row.agreement)),
     ("peak (GB)", 9, |row| {
         row.peak_rss_bytes.map_or_else(|| "?".to_owned(), gigabytes)
+    }),
+    ("predicted", 9, |row| {
+        row.predicted_memory_bytes
+            .map_or_else(String::new, gigabytes)
     }),
     ("keys (GB)", 9, |row| gigabytes(row.keys_bytes)),
     ("levels", 6, |row| row.levels.to_string()),

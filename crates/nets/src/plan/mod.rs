@@ -28,6 +28,11 @@ pub use step::LayerPlan;
 use step::is_false;
 pub(crate) use step::{Parts, Step, WeightForm};
 
+/// Bytes of buffers that a process which classifies images should keep for reuse
+/// ([`limit_idle_buffers`](tapetum_ckks::limit_idle_buffers)). A process keeps twice as much otherwise, and a deep network then
+/// needs a tenth more memory for little: most of its buffers are of few sizes.
+pub const IDLE_BUFFERS: u64 = 1 << 30;
+
 /// Slots of the largest ring.
 const MAX_SLOTS: usize = 1 << 16;
 /// Layers of a plan.

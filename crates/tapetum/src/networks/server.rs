@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use tapetum_ckks::{EvaluationKeys, Evaluator};
+use tapetum_ckks::{EvaluationKeys, Evaluator, limit_idle_buffers};
 use tapetum_nets::{
-    EncodedNetwork, EncryptedImage, EncryptedScores, Network, NetworkPlan, NetworkPlanFile,
+    EncodedNetwork, EncryptedImage, EncryptedScores, IDLE_BUFFERS, Network, NetworkPlan,
+    NetworkPlanFile,
 };
 
 use super::{check_parameters, read_bundle};
@@ -22,11 +23,12 @@ pub struct NetworkServer {
 }
 
 impl NetworkServer {
-    /// Prepares the network.
+    /// Prepares the network. The process keeps [`IDLE_BUFFERS`] for reuse from now on.
     ///
     /// # Errors
     /// If the plan is of another network.
     pub fn new(network: &Network, plan: &NetworkPlan, keys: EvaluationKeys) -> Result<Self> {
+        limit_idle_buffers(IDLE_BUFFERS);
         Ok(Self {
             network: network.encode(plan)?,
             plan: plan.clone(),

@@ -55,6 +55,8 @@ pub struct NetworkSummary {
     pub bootstraps: usize,
     /// The memory of bootstrapping beside its keys.
     pub bootstrapping_bytes: u64,
+    /// Predicted memory of a classification: keys, weights, bootstrapping, and the ciphertexts of the largest layer.
+    pub predicted_memory_bytes: u64,
     /// Rotations.
     pub rotations: usize,
     /// Predicted CPU time of an image, in seconds.
@@ -161,6 +163,7 @@ impl NetworkSummary {
     fn new(plan: &NetworkPlan, calibration_images: usize, notes: Vec<String>) -> Result<Self> {
         let parameters = plan.parameters()?;
         let keys = plan.key_plan(&parameters)?;
+        let keys_bytes = keys.memory_bytes(&parameters)?;
         let seconds = plan.predicted_cpu_seconds()?;
         let layers = plan.layers().iter().zip(&seconds);
         let layers = layers.map(|(layer, &predicted_cpu_s)| LayerSummary {
@@ -180,10 +183,11 @@ impl NetworkSummary {
             levels: plan.levels(),
             ciphertexts: plan.input_ciphertexts(),
             keys: keys.len(),
-            keys_bytes: keys.memory_bytes(&parameters)?,
+            keys_bytes,
             weights_bytes: plan.weights_bytes()?,
             bootstraps: plan.bootstraps(),
             bootstrapping_bytes: plan.bootstrapping_bytes()?,
+            predicted_memory_bytes: keys_bytes + plan.classification_bytes()?,
             rotations: plan.rotations(),
             predicted_cpu_s: seconds.iter().sum(),
             answer: match plan.answer() {

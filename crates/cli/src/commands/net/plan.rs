@@ -179,8 +179,9 @@ fn text(found: &NetworkSummary) -> String {
         ));
     }
     line(format_args!(
-        "predicted: {:.0} ms of CPU time per image",
-        1e3 * found.predicted_cpu_s
+        "predicted: {:.0} ms of CPU time per image, {} of memory with the keys",
+        1e3 * found.predicted_cpu_s,
+        bytes(found.predicted_memory_bytes)
     ));
     if found.answer == "labels" {
         line(format_args!("answer: the label alone, without scores"));

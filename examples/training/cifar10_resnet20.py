@@ -51,8 +51,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--restart", type=int, default=6, help="epochs of a second fall of the step length, from a tenth of it")
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--relu", action="store_true")
     parser.add_argument("--fast", action="store_true", help="compiled and in bfloat16 but for the last epoch")
     parser.add_argument("--threads", type=int, default=1)
@@ -67,17 +66,15 @@ def main():
     widths, strides = (16, 16, 16, 32, 32, 32, 64, 64, 64), (1, 1, 1, 2, 1, 1, 2, 1, 1)
     model = ResidualNetwork(stem, widths, strides, len(CLASSES)).to(memory_format=torch.channels_last)
     chosen = images[choice], labels[choice]
-    fixed = dict(batch=BATCH, smoothing=0.0, relu=options.relu, fast=options.fast)
-    data = model, normalised, varied, images[train], labels[train], chosen
-    quadratic.train(*data, epochs=options.epochs, rate=RATE, rising=0.2, checkpoint=options.checkpoint, **fixed)
-    if options.restart:
-        # A warm restart (Loshchilov, Hutter, "SGDR", 2017): the same model, again with long steps that become short.
-        second = options.checkpoint and options.checkpoint.with_suffix(".restart.pt")
-        quadratic.train(*data, epochs=options.restart, rate=RATE / 10, mixed_epochs=0, checkpoint=second, **fixed)
+    quadratic.train(
+        model, normalised, varied, images[train], labels[train], chosen,
+        epochs=options.epochs, batch=BATCH, rate=RATE, rising=0.2, smoothing=0.0, relu=options.relu, fast=options.fast,
+        checkpoint=options.checkpoint,
+    )
     file = OnnxFile()
     add_residual_network(file, model, add_normalised(file, MEAN, DEVIATION), options.relu)
     file.write(options.out, "resnet20", [3, 32, 32], len(CLASSES), CLASSES)
-    report(model, normalised, options.epochs + options.restart, chosen, read(options.data / "test.tar", CLASSES)[:2])
+    report(model, normalised, options.epochs, chosen, read(options.data / "test.tar", CLASSES)[:2])
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ impl NetworkOwner {
         &self,
         py: Python<'py>,
         scores: Vec<Py<NetworkScores>>,
-    ) -> PyResult<(Bound<'py, PyAny>, Vec<usize>)> {
+    ) -> PyResult<(Option<Bound<'py, PyAny>>, Vec<usize>, Vec<bool>)> {
         let found = run(py, None, |_| {
             let found = scores
                 .iter()
@@ -134,8 +134,10 @@ impl NetworkOwner {
             .iter()
             .flat_map(|scores| scores.values().iter().copied())
             .collect();
+        let decided = found.iter().map(|scores| scores.is_decided()).collect();
         let classes = self.owner.plan().classes().len();
-        Ok((arrays::matrix(py, values, classes)?, labels))
+        let matrix = (!values.is_empty()).then(|| arrays::matrix(py, values, classes));
+        Ok((matrix.transpose()?, labels, decided))
     }
 }
 

@@ -1,5 +1,6 @@
 """Networks from ONNX files, on encrypted images."""
 
+import contextlib
 import pickle
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def test_files_of_the_roles(evaluated, tmp_path):
         evaluated.scores.save(tmp_path / "many.enc")
     with pytest.raises(tp.RoleError, match="another network"):
         server.decision_function(network, owner.encrypt(evaluated.images[:1]))
+
+
+def test_labels_alone_have_no_scores(command, tmp_path):
+    command(f"net plan {ONNX} --answer labels --out labels.plan.json")
+    plan = tp.NetworkPlan.load(tmp_path / "labels.plan.json")
+    network, owner = tp.Network.from_onnx(ONNX, plan=plan), tp.Owner.generate(plan)
+    answer = tp.Server(owner.evaluation_keys).decision_function(network, owner.encrypt(digits(1)))
+    with pytest.warns(tp.RangeWarning) if not owner._decrypt(answer)[2][0] else contextlib.nullcontext():
+        assert owner.predict(answer)[0] in owner.classes_
+    with pytest.raises(tp.InputError, match="predict"):
+        owner.decision_function(answer)
 
 
 def test_a_plan_is_enough_to_make_keys(evaluated):

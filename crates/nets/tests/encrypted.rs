@@ -212,4 +212,18 @@ fn plans_are_data_and_damaged_ones_are_refused() {
         assert!(damaged.check().is_err(), "{to}");
         assert!(network.encode(&damaged).is_err(), "{to}");
     }
+    // One that would take hours.
+    let mut hostile: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let layers = hostile["layers"].as_array_mut().unwrap();
+    for linear in layers
+        .iter_mut()
+        .filter_map(|l| l["step"].get_mut("Linear"))
+    {
+        let mut block = linear["blocks"][0].clone();
+        block["diagonals"] = (0..2048).collect();
+        linear["blocks"] = vec![block; 33].into();
+    }
+    let hostile: NetworkPlan = serde_json::from_value(hostile).unwrap();
+    let refused = hostile.check().unwrap_err().to_string();
+    assert!(refused.contains("diagonals"), "{refused}");
 }

@@ -1,6 +1,7 @@
 """Owner, contributor and server of encrypted images for networks."""
 
 import os
+import warnings
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from . import _tapetum
 from ._facts import Facts, unwrapped
 from ._progress import callback
 from ._validation import as_labels
-from .errors import RoleError
+from .errors import InputError, RangeWarning, RoleError
 from .networks import (
     EncryptedImages,
     Network,
@@ -111,16 +112,24 @@ class NetworkOwner(_EncryptingImages):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return self._decrypt(scores)[0]
+        found = self._decrypt(scores)[0]
+        if found is None:
+            raise InputError("the plan answers with labels alone, without scores: use predict(scores)")
+        return found
 
     def predict(self, scores):
-        """Decrypts scores, and says what they mean.
+        """Decrypts scores, and says what they mean. Warns if a plan that answers with labels alone left some open.
 
         Returns
         -------
         ndarray of shape (n_samples,)
         """
-        return self.classes_[self._decrypt(scores)[1]]
+        _, labels, decided = self._decrypt(scores)
+        if not all(decided):
+            open_ = len(decided) - sum(decided)
+            message = f"{open_} of {len(decided)} labels are not certain: two scores were too near to each other to be compared"
+            warnings.warn(message, RangeWarning, stacklevel=2)
+        return self.classes_[labels]
 
     def score(self, scores, y):
         """The share of images that are classified correctly.

@@ -37,6 +37,8 @@ pub const IDLE_BUFFERS: u64 = 1 << 30;
 const MAX_SLOTS: usize = 1 << 16;
 /// Layers of a plan.
 const MAX_LAYERS: usize = 64;
+/// Diagonals of all layers: a plan with more would take hours, and minutes to make its keys. ResNet-20 has 5,000.
+const MAX_DIAGONALS: usize = 1 << 16;
 /// Encoded weights beyond which they are not kept, in whatever form.
 const MAX_ENCODED_BYTES: u64 = 1 << 30;
 /// Ciphertexts of an image.
@@ -461,6 +463,9 @@ impl NetworkPlan {
         let slots = parameters.slots();
         if self.layers.is_empty() || self.layers.len() > MAX_LAYERS {
             return damaged("it has no layer, or too many");
+        }
+        if self.layers.iter().map(LayerPlan::diagonals).sum::<usize>() > MAX_DIAGONALS {
+            return damaged("it has more than 65,536 diagonals");
         }
         let [low, high] = self.input.range;
         let finite = low.is_finite() && high.is_finite();

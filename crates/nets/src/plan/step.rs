@@ -320,14 +320,6 @@ impl LayerPlan {
         }
     }
 
-    /// How many diagonals its matrices have.
-    pub(crate) fn diagonals(&self) -> usize {
-        match &self.step {
-            Step::Linear { blocks, .. } => blocks.iter().map(|block| block.diagonals.len()).sum(),
-            _ => 0,
-        }
-    }
-
     /// Refuses a layer that reads others than the vectors before it, or has diagonals that none has.
     pub(crate) fn check(&self, slots: usize, vectors: usize) -> Result<()> {
         let damaged = |reason: &str| {

@@ -18,6 +18,7 @@ from .networks import (
     NetworkPublicKey,
     NetworkScores,
     facts_of,
+    natives_of,
 )
 from .server import Server
 
@@ -233,12 +234,9 @@ class NetworkServer(Server):
         -------
         NetworkScores
         """
-        network = unwrapped(network, Network)
-        if not isinstance(images, EncryptedImages):
-            raise TypeError(f"expected EncryptedImages, found {type(images).__name__}")
+        network, natives = unwrapped(network, Network), natives_of(images)
         with callback(self.progress) as told:
-            natives = [self._native.decision_function(network, image, told) for image in images._natives]
-        return NetworkScores(natives)
+            return NetworkScores([self._native.decision_function(network, image, told) for image in natives])
 
     def fit(self, *_, **__):
         """Refused: networks are trained in the clear."""

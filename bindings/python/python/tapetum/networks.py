@@ -297,3 +297,10 @@ class NetworkPublicKey(Facts):
 
     def _facts(self):
         return facts_of(self._native.describe())
+
+
+def natives_of(images):
+    """What a server computes with."""
+    if not isinstance(images, EncryptedImages):
+        raise TypeError(f"expected EncryptedImages, found {type(images).__name__}")
+    return images._natives

@@ -10,7 +10,7 @@ from ._facts import plan_facts, unwrapped
 from ._progress import callback
 from .encrypted import EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores, EvaluationKeys, PublicKey
 from .errors import Error, InputError, RoleError
-from .networks import EncryptedImages, Network, NetworkKeys, NetworkPlan, NetworkScores
+from .networks import EncryptedImages, Network, NetworkKeys, NetworkPlan, NetworkScores, natives_of
 from .plain_model import PlainModel
 from .server import Server
 
@@ -304,11 +304,9 @@ class RemoteNetworkServer(RemoteServer):
         """
         if not isinstance(network, str):
             raise TypeError(f"expected the id of a network, found {type(network).__name__}: add_network gives it")
-        if not isinstance(images, EncryptedImages):
-            raise TypeError(f"expected EncryptedImages, found {type(images).__name__}")
-        found = []
+        natives, found = natives_of(images), []
         with callback(self.progress) as told:
-            for image in images._natives:
+            for image in natives:
                 job = self._native.begin_image(network, self.key_set, image, told)
                 with self._cancelled(job):
                     found.append(self._native.finish_image(job, self._plan._native, told))

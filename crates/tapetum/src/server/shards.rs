@@ -23,13 +23,7 @@ impl Server {
     /// [`Error`] if samples do not fit the plan, or the estimator has no sums: ridge regression has.
     pub fn add_up(&self, data: &[&EncryptedDataSet], progress: &dyn Progress) -> Result<Vec<u8>> {
         let spec = self.plan.training_spec()?;
-        let parts: Vec<_> = data.iter().flat_map(|data| &data.parts).collect();
-        let mut origin = Origin::default();
-        for (matrix, labels) in &parts {
-            self.plan.check_origin(matrix.origin())?;
-            spec.check_samples(matrix, labels)?;
-            origin = origin.join(matrix.origin(), "the samples before")?;
-        }
+        let (parts, origin) = self.checked_parts(&spec, data)?;
         let (_, labels) = parts.first().context("there are no samples")?;
         let step = progress.begin(&format!("adding up {} parts of samples", parts.len()));
         let mut session = spec.begin(&self.evaluator, labels.kind())?;

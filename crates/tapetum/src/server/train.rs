@@ -73,13 +73,7 @@ impl Server {
         progress: &dyn Progress,
     ) -> Result<Model> {
         let spec = self.plan.training_spec()?;
-        let parts: Vec<_> = data.iter().flat_map(|data| &data.parts).collect();
-        let mut origin = Origin::default();
-        for (matrix, labels) in &parts {
-            self.plan.check_origin(matrix.origin())?;
-            spec.check_samples(matrix, labels)?;
-            origin = origin.join(matrix.origin(), "the samples before")?;
-        }
+        let (parts, origin) = self.checked_parts(&spec, data)?;
         let mut watch = Watch::new(progress);
         let mut run = TrainingOptions::default();
         if let Some(options) = keeps {
@@ -92,6 +86,22 @@ impl Server {
         let trained = train(&spec, &self.evaluator, &parts, run, &mut watch)?;
         watch.finish_step();
         Ok(Model::Encrypted(trained.context("stopped")?.model))
+    }
+
+    /// The parts of these samples, which fit the plan, and where they come from.
+    pub(super) fn checked_parts<'a>(
+        &self,
+        spec: &TrainingSpec,
+        data: &[&'a EncryptedDataSet],
+    ) -> Result<(Vec<&'a Batch>, Origin)> {
+        let parts: Vec<_> = data.iter().flat_map(|data| &data.parts).collect();
+        let mut origin = Origin::default();
+        for (matrix, labels) in &parts {
+            self.plan.check_origin(matrix.origin())?;
+            spec.check_samples(matrix, labels)?;
+            origin = origin.join(matrix.origin(), "the samples before")?;
+        }
+        Ok((parts, origin))
     }
 
     /// Trains a model on the samples of one contributor or several, in files, and writes it.

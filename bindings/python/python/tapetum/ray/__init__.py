@@ -26,7 +26,7 @@ from .._facts import unwrapped
 from .._progress import callback
 from ..encrypted import EncryptedData, EncryptedModel, EncryptedRows, EncryptedScores, EvaluationKeys, Reading
 from ..errors import InputError
-from ..networks import EncryptedImages, Network, NetworkKeys, NetworkScores
+from ..networks import Network, NetworkKeys, NetworkScores, natives_of
 from ..plain_model import PlainModel
 from . import _workers
 from ._serve import classifier
@@ -214,13 +214,12 @@ class NetworkServer(Server):
         NetworkScores
         """
         unwrapped(network, Network)
-        if not isinstance(images, EncryptedImages):
-            raise TypeError(f"expected EncryptedImages, found {type(images).__name__}")
+        natives = natives_of(images)
         with tempfile.TemporaryDirectory() as folder:
             network.plan.save(os.path.join(folder, "plan.json"))
             Path(folder, "network.onnx").write_bytes(Path(network._path).read_bytes())
             job = self._job(_files(Path(folder)))
-        inputs = [_put("data", native.to_bytes()) for native in images._natives]
+        inputs = [_put("data", native.to_bytes()) for native in natives]
         tasks = [self._task(_workers.classify_image, job, [image], "scores") for image in inputs]
         plan = network.plan._native
         return NetworkScores([_tapetum.NetworkScores.from_bytes(scores, plan) for scores in self._all("classifying", tasks)])

@@ -49,7 +49,7 @@ pub fn onnx(data: &[u8]) -> bool {
     true
 }
 
-/// A plan, or a bundle for the plan of [`small`], by the first byte.
+/// A plan, or a bundle for the plan of a small network, by the first byte.
 pub fn network_plan(data: &[u8]) -> bool {
     let Some((&which, content)) = data.split_first() else {
         return false;

@@ -18,6 +18,9 @@ use crate::images::{EncryptedImage, NetworkScores};
 use crate::networks::{NetworkKeys, NetworkPlan, describe, rows};
 use crate::work::run;
 
+/// Scores if there are any, labels, and whether each is certain.
+type Decrypted<'py> = (Option<Bound<'py, PyAny>>, Vec<usize>, Vec<bool>);
+
 /// Who holds the secret key for the images of a plan.
 #[pyclass(frozen, module = "tapetum._tapetum")]
 pub struct NetworkOwner {
@@ -122,7 +125,7 @@ impl NetworkOwner {
         &self,
         py: Python<'py>,
         scores: Vec<Py<NetworkScores>>,
-    ) -> PyResult<(Option<Bound<'py, PyAny>>, Vec<usize>, Vec<bool>)> {
+    ) -> PyResult<Decrypted<'py>> {
         let found = run(py, None, |_| {
             let found = scores
                 .iter()

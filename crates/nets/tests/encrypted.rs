@@ -225,5 +225,5 @@ fn plans_are_data_and_damaged_ones_are_refused() {
     }
     let hostile: NetworkPlan = serde_json::from_value(hostile).unwrap();
     let refused = hostile.check().unwrap_err().to_string();
-    assert!(refused.contains("diagonals"), "{refused}");
+    assert!(refused.contains("65,536 diagonals"), "{refused}");
 }

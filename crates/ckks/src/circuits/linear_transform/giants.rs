@@ -2,9 +2,9 @@
 //!
 //! A sum that is to be rotated by g = k + h, while another waits for the rotation by h, is rotated by k, added to
 //! that one, and rotated with it. Each sum is rotated once, as if each had a key of its own, and gets the same noise;
-//! but giant steps that are multiples of one of them need the key of that one only. The idea is Horner's; Kim, Lee,
-//! Cho, Cheon and others use it for minimal sets of keys ("ARK", 2022, section 4), there for baby steps as well,
-//! which here are hoisted and so keep their keys.
+//! but giant steps that are multiples of one of them need the key of that one only. The idea is Horner's; ARK (Kim,
+//! Lee, Kim, Sohn, Rhu, Kim, Ahn, 2022) so needs fewest keys, there for baby steps as well, which here are hoisted and
+//! keep their keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 

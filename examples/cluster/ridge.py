@@ -2,18 +2,24 @@
 """Ridge regression on a cluster of two nodes on this machine: the same model bit for bit, bytes moved, and time.
 
     pip install "tapetum[ray]"
-    python3 examples/cluster/ridge.py [--fashion DIR] [--kill]
+    python3 examples/cluster/ridge.py [--fashion DIR] [--kill | --scaling ROUNDS]
 
 Trains on the silhouettes that come with Tapetum or, with --fashion, on Fashion-MNIST in IDX files (gzipped): 49 pixels each, --images of
-them. First on this machine with one thread, then on nodes 127.0.0.2 and 127.0.0.3 with one processor each; with --kill the second dies in
-the middle. To know what two processors of this machine can gain, two threads then add up half the data each, at the
-same time.
+them. First on this machine with one thread, then on nodes 127.0.0.2 and 127.0.0.3 with one processor each, pinned to it; with --kill the second
+dies in the middle.
+
+With --scaling two processes that know nothing of each other train as well, pinned like the nodes. In each round one of them trains
+alone, then both at the same time, then one worker of the cluster, then two: so whatever else the machine does hits all of them. What two
+workers gain is compared with what two processes gain.
 """
 
 import argparse
 import gzip
 import os
-import threading
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -53,21 +59,72 @@ def timed(work):
     return result, time.perf_counter() - started
 
 
-def halves(keys, parts):
-    """Seconds of two servers that add up half the parts each, at the same time, with one thread each."""
-    servers = [tp.Server(keys, threads=1) for _ in range(2)]
-    shares = [parts[: len(parts) // 2], parts[len(parts) // 2 :]]
+def pinned(processor, work):
+    """What starts meanwhile stays on this processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        return work()
+    finally:
+        os.sched_setaffinity(0, before)
 
-    def add_up(server, share):
-        server._native.add_up([part._native for part in share])
 
-    threads = [threading.Thread(target=add_up, args=each) for each in zip(servers, shares)]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - started
+def train_again_and_again(folder):
+    """A process of its own: each line that comes begins a training, and each that goes tells its seconds."""
+    server = tp.Server.load(folder / "server", threads=1)
+    parts = [server.read(path) for path in sorted(folder.glob("part-*.enc"))]
+    for _ in sys.stdin:
+        _, seconds = timed(lambda: server.fit(parts))
+        print(seconds, flush=True)
+
+
+class Processes:
+    """Two of them."""
+
+    def __init__(self, folder, owner, parts, processors):
+        owner.save(folder / "owner", server=folder / "server")
+        for number, part in enumerate(parts):
+            part.save(folder / f"part-{number:04}.enc")
+        command = [sys.executable, __file__, "--process", str(folder)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.all = [pinned(each, lambda: subprocess.Popen(command, **pipes)) for each in processors]
+
+    def train(self, count):
+        """Seconds until so many of them have trained at the same time."""
+        chosen = self.all[:count]
+        for process in chosen:
+            print(file=process.stdin, flush=True)
+        return max(float(process.stdout.readline()) for process in chosen)
+
+    def close(self):
+        for process in self.all:
+            process.stdin.close()
+            process.wait()
+
+
+def scaling(rounds, owner, parts, processors):
+    """Prints what two workers gain over one, and what two processes gain."""
+    workers = {count: tp.ray.Server(owner.evaluation_keys, num_workers=count) for count in (1, 2)}
+    # Keys and data go to their nodes, and processes load theirs.
+    for server in workers.values():
+        server.fit(parts)
+        server.fit(parts)
+    with tempfile.TemporaryDirectory() as folder:
+        processes = Processes(Path(folder), owner, parts, processors)
+        processes.train(2)
+        found = []
+        for number in range(rounds):
+            alone, both = processes.train(1), processes.train(2)
+            one, two = (timed(lambda: workers[count].fit(parts))[1] for count in (1, 2))
+            found.append((2 * alone / both, one / two))
+            print(
+                f"round {number + 1}: a process {alone:.1f} s, two at the same time {both:.1f} s; one worker {one:.1f} s, two {two:.1f} s: "
+                f"gain {one / two:.2f} of {2 * alone / both:.2f}",
+                flush=True,
+            )
+        processes.close()
+    of_processes, of_workers = (statistics.median(gains) for gains in zip(*found))
+    print(f"medians: two processes gain {of_processes:.2f}, two workers {of_workers:.2f}, {of_workers / of_processes:.2f} of it")
 
 
 def main():
@@ -76,44 +133,54 @@ def main():
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--parts", type=int, default=8)
     parser.add_argument("--kill", action="store_true", help="the second node dies in the middle")
+    parser.add_argument("--scaling", type=int, metavar="ROUNDS", help="measure what two workers gain")
+    parser.add_argument("--process", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.process:
+        train_again_and_again(options.process)
+        return
 
     X, y = read(options.fashion or SHAPES, options.images)
     model = tp.Ridge(max_iter=2, plain_columns=True)
     owner = tp.Owner.generate(model, X, y)
     parts = [owner.encrypt(*part) for part in zip(np.array_split(X, options.parts), np.array_split(y, options.parts))]
     keys = owner.evaluation_keys
-    alone = tp.Server(keys, threads=1)
-    expected, seconds = timed(lambda: alone.fit(parts))
-    adding, one = timed(lambda: alone._native.add_up([part._native for part in parts]))
+    expected, seconds = timed(lambda: tp.Server(keys, threads=1).fit(parts))
     print(f"{len(X)} images in {len(parts)} parts, {owner}")
-    print(f"one machine, one thread: {seconds:.1f} s, of which adding up {one:.1f} s; sums of {len(adding) / 1e6:.0f} MB")
+    print(f"one machine, one thread: {seconds:.1f} s", flush=True)
 
+    processors = sorted(os.sched_getaffinity(0))[:2]
     common = {"num_cpus": 1, "object_store_memory": STORE}
-    cluster = Cluster(initialize_head=True, head_node_args={**common, "node_ip_address": "127.0.0.2", "include_dashboard": False})
-    other = cluster.add_node(node_ip_address="127.0.0.3", **common)
+    head = {**common, "node_ip_address": "127.0.0.2", "include_dashboard": False}
+    cluster = pinned(processors[0], lambda: Cluster(initialize_head=True, head_node_args=head))
+    other = pinned(processors[-1], lambda: cluster.add_node(node_ip_address="127.0.0.3", **common))
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, _node_ip_address="127.0.0.2", log_to_driver=False)
-    server = tp.ray.Server(keys, num_workers=4 if options.kill else 2)
+    try:
+        if options.scaling:
+            scaling(options.scaling, owner, parts, processors)
+        else:
+            train_once(options.kill, (cluster, other), keys, parts, expected)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
-    def kill(what, done, total):
-        if options.kill and done >= 1 and sum(node["Alive"] for node in ray.nodes()) == 2:
-            cluster.remove_node(other, allow_graceful=False)
-            print(f"the second node died while {what}, {done} of {total} done")
 
-    server.progress = kill
+def train_once(kill, nodes, keys, parts, expected):
+    """Trains on the cluster, and compares the model and the bytes that were moved."""
+    server = tp.ray.Server(keys, num_workers=4 if kill else 2)
+
+    def killer(what, done, total):
+        if done >= 1 and sum(node["Alive"] for node in ray.nodes()) == 2:
+            nodes[0].remove_node(nodes[1], allow_graceful=False)
+            print(f"the second node died while {what}, {done} of {total} done", flush=True)
+
+    server.progress = killer if kill else False
     before = loopback_bytes()
     found, seconds = timed(lambda: server.fit(parts))
     moved = loopback_bytes() - before
     print(f"two nodes, with keys to send: {seconds:.1f} s, the same bits: {found._native.to_bytes() == expected._native.to_bytes()}")
     print(f"moved {moved / 1e6:.0f} MB over the loopback interface; predicted {server.traffic.total / 1e6:.0f} MB, {server.traffic}")
-    if not options.kill:
-        server.fit(parts)
-        _, seconds = timed(lambda: server.fit(parts))
-        print(f"again, with keys there: {seconds:.1f} s")
-        print(f"two threads of this program, half the data each: adding up {halves(keys, parts):.1f} s")
-    ray.shutdown()
-    cluster.shutdown()
 
 
 if __name__ == "__main__":

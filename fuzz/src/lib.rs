@@ -16,6 +16,7 @@ mod onnx_files;
 mod request;
 mod seeds;
 mod settings;
+mod sums;
 mod vision;
 mod wire;
 
@@ -28,6 +29,7 @@ pub use nets::{network_plan, onnx};
 pub use network::network;
 pub use request::{answer, request};
 pub use settings::settings;
+pub use sums::sums;
 pub use vision::{array, features, idx, image, table};
 pub use wire::{evaluation_keys, front, key, object};
 
@@ -81,5 +83,6 @@ targets! {
     recipe recipes 20_000
     request requests 2_000
     settings settings 5_000
+    sums shared_sums 100
     table tables 5_000
 }

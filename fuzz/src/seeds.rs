@@ -18,7 +18,7 @@ use tapetum_learn::{
 
 use crate::draft::{Draft, parameters};
 pub use crate::onnx_files::onnx_files;
-use crate::{checkpoint, copies, nets};
+use crate::{checkpoint, copies, nets, sums};
 
 /// Bytes of a payload that a seed keeps; the rest are zeros.
 const KEPT: usize = 64;
@@ -310,6 +310,10 @@ pub fn tables() -> Vec<Vec<u8>> {
 
 pub fn checkpoints() -> Vec<Vec<u8>> {
     checkpoint::seeds(KEPT)
+}
+
+pub fn shared_sums() -> Vec<Vec<u8>> {
+    sums::seeds(KEPT)
 }
 
 /// A server that has only its tenant, and one that was asked for something.

@@ -633,6 +633,18 @@ def check_learning(owner):
     assert origin(metadata) is None
     close("pooled-sums", digits, [0, 0, 0, 1, 2**23] + [0] * 6 + [-(2**22)] + [0] * 2036, 0.01)
 
+    metadata, [(level, weights)] = owner.bundle("training-pass")
+    # The pass, the level, rows, samples; then a list of the samples of each class.
+    numbers = [metadata.varint(), metadata.number(1), metadata.varint(), metadata.varint()]
+    counts = [metadata.varint() for _ in range(metadata.varint())]
+    metadata.end()
+    assert (numbers, counts, level) == ([1, 1, 3, 3], [1, 2], 1)
+    close("training-pass", weights, rows(lambda r, c: weight(c, 0)), 1e-5)
+    metadata, [(level, found)] = owner.bundle("partial-sums")
+    assert ([metadata.varint() for _ in range(2)], level) == ([0, 2], 1)
+    metadata.end()
+    close("partial-sums", found, rows(lambda r, c: feature(0, c) + feature(1, c)), 1e-5)
+
     owner = Secret("training-secret-key")
     metadata, [(level, gradient)] = owner.bundle("training-state")
     assert metadata.take(32) == bytes([7] * 32)
@@ -642,6 +654,16 @@ def check_learning(owner):
     metadata.end()
     expected = [weight(slot % 4, 0) if slot % 4 < 3 else 0 for slot in range(4096)]
     close("training-state", gradient, expected, 1e-3)
+    metadata, found = owner.bundle("training-sums")
+    # Features, columns of a block, classes, whether labels are encrypted, samples, parts.
+    numbers = [metadata.varint() for _ in range(3)] + [metadata.number(1)]
+    numbers += [metadata.varint() for _ in range(2)] + [metadata.number(1)]
+    seen = [metadata.number(1) for _ in range(metadata.varint())]
+    assert origin(metadata) is None
+    assert (numbers, seen, [level for level, _ in found]) == ([1, 1, 2, 0, 4, 1, 3], [0, 1], [3, 3])
+    samples, targets = [0.5, -1, 0.25, -0.25], [0.5, -0.5, 0.5, -0.5]
+    close("training-sums, squares", found[0][1], [x * x for x in samples], 1e-3)
+    close("training-sums, labels", found[1][1], [x * y for x, y in zip(samples, targets)], 1e-3)
 
 
 def main():

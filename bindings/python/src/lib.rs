@@ -13,6 +13,7 @@ mod images;
 mod network_owner;
 mod networks;
 mod owner;
+mod passes;
 mod plan;
 mod remote;
 mod server;
@@ -38,6 +39,8 @@ mod _tapetum {
     use crate::networks::{Network, NetworkKeys, NetworkPlan};
     #[pymodule_export]
     use crate::owner::{Contributor, EvaluationKeys, Owner, PublicKey};
+    #[pymodule_export]
+    use crate::passes::PassTraining;
     #[pymodule_export]
     use crate::remote::RemoteServer;
     #[pymodule_export]

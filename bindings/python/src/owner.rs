@@ -298,9 +298,13 @@ pub fn describe<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyDict
     dict.set_item("purpose", plan.purpose.describe())?;
     dict.set_item("features", plan.columns)?;
     dict.set_item("classes", plan.classes)?;
-    // Whether shares of the samples can be added up on several machines.
-    let adds_up = matches!(plan.learner(), Some(EstimatorConfig::Ridge(_)));
-    dict.set_item("adds_up", adds_up)?;
+    // How several machines can share the training.
+    let shared = match plan.learner() {
+        Some(EstimatorConfig::Ridge(_)) => Some("sums"),
+        Some(learner) if learner.trains_in_passes() => Some("passes"),
+        _ => None,
+    };
+    dict.set_item("shared", shared)?;
     dict.set_item("levels", plan.levels)?;
     dict.set_item("log_n", parameters.log_n())?;
     dict.set_item("security_bits", parameters.security().bits())?;

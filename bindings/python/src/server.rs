@@ -13,6 +13,7 @@ use crate::encrypted::{self, EncryptedData, EncryptedModel, EncryptedRows, Encry
 use crate::error::exception;
 use crate::estimator::ClearModel;
 use crate::owner::{EvaluationKeys, describe};
+use crate::passes::PassTraining;
 use crate::work::run;
 
 /// Trains and classifies what it cannot see.
@@ -135,6 +136,36 @@ impl Server {
             self.install(|| self.server.fit_sums(&sums, progress))
         })?;
         Ok(EncryptedModel(model))
+    }
+
+    /// Begins a training in passes, which this server leads.
+    fn begin_passes(&self, py: Python<'_>, data: Vec<Py<EncryptedData>>) -> PyResult<PassTraining> {
+        let data: Vec<_> = data.iter().map(|data| &data.get().0).collect();
+        let begun = py.detach(|| self.install(|| self.server.begin_passes(&data)));
+        let begun = begun.map_err(|error| exception(py, error))?;
+        Ok(PassTraining::new(begun))
+    }
+
+    /// The sums of a share of the samples in a pass.
+    fn sums_of_pass<'py>(
+        &self,
+        py: Python<'py>,
+        start: PyBackedBytes,
+        share: &EncryptedData,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let sums = run(py, None, |_| {
+            self.install(|| self.server.sums_of_pass(&start, &share.0))
+        })?;
+        Ok(PyBytes::new(py, &sums))
+    }
+
+    /// The sums of several shares as one.
+    fn join_sums_of_pass<'py>(
+        &self,
+        py: Python<'py>,
+        sums: Vec<PyBackedBytes>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        encrypted::in_memory(py, || self.server.join_sums_of_pass(&sums))
     }
 
     /// What the bytes of a file of encrypted data hold.

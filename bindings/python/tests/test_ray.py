@@ -1,6 +1,9 @@
 """Many machines: two nodes of Ray on loopback addresses of their own."""
 
+import http.client
 import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install tapet
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Otherwise Ray kills tasks when other programs take memory.
 os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")
+# On a busy machine Ray Serve's proxy takes its time.
+os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
 
 from ray.cluster_utils import Cluster  # noqa: E402
 
@@ -78,11 +83,41 @@ def test_scores_are_those_of_one_machine(cluster, ridge):
     assert same(server.decision_function(ridge.model, rows[0]), found[0])
 
 
-def test_other_estimators_are_trained_on_one_node(cluster):
-    X, y = blobs(40)
-    owner = tp.Owner.generate(tp.LinearMeans(), X, y)
-    data = owner.encrypt(X, y)
-    assert same(tp.ray.Server(owner.evaluation_keys).fit(data), tp.Server(owner.evaluation_keys).fit(data))
+SETTINGS = {"max_iter": 2, "plain_columns": True}
+#: An estimator, the number of classes, and the shares of a pass.
+IN_PASSES = {
+    "linear means": (tp.LinearMeans(plain_columns=True), 2, 2),
+    "fisher": (tp.FisherDiscriminant(**SETTINGS), 2, 2),
+    "logistic": (tp.LogisticRegression(**SETTINGS), 2, 2),
+    "one-vs-rest": (tp.OneVsRestLogistic(**SETTINGS), 3, 2),
+    # A mini-batch is one row of blocks.
+    "mini-batches": (tp.LogisticRegression(batch_size=30, **SETTINGS), 2, 1),
+}
+
+
+class InPasses:
+    """Data in four parts of one row of blocks each, and the model of one machine."""
+
+    def __init__(self, estimator, classes, shares):
+        X, y = blobs(120, 5, classes)
+        self.shares = shares
+        self.owner = tp.Owner.generate(estimator, X, y)
+        self.parts = [self.owner.encrypt(X[i : i + 30], y[i : i + 30]) for i in range(0, 120, 30)]
+        self.model = tp.Server(self.owner.evaluation_keys).fit(self.parts)
+
+
+@pytest.mark.parametrize("name", IN_PASSES)
+def test_passes_are_those_of_one_machine_bit_for_bit(cluster, name):
+    case = InPasses(*IN_PASSES[name])
+    server = tp.ray.Server(case.owner.evaluation_keys)
+    passes = []
+    server.progress = lambda what, done, total: passes.append((what, total))
+    assert same(server.fit(case.parts), case.model)
+    assert {total for _, total in passes} == {case.shares}
+    if case.shares == 2:
+        # Both nodes made sums.
+        assert all(server.traffic.bytes[kind] > 0 for kind in ("data", "sums", "weights"))
+    assert same(tp.ray.Server(case.owner.evaluation_keys, num_workers=1).fit(case.parts), case.model)
 
 
 def test_a_plain_model_classifies(cluster):
@@ -125,8 +160,52 @@ def test_no_owner_reaches_a_worker(cluster, ridge):
             ray.put(secret)
 
 
-# The last test: the other node is gone after it.
+def test_requests_are_computed_together_by_two_replicas(cluster, ridge, tmp_path):
+    from ray import serve
+
+    ridge.owner.save(tmp_path / "owner", server=tmp_path / "server")
+    ridge.model.save(tmp_path / "model.enc")
+    rows = [ridge.owner.encrypt(part) for part in np.array_split(ridge.X, 24)]
+    expected = [ridge.server.decision_function(ridge.model, part)._native.to_bytes() for part in rows]
+    with socket.socket() as found:
+        found.bind(("127.0.0.2", 0))
+        port = found.getsockname()[1]
+    app = tp.ray.classifier(
+        str(tmp_path / "server"), str(tmp_path / "model.enc"), num_replicas=2, batch_wait_timeout_s=0.5, max_body=1 << 24
+    )
+
+    def ask(body):
+        connection = http.client.HTTPConnection("127.0.0.2", port, timeout=300)
+        connection.request("POST", "/", body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    serve.start(http_options={"host": "127.0.0.2", "port": port})
+    try:
+        handle = serve.run(app)
+        with ThreadPoolExecutor(len(rows)) as clients:
+            found = list(clients.map(ask, [part._native.to_bytes() for part in rows]))
+        assert [status for status, _ in found] == [200] * len(rows)
+        assert [scores for _, scores in found] == expected
+        # Ray would have let five in.
+        largest = [handle.largest_batch.remote().result() for _ in range(8)]
+        assert 5 < max(largest) <= 8, largest
+        assert ask(b"no file")[0] == 400
+        assert ask(bytes((1 << 24) + 1))[0] == 413
+    finally:
+        serve.shutdown()
+
+
+def second_node(cluster):
+    """The other node, or one in its place."""
+    if sum(node["Alive"] for node in ray.nodes()) == 1:
+        cluster.other = cluster.add_node(num_cpus=1, object_store_memory=STORE, node_ip_address="127.0.0.3")
+        cluster.wait_for_nodes()
+
+
+# From here on the other node dies.
 def test_a_node_that_dies_changes_nothing(cluster, ridge):
+    second_node(cluster)
     server = tp.ray.Server(ridge.owner.evaluation_keys, num_workers=6)
     died = []
 
@@ -138,4 +217,22 @@ def test_a_node_that_dies_changes_nothing(cluster, ridge):
     server.progress = kill
     assert same(server.fit(ridge.parts), ridge.model)
     assert died == [("adding up samples", True)]
+    assert sum(node["Alive"] for node in ray.nodes()) == 1
+
+
+def test_a_node_that_dies_in_a_pass_changes_nothing(cluster):
+    case = InPasses(*IN_PASSES["logistic"])
+    second_node(cluster)
+    server = tp.ray.Server(case.owner.evaluation_keys)
+    died = []
+
+    def kill(what, done, total):
+        # Its share of the second pass, which is where that of the first was, then runs here.
+        if what.startswith("pass 2") and not died:
+            died.append((what, done < total))
+            cluster.remove_node(cluster.other, allow_graceful=False)
+
+    server.progress = kill
+    assert same(server.fit(case.parts), case.model)
+    assert died == [("pass 2 of 2", True)]
     assert sum(node["Alive"] for node in ray.nodes()) == 1

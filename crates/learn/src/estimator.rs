@@ -1,11 +1,13 @@
 //! What all estimators have in common.
 
-use crate::error::Result;
+use crate::bootstrap::BootstrapLevels;
+use crate::error::{LearnError, Result};
 use crate::features::Features;
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
+use crate::passes::{PassWorker, Passes, Totals};
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
@@ -36,6 +38,30 @@ pub trait Estimator {
     /// a key is missing.
     fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>>;
 
+    /// Begins to train [in passes](Passes) over samples, or mini-batches, with these totals, so that several machines
+    /// can share the work.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`LearnError::NotAdditive`] if the estimator does not train so.
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        let _ = (start, totals);
+        Err(LearnError::NotAdditive)
+    }
+
+    /// What adds up shares of the samples in such a training, where `bootstrap` tells the levels of its bootstraps.
+    /// Only [`SoftmaxRegression`](crate::SoftmaxRegression) needs the bootstrap itself for that.
+    ///
+    /// # Errors
+    /// As [`begin_passes`](Self::begin_passes).
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        bootstrap: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        let _ = (start, bootstrap);
+        Err(LearnError::NotAdditive)
+    }
+
     /// Trains under encryption, on all samples at once.
     ///
     /// The model comes out as many levels below the features (or encrypted labels, or keys, if those
@@ -50,4 +76,16 @@ pub trait Estimator {
         let total = self.operation_counts(samples.layout(), samples.task());
         fit_whole(session, total.key_switches, samples, progress)
     }
+}
+
+/// [`Estimator::fit`] of an estimator that trains in passes.
+pub(crate) fn fit_in_passes(
+    estimator: &dyn Estimator,
+    samples: &Samples<'_>,
+    progress: &mut Listener<'_>,
+) -> Result<LinearModel> {
+    let totals = Totals::of_samples(samples)?;
+    let passes = estimator.begin_passes(SessionStart::of(samples), &totals)?;
+    let work = estimator.operation_counts(samples.layout(), samples.task());
+    passes.run(work.key_switches, samples, progress)
 }

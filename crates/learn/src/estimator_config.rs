@@ -120,6 +120,16 @@ impl EstimatorConfig {
         }
     }
 
+    /// Whether it trains [in passes](crate::Passes) over its samples. Ridge regression has sums that do not depend on how many
+    /// samples there are ([`Session::into_sums`](crate::Session::into_sums)).
+    pub fn trains_in_passes(&self) -> bool {
+        match self {
+            Self::Logistic(_) | Self::OneVsRest(_) | Self::Softmax(_) => true,
+            Self::LinearMeans | Self::Fisher(_) => true,
+            Self::Ridge(_) => false,
+        }
+    }
+
     /// Whether it knows blocks in the order of columns.
     pub(crate) fn trains_by_columns(&self) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! Regression for many classes, trained by the sigmoid of each class's score.
 
+use crate::bootstrap::BootstrapLevels;
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -9,6 +10,7 @@ use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::operation_counts::OperationCounts;
+use crate::passes::{PassWorker, Passes, Totals};
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
@@ -79,6 +81,31 @@ impl Estimator for OneVsRestLogistic {
             (SlotOrder::Columns, Some(_)) => Ok(Box::new(DiagonalTraining::begin(descent, start)?)),
             _ => (self.logistic).begin_as(self.clone(), descent, start),
         }
+    }
+
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        let descent = self.gradient_descent();
+        if self.config().batches.is_some() {
+            return descent.begin_passes(start);
+        }
+        totals.check_trainable()?;
+        let needs = self.requirements(&start.layout, start.task);
+        let available = totals.level;
+        let level = needs.start_level("training", available, available, &start.evaluator)?;
+        // It has no use for a bootstrap.
+        let start = SessionStart {
+            bootstrap: None,
+            ..start
+        };
+        Ok(Passes::new(Training::at_level(descent, start, level)?))
+    }
+
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        bootstrap: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        self.gradient_descent().pass_worker(start, bootstrap)
     }
 
     fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::labels::Labels;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
-use crate::progress::Counter;
+use crate::progress::Count;
 use crate::vectors::Vectors;
 
 /// An encrypted matrix, and what the server computes with.
@@ -31,7 +31,7 @@ impl<'a> Products<'a> {
     pub fn new(
         evaluator: &'a Evaluator,
         matrix: &'a EncryptedMatrix,
-        counter: &'a Counter<'a>,
+        counter: &'a dyn Count,
     ) -> Self {
         let layout = matrix.layout();
         Self {
@@ -61,17 +61,17 @@ impl<'a> Products<'a> {
         )
     }
 
-    /// Twice X^T v for an encrypted column vector: a weight vector, one level lower.
-    pub fn twice_transposed_times(&self, vector: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
+    /// Products of the samples with an encrypted column vector, added up over the rows of blocks: one for each column of
+    /// blocks, not relinearised. [`twice_over_samples`](Vectors::twice_over_samples) makes twice X^T v of them.
+    pub fn transposed_products(&self, vector: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
         self.for_each_column(vector[0].level(), |blocks| {
             let pairs: Vec<_> = blocks.iter().copied().zip(vector).collect();
-            self.relinearized(&self.evaluator.inner_product(&pairs)?)
+            Ok(self.evaluator.inner_product(&pairs)?)
         })
     }
 
-    /// Twice X^T v for a column vector in the clear, one number a sample: a weight vector, one
-    /// level below `level`.
-    pub fn twice_transposed_times_plain(
+    /// The same for a column vector in the clear, one number a sample, with blocks at `level`: not rescaled.
+    pub fn transposed_products_plain(
         &self,
         vector: &[f64],
         level: usize,
@@ -85,30 +85,26 @@ impl<'a> Products<'a> {
             .collect::<Result<_, _>>()?;
         self.for_each_column(level, |blocks| {
             let pairs: Vec<_> = blocks.iter().copied().zip(&vector).collect();
-            let products = self.evaluator.mul_plain_sum(&pairs)?;
-            Ok(self.evaluator.rescale(&products)?)
+            Ok(self.evaluator.mul_plain_sum(&pairs)?)
         })
     }
 
-    /// 2 X^T (y - 1/2), one level below `level`: all that training needs to know of the labels.
-    pub fn twice_label_moment(&self, labels: &Labels, level: usize) -> Result<Vec<Ciphertext>> {
+    /// The products with y - 1/2, with blocks at `level`: all that training needs to know of the labels.
+    pub fn label_products(&self, labels: &Labels, level: usize) -> Result<Vec<Ciphertext>> {
         match labels {
             Labels::Clear(labels) => {
                 let column = labels.centred("a label moment")?;
-                self.twice_transposed_times_plain(&column, level)
+                self.transposed_products_plain(&column, level)
             }
             Labels::Encrypted(labels) => {
-                self.twice_transposed_times(&labels.column_at(self.evaluator, level)?)
+                self.transposed_products(&labels.column_at(self.evaluator, level)?)
             }
         }
     }
 
-    /// Twice `factor` times the sum of all samples, a weight vector: one level below `level`.
-    pub fn twice_sample_sum(&self, level: usize, factor: f64) -> Result<Vec<Ciphertext>> {
-        self.for_each_column(level, |blocks| {
-            let sum = self.sum(blocks.iter().copied())?;
-            Ok(self.evaluator.lower_scaled(&sum, level - 1, factor)?)
-        })
+    /// The sum of all blocks of each column, at `level`.
+    pub fn block_sums(&self, level: usize) -> Result<Vec<Ciphertext>> {
+        self.for_each_column(level, |blocks| self.sum(blocks.iter().copied()))
     }
 
     /// The products of blocks and weights in one row of blocks, not yet summed over features.
@@ -119,23 +115,20 @@ impl<'a> Products<'a> {
         self.relinearized(&self.evaluator.inner_product(&pairs)?)
     }
 
-    /// `summand` for every column of blocks at `level`, summed over the samples, twice.
+    /// `sum` of every column of blocks at `level`.
     fn for_each_column(
         &self,
         level: usize,
-        summand: impl Fn(&[&Ciphertext]) -> Result<Ciphertext> + Sync,
+        sum: impl Fn(&[&Ciphertext]) -> Result<Ciphertext> + Sync,
     ) -> Result<Vec<Ciphertext>> {
-        self.twice_in_pairs(
-            self.layout.grid_cols(),
-            self.layout.column_rotations(),
-            |j| {
+        (0..self.layout.grid_cols())
+            .into_par_iter()
+            .map(|j| {
                 let blocks =
                     (self.matrix).blocks_at(self.evaluator, level, self.layout.column(j))?;
                 let blocks: Vec<_> = blocks.iter().map(AsRef::as_ref).collect();
-                summand(&blocks)
-            },
-            |products| self.sum_over_samples(products),
-            "summing over samples",
-        )
+                sum(&blocks)
+            })
+            .collect()
     }
 }

@@ -30,7 +30,6 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// Adds finished units.
     pub(crate) fn add(&self, units: usize, what: &'static str) {
         // A listener that panicked is not called again.
         let Ok(mut state) = self.state.lock() else {
@@ -43,5 +42,17 @@ impl<'a> Counter<'a> {
             total: self.total,
             what,
         });
+    }
+}
+
+/// A counter, whatever becomes of the units.
+pub(crate) trait Count: Sync {
+    /// Adds finished units.
+    fn add(&self, units: usize, what: &'static str);
+}
+
+impl Count for Counter<'_> {
+    fn add(&self, units: usize, what: &'static str) {
+        Counter::add(self, units, what);
     }
 }

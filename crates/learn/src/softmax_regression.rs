@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::BootstrapLevels;
 use crate::error::{Result, Setting};
 use crate::estimator::Estimator;
 use crate::features::Features;
@@ -11,6 +12,7 @@ use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::logistic::MAX_ITERATIONS;
 use crate::operation_counts::OperationCounts;
+use crate::passes::{PassWorker, Passes, Totals};
 use crate::plain_model::Simulation;
 use crate::requirements::Requirements;
 use crate::session::{Session, SessionStart};
@@ -125,5 +127,17 @@ impl Estimator for SoftmaxRegression {
     fn begin<'a>(&self, start: SessionStart<'a>) -> Result<Box<dyn Session + 'a>> {
         let training = DiagonalTraining::begin(self.gradient_descent(), start)?;
         Ok(Box::new(training))
+    }
+
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, _: &Totals) -> Result<Passes<'a>> {
+        self.gradient_descent().begin_passes(start)
+    }
+
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        bootstrap: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        self.gradient_descent().pass_worker(start, bootstrap)
     }
 }

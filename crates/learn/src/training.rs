@@ -11,7 +11,9 @@ use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
 use crate::layout::Layout;
 use crate::operation_counts::OperationCounts;
-use crate::session::{Session, SessionStart};
+use crate::passes::{PassWorker, Passes, Totals};
+use crate::samples::Batch;
+use crate::session::{Session, SessionStart, stack};
 use crate::task::{LabelKind, Task};
 use crate::training_spec::TrainingSpec;
 
@@ -24,20 +26,87 @@ impl TrainingSpec {
     /// # Errors
     /// [`LearnError`] if levels do not suffice, or a key is missing.
     pub fn begin(&self, evaluator: &Evaluator, labels: LabelKind) -> Result<Box<dyn Session>> {
+        let start = SessionStart {
+            bootstrap: self.prepared_bootstrap(evaluator.parameters())?,
+            ..self.session_start(evaluator, labels)?
+        };
+        self.learner.estimator()?.begin(start)
+    }
+
+    /// Begins a training [in passes](Passes) over samples, or mini-batches, with these totals; otherwise as
+    /// [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`LearnError::NotAdditive`] if the learner does not
+    /// [train so](crate::EstimatorConfig::trains_in_passes).
+    pub fn begin_passes(&self, evaluator: &Evaluator, totals: &Totals) -> Result<Passes<'static>> {
+        let start = SessionStart {
+            bootstrap: self.prepared_bootstrap(evaluator.parameters())?,
+            ..self.session_start(evaluator, totals.labels())?
+        };
+        self.learner.estimator()?.begin_passes(start, totals)
+    }
+
+    /// What adds up shares of the samples in such a training, on any machine. A bootstrap is prepared for softmax
+    /// regression only.
+    ///
+    /// # Errors
+    /// As [`begin_passes`](Self::begin_passes).
+    pub fn pass_worker(
+        &self,
+        evaluator: &Evaluator,
+        labels: LabelKind,
+    ) -> Result<PassWorker<'static>> {
         let parameters = evaluator.parameters();
+        let start = SessionStart {
+            bootstrap: match self.learner.needs_bootstrap() {
+                true => self.prepared_bootstrap(parameters)?,
+                false => None,
+            },
+            ..self.session_start(evaluator, labels)?
+        };
+        let levels = self.bootstrap_levels(parameters)?;
+        self.learner.estimator()?.pass_worker(start, levels)
+    }
+
+    /// What the passes go over, one after the other and again from the first: mini-batches as they are, or all parts
+    /// below each other.
+    ///
+    /// # Errors
+    /// [`LearnError`] if parts do not fit together, and [`LearnError::NotAdditive`] as above.
+    pub fn pass_batches(&self, parts: Vec<Batch>) -> Result<Vec<Batch>> {
+        match self.learner.flow() {
+            Flow::MiniBatches => Ok(parts),
+            Flow::Whole => Ok(vec![stack(parts)?]),
+            Flow::Sums => Err(LearnError::NotAdditive),
+        }
+    }
+
+    /// Without a bootstrap.
+    fn session_start(
+        &self,
+        evaluator: &Evaluator,
+        labels: LabelKind,
+    ) -> Result<SessionStart<'static>> {
+        let classes = self.classes;
+        Ok(SessionStart {
+            evaluator: evaluator.clone(),
+            layout: self.batch_layout(evaluator.parameters())?,
+            task: Task { classes, labels },
+            bootstrap: None,
+        })
+    }
+
+    /// How weights are bootstrapped, if they are.
+    fn prepared_bootstrap(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<Option<SharedBootstrap<'static>>> {
         let plan = self.bootstrapping(parameters)?;
         let bootstrapper = plan.as_ref().map(Bootstrapper::new).transpose();
         let bootstrapper =
             bootstrapper.map_err(|_| LearnError::Parameters("the bootstrapping of weights"))?;
-        let bootstrap = bootstrapper.map(|b| Arc::new(b) as SharedBootstrap<'static>);
-        let layout = self.batch_layout(parameters)?;
-        let classes = self.classes;
-        self.learner.estimator()?.begin(SessionStart {
-            evaluator: evaluator.clone(),
-            layout,
-            task: Task { classes, labels },
-            bootstrap,
-        })
+        Ok(bootstrapper.map(|b| Arc::new(b) as SharedBootstrap<'static>))
     }
 
     /// Begins where a checkpoint of a training with the same `inputs` was made.

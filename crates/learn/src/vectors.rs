@@ -11,14 +11,14 @@ use crate::error::{LearnError, Result};
 use crate::labels::EncryptedLabels;
 use crate::layout::{self, Layout};
 use crate::packing;
-use crate::progress::Counter;
+use crate::progress::Count;
 
 /// The layout of an encrypted matrix, and what the server computes with.
 #[derive(Clone, Copy)]
 pub(crate) struct Vectors<'a> {
     pub evaluator: &'a Evaluator,
     pub layout: &'a Layout,
-    pub counter: &'a Counter<'a>,
+    pub counter: &'a dyn Count,
 }
 
 impl Vectors<'_> {
@@ -50,18 +50,31 @@ impl Vectors<'_> {
                 Ok(moved)
             })
             .collect::<Result<Vec<_>>>()?;
+        // Two rows of blocks at a time, whose columns are the same in whatever share of the samples they are.
+        let places: Vec<_> = (0..rows)
+            .step_by(2)
+            .flat_map(|first| {
+                let of_class =
+                    move |class| (first..rows.min(first + 2)).map(move |row| (class, row));
+                (0..classes).flat_map(of_class)
+            })
+            .collect();
         let columns = self.twice_in_pairs(
-            rows * classes,
+            places.len(),
             layout.replication_rotations().count(),
             |index| {
-                let (class, row) = (index / rows, index % rows);
+                let (class, row) = places[index];
                 let (chunk, column) = (class / layout.block_cols(), class % layout.block_cols());
                 Ok(moved[row * chunks + chunk][column].clone())
             },
             |column| self.replicate_first_column(column, factor / 2.0),
             "copying labels",
         )?;
-        Ok(columns.chunks(rows).map(<[_]>::to_vec).collect())
+        let mut of_classes = vec![Vec::with_capacity(rows); classes];
+        for ((class, _), column) in places.into_iter().zip(columns) {
+            of_classes[class].push(column);
+        }
+        Ok(of_classes)
     }
 
     /// 2 `sum`(`summand`(i)) for i = 0, ..., `count` - 1.
@@ -108,6 +121,39 @@ impl Vectors<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(sums.into_iter().flatten().collect())
+    }
+
+    /// Twice the sums over the samples of products that are not relinearised or rescaled yet: weight vectors, one level
+    /// lower.
+    pub fn twice_over_samples(&self, products: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
+        self.twice_summed(products.len(), |j| self.relinearized(&products[j]))
+    }
+
+    /// Twice `factor` times the sums over the samples of these vectors: weight vectors, one level lower.
+    pub fn twice_scaled_over_samples(
+        &self,
+        vectors: &[Ciphertext],
+        factor: f64,
+    ) -> Result<Vec<Ciphertext>> {
+        self.twice_summed(vectors.len(), |j| {
+            let below = vectors[j].level() - 1;
+            Ok(self.evaluator.lower_scaled(&vectors[j], below, factor)?)
+        })
+    }
+
+    /// Twice the sums over the samples of these vectors.
+    fn twice_summed(
+        &self,
+        count: usize,
+        vector: impl Fn(usize) -> Result<Ciphertext> + Sync,
+    ) -> Result<Vec<Ciphertext>> {
+        self.twice_in_pairs(
+            count,
+            self.layout.column_rotations(),
+            vector,
+            |sum| self.sum_over_samples(sum),
+            "summing over samples",
+        )
     }
 
     pub fn times_i(&self, vector: &Ciphertext) -> Result<Ciphertext> {

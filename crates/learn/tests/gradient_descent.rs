@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Data, World, assert_close};
+use common::{Data, World, assert_close, ten_levels as parameters};
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Evaluator, Parameters, ParametersLiteral, SecretDistribution};
+use tapetum_ckks::{Ciphertext, Evaluator};
 use tapetum_learn::*;
 
 /// Scales of 34 bits, and the sums over samples.
@@ -42,21 +42,6 @@ impl Bootstrap for OwnerRefresh<'_> {
                 .encode(&slots, self.levels().output)?,
         )?)
     }
-}
-
-/// Ten levels in a small ring.
-fn parameters() -> Parameters {
-    let mut q_bits = vec![42];
-    q_bits.resize(11, 34);
-    Parameters::new(ParametersLiteral {
-        log_n: 14,
-        q_bits,
-        p_bits: vec![46],
-        log_scale: 34,
-        secret: SecretDistribution::UniformTernary,
-        bootstrapping: None,
-    })
-    .unwrap()
 }
 
 fn config(iterations: usize, rows: usize) -> LogisticRegressionConfig {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::diagonals::{OwnerRefresh, batches, layout, many, step, world};
-use common::{Data, assert_close};
+use common::{Data, assert_close, in_passes};
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Parameters, ParametersLiteral, SecretDistribution};
 use tapetum_learn::*;
@@ -109,6 +109,38 @@ fn five_classes_in_few_features() {
 #[test]
 fn three_classes_in_many_features() {
     trial(3, 200, 256, (150, 0.1), SigmoidDegree::Five);
+}
+
+/// However the blocks of a mini-batch are shared out, the model is the same bit for bit.
+#[test]
+fn shares_of_a_batch_add_up_to_the_same_bits() {
+    // Batches of five blocks, and of two.
+    let (rows, samples) = (4 * 1024 + 300, 6_000);
+    let data = Data::classes(samples, 6, 3, 14);
+    let estimator = estimator(SigmoidDegree::Three, 3, rows, 1.0);
+    let descent = estimator.gradient_descent();
+    let parameters = parameters(11, 14);
+    let layout = layout(rows, 6, 8, &parameters);
+    let task = many(3, LabelKind::Encrypted);
+    let world = world(&descent, &layout, task, parameters);
+    let bootstrap = OwnerRefresh::new(&world);
+    let batches = batches(&world, &data, rows, 8, LabelKind::Encrypted);
+    let start = || SessionStart::new(&world.evaluator, &layout, task, Some(&bootstrap));
+    let mut whole = estimator.begin(start()).unwrap();
+    while whole.next_batch(2).is_some() {
+        step(&mut *whole, &batches);
+    }
+    let expected = whole.finish(&mut |_| ()).unwrap();
+    // Workers need no bootstrap.
+    let without = SessionStart::new(&world.evaluator, &layout, task, None);
+    let worker = estimator.pass_worker(without, Some(bootstrap.levels()));
+    let worker = worker.unwrap();
+    let totals = Totals::of(&batches[0]).unwrap();
+    for count in [1, 2, 3] {
+        let passes = estimator.begin_passes(start(), &totals);
+        let model = in_passes(&world, (passes.unwrap(), &worker), &batches, count);
+        assert!(model == expected, "{count} shares");
+    }
 }
 
 /// Wherever a training is interrupted, it comes to the same ciphertexts.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::diagonals::{OwnerRefresh, batches, layout, many, step, world};
-use common::{Data, assert_close};
+use common::{Data, assert_close, in_passes};
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Parameters, ParametersLiteral, SecretDistribution};
 use tapetum_learn::*;
@@ -93,6 +93,30 @@ fn four_classes_in_four_features() {
 #[test]
 fn ten_classes_in_many_features() {
     trial(10, (200, 256), 150, (0.04, 8.0), 15);
+}
+
+/// Two blocks go through the softmax together, so three are two shares.
+#[test]
+fn shares_of_a_batch_add_up_to_the_same_bits() {
+    let data = Data::classes(2500, 9, 5, 46);
+    let estimator = estimator(2, 2500, 0.8, 8.0);
+    let parameters = parameters(15);
+    let layout = layout(2500, 9, 16, &parameters);
+    let task = many(5, LabelKind::Encrypted);
+    let world = world(&estimator.gradient_descent(), &layout, task, parameters);
+    let bootstrap = OwnerRefresh::new(&world);
+    let batches = batches(&world, &data, 2500, 16, LabelKind::Encrypted);
+    let start = || SessionStart::new(&world.evaluator, &layout, task, Some(&bootstrap));
+    let mut whole = estimator.begin(start()).unwrap();
+    while whole.next_batch(1).is_some() {
+        step(&mut *whole, &batches);
+    }
+    let expected = whole.finish(&mut |_| ()).unwrap();
+    let worker = estimator.pass_worker(start(), Some(bootstrap.levels()));
+    let passes = estimator.begin_passes(start(), &Totals::of(&batches[0]).unwrap());
+    let (passes, worker) = (passes.unwrap(), worker.unwrap());
+    assert_eq!(shares(&batches[0], passes.unit(), 9).unwrap().len(), 2);
+    assert!(in_passes(&world, (passes, &worker), &batches, 9) == expected);
 }
 
 /// Wherever a training is interrupted, it comes to the same ciphertexts.

@@ -222,6 +222,47 @@ fn checkpoint(owner: &mut Owner) -> Bundle<'static> {
     .unwrap()
 }
 
+/// Four samples of one feature, and their labels.
+const SUMMED: [(f64, bool); 4] = [(0.5, true), (-1.0, false), (0.25, true), (-0.25, false)];
+
+/// What ridge regression adds up: the squares of the samples, not relinearised, and their products with labels that are
+/// +-1/2, not rescaled.
+fn training_sums(owner: &mut Owner) -> Bundle<'static> {
+    let of_sample = |slot: usize| SUMMED.get(slot).copied().unwrap_or_default();
+    let samples = owner.encrypt(3, |slot| of_sample(slot).0);
+    let targets: Vec<f64> = (SUMMED.iter())
+        .map(|&(_, label)| f64::from(u8::from(label)) - 0.5)
+        .collect();
+    let evaluator = Evaluator::new(owner.parameters());
+    let targets = evaluator.encoder().encode(&targets, 3).unwrap();
+    let squares = evaluator.mul(&samples, &samples).unwrap();
+    let moments = evaluator.mul_plain(&samples, &targets).unwrap();
+    // Features, columns of a block, classes, whether labels are encrypted, samples, parts, the level, the classes.
+    let metadata = [1, 1, 2, 0, 4, 1, 3, 2, 0, 1];
+    let sums = vec![squares, moments];
+    Bundle::new(owner.parameters(), "training-sums", metadata.to_vec(), sums).unwrap()
+}
+
+/// The second pass over three samples, two of them of class 1.
+fn pass(owner: &mut Owner) -> Bundle<'static> {
+    let weights = owner.encrypt(1, |slot| weight(slot % 4, 0));
+    // The pass, the level, rows, samples, and the samples of each class.
+    let metadata = [1, 1, 3, 3, 2, 1, 2];
+    Bundle::new(
+        owner.parameters(),
+        "training-pass",
+        metadata.to_vec(),
+        vec![weights],
+    )
+    .unwrap()
+}
+
+/// Two of three samples, in the first pass.
+fn partial_sums(owner: &mut Owner) -> Bundle<'static> {
+    let sums = owner.encrypt(1, |slot| feature(0, slot % 4) + feature(1, slot % 4));
+    Bundle::new(owner.parameters(), "partial-sums", vec![0, 2], vec![sums]).unwrap()
+}
+
 /// Of keys and samples, whose features are not known.
 fn origin() -> Origin {
     let id = |byte: &str| Some(byte.repeat(16).parse().unwrap());
@@ -271,6 +312,9 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("training-state", checkpoint(&mut training).to_bytes()),
         ("pooled-sums", sums(&mut owner).to_bytes()),
+        ("training-sums", training_sums(&mut training).to_bytes()),
+        ("training-pass", pass(&mut owner).to_bytes()),
+        ("partial-sums", partial_sums(&mut owner).to_bytes()),
     ]
 }
 
@@ -425,4 +469,55 @@ fn write_vectors() {
     for (name, bytes) in vectors() {
         fs::write(path(name), bytes).unwrap();
     }
+}
+
+#[test]
+fn sums_of_samples_are_as_stated() {
+    let secret_key = SecretKey::from_bytes(&load("training-secret-key")).unwrap();
+    let owner = Owner::new(secret_key, SecretRng::from_os().unwrap());
+    let layout = Layout::for_least_squares(4, 1, 2, owner.parameters().slots()).unwrap();
+    let ridge = Ridge::new(LeastSquaresConfig {
+        iterations: 1,
+        ..LeastSquaresConfig::default()
+    })
+    .unwrap();
+    let task = Task::two_classes(LabelKind::Clear);
+    let needs = ridge.requirements(&layout, task);
+    let keys = KeyGenerator::new(&owner.secret_key)
+        .unwrap()
+        .evaluation_keys(&needs.key_plan(owner.parameters()))
+        .unwrap();
+    let evaluator = Evaluator::with_keys(keys);
+    let start = SessionStart::new(&evaluator, &layout, task, None);
+    let mut session = ridge.begin(start).unwrap();
+    let sums = bundle(&owner, "training-sums");
+    assert_eq!(label_kind_of_sums(&sums).unwrap(), LabelKind::Clear);
+    let origin = session.add_sums(sums).unwrap();
+    assert_eq!(origin, Origin::default());
+    let again = session.into_sums(&origin).unwrap();
+    assert!(again.to_bytes() == load("training-sums"));
+    let of_label = |label| if label { 0.5 } else { -0.5 };
+    let expected = [
+        SUMMED.map(|(x, _)| x * x),
+        SUMMED.map(|(x, label)| x * of_label(label)),
+    ];
+    for (sum, expected) in again.ciphertexts().iter().zip(expected) {
+        close(&owner.decrypt(sum)[..4], &expected);
+    }
+}
+
+#[test]
+fn passes_are_as_stated() {
+    let owner = Owner::small();
+    let start = PassStart::from_bundle(bundle(&owner, "training-pass")).unwrap();
+    assert_eq!((start.pass(), start.level()), (1, 1));
+    assert_eq!(
+        (start.rows(), start.samples(), start.labels()),
+        (3, 3, LabelKind::Clear)
+    );
+    let again = start.to_bundle(owner.parameters()).unwrap();
+    assert!(again.to_bytes() == load("training-pass"));
+    let sums = PartialSums::from_bundle(bundle(&owner, "partial-sums")).unwrap();
+    assert_eq!((sums.pass(), sums.rows()), (0, 2));
+    assert!(sums.to_bundle().unwrap().to_bytes() == load("partial-sums"));
 }

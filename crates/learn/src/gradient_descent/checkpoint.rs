@@ -58,7 +58,7 @@ impl<'a> Training<'a> {
         let gradients = terms.iter().skip(unpacked).flat_map(|&(term, ..)| term);
         let ciphertexts: Vec<_> = self.packed.iter().chain(gradients).cloned().collect();
         let bytes = postcard::to_allocvec(&state).map_err(|_| malformed())?;
-        let parameters = self.evaluator.parameters();
+        let parameters = self.gradient.evaluator.parameters();
         Ok(Bundle::new(parameters, Self::KIND, bytes, ciphertexts)?)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Training<'a> {
         let terms = state.v.len();
         let finite = state.v.iter().chain(&state.w).all(|c| c.is_finite());
         // Coefficients are of standardised steps; a momentum is below 1.
-        let fits = iteration <= self.descent.iterations()
+        let fits = iteration <= self.gradient.descent.iterations()
             && terms == state.w.len()
             && finite
             && (terms == 0 || state.v[terms - 1] == 1.0 || (terms == 2 && state.packed));
@@ -99,7 +99,7 @@ impl<'a> Training<'a> {
             self.packed = Some(packed);
         }
         let unpacked = self.unpacked_terms();
-        let count = outputs(self.task.classes) * self.layout.grid_cols();
+        let count = outputs(self.gradient.task.classes) * self.gradient.layout.grid_cols();
         let gradients = terms.checked_sub(unpacked).ok_or_else(malformed)?;
         check_equal(
             "ciphertexts of a training state",
@@ -108,8 +108,8 @@ impl<'a> Training<'a> {
         )?;
         self.iterates = match (&self.packed, self.chunks) {
             (Some(packed), Some(chunks)) => {
-                let bound = self.descent.batches.weight_bound;
-                chunks.unpack(&self.evaluator, packed, bound)?
+                let bound = self.gradient.descent.batches.weight_bound;
+                chunks.unpack(&self.gradient.evaluator, packed, bound)?
             }
             (None, _) => Iterates::zero(),
             _ => return Err(malformed()),
@@ -128,7 +128,7 @@ impl<'a> Training<'a> {
 
     /// What is left must suffice for the next bootstrap, or for all iterations and a model.
     fn lowest_level(&self) -> usize {
-        let (descent, classes) = (&self.descent, self.task.classes);
+        let (descent, classes) = (&self.gradient.descent, self.gradient.task.classes);
         if let Some(bootstrap) = &self.bootstrap {
             return descent.floor(bootstrap.levels(), classes);
         }
@@ -146,7 +146,7 @@ impl<'a> Training<'a> {
 /// A gradient lies below everything before it.
 fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<()> {
     check_vectors("a training state", gradient)?;
-    if gradient[0].parameters() != training.evaluator.parameters() {
+    if gradient[0].parameters() != training.gradient.evaluator.parameters() {
         return Err(LearnError::Parameters("the training state"));
     }
     let above = training.iterates.level().unwrap_or(training.top);

@@ -3,23 +3,171 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Complex64};
+use tapetum_ckks::{Ciphertext, Complex64, Evaluator};
 
-use super::BOOTSTRAP_COST;
 use super::diagonal_levels::DiagonalLevels;
 use super::sigmoid::MonicOdd;
 use super::softmax::Softmax;
-use crate::bootstrap::Bootstrap;
-use crate::error::{LearnError, Result};
+use super::{BOOTSTRAP_COST, GradientDescent, Link};
+use crate::bootstrap::{Bootstrap, BootstrapLevels, SharedBootstrap};
+use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
+use crate::layout::Layout;
 use crate::matrix::EncryptedMatrix;
 use crate::packing;
-use crate::slot_diagonals::OnDiagonals;
-use crate::task::outputs;
+use crate::passes::{Form, PassStart, Summands};
+use crate::progress::Count;
+use crate::samples::Samples;
+use crate::session::SessionStart;
+use crate::slot_diagonals::{OnDiagonals, SlotDiagonals};
+use crate::task::{Task, outputs};
 use crate::vectors::Vectors;
 
+/// What is computed with samples: a gradient, without the weights from which it steps.
+pub(super) struct DiagonalGradient<'a> {
+    pub descent: GradientDescent,
+    pub evaluator: Evaluator,
+    /// Of the exponentials of the softmax; the sigmoid needs none.
+    bootstrap: Option<SharedBootstrap<'a>>,
+    pub task: Task,
+    /// Of a batch, whatever its number of rows.
+    pub layout: Layout,
+    pub shape: SlotDiagonals,
+    pub levels: DiagonalLevels,
+}
+
+impl<'a> DiagonalGradient<'a> {
+    /// # Errors
+    /// [`LearnError`] if levels do not suffice between bootstraps at these levels, or keys are missing.
+    pub fn new(
+        descent: GradientDescent,
+        start: SessionStart<'a>,
+        bootstrap: Option<BootstrapLevels>,
+    ) -> Result<Self> {
+        let SessionStart {
+            evaluator,
+            layout,
+            task,
+            ..
+        } = start;
+        descent.check_classes(task.classes)?;
+        let needs = descent.requirements(&layout, task, bootstrap)?;
+        needs.start_level(
+            "training",
+            evaluator.parameters().max_level(),
+            0,
+            &evaluator,
+        )?;
+        let levels = bootstrap.ok_or(LearnError::Empty("bootstraps of weights"))?;
+        Ok(Self {
+            shape: SlotDiagonals::new(&layout, task.classes)?,
+            levels: descent.diagonal_levels(task.classes, levels)?,
+            descent,
+            evaluator,
+            bootstrap: start.bootstrap,
+            task,
+            layout,
+        })
+    }
+
+    pub fn on_diagonals(&self) -> OnDiagonals<'_> {
+        OnDiagonals {
+            evaluator: &self.evaluator,
+            shape: &self.shape,
+        }
+    }
+
+    /// The step length, for sums of real parts that come out doubled.
+    pub fn step_length(&self, rate: f64, samples: usize) -> f64 {
+        -rate / (2.0 * samples as f64 * self.descent.batches.weight_bound)
+    }
+}
+
+impl Summands for DiagonalGradient<'_> {
+    fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn task(&self) -> Task {
+        self.task
+    }
+
+    /// Two blocks are a pair, and scores of many go through the softmax together.
+    fn unit(&self) -> usize {
+        match &self.descent.link {
+            Link::Sigmoid(_) => 2,
+            Link::Softmax(_) => self.shape.gathered().max(2),
+        }
+    }
+
+    fn weights(&self, pass: usize) -> usize {
+        usize::from(pass > 0)
+    }
+
+    fn forms(&self, start: &PassStart) -> Result<Vec<Form>> {
+        if let Some(packed) = start.weights().first() {
+            let level = self.levels.samples + SlotDiagonals::UNPACKING;
+            check_equal("the level of packed weights", level, packed.level())?;
+        }
+        let form = Form::product(self.levels.residuals);
+        Ok(vec![form; self.shape.outputs])
+    }
+
+    /// For each diagonal the products with residuals.
+    fn sums(
+        &self,
+        start: &PassStart,
+        samples: &Samples<'_>,
+        counter: &dyn Count,
+    ) -> Result<Vec<Ciphertext>> {
+        let (on_diagonals, classes) = (self.on_diagonals(), self.task.classes);
+        let (comparison, factor) = match &self.descent.link {
+            Link::Sigmoid(sigmoid) => {
+                let polynomial = sigmoid.monic(1.0);
+                // Real and imaginary parts come out doubled.
+                let factor = polynomial.scale / 2.0;
+                (Comparison::Sigmoid(polynomial), factor)
+            }
+            &Link::Softmax(interval) => {
+                let softmax = Softmax::new(interval, classes)?;
+                let bootstrap = self.bootstrap.as_deref();
+                let bootstrap = bootstrap.ok_or(LearnError::Empty("bootstraps of exponentials"))?;
+                let comparison = Comparison::Softmax(Box::new(softmax), bootstrap);
+                (comparison, 1.0 / interval)
+            }
+        };
+        let diagonals = match start.weights().first() {
+            Some(packed) => {
+                let bound = self.descent.batches.weight_bound;
+                let diagonals = on_diagonals.unpack(packed, bound * factor)?;
+                counter.add(self.shape.unpacking_key_switches(), "unpacking weights");
+                Some(diagonals)
+            }
+            None => None,
+        };
+        let iteration = Iteration {
+            on_diagonals,
+            vectors: Vectors {
+                evaluator: &self.evaluator,
+                layout: &self.layout,
+                counter,
+            },
+            comparison,
+            matrix: samples.features,
+            labels: samples.labels,
+            classes,
+            levels: self.levels,
+        };
+        iteration.products(diagonals.as_deref())
+    }
+}
+
 /// How scores become residuals.
-pub(super) enum Comparison<'a> {
+enum Comparison<'a> {
     /// Block by block.
     Sigmoid(MonicOdd),
     /// Many blocks at once, with a bootstrap in between.
@@ -27,14 +175,14 @@ pub(super) enum Comparison<'a> {
 }
 
 /// What an iteration computes with.
-pub(super) struct Iteration<'a> {
-    pub on_diagonals: OnDiagonals<'a>,
-    pub vectors: Vectors<'a>,
-    pub comparison: Comparison<'a>,
-    pub matrix: &'a EncryptedMatrix,
-    pub labels: &'a Labels,
-    pub classes: usize,
-    pub levels: DiagonalLevels,
+struct Iteration<'a> {
+    on_diagonals: OnDiagonals<'a>,
+    vectors: Vectors<'a>,
+    comparison: Comparison<'a>,
+    matrix: &'a EncryptedMatrix,
+    labels: &'a Labels,
+    classes: usize,
+    levels: DiagonalLevels,
 }
 
 /// Two blocks of samples side by side.
@@ -47,8 +195,9 @@ struct Pair {
 }
 
 impl Iteration<'_> {
-    /// The sum over the samples of their features times probabilities less labels, for each diagonal: two blocks at a time.
-    pub fn gradient(&self, weights: Option<&[Ciphertext]>) -> Result<Vec<Ciphertext>> {
+    /// The products of features with probabilities less labels, added up over the blocks, for each diagonal: two blocks at
+    /// a time. They are neither relinearised nor summed over the samples of a block.
+    fn products(&self, weights: Option<&[Ciphertext]>) -> Result<Vec<Ciphertext>> {
         let blocks = self.matrix.layout().grid_rows();
         let pairs = (0..blocks.div_ceil(2))
             .into_par_iter()
@@ -75,7 +224,7 @@ impl Iteration<'_> {
                 Ok((pair.rotated, residuals))
             })
             .collect::<Result<Vec<_>>>()?;
-        self.on_diagonals.gradient(&factors)
+        self.on_diagonals.gradient_products(&factors)
     }
 
     /// Two blocks, or the last one, and their scores.

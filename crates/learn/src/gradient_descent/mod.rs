@@ -7,8 +7,10 @@
 mod checkpoint;
 mod diagonal_gradient;
 mod diagonal_levels;
+mod in_passes;
 mod on_diagonals;
 mod packed;
+pub(crate) mod row_gradient;
 pub(crate) mod sigmoid;
 mod simulate;
 mod softmax;
@@ -130,6 +132,12 @@ impl GradientDescent {
     /// The number of iterations.
     pub fn iterations(&self) -> usize {
         self.steps.len()
+    }
+
+    /// The step of an iteration, counted from 0.
+    pub(crate) fn step(&self, iteration: usize) -> Result<Step> {
+        let step = self.steps.get(iteration).copied();
+        step.ok_or(LearnError::Empty("iterations left"))
     }
 
     /// The mini-batch that an iteration reads, counted from 0 like the iterations, if there are so

@@ -13,13 +13,14 @@
 //! The [softmax](super::softmax) takes more levels than there are, so it bootstraps in between: the scores of many blocks
 //! are gathered in one ciphertext for that.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::checkpoint::{malformed, read_state};
-use super::diagonal_gradient::{Comparison, Iteration};
-use super::diagonal_levels::{DiagonalLevels, MODEL_LEVELS};
+use super::diagonal_gradient::DiagonalGradient;
+use super::diagonal_levels::MODEL_LEVELS;
 use super::softmax::Softmax;
 use super::steps::Step;
 use super::{BOOTSTRAP_COST, GradientDescent, Link, Training};
@@ -28,13 +29,13 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::matrix::check_vectors;
-use crate::progress::{Counter, Listener};
+use crate::passes::{InPasses, PassStart, Summands, Totals};
+use crate::progress::{Count, Counter, Listener};
 use crate::requirements::Requirements;
 use crate::samples::{Batch, Samples};
 use crate::session::{Session, SessionStart};
-use crate::slot_diagonals::{OnDiagonals, SlotDiagonals};
+use crate::slot_diagonals::SlotDiagonals;
 use crate::task::Task;
-use crate::vectors::Vectors;
 
 impl GradientDescent {
     /// Levels and keys of training on diagonals, the levels from bootstrapped weights on.
@@ -111,14 +112,8 @@ const MOMENTUM_KEY_SWITCHES: usize = 2;
 
 /// A training on diagonals that is going on.
 pub(crate) struct DiagonalTraining<'a> {
-    descent: GradientDescent,
-    evaluator: Evaluator,
+    gradient: DiagonalGradient<'a>,
     bootstrap: SharedBootstrap<'a>,
-    task: Task,
-    /// Of a batch, whatever its number of rows.
-    layout: Layout,
-    shape: SlotDiagonals,
-    levels: DiagonalLevels,
     iteration: usize,
     /// v and w over the bound of the weights, packed, at the level from which they are bootstrapped; none before the
     /// first iteration.
@@ -131,137 +126,81 @@ impl<'a> DiagonalTraining<'a> {
     /// # Errors
     /// [`LearnError`] if there is no bootstrap, keys are missing, or levels do not suffice.
     pub fn begin(descent: GradientDescent, start: SessionStart<'a>) -> Result<Self> {
-        let SessionStart {
-            evaluator,
-            layout,
-            task,
-            bootstrap,
-        } = start;
-        descent.check_classes(task.classes)?;
-        let between = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
-        let needs = descent.requirements(&layout, task, between)?;
-        needs.start_level(
-            "training",
-            evaluator.parameters().max_level(),
-            0,
-            &evaluator,
-        )?;
-        let bootstrap = bootstrap.ok_or(LearnError::Empty("bootstraps of weights"))?;
-        let levels = descent.diagonal_levels(task.classes, bootstrap.levels())?;
+        let bootstrap = start.bootstrap.clone();
+        let levels = bootstrap.as_ref().map(|bootstrap| bootstrap.levels());
         Ok(Self {
-            shape: SlotDiagonals::new(&layout, task.classes)?,
-            descent,
-            evaluator,
-            bootstrap,
-            task,
-            layout,
-            levels,
+            gradient: DiagonalGradient::new(descent, start, levels)?,
+            bootstrap: bootstrap.ok_or(LearnError::Empty("bootstraps of weights"))?,
             iteration: 0,
             weights: None,
         })
     }
 
-    fn on_diagonals(&self) -> OnDiagonals<'_> {
-        OnDiagonals {
-            evaluator: &self.evaluator,
-            shape: &self.shape,
-        }
-    }
-
     /// The weights, bootstrapped and brought to `level`.
     fn bootstrapped(&self, weights: &Ciphertext, level: usize) -> Result<Ciphertext> {
-        let fresh = self.bootstrap.bootstrap(&self.evaluator, weights)?;
-        Ok(self.evaluator.lower_to(&fresh, level)?)
+        let fresh = self
+            .bootstrap
+            .bootstrap(&self.gradient.evaluator, weights)?;
+        Ok(self.gradient.evaluator.lower_to(&fresh, level)?)
     }
 
     fn model(&self) -> Result<LinearModel> {
         let weights = self.weights.as_ref();
         let weights = weights.ok_or(LearnError::Empty("iterations that are done"))?;
-        let on_diagonals = self.on_diagonals();
+        let on_diagonals = self.gradient.on_diagonals();
         let weights = self.bootstrapped(weights, MODEL_LEVELS)?;
         let weights = on_diagonals.w_as_v(&weights)?;
-        let diagonals = on_diagonals.unpack(&weights, self.descent.batches.weight_bound)?;
+        let diagonals =
+            on_diagonals.unpack(&weights, self.gradient.descent.batches.weight_bound)?;
         let rows = on_diagonals.to_rows(&diagonals)?;
-        let (features, width) = (self.layout.cols(), self.layout.block_cols());
-        LinearModel::from_ciphertexts(features, width, self.task.classes, vec![rows], None)
+        let (features, width) = (
+            self.gradient.layout.cols(),
+            self.gradient.layout.block_cols(),
+        );
+        LinearModel::from_ciphertexts(
+            features,
+            width,
+            self.gradient.task.classes,
+            vec![rows],
+            None,
+        )
     }
 }
 
 impl Session for DiagonalTraining<'_> {
     fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
-        self.descent.upcoming(self.iteration + ahead, batches)
+        self.gradient
+            .descent
+            .upcoming(self.iteration + ahead, batches)
     }
 
     /// Does one iteration, after a bootstrap unless it is the first.
     fn add(&mut self, (features, labels): &Batch, progress: &mut Listener<'_>) -> Result<()> {
-        let Some(&Step { rate, momentum }) = self.descent.steps.get(self.iteration) else {
+        let DiagonalGradient {
+            descent,
+            evaluator,
+            layout,
+            task,
+            levels,
+            ..
+        } = &self.gradient;
+        if self.iteration == descent.iterations() {
             return Err(LearnError::Empty("iterations left"));
-        };
-        let samples = Samples::new(&self.evaluator, features, labels);
-        samples.check_batch(&self.layout, self.task, self.levels.samples)?;
+        }
+        let evaluator = evaluator.clone();
+        let samples = Samples::new(&evaluator, features, labels);
+        samples.check_batch(layout, *task, levels.samples)?;
+        let totals = Totals::of_samples(&samples)?;
         let first = self.weights.is_none();
-        let (of_batch, classes) = (features.layout(), self.task.classes);
-        let cost = (self.descent).iteration_key_switches(of_batch, self.task, first);
+        let cost = descent.iteration_key_switches(features.layout(), *task, first);
         let bootstraps = match first {
             true => 0,
-            false => 1 + self.descent.softmax_bootstraps(of_batch, classes)?,
+            false => 1 + descent.softmax_bootstraps(features.layout(), task.classes)?,
         };
         let counter = Counter::new(cost + bootstraps * BOOTSTRAP_COST, progress);
-
-        let (on_diagonals, bound) = (self.on_diagonals(), self.descent.batches.weight_bound);
-        let (comparison, factor) = match &self.descent.link {
-            Link::Sigmoid(sigmoid) => {
-                let polynomial = sigmoid.monic(1.0);
-                // Real and imaginary parts come out doubled.
-                let factor = polynomial.scale / 2.0;
-                (Comparison::Sigmoid(polynomial), factor)
-            }
-            &Link::Softmax(interval) => {
-                let softmax = Softmax::new(interval, classes)?;
-                let bootstrap = &*self.bootstrap;
-                let comparison = Comparison::Softmax(Box::new(softmax), bootstrap);
-                (comparison, 1.0 / interval)
-            }
-        };
-        let weights = match &self.weights {
-            Some(weights) => {
-                let level = self.levels.samples + SlotDiagonals::UNPACKING;
-                let packed = self.bootstrapped(weights, level)?;
-                counter.add(BOOTSTRAP_COST, "bootstrapping weights");
-                let diagonals = on_diagonals.unpack(&packed, bound * factor)?;
-                counter.add(self.shape.unpacking_key_switches(), "unpacking weights");
-                Some((packed, diagonals))
-            }
-            None => None,
-        };
-        let iteration = Iteration {
-            on_diagonals,
-            vectors: Vectors {
-                evaluator: &self.evaluator,
-                layout: &self.layout,
-                counter: &counter,
-            },
-            comparison,
-            matrix: features,
-            labels,
-            classes,
-            levels: self.levels,
-        };
-        let diagonals = weights.as_ref().map(|(_, diagonals)| &diagonals[..]);
-        let gradient = iteration.gradient(diagonals)?;
-        // The sums of real parts come out doubled.
-        let step = -rate / (2.0 * features.samples() as f64 * bound);
-        let mut next = on_diagonals.sum_and_pack(&gradient, (1.0 + momentum) * step, step)?;
-        counter.add(self.shape.packing_key_switches(), "summing over samples");
-        if let Some((packed, _)) = &weights {
-            let packed = self.evaluator.lower_to(packed, next.level() + 1)?;
-            let moved = on_diagonals.advance(&packed, momentum)?;
-            self.evaluator.add_assign(&mut next, &moved)?;
-            counter.add(MOMENTUM_KEY_SWITCHES, "adding momentum");
-        }
-        self.weights = Some(next);
-        self.iteration += 1;
-        Ok(())
+        let start = self.start(self.iteration, &totals, &counter)?;
+        let sums = self.gradient.sums(&start, &samples, &counter)?;
+        self.advance(start, sums, &counter)
     }
 
     fn iteration(&self) -> Option<usize> {
@@ -275,7 +214,7 @@ impl Session for DiagonalTraining<'_> {
         };
         let bytes = postcard::to_allocvec(&state).map_err(|_| malformed())?;
         let weights = self.weights.iter().cloned().collect::<Vec<_>>();
-        let parameters = self.evaluator.parameters();
+        let parameters = self.gradient.evaluator.parameters();
         Ok(Some(Bundle::new(
             parameters,
             Training::KIND,
@@ -290,14 +229,14 @@ impl Session for DiagonalTraining<'_> {
             return Err(LearnError::OtherInputs);
         }
         let iteration = state.iteration as usize;
-        if iteration > self.descent.iterations() {
+        if iteration > self.gradient.descent.iterations() {
             return Err(malformed());
         }
         let expected = usize::from(iteration > 0);
         check_equal("ciphertexts of a training state", expected, weights.len())?;
         if let Some(weights) = weights.first() {
             check_vectors("a training state", std::slice::from_ref(weights))?;
-            if weights.parameters() != self.evaluator.parameters() {
+            if weights.parameters() != self.gradient.evaluator.parameters() {
                 return Err(LearnError::Parameters("the training state"));
             }
             let level = self.bootstrap.levels().input;
@@ -313,6 +252,61 @@ impl Session for DiagonalTraining<'_> {
     }
 
     fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel> {
+        Self::model(&self)
+    }
+}
+
+/// A pass is an iteration.
+impl InPasses for DiagonalTraining<'_> {
+    fn summands(&self) -> &dyn Summands {
+        &self.gradient
+    }
+
+    fn total(&self) -> usize {
+        self.gradient.descent.iterations()
+    }
+
+    fn start(&mut self, pass: usize, totals: &Totals, counter: &dyn Count) -> Result<PassStart> {
+        let level = self.gradient.levels.samples;
+        totals.check_level(level)?;
+        let mut packed = Vec::new();
+        if let Some(weights) = &self.weights {
+            packed.push(self.bootstrapped(weights, level + SlotDiagonals::UNPACKING)?);
+            counter.add(BOOTSTRAP_COST, "bootstrapping weights");
+        }
+        PassStart::of(pass, level, totals, packed)
+    }
+
+    fn advance(
+        &mut self,
+        start: PassStart,
+        sums: Vec<Ciphertext>,
+        counter: &dyn Count,
+    ) -> Result<()> {
+        let gradient = &self.gradient;
+        let (on_diagonals, evaluator) = (gradient.on_diagonals(), &gradient.evaluator);
+        let Step { rate, momentum } = gradient.descent.step(start.pass())?;
+        let products = sums
+            .par_iter()
+            .map(|product| Ok(evaluator.relinearize_rescale(product)?))
+            .collect::<Result<Vec<_>>>()?;
+        drop(sums);
+        let step = gradient.step_length(rate, start.samples());
+        let mut next = on_diagonals.sum_and_pack(&products, (1.0 + momentum) * step, step)?;
+        let key_switches = gradient.shape.packing_key_switches();
+        counter.add(key_switches, "summing over samples");
+        if let Some(packed) = start.weights().first() {
+            let packed = evaluator.lower_to(packed, next.level() + 1)?;
+            let moved = on_diagonals.advance(&packed, momentum)?;
+            evaluator.add_assign(&mut next, &moved)?;
+            counter.add(MOMENTUM_KEY_SWITCHES, "adding momentum");
+        }
+        self.weights = Some(next);
+        self.iteration += 1;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &dyn Count) -> Result<LinearModel> {
         Self::model(&self)
     }
 }

@@ -1,23 +1,23 @@
 //! Training under encryption, one iteration at a time.
 
 use rayon::prelude::*;
+use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::packed::Chunks;
+use super::row_gradient::RowGradient;
 use super::terms::Iterates;
 use super::{BOOTSTRAP_COST, GradientDescent};
 use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
-use crate::labels::Labels;
-use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::packing;
-use crate::products::Products;
-use crate::progress::{Counter, Listener};
+use crate::passes::{InPasses, PassStart, Summands, Totals};
+use crate::progress::{Count, Counter, Listener};
 use crate::samples::{Batch, Samples};
 use crate::session::{Session, SessionStart};
-use crate::task::{Task, outputs};
+use crate::task::outputs;
+use crate::vectors::Vectors;
 
 /// A training that is going on. Its owner gives it the mini-batches, one for each
 /// iteration, and decides what to do in between: write a checkpoint, hand the owner a snapshot, or
@@ -39,12 +39,9 @@ use crate::task::{Task, outputs};
 /// # }
 /// ```
 pub struct Training<'a> {
-    pub(super) descent: GradientDescent,
-    pub(super) evaluator: Evaluator,
+    /// What is computed with samples.
+    pub(super) gradient: RowGradient,
     pub(super) bootstrap: Option<SharedBootstrap<'a>>,
-    pub(super) task: Task,
-    /// Of a batch, whatever its number of rows.
-    pub(super) layout: Layout,
     /// The level of batches.
     pub(super) top: usize,
     pub(super) chunks: Option<Chunks>,
@@ -76,27 +73,20 @@ impl<'a> Training<'a> {
         start: SessionStart<'a>,
         top: usize,
     ) -> Result<Self> {
-        let SessionStart {
-            evaluator,
-            layout,
-            task,
-            bootstrap,
-        } = start;
-        layout.check_order("the layout of the samples", SlotOrder::Rows)?;
-        descent.sigmoid()?;
-        descent.check_classes(task.classes)?;
+        let bootstrap = start.bootstrap.clone();
+        let gradient = RowGradient::new(descent, start)?;
         let chunks = match &bootstrap {
-            Some(_) => Some(descent.chunks(&layout, task.classes)?),
+            Some(_) => {
+                let (layout, classes) = (&gradient.layout, gradient.task.classes);
+                Some(gradient.descent.chunks(layout, classes)?)
+            }
             None => None,
         };
         Ok(Self {
+            gradient,
+            bootstrap,
             top,
             chunks,
-            descent,
-            evaluator,
-            bootstrap,
-            task,
-            layout,
             iteration: 0,
             packed: None,
             iterates: Iterates::zero(),
@@ -105,7 +95,7 @@ impl<'a> Training<'a> {
 
     /// The method.
     pub fn gradient_descent(&self) -> &GradientDescent {
-        &self.descent
+        &self.gradient.descent
     }
 
     /// How many iterations are done.
@@ -119,7 +109,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// [`LearnError`] before the first iteration, or if there is no level left to scale by.
     pub fn model(&self) -> Result<LinearModel> {
-        let (evaluator, classes) = (&self.evaluator, self.task.classes);
+        let (evaluator, classes) = (&self.gradient.evaluator, self.gradient.task.classes);
         let level = self
             .iterates
             .level()
@@ -138,23 +128,26 @@ impl<'a> Training<'a> {
         } else {
             self.in_rows(spend(1)?.min(LinearModel::LEVEL))?
         };
-        let (features, width) = (self.layout.cols(), self.layout.block_cols());
+        let (features, width) = (
+            self.gradient.layout.cols(),
+            self.gradient.layout.block_cols(),
+        );
         LinearModel::from_ciphertexts(features, width, classes, weights, None)
     }
 
     /// The weights of all classes, row by row as a model has them: one sum of products with masks
     /// for each column of blocks, which hold the coefficients too.
     fn in_rows(&self, level: usize) -> Result<Vec<Ciphertext>> {
-        let evaluator = &self.evaluator;
-        let outputs = outputs(self.task.classes);
-        (0..self.layout.grid_cols())
+        let evaluator = &self.gradient.evaluator;
+        let outputs = outputs(self.gradient.task.classes);
+        (0..self.gradient.layout.grid_cols())
             .into_par_iter()
             .map(|j| {
                 let mut parts = Vec::new();
                 for (term, _, w) in self.iterates.terms().filter(|&(_, _, w)| w != 0.0) {
                     for head in 0..outputs {
-                        let mask = packing::class_mask(&self.layout, outputs, head, w);
-                        let index = head * self.layout.grid_cols() + j;
+                        let mask = packing::class_mask(&self.gradient.layout, outputs, head, w);
+                        let index = head * self.gradient.layout.grid_cols() + j;
                         parts.push((
                             evaluator.lower_to(&term[index], level + 1)?,
                             evaluator.encoder().encode(&mask, level + 1)?,
@@ -172,160 +165,64 @@ impl<'a> Training<'a> {
         let (Some(bootstrap), Some(level)) = (&self.bootstrap, self.iterates.level()) else {
             return false;
         };
-        let floor = self.descent.floor(bootstrap.levels(), self.task.classes);
-        level < floor + self.descent.iteration_levels()
+        let floor = self
+            .gradient
+            .descent
+            .floor(bootstrap.levels(), self.gradient.task.classes);
+        level < floor + self.gradient.descent.iteration_levels()
+    }
+
+    /// Units of progress of the bootstrap that the next iteration begins with, if it does.
+    fn bootstrap_cost(&self) -> usize {
+        match self.chunks {
+            Some(chunks) if self.needs_bootstrap() => BOOTSTRAP_COST + chunks.unpack_key_switches(),
+            _ => 0,
+        }
     }
 
     fn bootstrap(&mut self) -> Result<()> {
         let (Some(bootstrap), Some(chunks)) = (&self.bootstrap, self.chunks) else {
             return Ok(());
         };
-        let bound = self.descent.batches.weight_bound;
-        let packed = chunks.pack(&self.evaluator, &self.iterates, 1.0 / bound)?;
+        let bound = self.gradient.descent.batches.weight_bound;
+        let packed = chunks.pack(&self.gradient.evaluator, &self.iterates, 1.0 / bound)?;
         // Their memory is better used.
         self.iterates = Iterates::zero();
-        let packed = bootstrap.bootstrap(&self.evaluator, &packed)?;
-        self.iterates = chunks.unpack(&self.evaluator, &packed, bound)?;
+        let packed = bootstrap.bootstrap(&self.gradient.evaluator, &packed)?;
+        self.iterates = chunks.unpack(&self.gradient.evaluator, &packed, bound)?;
         self.packed = Some(packed);
         Ok(())
-    }
-
-    fn for_each_output(
-        &self,
-        gradient: impl Fn(usize) -> Result<Vec<Ciphertext>>,
-    ) -> Result<Vec<Ciphertext>> {
-        let outputs = (0..outputs(self.task.classes)).map(gradient);
-        Ok(outputs.collect::<Result<Vec<_>, _>>()?.concat())
-    }
-
-    /// `factor` times what the sigmoid less 1/2 is compared with: y - 1/2 for each class.
-    fn label_columns(
-        &self,
-        products: &Products<'_>,
-        labels: &Labels,
-        factor: f64,
-        level: usize,
-    ) -> Result<Columns> {
-        let outputs = outputs(self.task.classes);
-        let centre = if outputs > 1 { 0.5 } else { 0.0 };
-        Ok(match labels {
-            Labels::Clear(labels) => {
-                let mut targets = labels.targets();
-                for y in targets.iter_mut().flatten() {
-                    *y = factor * (*y - centre);
-                }
-                Columns::Clear(targets)
-            }
-            Labels::Encrypted(labels) => {
-                let columns = match outputs {
-                    1 => vec![
-                        labels
-                            .vectors()
-                            .iter()
-                            .map(|vector| self.evaluator.lower_scaled(vector, level, factor))
-                            .collect::<Result<_, _>>()?,
-                    ],
-                    _ => products.label_columns(labels, factor, level)?,
-                };
-                let shift = -factor * centre;
-                let shifted = |column: &Ciphertext| self.evaluator.add_scalar(column, shift);
-                let columns = columns
-                    .iter()
-                    .map(|column: &Vec<Ciphertext>| column.iter().map(shifted).collect());
-                Columns::Encrypted(columns.collect::<Result<_, _>>()?)
-            }
-        })
-    }
-}
-
-/// Columns of labels, for each class one ciphertext a row of blocks, or all in the clear.
-enum Columns {
-    Clear(Vec<Vec<f64>>),
-    Encrypted(Vec<Vec<Ciphertext>>),
-}
-
-impl Columns {
-    /// Adds the part of class `head` that belongs to row `i` of the grid.
-    fn add_to(
-        &self,
-        products: &Products<'_>,
-        value: &Ciphertext,
-        head: usize,
-        i: usize,
-    ) -> Result<Ciphertext> {
-        Ok(match self {
-            Self::Clear(columns) => {
-                let slots = packing::replicated_column(&columns[head], products.layout, i);
-                let column = products.evaluator.encoder().encode(&slots, value.level())?;
-                products.evaluator.add_plain(value, &column)?
-            }
-            Self::Encrypted(columns) => products.evaluator.add(value, &columns[head][i])?,
-        })
     }
 }
 
 impl Session for Training<'_> {
     fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
-        self.descent.upcoming(self.iteration + ahead, batches)
+        self.gradient
+            .descent
+            .upcoming(self.iteration + ahead, batches)
     }
 
     /// Does one iteration, after a bootstrap if it needs one.
     fn add(&mut self, (features, labels): &Batch, progress: &mut Listener<'_>) -> Result<()> {
-        let Some(&step) = self.descent.steps.get(self.iteration) else {
+        let RowGradient {
+            descent,
+            evaluator,
+            layout,
+            task,
+        } = &self.gradient;
+        if self.iteration == descent.iterations() {
             return Err(LearnError::Empty("iterations left"));
-        };
-        let samples = Samples::new(&self.evaluator, features, labels);
-        samples.check_batch(&self.layout, self.task, self.top)?;
-        let bootstrapping = self.needs_bootstrap();
-        let bootstrap_cost = match self.chunks {
-            Some(chunks) if bootstrapping => BOOTSTRAP_COST + chunks.unpack_key_switches(),
-            _ => 0,
-        };
-        let is_first = self.iterates.is_zero();
-        let cost = (self.descent).iteration_key_switches(features.layout(), self.task, is_first);
-        let counter = Counter::new(bootstrap_cost + cost, progress);
-        if bootstrapping {
-            self.bootstrap()?;
-            counter.add(bootstrap_cost, "bootstrapping weights");
         }
-        let products = Products::new(&self.evaluator, features, &counter);
-        let unit = Iterates::newest_coefficient(step, features.samples());
-        let gradient = if self.iterates.is_zero() {
-            let level = match labels {
-                Labels::Clear(_) => self.top,
-                Labels::Encrypted(labels) => self.top.min(labels.level() - 1),
-            };
-            let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
-            self.for_each_output(|head| match &columns {
-                Columns::Clear(columns) => {
-                    products.twice_transposed_times_plain(&columns[head], level)
-                }
-                Columns::Encrypted(columns) => products.twice_transposed_times(&columns[head]),
-            })?
-        } else {
-            let v = self.iterates.v(&self.evaluator)?;
-            let sigmoid = self.descent.sigmoid()?;
-            let level = v[0].level() - 2 - sigmoid.levels();
-            let columns = self.label_columns(&products, labels, unit / 2.0, level)?;
-            let polynomial = sigmoid.monic(-unit / 2.0);
-            self.for_each_output(|head| {
-                let cols = self.layout.grid_cols();
-                let v = &v[head * cols..][..cols];
-                let scaled = products.twice_times(v, polynomial.scale / 2.0)?;
-                let residual = scaled
-                    .par_iter()
-                    .enumerate()
-                    .map(|(i, t)| {
-                        let value = polynomial.evaluate(&products, t)?;
-                        columns.add_to(&products, &value, head, i)
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                products.twice_transposed_times(&residual)
-            })?
-        };
-        self.iterates.advance(step, gradient);
-        self.iteration += 1;
-        Ok(())
+        let evaluator = evaluator.clone();
+        let samples = Samples::new(&evaluator, features, labels);
+        samples.check_batch(layout, *task, self.top)?;
+        let totals = Totals::of_samples(&samples)?;
+        let is_first = self.iterates.is_zero();
+        let cost = descent.iteration_key_switches(features.layout(), *task, is_first);
+        let counter = Counter::new(self.bootstrap_cost() + cost, progress);
+        let start = self.start(self.iteration, &totals, &counter)?;
+        let sums = self.gradient.sums(&start, &samples, &counter)?;
+        self.advance(start, sums, &counter)
     }
 
     fn iteration(&self) -> Option<usize> {
@@ -345,6 +242,65 @@ impl Session for Training<'_> {
     }
 
     fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel> {
+        Self::model(&self)
+    }
+}
+
+/// A pass is an iteration.
+impl InPasses for Training<'_> {
+    fn summands(&self) -> &dyn Summands {
+        &self.gradient
+    }
+
+    fn total(&self) -> usize {
+        self.gradient.descent.iterations()
+    }
+
+    fn start(&mut self, pass: usize, totals: &Totals, counter: &dyn Count) -> Result<PassStart> {
+        totals.check_level(self.top)?;
+        if self.needs_bootstrap() {
+            let cost = self.bootstrap_cost();
+            self.bootstrap()?;
+            counter.add(cost, "bootstrapping weights");
+        }
+        if self.iterates.is_zero() {
+            let level = match totals.label_level {
+                None => self.top,
+                Some(level) => self.top.min(level.saturating_sub(1)),
+            };
+            return PassStart::of(pass, level, totals, Vec::new());
+        }
+        let v = self.iterates.v(&self.gradient.evaluator)?;
+        PassStart::of(pass, v[0].level(), totals, v)
+    }
+
+    fn advance(
+        &mut self,
+        start: PassStart,
+        sums: Vec<Ciphertext>,
+        counter: &dyn Count,
+    ) -> Result<()> {
+        let RowGradient {
+            descent,
+            evaluator,
+            layout,
+            ..
+        } = &self.gradient;
+        let vectors = Vectors {
+            evaluator,
+            layout,
+            counter,
+        };
+        let of_outputs = sums
+            .chunks(layout.grid_cols())
+            .map(|sums| vectors.twice_over_samples(sums));
+        let gradient = of_outputs.collect::<Result<Vec<_>>>()?.concat();
+        self.iterates.advance(descent.step(start.pass())?, gradient);
+        self.iteration += 1;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &dyn Count) -> Result<LinearModel> {
         Self::model(&self)
     }
 }

@@ -1,31 +1,30 @@
 //! Fisher's discriminant.
 
-use tapetum_ckks::Ciphertext;
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::fit::Solver;
 use super::gram::Sums;
+use super::shape::Diagonals;
 use super::{LeastSquaresConfig, fit, simulate};
+use crate::bootstrap::BootstrapLevels;
 use crate::error::{LearnError, Result, Setting};
-use crate::estimator::Estimator;
+use crate::estimator::{Estimator, fit_in_passes};
 use crate::features::Features;
-use crate::labels::{ClassLabels, Labels};
-use crate::layout::Layout;
-use crate::linear_means::{ClassMeans, negated_dot, prior};
+use crate::labels::ClassLabels;
+use crate::layout::{Layout, SlotOrder};
+use crate::linear_means::{ClassMeans, Prior, Weighting, negated_dot};
 use crate::linear_model::LinearModel;
 use crate::operation_counts::{Moments, OperationCounts};
+use crate::passes::{Form, InPasses, PassStart, PassWorker, Passes, Summands, Totals};
 use crate::plain_model::Simulation;
 use crate::products::Products;
-use crate::progress::{Counter, Listener};
+use crate::progress::{Count, Listener};
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
 use crate::task::{LabelKind, Task, two_classes};
 
-/// What a score is multiplied by.
-enum Prior {
-    Clear(f64),
-    Encrypted(Ciphertext),
-}
+const NAME: &str = "Fisher's discriminant";
 
 /// Fisher's linear discriminant of two classes, free of divisions (Graepel, Lauter, Naehrig, ML
 /// Confidential, 2012, section 3.2): w = (G/m)^-1 (mu+ - mu-), regularised by the number of steps,
@@ -87,31 +86,142 @@ impl Estimator for FisherDiscriminant {
         Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
-    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
-        let (evaluator, layout, task) = (samples.evaluator, samples.layout(), samples.task());
-        two_classes("Fisher's discriminant", task.classes)?;
-        let needs = self.requirements(layout, task);
-        let solver = Solver::new(self.config, needs, SessionStart::of(samples))?;
-        let level = samples.start_level(&solver.needs)?;
-        let mut sums = Sums::new(solver.shape, None);
-        let of_samples = sums.cost(layout.grid_rows()) + solver.cost(sums.count(), 1);
-        let of_labels = 2 * layout.transposed_times_key_switches();
-        let counter = Counter::new(of_samples + of_labels, progress);
-        let products = Products::new(evaluator, samples.features, &counter);
-        sums.add(&products, None, level)?;
-        let polynomial = self.config.polynomial(sums.samples());
-        let (matrix, _) = solver.matrix(&products, sums)?;
-        let (means, prior) = match samples.labels {
-            Labels::Clear(labels) => {
-                let means = ClassMeans::in_clear(&products, labels, level, 1.0)?;
-                (means, Prior::Clear(prior(labels)))
-            }
-            Labels::Encrypted(labels) => {
-                let (means, prior) = ClassMeans::encrypted(&products, labels, level)?;
-                (means, Prior::Encrypted(prior))
-            }
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        two_classes(NAME, start.task.classes)?;
+        let needs = self.requirements(&start.layout, start.task);
+        // It has no use for a bootstrap.
+        let start = SessionStart {
+            bootstrap: None,
+            ..start
         };
-        let difference = evaluator.lower_to(&means.difference[0], level - 2)?;
+        let solver = Solver::new(self.config, needs, start)?;
+        totals.check_trainable()?;
+        let level = solver.start_level(totals.level)?;
+        Ok(Passes::new(Training {
+            summands: FisherSummands::of(&solver),
+            solver,
+            level,
+            sums: None,
+        }))
+    }
+
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        _: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        two_classes(NAME, start.task.classes)?;
+        let needs = self.requirements(&start.layout, start.task);
+        let solver = Solver::new(self.config, needs, start)?;
+        Ok(PassWorker::new(FisherSummands::of(&solver)))
+    }
+
+    fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+        (samples.layout()).check_order("an encrypted matrix", SlotOrder::Rows)?;
+        fit_in_passes(self, samples, progress)
+    }
+}
+
+/// The sums from which the discriminant follows: those of the Gram matrix, then those of the class means.
+struct FisherSummands {
+    shape: Diagonals,
+    evaluator: Evaluator,
+    layout: Layout,
+    task: Task,
+}
+
+impl FisherSummands {
+    fn of(solver: &Solver<'_>) -> Self {
+        Self {
+            shape: solver.shape,
+            evaluator: solver.evaluator.clone(),
+            layout: solver.layout,
+            task: solver.task,
+        }
+    }
+}
+
+impl Summands for FisherSummands {
+    fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn task(&self) -> Task {
+        self.task
+    }
+
+    fn weights(&self, _: usize) -> usize {
+        0
+    }
+
+    fn forms(&self, start: &PassStart) -> Result<Vec<Form>> {
+        let mut forms = vec![Form::product(start.level()); self.shape.count()];
+        forms.extend(ClassMeans::forms(&self.layout, start));
+        Ok(forms)
+    }
+
+    fn sums(
+        &self,
+        start: &PassStart,
+        samples: &Samples<'_>,
+        counter: &dyn Count,
+    ) -> Result<Vec<Ciphertext>> {
+        let products = Products::new(&self.evaluator, samples.features, counter);
+        let mut gram = Sums::new(self.shape, None);
+        gram.add(&products, None, start.level())?;
+        let mut sums = gram.into_ciphertexts()?;
+        sums.extend(ClassMeans::sums(
+            &products,
+            samples.labels,
+            start,
+            Weighting::Plain,
+        )?);
+        Ok(sums)
+    }
+}
+
+/// A training that is going on, in one pass.
+struct Training<'a> {
+    summands: FisherSummands,
+    solver: Solver<'a>,
+    level: usize,
+    sums: Option<(PassStart, Vec<Ciphertext>)>,
+}
+
+impl InPasses for Training<'_> {
+    fn summands(&self) -> &dyn Summands {
+        &self.summands
+    }
+
+    fn total(&self) -> usize {
+        1
+    }
+
+    fn start(&mut self, pass: usize, totals: &Totals, _: &dyn Count) -> Result<PassStart> {
+        totals.check_level(self.level)?;
+        PassStart::of(pass, self.level, totals, Vec::new())
+    }
+
+    fn advance(&mut self, start: PassStart, sums: Vec<Ciphertext>, _: &dyn Count) -> Result<()> {
+        self.sums = Some((start, sums));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, counter: &dyn Count) -> Result<LinearModel> {
+        let Self { solver, sums, .. } = *self;
+        let (start, mut of_gram) = sums.ok_or(LearnError::Empty("samples"))?;
+        let of_means = of_gram.split_off(solver.shape.count());
+        let (vectors, evaluator) = (solver.vectors(counter), &solver.evaluator);
+        let mut sums = Sums::new(solver.shape, None);
+        sums.restore(of_gram, start.samples())?;
+        let polynomial = solver.config.polynomial(start.samples());
+        let (matrix, _) = solver.matrix(&vectors, sums)?;
+        let (means, prior) = ClassMeans::of(&vectors, &start, &of_means)?;
+        let difference = evaluator.lower_to(&means.difference[0], start.level() - 2)?;
         let solutions = matrix.apply(&polynomial, &[difference], || {
             counter.add(solver.step_cost(), "solving");
         })?;
@@ -124,11 +234,11 @@ impl Estimator for FisherDiscriminant {
             Prior::Clear(prior) => times(prior)?,
             Prior::Encrypted(prior) => {
                 let prior = evaluator.lower_to(&prior, below)?;
-                products.relinearized(&evaluator.mul(&prior, &direction)?)?
+                vectors.relinearized(&evaluator.mul(&prior, &direction)?)?
             }
         };
         let sum = evaluator.lower_to(&means.sum[0], below)?;
-        let intercept = negated_dot(&products, &[direction], &[sum])?;
+        let intercept = negated_dot(&vectors, &[direction], &[sum])?;
         solver.model(weights, Some(intercept))
     }
 }

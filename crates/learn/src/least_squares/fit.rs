@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::layout::{Layout, paired_key_switches};
 use crate::linear_model::LinearModel;
 use crate::packing;
-use crate::progress::Counter;
+use crate::progress::Count;
 use crate::requirements::Requirements;
 use crate::session::SessionStart;
 use crate::task::Task;
@@ -118,7 +118,7 @@ impl<'a> Solver<'a> {
         Ok(needs.levels)
     }
 
-    pub fn vectors<'b>(&'b self, counter: &'b Counter<'b>) -> Vectors<'b> {
+    pub fn vectors<'b>(&'b self, counter: &'b dyn Count) -> Vectors<'b> {
         Vectors {
             evaluator: &self.evaluator,
             layout: &self.layout,

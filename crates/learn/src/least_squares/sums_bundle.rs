@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
 
 use super::fit::Solver;
@@ -12,6 +11,7 @@ use crate::bundle;
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::ClassLabels;
 use crate::origin::Origin;
+use crate::passes::{Form, check_forms};
 use crate::task::LabelKind;
 
 /// The kind of bundle that holds sums.
@@ -108,11 +108,16 @@ pub(super) fn read(solver: &Solver<'_>, sums: Bundle<'_>) -> Result<(Summed, Ori
     }
     let level = usize::from(shape.level);
     check_equal("level of the sums", solver.start_level(level)?, level)?;
-    if task.labels == LabelKind::Clear {
-        ClassLabels::of_classes(shape.seen.clone(), task.classes)?;
+    match task.labels {
+        LabelKind::Clear => drop(ClassLabels::of_classes(shape.seen.clone(), task.classes)?),
+        LabelKind::Encrypted => check_equal("classes of encrypted labels", 0, shape.seen.len())?,
     }
-    check_forms(solver, level, &ciphertexts)?;
+    if !shape.seen.is_sorted_by(|a, b| a < b) {
+        return Err(malformed("its classes are not in their order"));
+    }
     let mut sums = Sums::new(solver.shape, Some(task));
+    let forms = forms(solver, level, sums.count());
+    check_forms(solver.evaluator.parameters(), &ciphertexts, &forms)?;
     sums.restore(ciphertexts, shape.samples as usize)?;
     let summed = Summed {
         sums,
@@ -124,24 +129,14 @@ pub(super) fn read(solver: &Solver<'_>, sums: Bundle<'_>) -> Result<(Summed, Ori
 }
 
 /// Products of ciphertexts are not relinearised; those with clear labels are not rescaled.
-fn check_forms(solver: &Solver<'_>, level: usize, ciphertexts: &[Ciphertext]) -> Result<()> {
-    let parameters = solver.evaluator.parameters();
-    let clear = solver.task.labels == LabelKind::Clear;
-    let scale = parameters.scale(level).powi(2);
-    for (place, ciphertext) in ciphertexts.iter().enumerate() {
-        let degree = match clear && place >= solver.shape.count() {
-            true => 1,
-            false => 2,
-        };
-        let fits = ciphertext.parameters() == parameters
-            && ciphertext.level() == level
-            && ciphertext.degree() == degree
-            && (ciphertext.scale() / scale - 1.0).abs() < 1e-9;
-        if !fits {
-            return Err(malformed("a ciphertext has another level, degree or scale"));
-        }
-    }
-    Ok(())
+fn forms(solver: &Solver<'_>, level: usize, count: usize) -> Vec<Form> {
+    let of_labels = match solver.task.labels {
+        LabelKind::Clear => Form::plain_product(level),
+        LabelKind::Encrypted => Form::product(level),
+    };
+    let mut forms = vec![Form::product(level); solver.shape.count()];
+    forms.resize(count, of_labels);
+    forms
 }
 
 fn malformed(reason: &'static str) -> LearnError {

@@ -19,19 +19,24 @@
 //!
 //! which is 2 (m+ m- / m^2)^2 times the score (mu+ - mu-) . (x - (mu+ + mu-)/2) of the class means.
 
+mod class_means;
 mod fit;
 mod simulate;
 
-pub(crate) use fit::{ClassMeans, negated_dot, prior};
+use fit::{MeansSummands, MeansTraining};
+
+pub(crate) use class_means::{ClassMeans, Prior, Weighting, negated_dot};
 pub(crate) use simulate::PlainMeans;
 
+use crate::bootstrap::BootstrapLevels;
 use crate::error::Result;
-use crate::estimator::Estimator;
+use crate::estimator::{Estimator, fit_in_passes};
 use crate::features::Features;
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
+use crate::passes::{PassWorker, Passes, Totals};
 use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
@@ -75,8 +80,20 @@ impl Estimator for LinearMeans {
         Ok(Box::new(Collected::new(*self, start.evaluator)))
     }
 
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        let needs = self.requirements(&start.layout, start.task);
+        Ok(Passes::new(MeansTraining::new(&needs, start, totals)?))
+    }
+
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        _: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        Ok(PassWorker::new(MeansSummands::new(start)?))
+    }
+
     fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
-        let needs = self.requirements(samples.layout(), samples.task());
-        fit::fit(&needs, samples, progress)
+        fit_in_passes(self, samples, progress)
     }
 }

@@ -1,49 +1,202 @@
-//! Training under encryption.
+//! Training under encryption on all samples at once: the moment of the labels in the first pass, then a pass for each
+//! curvature.
 
 use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::iterates::Iterates;
+use super::{LogisticRegression, NAME};
 use crate::error::{LearnError, Result};
-use crate::gradient_descent::sigmoid::{MonicOdd, Sigmoid};
-use crate::gradient_descent::steps::Step;
-use crate::labels::Labels;
+use crate::gradient_descent::row_gradient::{ROWS_AT_ONCE, gradient_forms};
+use crate::gradient_descent::sigmoid::Sigmoid;
+use crate::gradient_descent::steps::{Step, steps};
+use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
+use crate::passes::{Form, InPasses, PassStart, Summands, Totals};
 use crate::products::Products;
+use crate::progress::Count;
+use crate::requirements::Requirements;
+use crate::samples::Samples;
+use crate::session::SessionStart;
+use crate::task::{Task, two_classes};
+use crate::vectors::Vectors;
 
-pub(super) fn fit(
-    sigmoid: &Sigmoid,
-    steps: &[Step],
-    products: &Products<'_>,
-    labels: &Labels,
-    start: usize,
-) -> Result<LinearModel> {
-    let (evaluator, layout) = (products.evaluator, products.layout);
-    let samples = products.matrix.samples();
-    let mut terms = vec![Term {
-        weights: products.twice_label_moment(labels, start)?,
-        unit: 2.0,
-    }];
-    let mut iterates = Iterates::default();
-    iterates.advance(steps[0], samples);
-    for &step in &steps[1..] {
-        let v = combine(evaluator, &terms, iterates.v())?;
-        let unit = Iterates::next_coefficient(step, samples);
-        let polynomial = sigmoid.monic(unit / 2.0);
-        terms.push(Term {
-            weights: twice_curvature(products, &v, &polynomial)?,
+/// What is computed with samples.
+pub(super) struct WholeGradient {
+    sigmoid: Sigmoid,
+    steps: Vec<Step>,
+    evaluator: Evaluator,
+    layout: Layout,
+    task: Task,
+}
+
+impl WholeGradient {
+    pub fn new(logistic: &LogisticRegression, start: SessionStart<'_>) -> Result<Self> {
+        two_classes(NAME, start.task.classes)?;
+        (start.layout).check_order("an encrypted matrix", SlotOrder::Rows)?;
+        let config = logistic.config();
+        Ok(Self {
+            sigmoid: logistic.sigmoid().clone(),
+            steps: steps(&config.learning_rate, config.iterations),
+            evaluator: start.evaluator,
+            layout: start.layout,
+            task: start.task,
+        })
+    }
+
+    fn step(&self, pass: usize) -> Result<Step> {
+        let step = self.steps.get(pass).copied();
+        step.ok_or(LearnError::Empty("iterations left"))
+    }
+
+    /// What the weights of a pass are still to be multiplied by: the moment of the labels has a factor left while it is
+    /// alone.
+    fn factor(&self, pass: usize, samples: usize) -> Result<f64> {
+        if pass != 1 {
+            return Ok(1.0);
+        }
+        let mut iterates = Iterates::default();
+        iterates.advance(self.step(0)?, samples);
+        Ok(iterates.v()[0] / MOMENT_UNIT)
+    }
+}
+
+/// The moment comes out doubled.
+const MOMENT_UNIT: f64 = 2.0;
+
+impl Summands for WholeGradient {
+    fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn task(&self) -> Task {
+        self.task
+    }
+
+    fn unit(&self) -> usize {
+        ROWS_AT_ONCE
+    }
+
+    fn weights(&self, pass: usize) -> usize {
+        match pass {
+            0 => 0,
+            _ => self.layout.grid_cols(),
+        }
+    }
+
+    fn forms(&self, start: &PassStart) -> Result<Vec<Form>> {
+        gradient_forms(start, self.layout.grid_cols(), self.sigmoid.levels())
+    }
+
+    /// For each column of blocks the products with labels, or with q(X v), where q is the polynomial.
+    fn sums(
+        &self,
+        start: &PassStart,
+        samples: &Samples<'_>,
+        counter: &dyn Count,
+    ) -> Result<Vec<Ciphertext>> {
+        let products = Products::new(&self.evaluator, samples.features, counter);
+        let v = start.weights();
+        if v.is_empty() {
+            return products.label_products(samples.labels, start.level());
+        }
+        let (pass, samples) = (start.pass(), start.samples());
+        let unit = Iterates::next_coefficient(self.step(pass)?, samples);
+        let polynomial = self.sigmoid.monic(unit / 2.0);
+        let factor = self.factor(pass, samples)?;
+        let scaled = products.twice_times(v, factor * polynomial.scale / 2.0)?;
+        let values = scaled
+            .par_iter()
+            .map(|t| polynomial.evaluate(&products, t))
+            .collect::<Result<Vec<_>>>()?;
+        products.transposed_products(&values)
+    }
+}
+
+/// A training that is going on.
+pub(super) struct WholeTraining {
+    gradient: WholeGradient,
+    level: usize,
+    terms: Vec<Term>,
+    iterates: Iterates,
+}
+
+impl WholeTraining {
+    pub fn begin(gradient: WholeGradient, needs: &Requirements, totals: &Totals) -> Result<Self> {
+        totals.check_trainable()?;
+        let level =
+            needs.start_level("training", totals.level, totals.level, &gradient.evaluator)?;
+        Ok(Self {
+            gradient,
+            level,
+            terms: Vec::new(),
+            iterates: Iterates::default(),
+        })
+    }
+}
+
+impl InPasses for WholeTraining {
+    fn summands(&self) -> &dyn Summands {
+        &self.gradient
+    }
+
+    fn total(&self) -> usize {
+        self.gradient.steps.len()
+    }
+
+    fn start(&mut self, pass: usize, totals: &Totals, _: &dyn Count) -> Result<PassStart> {
+        totals.check_level(self.level)?;
+        if self.terms.is_empty() {
+            return PassStart::of(pass, self.level, totals, Vec::new());
+        }
+        let v = combine(&self.gradient.evaluator, &self.terms, self.iterates.v())?;
+        PassStart::of(pass, v.weights[0].level(), totals, v.weights)
+    }
+
+    fn advance(
+        &mut self,
+        start: PassStart,
+        sums: Vec<Ciphertext>,
+        counter: &dyn Count,
+    ) -> Result<()> {
+        let WholeGradient {
+            evaluator, layout, ..
+        } = &self.gradient;
+        let vectors = Vectors {
+            evaluator,
+            layout,
+            counter,
+        };
+        let step = self.gradient.step(start.pass())?;
+        let unit = match self.terms.is_empty() {
+            true => MOMENT_UNIT,
+            false => Iterates::next_coefficient(step, start.samples()),
+        };
+        self.terms.push(Term {
+            weights: vectors.twice_over_samples(&sums)?,
             unit,
         });
-        iterates.advance(step, samples);
+        self.iterates.advance(step, start.samples());
+        Ok(())
     }
-    let w = combine(evaluator, &terms, iterates.v())?;
-    LinearModel::from_ciphertexts(
-        layout.cols(),
-        layout.block_cols(),
-        2,
-        w.into_weights(evaluator)?,
-        None,
-    )
+
+    fn finish(self: Box<Self>, _: &dyn Count) -> Result<LinearModel> {
+        let WholeGradient {
+            evaluator, layout, ..
+        } = &self.gradient;
+        let w = combine(evaluator, &self.terms, self.iterates.v())?;
+        LinearModel::from_ciphertexts(
+            layout.cols(),
+            layout.block_cols(),
+            2,
+            w.into_weights(evaluator)?,
+            None,
+        )
+    }
 }
 
 /// A vector that iterates are combined from, as `unit` times its true value.
@@ -100,18 +253,4 @@ fn combine(evaluator: &Evaluator, terms: &[Term], coefficients: &[f64]) -> Resul
         })
         .collect::<Result<_>>()?;
     Ok(Scaled { weights, factor })
-}
-
-/// 2 X^T q(X v), where q is `polynomial`.
-fn twice_curvature(
-    products: &Products<'_>,
-    v: &Scaled,
-    polynomial: &MonicOdd,
-) -> Result<Vec<Ciphertext>> {
-    let scaled = products.twice_times(&v.weights, v.factor * polynomial.scale / 2.0)?;
-    let values = scaled
-        .par_iter()
-        .map(|t| polynomial.evaluate(products, t))
-        .collect::<Result<Vec<_>>>()?;
-    products.twice_transposed_times(&values)
 }

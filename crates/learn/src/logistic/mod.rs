@@ -16,23 +16,25 @@ mod iterates;
 
 use serde::{Deserialize, Serialize};
 
+use self::fit::{WholeGradient, WholeTraining};
+use crate::bootstrap::BootstrapLevels;
 use crate::error::{LearnError, Result, Setting};
 use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::sigmoid::{Sigmoid, SigmoidDegree};
-use crate::gradient_descent::steps::{LearningRate, steps};
+use crate::gradient_descent::steps::LearningRate;
 use crate::gradient_descent::{self, GradientDescent, Link, MiniBatches, Training};
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
+use crate::passes::{PassWorker, Passes, Totals};
 use crate::plain_model::Simulation;
-use crate::products::Products;
-use crate::progress::{Counter, Listener};
+use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
-use crate::task::{LabelKind, Task, two_classes};
+use crate::task::{LabelKind, Task};
 
 /// Most iterations of a training; without bootstraps levels run out long before.
 pub const MAX_ITERATIONS: usize = 1 << 16;
@@ -187,6 +189,13 @@ impl LogisticRegression {
         })
     }
 
+    /// A training on all samples at once.
+    fn begin_whole<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        let needs = self.requirements(&start.layout, start.task);
+        let gradient = WholeGradient::new(self, start)?;
+        Ok(Passes::new(WholeTraining::begin(gradient, &needs, totals)?))
+    }
+
     /// Levels of an iteration after the first: X v, the mask of its first column, the polynomial,
     /// and X^T g.
     fn iteration_levels(&self) -> usize {
@@ -232,16 +241,31 @@ impl Estimator for LogisticRegression {
         self.begin_as(self.clone(), self.gradient_descent(), start)
     }
 
+    fn begin_passes<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
+        match self.config.batches {
+            Some(_) => self.gradient_descent().begin_passes(start),
+            None => self.begin_whole(start, totals),
+        }
+    }
+
+    fn pass_worker<'a>(
+        &self,
+        start: SessionStart<'a>,
+        bootstrap: Option<BootstrapLevels>,
+    ) -> Result<PassWorker<'a>> {
+        match self.config.batches {
+            Some(_) => self.gradient_descent().pass_worker(start, bootstrap),
+            None => Ok(PassWorker::new(WholeGradient::new(self, start)?)),
+        }
+    }
+
     fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {
-        let (layout, task) = (samples.layout(), samples.task());
-        two_classes(NAME, task.classes)?;
-        let start = samples.start_level(&self.requirements(layout, task))?;
+        let layout = samples.layout();
+        let totals = Totals::of_samples(samples)?;
+        let passes = self.begin_whole(SessionStart::of(samples), &totals)?;
         self.check_whole(layout)?;
-        let work = self.operation_counts(layout, task);
-        let counter = Counter::new(work.key_switches, progress);
-        let products = Products::new(samples.evaluator, samples.features, &counter);
-        let steps = steps(&self.config.learning_rate, self.config.iterations);
-        fit::fit(&self.sigmoid, &steps, &products, samples.labels, start)
+        let work = self.operation_counts(layout, samples.task());
+        passes.run(work.key_switches, samples, progress)
     }
 }
 

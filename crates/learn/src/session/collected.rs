@@ -28,6 +28,14 @@ impl<E: Estimator + Send> Collected<E> {
     }
 }
 
+/// Batches below each other.
+pub(crate) fn stack(batches: Vec<Batch>) -> Result<Batch> {
+    let (matrices, labels): (Vec<_>, Vec<_>) = batches.into_iter().unzip();
+    let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
+    let labels = Labels::stack(labels, &layouts)?;
+    Ok((EncryptedMatrix::stack(matrices)?, labels))
+}
+
 impl<E: Estimator + Send> Session for Collected<E> {
     fn upcoming(&self, ahead: usize, batches: usize) -> Option<usize> {
         Some(self.batches.len() + ahead).filter(|&batch| batch < batches)
@@ -48,10 +56,7 @@ impl<E: Estimator + Send> Session for Collected<E> {
     }
 
     fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel> {
-        let (matrices, labels): (Vec<_>, Vec<_>) = self.batches.into_iter().unzip();
-        let layouts: Vec<_> = matrices.iter().map(|matrix| *matrix.layout()).collect();
-        let labels = Labels::stack(labels, &layouts)?;
-        let matrix = EncryptedMatrix::stack(matrices)?;
+        let (matrix, labels) = stack(self.batches)?;
         let samples = Samples::new(&self.evaluator, &matrix, &labels);
         self.estimator.fit(&samples, progress)
     }

@@ -24,7 +24,7 @@ use crate::progress::{Listener, Progress};
 use crate::samples::{Batch, Samples};
 use crate::task::Task;
 
-pub(crate) use self::collected::Collected;
+pub(crate) use self::collected::{Collected, stack};
 pub use self::driver::{Observer, Phase, Trained, TrainingOptions, train};
 pub use self::source::BatchSource;
 

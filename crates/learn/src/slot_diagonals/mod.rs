@@ -11,7 +11,7 @@
 //!
 //! * `scores`: X W is the sum over k < T / P of rotations by k P S of the sum over g of
 //!   rotations by g B S of the sum over b of rot_(b S)(X) D_j. The score of output u mod P is in the slots of u.
-//! * `gradient`: column j of the gradient is rot_(b S)(X) times the residuals rotated by - g B S, summed over the
+//! * `gradient_products`: column j of the gradient is rot_(b S)(X) times the residuals rotated by - g B S, summed over the
 //!   samples. The same rotated samples serve both products.
 //! * `packed`: all diagonals in one ciphertext, diagonal j at the inner positions i = j; how they are taken apart, and
 //!   put together while they are summed over the samples.

@@ -46,9 +46,10 @@ impl OnDiagonals<'_> {
         Ok(self.evaluator.rotate_hoisted(residuals, &steps)?)
     }
 
-    /// Products of samples with residuals, one level lower: for each diagonal one, not yet summed over the samples of a block.
-    /// Of each pair of blocks there are the [rotated](Self::rotated) samples and the [residuals](Self::turned_back).
-    pub fn gradient(
+    /// Products of samples with residuals, added up over the blocks: for each diagonal one, not relinearised, and not yet
+    /// summed over the samples of a block. Of each pair of blocks there are the [rotated](Self::rotated) samples and the
+    /// [residuals](Self::turned_back).
+    pub fn gradient_products(
         &self,
         pairs: &[(Vec<Ciphertext>, Vec<Ciphertext>)],
     ) -> Result<Vec<Ciphertext>> {
@@ -58,8 +59,7 @@ impl OnDiagonals<'_> {
             .into_par_iter()
             .map(|(g, b)| {
                 let factors = pairs.iter().map(|(x, residuals)| (&x[b], &residuals[g]));
-                let product = self.evaluator.inner_product(&factors.collect::<Vec<_>>())?;
-                Ok(self.evaluator.relinearize_rescale(&product)?)
+                Ok(self.evaluator.inner_product(&factors.collect::<Vec<_>>())?)
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use tapetum_learn::*;
 
 use super::{Data, World};
 
-/// The owner bootstraps, from level 2 to the highest; the same vector always to the same.
+/// The owner bootstraps, from level 2 or above to the highest; the same vector always to the same.
 pub struct OwnerRefresh<'a> {
     world: &'a World,
     known: std::sync::Mutex<Vec<(Ciphertext, Ciphertext)>>,
@@ -33,7 +33,7 @@ impl Bootstrap for OwnerRefresh<'_> {
     }
 
     fn bootstrap(&self, _: &Evaluator, ciphertext: &Ciphertext) -> Result<Ciphertext, LearnError> {
-        assert_eq!(ciphertext.level(), self.levels().input);
+        assert!(ciphertext.level() >= self.levels().input);
         let mut known = self.known.lock().unwrap();
         if let Some((_, fresh)) = known.iter().find(|(old, _)| old == ciphertext) {
             return Ok(fresh.clone());

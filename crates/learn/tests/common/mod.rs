@@ -4,8 +4,10 @@
 
 pub mod diagonals;
 
+use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{
-    Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, Preset, SecretKey,
+    Decryptor, Encryptor, Evaluator, KeyGenerator, KeyPlan, Parameters, ParametersLiteral, Preset,
+    SecretDistribution, SecretKey,
 };
 use tapetum_learn::*;
 
@@ -19,6 +21,21 @@ pub const ENCRYPTED: Task = Task {
     classes: 2,
     labels: LabelKind::Encrypted,
 };
+
+/// Ten levels in a small ring.
+pub fn ten_levels() -> Parameters {
+    let mut q_bits = vec![42];
+    q_bits.resize(11, 34);
+    Parameters::new(ParametersLiteral {
+        log_n: 14,
+        q_bits,
+        p_bits: vec![46],
+        log_scale: 34,
+        secret: SecretDistribution::UniformTernary,
+        bootstrapping: None,
+    })
+    .unwrap()
+}
 
 /// What is required to train in one layout and to classify in another.
 pub fn needs(estimator: &dyn Estimator, task: Task, train: &Layout, test: &Layout) -> Requirements {
@@ -134,6 +151,40 @@ impl World {
     pub fn decrypt(&self, scores: &EncryptedScores) -> Vec<f64> {
         scores.decrypt_exact(&self.decryptor).unwrap()
     }
+}
+
+/// Trains in passes with each batch in up to `count` shares, from the last to the first, all through bytes.
+pub fn in_passes(
+    world: &World,
+    (mut passes, worker): (Passes<'_>, &PassWorker<'_>),
+    batches: &[Batch],
+    count: usize,
+) -> LinearModel {
+    let parameters = &world.parameters;
+    let read = |bytes: &[u8]| Bundle::from_bytes(parameters, bytes).unwrap();
+    let totals: Vec<_> = batches.iter().map(|b| Totals::of(b).unwrap()).collect();
+    while let Some(batch) = passes.upcoming(batches.len()) {
+        let start = passes.start(&totals[batch]).unwrap();
+        let start = start.to_bundle(parameters).unwrap().to_bytes();
+        let start = PassStart::from_bundle(read(&start)).unwrap();
+        let mut all: Option<PartialSums> = None;
+        for share in shares(&batches[batch], passes.unit(), count)
+            .unwrap()
+            .iter()
+            .rev()
+        {
+            let sums = worker.add_up(&start, share).unwrap();
+            let sums = sums.to_bundle().unwrap().to_bytes();
+            let sums = PartialSums::from_bundle(read(&sums)).unwrap();
+            match &mut all {
+                Some(all) => all.add(&sums, &world.evaluator).unwrap(),
+                None => all = Some(sums),
+            }
+        }
+        passes.advance(all.unwrap()).unwrap();
+    }
+    assert_eq!(passes.done(), passes.total());
+    passes.finish().unwrap()
 }
 
 /// Samples of two classes.

@@ -3,6 +3,7 @@
 
 mod classify;
 mod options;
+mod passes;
 mod shards;
 mod sums;
 mod train;
@@ -21,6 +22,7 @@ use crate::progress::Progress;
 
 pub use classify::Classified;
 pub use options::{TrainOptions, Trained};
+pub use passes::PassTraining;
 pub use shards::write_keys;
 pub use sums::{Added, add_sums};
 pub use tapetum_learn::Model;

@@ -17,6 +17,7 @@ from pathlib import Path
 
 try:
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError as error:
     raise ImportError("tapetum.ray needs Ray: pip install tapetum[ray]") from error
 
@@ -85,10 +86,11 @@ class Server(Reading):
         self.traffic = Traffic()
 
     def fit(self, data, *, checkpoint=None):
-        """Trains on encrypted data.
+        """Trains on encrypted data, of which all nodes add up shares.
 
-        Ridge regression adds up shares of the data on all nodes. Other estimators take their samples together or one batch after
-        the other; they are trained on one node, which is another one if it dies.
+        Ridge regression is one pass over the data, and one worker solves what comes of it. Linear means and Fisher's discriminant
+        are one pass, logistic regression is a pass for each iteration, over all samples or a mini-batch: the program begins and ends
+        the passes, with its own copy of the keys, and weights go to the nodes each time.
 
         Parameters
         ----------
@@ -104,21 +106,53 @@ class Server(Reading):
         natives = [unwrapped(part, EncryptedData) for part in data]
         if not natives:
             raise InputError("there are no samples")
+        shared = self._native.describe()["shared"]
+        if shared == "passes":
+            return self._fit_in_passes(natives)
         parts = [_put("data", native.part(number)) for native in natives for number in range(native.parts)]
+        if shared == "sums":
+            return self._fit_sums(parts)
+        (model,) = self._all("training", [self._task(_workers.fit, self._job(), parts)])
+        return EncryptedModel(self._native.read_bytes(model))
+
+    def _fit_sums(self, parts):
+        """Ridge regression."""
         job = self._job()
-        if not self._native.describe()["adds_up"]:
-            (model,) = self._all("training", [self._task(_workers.fit, job, parts)])
-            return EncryptedModel(self._native.read_bytes(model))
-        shares = min(len(parts), self.num_workers or self._slots())
+        shares = min(len(parts), self._shares())
         bounds = [len(parts) * share // shares for share in range(shares + 1)]
         sums = [self._task(_workers.add_up, job, parts[a:b], "sums") for a, b in zip(bounds, bounds[1:])]
         self._wait("adding up samples", sums)
-        while len(sums) > FAN_IN:
-            groups = [sums[start : start + FAN_IN] for start in range(0, len(sums), FAN_IN)]
-            sums = [self._task(_workers.join_sums, job, group, "sums") for group in groups]
-            self._wait("joining sums", sums)
+        sums = self._joined(_workers.join_sums, job, sums)
         (model,) = self._all("training on the sums", [self._task(_workers.fit_sums, job, sums)])
         return EncryptedModel(self._native.read_bytes(model))
+
+    def _fit_in_passes(self, natives):
+        """Estimators that lead: they say what each pass begins with, and take its sums."""
+        job = self._job()
+        training = self._native.begin_passes(natives)
+        count = self._shares()
+        shares = [[_put("data", share) for share in training.shares(batch, count)] for batch in range(training.batches)]
+        for number in range(training.total):
+            start = _put("weights", training.start())
+            of_batch = shares[training.upcoming]
+            tasks = [
+                # Where the share is since the last time.
+                self._task(_workers.sums_of_pass, job, [start, share], "sums", near=share.used_on)
+                for share in of_batch
+            ]
+            self._wait(f"pass {number + 1} of {training.total}", tasks)
+            for share, task in zip(of_batch, tasks):
+                share.used_on = task.node
+            training.advance(self._fetched(self._joined(_workers.join_sums_of_pass, job, tasks)))
+        return EncryptedModel(training.finish())
+
+    def _joined(self, function, job, sums):
+        """At most ``FAN_IN`` sums of all."""
+        while len(sums) > FAN_IN:
+            groups = [sums[start : start + FAN_IN] for start in range(0, len(sums), FAN_IN)]
+            sums = [self._task(function, job, group, "sums") for group in groups]
+            self._wait("joining sums", sums)
+        return sums
 
     def decision_function(self, model, rows):
         """Computes the encrypted scores of encrypted rows.
@@ -151,9 +185,15 @@ class Server(Reading):
         """How many tasks fit into the cluster."""
         return max(1, int(ray.cluster_resources().get("CPU", 1) // self.threads))
 
-    def _task(self, function, job, inputs, kind="model"):
+    def _shares(self):
+        """Into how many shares samples are divided."""
+        return self.num_workers or self._slots()
+
+    def _task(self, function, job, inputs, kind="model", near=None):
+        """A task on any node, or on this one while it is alive."""
+        strategy = "SPREAD" if near is None else NodeAffinitySchedulingStrategy(near, soft=True)
         remote = ray.remote(function).options(
-            num_cpus=self.threads, max_retries=RETRIES, num_returns=2, scheduling_strategy="SPREAD"
+            num_cpus=self.threads, max_retries=RETRIES, num_returns=2, scheduling_strategy=strategy
         )
         made, ref = remote.remote(job, *(each.ref for each in inputs))
         return _Object(kind, ref, made=made, job=job, inputs=inputs)
@@ -177,13 +217,17 @@ class Server(Reading):
                 if files is not None:
                     self.traffic.move(kind, files.nbytes, self._home, task.node, files.digest)
             for each in task.inputs:
-                self.traffic.move(each.kind, each.nbytes, each.node or self._home, task.node, each.ref)
+                self.traffic.move(each.kind, each.nbytes, each.node or self._home, task.node, each.ref.hex())
 
     def _all(self, what, tasks):
         """The results of tasks, in their order."""
         self._wait(what, tasks)
+        return self._fetched(tasks)
+
+    def _fetched(self, tasks):
+        """The results of tasks that are done."""
         for task in tasks:
-            self.traffic.move(task.kind, task.nbytes, task.node, self._home, task.ref)
+            self.traffic.move(task.kind, task.nbytes, task.node, self._home, task.ref.hex())
         return [ray.get(task.ref) for task in tasks]
 
     def _facts(self):
@@ -244,6 +288,8 @@ class _Object:
     made: object = None
     job: object = None
     inputs: list = ()
+    #: The node of the last task that read it, if the next one is to run there.
+    used_on: str | None = None
 
 
 def _put(kind, content):

@@ -47,7 +47,8 @@ def classifier(dir, model, *, threads=1, max_batch_size=8, batch_wait_timeout_s=
     max_body : int, default=2**28
         Bytes of a body, at most.
     **options
-        Of Ray Serve's deployment, such as ``num_replicas`` or ``autoscaling_config``.
+        Of Ray Serve's deployment, such as ``num_replicas`` or ``autoscaling_config``. A replica lets in two batches of
+        requests, ``max_ongoing_requests=2 * max_batch_size``, so that one fills while the other is computed.
 
     Returns
     -------
@@ -60,11 +61,17 @@ def classifier(dir, model, *, threads=1, max_batch_size=8, batch_wait_timeout_s=
     class Classifier:
         def __init__(self):
             self._classifier = _Classifier(dir, model, threads)
+            self._largest = 0
+
+        async def largest_batch(self):
+            """The most requests that this replica computed together so far."""
+            return self._largest
 
         @serve.batch(max_batch_size=max_batch_size, batch_wait_timeout_s=batch_wait_timeout_s)
         async def _batch(self, bodies):
             import asyncio
 
+            self._largest = max(self._largest, len(bodies))
             return await asyncio.to_thread(self._classifier.classify, bodies)
 
         async def __call__(self, request: Request):
@@ -76,4 +83,6 @@ def classifier(dir, model, *, threads=1, max_batch_size=8, batch_wait_timeout_s=
             status, content = await self._batch(body)
             return Response(content, status, media_type="application/octet-stream" if status == 200 else "text/plain")
 
+    # Ray lets 5 in unless told, whatever the size of a batch.
+    options.setdefault("max_ongoing_requests", 2 * max_batch_size)
     return serve.deployment(Classifier, ray_actor_options={"num_cpus": threads}, **options).bind()

@@ -14,7 +14,10 @@ class Traffic:
         self.bytes = Counter()
 
     def move(self, kind, nbytes, source, target, name):
-        """An object of this name, on the node ``source``, was used on the node ``target``."""
+        """An object of this name, on the node ``source``, was used on the node ``target``.
+
+        A name, and no reference, which would keep the object alive.
+        """
         if source != target and (name, target) not in self._there:
             self._there.add((name, target))
             self.bytes[kind] += nbytes

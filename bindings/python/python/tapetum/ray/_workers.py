@@ -116,8 +116,21 @@ def fit_sums(job, *sums):
     return _made(server._native.fit_sums(list(sums)).to_bytes())
 
 
+def sums_of_pass(job, start, share):
+    """The sums of a share of the samples in a pass that begins so."""
+    server, _ = server_of(job)
+    (share,) = _read(server, [share])
+    return _made(server._native.sums_of_pass(start, share))
+
+
+def join_sums_of_pass(job, *sums):
+    """The sums of several shares."""
+    server, _ = server_of(job)
+    return _made(server._native.join_sums_of_pass(list(sums)))
+
+
 def fit(job, *parts):
-    """The model of all parts, for estimators that do not add up."""
+    """The model of all parts, for estimators whose work nobody shares."""
     server, _ = server_of(job)
     return _made(server._native.fit(_read(server, parts)).to_bytes())
 

@@ -24,6 +24,8 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Workers as all other processes.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 import numpy as np
 import ray

@@ -16,6 +16,8 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install tapet
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Otherwise Ray kills tasks when other programs take memory.
 os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")
+# Workers run at a lower priority otherwise, and on a busy machine next to never.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # On a busy machine Ray Serve's proxy takes its time.
 os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
 

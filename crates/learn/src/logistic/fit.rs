@@ -5,11 +5,10 @@ use rayon::prelude::*;
 use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::iterates::Iterates;
-use super::{LogisticRegression, NAME};
 use crate::error::{LearnError, Result};
 use crate::gradient_descent::row_gradient::{ROWS_AT_ONCE, gradient_forms};
 use crate::gradient_descent::sigmoid::Sigmoid;
-use crate::gradient_descent::steps::{Step, steps};
+use crate::gradient_descent::steps::Step;
 use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
 use crate::passes::{Form, InPasses, PassStart, Summands, Totals};
@@ -18,7 +17,7 @@ use crate::progress::Count;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::SessionStart;
-use crate::task::{Task, two_classes};
+use crate::task::Task;
 use crate::vectors::Vectors;
 
 /// What is computed with samples.
@@ -31,13 +30,11 @@ pub(super) struct WholeGradient {
 }
 
 impl WholeGradient {
-    pub fn new(logistic: &LogisticRegression, start: SessionStart<'_>) -> Result<Self> {
-        two_classes(NAME, start.task.classes)?;
+    pub fn new(sigmoid: Sigmoid, steps: Vec<Step>, start: SessionStart<'_>) -> Result<Self> {
         (start.layout).check_order("an encrypted matrix", SlotOrder::Rows)?;
-        let config = logistic.config();
         Ok(Self {
-            sigmoid: logistic.sigmoid().clone(),
-            steps: steps(&config.learning_rate, config.iterations),
+            sigmoid,
+            steps,
             evaluator: start.evaluator,
             layout: start.layout,
             task: start.task,

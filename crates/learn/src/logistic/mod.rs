@@ -22,7 +22,7 @@ use crate::error::{LearnError, Result, Setting};
 use crate::estimator::Estimator;
 use crate::features::Features;
 use crate::gradient_descent::sigmoid::{Sigmoid, SigmoidDegree};
-use crate::gradient_descent::steps::LearningRate;
+use crate::gradient_descent::steps::{LearningRate, steps};
 use crate::gradient_descent::{self, GradientDescent, Link, MiniBatches, Training};
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
@@ -34,7 +34,7 @@ use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
-use crate::task::{LabelKind, Task};
+use crate::task::{LabelKind, Task, two_classes};
 
 /// Most iterations of a training; without bootstraps levels run out long before.
 pub const MAX_ITERATIONS: usize = 1 << 16;
@@ -189,10 +189,16 @@ impl LogisticRegression {
         })
     }
 
+    fn whole_gradient(&self, start: SessionStart<'_>) -> Result<WholeGradient> {
+        two_classes(NAME, start.task.classes)?;
+        let steps = steps(&self.config.learning_rate, self.config.iterations);
+        WholeGradient::new(self.sigmoid.clone(), steps, start)
+    }
+
     /// A training on all samples at once.
     fn begin_whole<'a>(&self, start: SessionStart<'a>, totals: &Totals) -> Result<Passes<'a>> {
         let needs = self.requirements(&start.layout, start.task);
-        let gradient = WholeGradient::new(self, start)?;
+        let gradient = self.whole_gradient(start)?;
         Ok(Passes::new(WholeTraining::begin(gradient, &needs, totals)?))
     }
 
@@ -255,7 +261,7 @@ impl Estimator for LogisticRegression {
     ) -> Result<PassWorker<'a>> {
         match self.config.batches {
             Some(_) => self.gradient_descent().pass_worker(start, bootstrap),
-            None => Ok(PassWorker::new(WholeGradient::new(self, start)?)),
+            None => Ok(PassWorker::new(self.whole_gradient(start)?)),
         }
     }
 

@@ -172,8 +172,12 @@ def train_once(kill, nodes, keys, parts, expected):
     """Trains on the cluster, and compares the model and the bytes that were moved."""
     server = tp.ray.Server(keys, num_workers=4 if kill else 2)
 
+    dead = []
+
     def killer(what, done, total):
-        if done >= 1 and sum(node["Alive"] for node in ray.nodes()) == 2:
+        # It takes Ray a while to tell that a node is gone.
+        if done >= 1 and not dead:
+            dead.append(nodes[1])
             nodes[0].remove_node(nodes[1], allow_graceful=False)
             print(f"the second node died while {what}, {done} of {total} done", flush=True)
 

@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     )?;
     let pipeline = training.fit(&split.train)?;
     let reference = Reference::run(&training, &pipeline, &split.train, &split.test)?;
-    let model = Model::Plain(reference.model);
+    let model = Model::Plain(reference.model.into_linear()?);
 
     // The client makes keys of two megabytes for features like the provider's, and encrypts.
     let plan = Plan::classify_only(&pipeline)?;

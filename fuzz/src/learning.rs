@@ -6,7 +6,7 @@ use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{Parameters, Preset};
 use tapetum_learn::{
     Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, Labels, LearnError,
-    LinearModel, PooledSums, TrainingSpec,
+    LinearModel, PooledSums, TrainingSpec, TwoLayerModel,
 };
 use tapetum_service::fuzzing as service;
 
@@ -53,6 +53,7 @@ fn again(p: &Parameters, bundle: Bundle<'_>) -> Result<usize, LearnError> {
         EncryptedScores::KIND => count!(EncryptedScores),
         EncryptedPredictions::KIND => count!(EncryptedPredictions),
         LinearModel::KIND => count!(LinearModel),
+        TwoLayerModel::KIND => count!(TwoLayerModel),
         PooledSums::KIND => count!(PooledSums),
         Contribution::KIND => {
             let contribution = Contribution::from_bundle(bundle)?;

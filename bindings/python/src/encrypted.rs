@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use tapetum::ckks::wire::{Bundle, Header, inspect};
 use tapetum::ckks::{Ciphertext, Parameters};
 use tapetum::folders::{Output, files};
-use tapetum::learn::{EncryptedScores as Scores, LinearModel};
+use tapetum::learn::{EncryptedModel as Trained, EncryptedScores as Scores};
 use tapetum::server::Model;
 use tapetum::{Context, EncryptedDataSet, EncryptedSamples, Error, Result};
 
@@ -206,7 +206,7 @@ fn of_python(py: Python<'_>, loaded: Result<Loaded>) -> PyResult<Py<PyAny>> {
 enum Loaded {
     Data(EncryptedDataSet),
     Rows(EncryptedSamples),
-    Model(LinearModel),
+    Model(Trained),
     Scores(Scores),
 }
 
@@ -225,7 +225,7 @@ impl Loaded {
         };
         let bundle = || Bundle::from_bytes(parameters, bytes);
         Ok(match kind.as_str() {
-            LinearModel::KIND => Self::Model(LinearModel::from_bundle(bundle()?)?),
+            kind if Trained::is_kind(kind) => Self::Model(Trained::from_bundle(bundle()?)?),
             Scores::KIND => Self::Scores(Scores::from_bundle(bundle()?)?),
             _ => match EncryptedDataSet::from_bytes(bytes, parameters) {
                 Ok(data) if data.samples() > 0 => Self::Data(data),

@@ -107,7 +107,7 @@ impl ClearModel {
             Ok(Self {
                 warning: fitted.check().err().map(|e| in_python(&e.to_string())),
                 pipeline: fitted.pipeline,
-                model: fitted.reference.model,
+                model: fitted.reference.model.into_linear()?,
             })
         })
     }

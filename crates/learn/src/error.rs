@@ -214,6 +214,9 @@ pub enum LearnError {
     /// A session that has no checkpoints.
     #[error("only training in mini-batches goes on from a checkpoint")]
     NotResumable,
+    /// A network where only a linear model does.
+    #[error("this takes a linear model, but the model is a network with a hidden layer")]
+    NotLinear,
     /// Two objects of different parameters.
     #[error("{0} belongs to other parameters than the rest")]
     Parameters(&'static str),
@@ -358,6 +361,12 @@ pub enum Setting {
     Alpha,
     /// The largest magnitude of a score.
     ScoreBound,
+    /// Hidden units of a network.
+    HiddenUnits,
+    /// The momentum of a training.
+    Momentum,
+    /// How large sums of hidden units are when a training begins.
+    InitialScale,
 }
 
 impl Setting {
@@ -386,6 +395,9 @@ impl fmt::Display for Setting {
             Self::LargestEigenvalue => "the bound on the largest eigenvalue",
             Self::Alpha => "alpha",
             Self::ScoreBound => "the bound of scores",
+            Self::HiddenUnits => "the number of hidden units",
+            Self::Momentum => "the momentum",
+            Self::InitialScale => "the scale of the first weights",
         })
     }
 }

@@ -8,11 +8,11 @@ use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
 use crate::passes::{PassWorker, Passes, Totals};
-use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Session, SessionStart, fit_whole};
+use crate::simulation::Simulation;
 use crate::task::Task;
 
 /// A training algorithm that runs on encrypted samples.
@@ -69,6 +69,8 @@ pub trait Estimator {
     /// what is to be done with the model needs. Scores take [`LinearModel::LEVEL`].
     ///
     /// # Errors
+    /// [`LearnError::NotLinear`](crate::LearnError::NotLinear) for a network, [`LearnError`](crate::LearnError) if there must be
+    /// bootstraps, for which there is [`begin`](Self::begin).
     /// [`LearnError`](crate::LearnError), before any work starts, if labels and features do not fit
     /// together, levels do not suffice, or a key is missing.
     fn fit(&self, samples: &Samples<'_>, progress: &mut Listener<'_>) -> Result<LinearModel> {

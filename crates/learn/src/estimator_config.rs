@@ -4,16 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::estimator::Estimator;
+use crate::gradient_descent::MiniBatches;
 use crate::gradient_descent::steps::LearningRate;
-use crate::gradient_descent::{GradientDescent, MiniBatches};
 use crate::layout::Layout;
 use crate::least_squares::{FisherDiscriminant, LeastSquaresConfig, Ridge};
 use crate::linear_means::LinearMeans;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
+use crate::mini_batch::MiniBatchMethod;
 use crate::one_vs_rest::OneVsRestLogistic;
 use crate::slot_diagonals::SlotDiagonals;
 use crate::softmax_regression::{SoftmaxRegression, SoftmaxRegressionConfig};
 use crate::task::{at_least_three, check_classes, two_classes};
+use crate::two_layer::{TwoLayer, TwoLayerConfig, TwoLayerShape};
 
 /// In which way a training uses its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub enum EstimatorConfig {
     /// [`SoftmaxRegression`]. It is written as `multinomial`.
     #[serde(rename = "multinomial")]
     Softmax(SoftmaxRegressionConfig),
+    /// [`TwoLayer`].
+    TwoLayer(TwoLayerConfig),
 }
 
 impl Default for EstimatorConfig {
@@ -59,7 +63,11 @@ impl EstimatorConfig {
     pub fn wants_intercept(&self) -> bool {
         matches!(
             self,
-            Self::Logistic(_) | Self::Ridge(_) | Self::OneVsRest(_) | Self::Softmax(_)
+            Self::Logistic(_)
+                | Self::Ridge(_)
+                | Self::OneVsRest(_)
+                | Self::Softmax(_)
+                | Self::TwoLayer(_)
         )
     }
 
@@ -75,6 +83,7 @@ impl EstimatorConfig {
             Self::Ridge(config) => Box::new(Ridge::new(*config)?),
             Self::OneVsRest(config) => Box::new(OneVsRestLogistic::new(config.clone())?),
             Self::Softmax(config) => Box::new(SoftmaxRegression::new(config.clone())?),
+            Self::TwoLayer(config) => Box::new(TwoLayer::new(*config)?),
         })
     }
 
@@ -82,17 +91,21 @@ impl EstimatorConfig {
     ///
     /// # Errors
     /// As [`estimator`](Self::estimator).
-    pub(crate) fn gradient_descent(&self) -> Result<Option<GradientDescent>> {
+    pub(crate) fn mini_batches(&self) -> Result<Option<Box<dyn MiniBatchMethod>>> {
         Ok(match self {
             Self::Logistic(config) if config.batches.is_some() => {
-                Some(LogisticRegression::new(config.clone())?.gradient_descent())
+                let regression = LogisticRegression::new(config.clone())?;
+                Some(Box::new(regression.gradient_descent()))
             }
             Self::OneVsRest(config) if config.batches.is_some() => {
-                Some(OneVsRestLogistic::new(config.clone())?.gradient_descent())
+                let regression = OneVsRestLogistic::new(config.clone())?;
+                Some(Box::new(regression.gradient_descent()))
             }
             Self::Softmax(config) => {
-                Some(SoftmaxRegression::new(config.clone())?.gradient_descent())
+                let regression = SoftmaxRegression::new(config.clone())?;
+                Some(Box::new(regression.gradient_descent()))
             }
+            Self::TwoLayer(config) => Some(Box::new(TwoLayer::new(*config)?)),
             _ => None,
         })
     }
@@ -114,7 +127,7 @@ impl EstimatorConfig {
             Self::Logistic(config) | Self::OneVsRest(config) if config.batches.is_some() => {
                 Flow::MiniBatches
             }
-            Self::Softmax(_) => Flow::MiniBatches,
+            Self::Softmax(_) | Self::TwoLayer(_) => Flow::MiniBatches,
             Self::Ridge(_) => Flow::Sums,
             _ => Flow::Whole,
         }
@@ -126,7 +139,7 @@ impl EstimatorConfig {
         match self {
             Self::Logistic(_) | Self::OneVsRest(_) | Self::Softmax(_) => true,
             Self::LinearMeans | Self::Fisher(_) => true,
-            Self::Ridge(_) => false,
+            Self::Ridge(_) | Self::TwoLayer(_) => false,
         }
     }
 
@@ -134,26 +147,35 @@ impl EstimatorConfig {
     pub(crate) fn trains_by_columns(&self) -> bool {
         match self {
             Self::OneVsRest(config) => config.batches.is_some(),
-            Self::Softmax(_) => true,
+            Self::Softmax(_) | Self::TwoLayer(_) => true,
             _ => false,
         }
     }
 
     /// Whether it trains with parameters that bootstrap alone.
     pub(crate) fn needs_bootstrap(&self) -> bool {
-        matches!(self, Self::Softmax(_))
+        matches!(self, Self::Softmax(_) | Self::TwoLayer(_))
     }
 
-    /// Half the interval around zero in which scores stay in training, if there is one.
-    pub fn interval(&self) -> Option<f64> {
+    /// The hidden units of a network, if it is one.
+    pub(crate) fn hidden_units(&self) -> Option<usize> {
         match self {
-            Self::Logistic(config) | Self::OneVsRest(config) => Some(config.interval),
-            Self::Softmax(config) => Some(config.interval),
+            Self::TwoLayer(config) => Some(config.hidden_units),
             _ => None,
         }
     }
 
-    /// The learning rates of gradient descent, if it is that.
+    /// Half the interval around zero in which scores, or the sums of hidden units, stay in training, if there is one.
+    pub fn interval(&self) -> Option<f64> {
+        match self {
+            Self::Logistic(config) | Self::OneVsRest(config) => Some(config.interval),
+            Self::Softmax(config) => Some(config.interval),
+            Self::TwoLayer(_) => Some(TwoLayerConfig::INTERVAL),
+            _ => None,
+        }
+    }
+
+    /// The learning rates of gradient descent, if it is that of a linear model.
     pub fn learning_rate(&self) -> Option<&LearningRate> {
         match self {
             Self::Logistic(config) | Self::OneVsRest(config) => Some(&config.learning_rate),
@@ -163,7 +185,7 @@ impl EstimatorConfig {
     }
 
     /// Refuses classes that it does not tell apart: softmax regression knows 3 to
-    /// [`MAX_CLASSES`](crate::MAX_CLASSES), ridge and one-vs-rest logistic regression know up to
+    /// [`MAX_CLASSES`](crate::MAX_CLASSES), ridge, one-vs-rest logistic regression and networks know up to
     /// [`MAX_CLASSES`](crate::MAX_CLASSES), the others two.
     ///
     /// # Errors
@@ -171,7 +193,7 @@ impl EstimatorConfig {
     pub fn check_classes(&self, classes: usize) -> Result<()> {
         check_classes(classes)?;
         match self {
-            Self::Ridge(_) | Self::OneVsRest(_) => Ok(()),
+            Self::Ridge(_) | Self::OneVsRest(_) | Self::TwoLayer(_) => Ok(()),
             Self::Softmax(_) => at_least_three("softmax regression", classes),
             Self::Logistic(_) => two_classes("logistic regression", classes),
             Self::LinearMeans => two_classes("the classifier by class means", classes),
@@ -186,6 +208,7 @@ impl EstimatorConfig {
                 Some(("iterations", config.iterations))
             }
             Self::Softmax(config) => Some(("iterations", config.iterations)),
+            Self::TwoLayer(config) => Some(("steps", config.iterations)),
             Self::Fisher(config) | Self::Ridge(config) => {
                 Some(("iterations of the solution", config.iterations))
             }
@@ -209,6 +232,7 @@ impl EstimatorConfig {
                 (&mut config.iterations, Some(&mut config.learning_rate))
             }
             Self::Softmax(config) => (&mut config.iterations, Some(&mut config.learning_rate)),
+            Self::TwoLayer(config) => (&mut config.iterations, None),
             Self::Fisher(config) | Self::Ridge(config) => (&mut config.iterations, None),
             Self::LinearMeans => return learner,
         };
@@ -232,6 +256,9 @@ impl EstimatorConfig {
                 Layout::for_training(rows, columns, slots)
             }
             Self::Softmax(_) => SlotDiagonals::layout(rows, columns, classes, slots),
+            Self::TwoLayer(config) => {
+                TwoLayerShape::layout(rows, columns, (config.hidden_units, classes), slots)
+            }
             Self::Fisher(_) | Self::Ridge(_) => {
                 Layout::for_least_squares(rows, columns, classes, slots)
             }
@@ -259,6 +286,10 @@ impl EstimatorConfig {
             Self::Softmax(config) => format!(
                 "softmax regression with {}",
                 iterations(config.iterations, Some(config.batches))
+            ),
+            Self::TwoLayer(config) => format!(
+                "a network with {} hidden units, {} steps on mini-batches of {}",
+                config.hidden_units, config.iterations, config.batches.rows
             ),
             Self::LinearMeans => "linear means".to_owned(),
             Self::Fisher(config) => {

@@ -41,8 +41,15 @@ impl TrainingSpec {
     /// Ciphertexts that training holds at a time beside samples and labels.
     fn copies(&self, layout: &Layout) -> usize {
         let computing = 8 * rayon::current_num_threads();
+        let rows = self.batch_rows().ok().flatten().unwrap_or(1);
+        let pairs = rows.div_ceil(2 * layout.block_rows());
         computing
             + match &self.learner {
+                // Diagonals and, lower, their gradients; for every two blocks 16 rotations.
+                EstimatorConfig::TwoLayer(config) => {
+                    let outputs = outputs(self.classes).next_power_of_two();
+                    3 * (config.hidden_units + outputs) / 2 + 16 * pairs
+                }
                 // Diagonals, of three parts until they are relinearised, and four rotated blocks.
                 EstimatorConfig::Fisher(_) | EstimatorConfig::Ridge(_) => {
                     let root = (layout.cols() as f64).sqrt().ceil() as usize;
@@ -52,8 +59,6 @@ impl TrainingSpec {
                 EstimatorConfig::OneVsRest(_) | EstimatorConfig::Softmax(_)
                     if layout.order() == SlotOrder::Columns =>
                 {
-                    let rows = self.batch_rows().ok().flatten().unwrap_or(1);
-                    let pairs = rows.div_ceil(2 * layout.block_rows());
                     4 * outputs(self.classes).next_power_of_two() + 8 * pairs
                 }
                 EstimatorConfig::Logistic(config) | EstimatorConfig::OneVsRest(config) => {

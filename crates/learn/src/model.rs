@@ -2,23 +2,162 @@
 
 use serde::{Deserialize, Serialize};
 use tapetum_ckks::wire::Bundle;
-use tapetum_ckks::{Evaluator, Id};
+use tapetum_ckks::{Decryptor, Evaluator, Id, Parameters};
 
 use crate::error::{LearnError, Result};
 use crate::layout::MAX_COLS;
 use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::origin::Origin;
 use crate::plain_model::PlainModel;
 use crate::progress::Listener;
 use crate::score_threshold::ScoreThreshold;
 use crate::scores::EncryptedScores;
+use crate::simulation::PlainClassifier;
 use crate::task::MAX_CLASSES;
+use crate::two_layer::TwoLayerModel;
+
+/// A model that was trained under encryption, which nobody but the owner can read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EncryptedModel {
+    /// Weights and intercepts.
+    Linear(LinearModel),
+    /// A network with one hidden layer.
+    TwoLayer(Box<TwoLayerModel>),
+}
+
+impl From<TwoLayerModel> for EncryptedModel {
+    fn from(model: TwoLayerModel) -> Self {
+        Self::TwoLayer(Box::new(model))
+    }
+}
+
+impl From<LinearModel> for EncryptedModel {
+    fn from(model: LinearModel) -> Self {
+        Self::Linear(model)
+    }
+}
+
+impl EncryptedModel {
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Linear(model) => model.classes(),
+            Self::TwoLayer(model) => model.classes(),
+        }
+    }
+
+    /// The number of features of a sample.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Linear(model) => model.features(),
+            Self::TwoLayer(model) => model.features(),
+        }
+    }
+
+    /// The level of its ciphertexts.
+    pub fn level(&self) -> usize {
+        match self {
+            Self::Linear(model) => model.level(),
+            Self::TwoLayer(model) => model.level(),
+        }
+    }
+
+    /// The parameters of its ciphertexts.
+    pub fn parameters(&self) -> &Parameters {
+        match self {
+            Self::Linear(model) => model.parameters(),
+            Self::TwoLayer(model) => model.parameters(),
+        }
+    }
+
+    /// Whose keys and features it was made with.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::Linear(model) => model.origin(),
+            Self::TwoLayer(model) => model.origin(),
+        }
+    }
+
+    /// The same, with what is known of where it comes from.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        match self {
+            Self::Linear(model) => Self::Linear(model.with_origin(origin)),
+            Self::TwoLayer(model) => Self::TwoLayer(Box::new(model.with_origin(origin))),
+        }
+    }
+
+    /// The linear model.
+    ///
+    /// # Errors
+    /// [`LearnError::NotLinear`] for a network.
+    pub fn into_linear(self) -> Result<LinearModel> {
+        match self {
+            Self::Linear(model) => Ok(model),
+            Self::TwoLayer(_) => Err(LearnError::NotLinear),
+        }
+    }
+
+    /// The encrypted scores of samples.
+    ///
+    /// # Errors
+    /// As [`LinearModel::decision_function`] and [`TwoLayerModel::decision_function`].
+    pub fn decision_function(
+        &self,
+        (evaluator, samples): (&Evaluator, &EncryptedMatrix),
+        progress: &mut Listener<'_>,
+    ) -> Result<EncryptedScores> {
+        match self {
+            Self::Linear(model) => model.decision_function(evaluator, samples, progress),
+            Self::TwoLayer(model) => model.decision_function(evaluator, samples, progress),
+        }
+    }
+
+    /// The model in the clear, rounded: as [`LinearModel::decrypt`] and [`TwoLayerModel::decrypt`].
+    ///
+    /// # Errors
+    /// [`LearnError::Decryption`] if the key is of other parameters.
+    pub fn decrypt(&self, decryptor: &Decryptor) -> Result<PlainClassifier> {
+        Ok(match self {
+            Self::Linear(model) => PlainClassifier::Linear(model.decrypt(decryptor)?),
+            Self::TwoLayer(model) => PlainClassifier::TwoLayer(model.decrypt(decryptor)?),
+        })
+    }
+
+    /// The model as a bundle, without a copy.
+    ///
+    /// # Errors
+    /// [`LearnError::Wire`] if it has more ciphertexts than a bundle may hold.
+    pub fn to_bundle(&self) -> Result<Bundle<'_>> {
+        match self {
+            Self::Linear(model) => model.to_bundle(),
+            Self::TwoLayer(model) => model.to_bundle(),
+        }
+    }
+
+    /// Whether a bundle of this kind holds a model.
+    pub fn is_kind(kind: &str) -> bool {
+        [LinearModel::KIND, TwoLayerModel::KIND].contains(&kind)
+    }
+
+    /// A model from a bundle, whichever it holds.
+    ///
+    /// # Errors
+    /// [`LearnError`] if the bundle holds something else, or its parts do not fit together.
+    pub fn from_bundle(bundle: Bundle<'_>) -> Result<Self> {
+        match bundle.kind() {
+            TwoLayerModel::KIND => TwoLayerModel::from_bundle(bundle).map(Into::into),
+            _ => LinearModel::from_bundle(bundle).map(Self::Linear),
+        }
+    }
+}
 
 /// What samples are classified with.
 #[derive(Clone, Debug)]
 pub enum Model {
     /// A model that was trained under encryption, which nobody but the owner can read.
-    Encrypted(LinearModel),
+    Encrypted(EncryptedModel),
     /// A model in the clear, of the server or someone who trusts it.
     Plain(PlainModel),
 }
@@ -28,14 +167,14 @@ impl Model {
     /// one for each class.
     ///
     /// # Errors
-    /// As [`LinearModel::decision_function`] and [`PlainModel::score_encrypted`].
+    /// As [`EncryptedModel::decision_function`] and [`PlainModel::score_encrypted`].
     pub fn decision_function(
         &self,
         (evaluator, samples): (&Evaluator, &EncryptedMatrix),
         progress: &mut Listener<'_>,
     ) -> Result<EncryptedScores> {
         match self {
-            Self::Encrypted(model) => model.decision_function(evaluator, samples, progress),
+            Self::Encrypted(model) => model.decision_function((evaluator, samples), progress),
             Self::Plain(model) => model.score_encrypted(evaluator, samples, progress),
         }
     }
@@ -57,10 +196,11 @@ impl Model {
                 let scores = self.decision_function(what, progress)?;
                 keep(scores.to_bundle()?)
             }
-            (Self::Encrypted(model), Some(threshold)) => {
+            (Self::Encrypted(EncryptedModel::Linear(model)), Some(threshold)) => {
                 let predictions = model.predictions(threshold, what.0, what.1, progress)?;
                 keep(predictions.to_bundle()?)
             }
+            (Self::Encrypted(EncryptedModel::TwoLayer(_)), Some(_)) => Err(LearnError::NotLinear)?,
             (Self::Plain(_), Some(_)) => Err(LearnError::Malformed {
                 what: "a plain model",
                 reason: "it gives scores, but the plan is that only predictions leave the server",

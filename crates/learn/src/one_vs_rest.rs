@@ -11,11 +11,11 @@ use crate::linear_model::LinearModel;
 use crate::logistic::{LogisticRegression, LogisticRegressionConfig};
 use crate::operation_counts::OperationCounts;
 use crate::passes::{PassWorker, Passes, Totals};
-use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Session, SessionStart, fit_whole};
+use crate::simulation::Simulation;
 use crate::task::Task;
 
 const NAME: &str = "one-vs-rest logistic regression";

@@ -25,6 +25,9 @@ const IMAGINARY: f64 = 1.0 / 64.0;
 /// Of more than two classes every row of blocks has P columns of scores instead of one, with P for
 /// their number rounded up to a power of two: row r of column k has the score of class
 /// (r + k) mod P.
+///
+/// Of samples in the order of columns up to `block_cols` / P blocks share a ciphertext: with S rows in a block the score of output
+/// u of sample i in block q of these is in slot (q P + u) S + i.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedScores {
     layout: Layout,
@@ -76,9 +79,23 @@ impl EncryptedScores {
         ciphertexts: Vec<Ciphertext>,
     ) -> Result<Self> {
         check_classes(classes)?;
-        layout.check_order("a set of encrypted scores", SlotOrder::Rows)?;
-        let columns = layout.grid_rows() * period(classes);
-        let expected = columns.div_ceil(layout.block_cols());
+        let expected = match layout.order() {
+            SlotOrder::Rows => {
+                let columns = layout.grid_rows() * period(classes);
+                columns.div_ceil(layout.block_cols())
+            }
+            SlotOrder::Columns if layout.block_cols() < period(classes) => {
+                return Err(LearnError::Layout {
+                    what: "the number of columns of a block",
+                    found: layout.block_cols(),
+                    allowed: "at least the number of classes, in the order of columns",
+                });
+            }
+            SlotOrder::Columns => {
+                let together = layout.block_cols() / period(classes);
+                layout.grid_rows().div_ceil(together)
+            }
+        };
         check_equal("ciphertexts of scores", expected, ciphertexts.len())?;
         check_blocks("a set of encrypted scores", &ciphertexts, &layout)?;
         Ok(Self {
@@ -215,6 +232,11 @@ fn period(classes: usize) -> usize {
 fn place(layout: &Layout, classes: usize, sample: usize, output: usize) -> (usize, usize) {
     let (grid_row, row) = (sample / layout.block_rows(), sample % layout.block_rows());
     let period = period(classes);
+    if layout.order() == SlotOrder::Columns {
+        let together = layout.block_cols() / period;
+        let outer = grid_row % together * period + output;
+        return (grid_row / together, outer * layout.block_rows() + row);
+    }
     let column = grid_row * period + (output + period - row % period) % period;
     let (ciphertext, moved) = (column / layout.block_cols(), column % layout.block_cols());
     let slots = layout.slots();
@@ -238,6 +260,18 @@ mod tests {
         ) {
             prop_assume!(log_rows + log_cols > 0 && period(classes) <= 1 << log_rows);
             let layout = Layout::new(rows, 5, 1 << log_rows, 1 << log_cols).unwrap();
+            let by_columns = layout.with_order(SlotOrder::Columns);
+            if period(classes) <= layout.block_cols() {
+                let scores = (0..rows).flat_map(|i| (0..outputs(classes)).map(move |k| (i, k)));
+                let places: HashSet<_> =
+                    scores.map(|(i, k)| place(&by_columns, classes, i, k)).collect();
+                prop_assert_eq!(places.len(), rows * outputs(classes));
+                let together = layout.block_cols() / period(classes);
+                let ciphertexts = layout.grid_rows().div_ceil(together);
+                for (ciphertext, slot) in places {
+                    prop_assert!(ciphertext < ciphertexts && slot < layout.slots());
+                }
+            }
             let scores = (0..rows).flat_map(|i| (0..outputs(classes)).map(move |k| (i, k)));
             let places: HashSet<_> = scores.map(|(i, k)| place(&layout, classes, i, k)).collect();
             prop_assert_eq!(places.len(), rows * outputs(classes));

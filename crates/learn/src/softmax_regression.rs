@@ -10,12 +10,12 @@ use crate::gradient_descent::steps::LearningRate;
 use crate::gradient_descent::{self, DiagonalTraining, GradientDescent, Link, MiniBatches};
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
-use crate::logistic::MAX_ITERATIONS;
+use crate::mini_batch::MAX_ITERATIONS;
 use crate::operation_counts::OperationCounts;
 use crate::passes::{PassWorker, Passes, Totals};
-use crate::plain_model::Simulation;
 use crate::requirements::Requirements;
 use crate::session::{Session, SessionStart};
+use crate::simulation::Simulation;
 use crate::task::Task;
 
 const NAME: &str = "softmax regression";
@@ -24,7 +24,7 @@ const NAME: &str = "softmax regression";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SoftmaxRegressionConfig {
-    /// The number of gradient steps, 1 to [`MAX_ITERATIONS`], each on a mini-batch.
+    /// The number of gradient steps, 1 to [`MAX_ITERATIONS`](crate::MAX_ITERATIONS), each on a mini-batch.
     pub iterations: usize,
     /// The scores of the training must stay within [-`interval`, `interval`], 4 to 20;
     /// [`RangeReport`](crate::RangeReport) says if they do.

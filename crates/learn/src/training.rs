@@ -130,8 +130,8 @@ impl TrainingSpec {
     /// # Errors
     /// [`LearnError::Config`] if a setting is out of range.
     pub fn batch_rows(&self) -> Result<Option<usize>> {
-        let descent = self.learner.gradient_descent()?;
-        Ok(descent.map(|descent| descent.batch_rows()))
+        let method = self.learner.mini_batches()?;
+        Ok(method.map(|method| method.batch_rows()))
     }
 
     /// Samples of a part of a training file, if training reads it part by part, so that no more than
@@ -180,19 +180,19 @@ impl TrainingSpec {
         rows: usize,
         parameters: &Parameters,
     ) -> Result<OperationCounts> {
-        let Some(descent) = self.learner.gradient_descent()? else {
+        let Some(method) = self.learner.mini_batches()? else {
             let (layout, _) = self.training_shape(rows, parameters)?;
             let estimator = self.learner.estimator()?;
             return Ok(estimator.operation_counts(&layout, self.task()));
         };
-        let batch = descent.batch_rows().clamp(1, rows.max(1));
+        let batch = method.batch_rows().clamp(1, rows.max(1));
         let (layout, _) = self.training_shape(batch, parameters)?;
         let bootstraps = match self.bootstrap_levels(parameters)? {
-            Some(levels) => descent.bootstrapping_key_switches(&layout, levels, self.classes)?,
+            Some(levels) => method.bootstrapping_key_switches(&layout, levels, self.classes)?,
             None => 0,
         };
         Ok(OperationCounts {
-            key_switches: descent.key_switches(&layout, self.task()) + bootstraps,
+            key_switches: method.key_switches(&layout, self.task()) + bootstraps,
             products: 0,
         })
     }

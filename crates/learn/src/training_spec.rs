@@ -1,13 +1,12 @@
 //! What a server must know to train and to classify, as data that owner and server agree on.
 
 use serde::{Deserialize, Serialize};
-use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset, SlotKind};
+use tapetum_ckks::{BootstrappingPlan, KeyPlan, Parameters, Preset};
 
 use crate::bootstrap::BootstrapLevels;
 use crate::error::{LearnError, Result, check_equal};
 use crate::estimator_config::EstimatorConfig;
 use crate::front::LabelShape;
-use crate::gradient_descent::GradientDescent;
 use crate::labels::Labels;
 use crate::layout::{Layout, SlotOrder};
 use crate::linear_model::LinearModel;
@@ -17,6 +16,7 @@ use crate::requirements::{Requirements, smallest_for_batches, smallest_parameter
 use crate::score_threshold::ScoreThreshold;
 use crate::slot_diagonals::SlotDiagonals;
 use crate::task::{LabelKind, Task, two_classes};
+use crate::two_layer::TwoLayerModel;
 
 /// A training algorithm and the shape of what it trains on. It is public: nothing in it is secret,
 /// and it tells nothing of what is in the images.
@@ -115,8 +115,8 @@ impl TrainingSpec {
     /// With blocks and levels for `rows` samples, and parameters that have them.
     fn fitted(mut self, rows: usize) -> Result<(Self, Parameters)> {
         self.learner.check_classes(self.classes)?;
-        let descent = self.learner.gradient_descent()?;
-        let rows = descent.as_ref().map_or(rows, GradientDescent::batch_rows);
+        let method = self.learner.mini_batches()?;
+        let rows = method.as_ref().map_or(rows, |method| method.batch_rows());
         if self.learner.needs_bootstrap() {
             let parameters = Parameters::preset(Preset::N16Bootstrapping);
             let layout =
@@ -142,11 +142,11 @@ impl TrainingSpec {
                 return Ok((self.in_cheaper_order(rows, &parameters), parameters));
             }
             self.levels = self.requirements(&parameters)?.levels;
-            let literal = match descent {
+            let literal = match method {
                 None => smallest_parameters(self.levels),
                 Some(_) => smallest_for_batches(self.levels),
             };
-            let found = match (literal.map(Parameters::new), &descent) {
+            let found = match (literal.map(Parameters::new), &method) {
                 (Some(Ok(found)), _) => found,
                 (_, Some(_)) => Parameters::preset(Preset::N16Bootstrapping),
                 (_, None) => {
@@ -277,9 +277,9 @@ impl TrainingSpec {
         let block_rows = parameters.slots() / self.block_cols.max(1);
         let layout = Layout::new(rows, self.columns, block_rows, self.block_cols)?;
         let layout = layout.with_order(self.slot_order);
-        let level = match self.learner.gradient_descent()? {
-            Some(descent) => {
-                descent.batch_level(&layout, self.task(), self.bootstrap_levels(parameters)?)?
+        let level = match self.learner.mini_batches()? {
+            Some(method) => {
+                method.batch_level(&layout, self.task(), self.bootstrap_levels(parameters)?)?
             }
             None => self.levels,
         };
@@ -292,6 +292,19 @@ impl TrainingSpec {
     /// As [`training_shape`](Self::training_shape).
     pub fn sample_shape(&self, rows: usize, parameters: &Parameters) -> Result<(Layout, usize)> {
         let (slots, classes) = (parameters.slots(), self.classes);
+        if self.learner.hidden_units().is_some() {
+            // Networks classify in the blocks in which they train.
+            let layout = Layout::new(
+                rows,
+                self.columns,
+                slots / self.block_cols.max(1),
+                self.block_cols,
+            )?;
+            return Ok((
+                layout.with_order(self.slot_order),
+                TwoLayerModel::SAMPLE_LEVEL,
+            ));
+        }
         let layout = Layout::for_samples_of(classes, rows, self.columns, slots, self.block_cols)?;
         let predictions = self.threshold.map_or(0, |threshold| threshold.levels());
         Ok((layout, LinearModel::SAMPLE_LEVEL + predictions))
@@ -303,11 +316,11 @@ impl TrainingSpec {
     /// [`LearnError`] if the weights do not fit.
     pub fn bootstrapping(&self, parameters: &Parameters) -> Result<Option<BootstrappingPlan>> {
         self.learner.check_classes(self.classes)?;
-        match self.learner.gradient_descent()? {
-            Some(descent) if parameters.literal().bootstrapping.is_some() => {
+        match self.learner.mini_batches()? {
+            Some(method) if parameters.literal().bootstrapping.is_some() => {
                 let layout = self.batch_layout(parameters)?;
-                let slots = descent.packed_slots(&layout, self.classes)?;
-                let plan = BootstrappingPlan::new(parameters, slots, SlotKind::Real);
+                let (slots, kind) = method.packed(&layout, self.classes)?;
+                let plan = BootstrappingPlan::new(parameters, slots, kind);
                 Ok(Some(plan.map_err(|_| {
                     LearnError::Parameters("the bootstrapping of weights")
                 })?))
@@ -357,7 +370,7 @@ impl TrainingSpec {
         if self.threshold.is_some() {
             two_classes("a prediction under encryption", self.classes)?;
             // The levels of mini-batches end with the weights.
-            if self.learner.gradient_descent()?.is_some() {
+            if self.learner.mini_batches()?.is_some() {
                 return Err(LearnError::Malformed {
                     what: "the training specification",
                     reason: "predictions under encryption are not offered for training in mini-batches",
@@ -368,19 +381,24 @@ impl TrainingSpec {
         if by_columns && !self.learner.trains_by_columns() {
             return Err(LearnError::Malformed {
                 what: "the training specification",
-                reason: "blocks in the order of columns are for softmax regression, and for one-vs-rest logistic \
-                         regression in mini-batches",
+                reason: "blocks in the order of columns are for softmax regression, for networks, and for one-vs-rest \
+                         logistic regression in mini-batches",
             });
         }
         let (layout, classes) = (self.batch_layout(parameters)?, self.classes);
         let task = self.task();
+        let method = self.learner.mini_batches()?;
+        if let (Some(method), Some(_)) = (&method, self.learner.hidden_units()) {
+            // Classification needs no more.
+            return method.requirements(&layout, task, self.bootstrap_levels(parameters)?);
+        }
         // Single samples have the widest blocks, which need the most rotations.
         let slots = layout.slots();
         let single = Layout::for_samples_of(classes, 1, self.columns, slots, self.block_cols)?;
         let classification = LinearModel::requirements(&single, self.block_cols, classes)?;
-        if let Some(descent) = self.learner.gradient_descent()? {
+        if let Some(method) = method {
             let bootstrap = self.bootstrap_levels(parameters)?;
-            let mut needs = descent.requirements(&layout, task, bootstrap)?;
+            let mut needs = method.requirements(&layout, task, bootstrap)?;
             needs.rotations.extend(classification.rotations);
             return Ok(needs);
         }

@@ -119,7 +119,9 @@ fn mini_batches_with_refreshes() {
     });
     let whole = whole.unwrap().simulate(&data.features(), &data.labels);
     // Mini-batches make a difference that is larger than the bound.
-    let difference = (whole.unwrap().model.weights[0] - reference.model.weights[0]).abs();
+    let difference = (whole.unwrap().model.linear().unwrap().weights[0]
+        - reference.model.linear().unwrap().weights[0])
+        .abs();
     assert!(difference > 4.0 * BOUND, "{difference}");
 
     let slots = parameters().slots();
@@ -144,14 +146,24 @@ fn mini_batches_with_refreshes() {
             batches.step(&mut training);
         }
         let found = world.decrypt_model(&training.model().unwrap());
-        assert_close("snapshot", &found.weights, &early.model.weights, BOUND);
+        assert_close(
+            "snapshot",
+            &found.weights,
+            &early.model.linear().unwrap().weights,
+            BOUND,
+        );
         while training.next_batch(3).is_some() {
             batches.step(&mut training);
         }
         let model = training.model().unwrap();
         assert_eq!(model.level(), LinearModel::LEVEL);
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
         assert!(training.add(&batches.batches[0], &mut |_| ()).is_err());
     }
 }
@@ -297,7 +309,12 @@ fn softmax_regression_of_five_classes() {
         }
         let model = training.model().unwrap();
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
     }
 }
 
@@ -326,7 +343,12 @@ fn softmax_regression_all_at_once() {
     ] {
         let model = world.fit(&estimator, &matrix, &labels);
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
     }
 }
 

@@ -38,7 +38,9 @@ fn check(estimator: &dyn Estimator, data: &Data, layout: Layout, labels: LabelKi
     let reference = estimator
         .simulate(&data.features(), &data.labels)
         .unwrap()
-        .model;
+        .model
+        .into_linear()
+        .unwrap();
     let found = world.assert_like(&model, &reference, (&matrix, data), BOUND);
     // The bounds say something: the model is better than none.
     let right = classes_of(&found, reference.outputs());
@@ -101,7 +103,7 @@ fn the_penalty_is_that_of_the_closed_form() {
     let mut norms = Vec::new();
     for alpha in [0.0, 100.0, 2000.0, 50_000.0] {
         let model = penalised(64, alpha).simulate(&features, &data.labels);
-        let found = model.unwrap().model.weights;
+        let found = model.unwrap().model.into_linear().unwrap().weights;
         let mut system: Vec<Vec<f64>> = (0..4)
             .map(|i| {
                 let column = |j: usize| values.iter().skip(j).step_by(4);
@@ -188,6 +190,7 @@ fn add(training: &mut dyn Session, part: Batch) {
 fn finish(training: Box<dyn Session + '_>) -> LinearModel {
     let mut last = None;
     let model = training.finish(&mut |p| last = Some(p)).unwrap();
+    let model = model.into_linear().unwrap();
     assert!(last.is_some_and(|p: Progress| p.done == p.total));
     model
 }
@@ -231,7 +234,9 @@ fn refreshed_statistics_leave_the_samples_few_levels() {
         let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
-            .model;
+            .model
+            .into_linear()
+            .unwrap();
         world.assert_like(&model, &reference, (&matrix, &data), BOUND);
     }
 }
@@ -272,7 +277,9 @@ fn samples_can_come_in_parts() {
         let reference = ridge
             .simulate(&data.features(), &data.labels)
             .unwrap()
-            .model;
+            .model
+            .into_linear()
+            .unwrap();
         let found = world.decrypt_model(&model);
         assert_close("weights", &found.weights, &reference.weights, BOUND);
 
@@ -346,7 +353,12 @@ fn contributors_add_up_and_can_be_removed() {
             .flat_map(|&i| parts[i].labels.as_slice().to_vec());
         let labels = ClassLabels::of_classes(labels.collect(), classes).unwrap();
         let features = Features::new(&values, cols).unwrap();
-        let reference = regression.simulate(&features, &labels).unwrap().model;
+        let reference = regression
+            .simulate(&features, &labels)
+            .unwrap()
+            .model
+            .into_linear()
+            .unwrap();
         let found = world.decrypt_model(&model);
         assert_close("weights", &found.weights, &reference.weights, BOUND);
         let samples = world.encrypt(&parts[1], samples, LinearModel::SAMPLE_LEVEL);
@@ -362,7 +374,12 @@ fn the_reference_comes_close_to_the_solution() {
     let features = data.features();
     let gradient = |steps| {
         let ridge = Ridge::new(config(steps)).unwrap();
-        let model = ridge.simulate(&features, &data.labels).unwrap().model;
+        let model = ridge
+            .simulate(&features, &data.labels)
+            .unwrap()
+            .model
+            .into_linear()
+            .unwrap();
         let scores = model.decision_function(&features).unwrap();
         // X^T (X w - y) / m.
         let component = |j: usize| {

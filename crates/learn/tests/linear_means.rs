@@ -16,6 +16,8 @@ fn reference(data: &Data) -> PlainModel {
         .simulate(&data.features(), &data.labels)
         .unwrap()
         .model
+        .into_linear()
+        .unwrap()
 }
 
 /// Everything in three levels: one for the weights, two for classification.
@@ -73,7 +75,7 @@ fn only_scores_leave_the_server() {
     let matrix = world.encrypt(&training, training_layout, 3);
     let model = world.fit(&LinearMeans, &matrix, &Labels::Clear(labels.clone()));
     let expected = LinearMeans.simulate(&training.features(), &labels).unwrap();
-    assert!(expected.model.intercepts[0].abs() > 1e-3);
+    assert!(expected.model.linear().unwrap().intercepts[0].abs() > 1e-3);
     let expected = expected.model.decision_function(&data.features()).unwrap();
 
     let samples = world.encrypt(&data, layout, LinearModel::SAMPLE_LEVEL);

@@ -28,7 +28,7 @@ fn estimator(
 fn reference(estimator: &dyn Estimator, data: &Data) -> PlainModel {
     let simulation = estimator.simulate(&data.features(), &data.labels).unwrap();
     simulation.ranges.check().unwrap();
-    simulation.model
+    simulation.model.into_linear().unwrap()
 }
 
 /// Two iterations on a grid of 2 x 3 blocks with clear and with encrypted labels; then batches

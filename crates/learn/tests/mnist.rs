@@ -80,7 +80,7 @@ fn three_against_eight() {
     let largest = reference.ranges.largest.iter().copied().fold(0.0, f64::max);
     println!(
         "clear: {:.4} held out, |z| <= {largest:.1}, |w| <= {:.2}",
-        accuracy(&reference.model, &test),
+        accuracy(reference.model.linear().unwrap(), &test),
         reference.ranges.weight
     );
     reference.ranges.check().unwrap();
@@ -140,8 +140,14 @@ fn three_against_eight() {
     }
     let model = world.decrypt_model(&training.model().unwrap());
     println!("train: {:.1} s", start.elapsed().as_secs_f64());
-    let (found, clear) = (accuracy(&model, &test), accuracy(&reference.model, &test));
-    let errors = model.weights.iter().zip(&reference.model.weights);
+    let (found, clear) = (
+        accuracy(&model, &test),
+        accuracy(reference.model.linear().unwrap(), &test),
+    );
+    let errors = model
+        .weights
+        .iter()
+        .zip(&reference.model.linear().unwrap().weights);
     let error = errors.map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
     println!(
         "encrypted: {found:.4} held out; weights differ by up to 2^{:.1}",

@@ -148,7 +148,10 @@ fn mini_batches_with_bootstraps() {
             let passes = estimator.begin_passes(start(), &totals).unwrap();
             assert_eq!((passes.total(), passes.unit()), (3, 2));
             let model = in_passes(&world, (passes, &worker), &batches, count);
-            assert!(model == expected, "{count} shares, {classes} classes");
+            assert!(
+                EncryptedModel::from(model) == expected,
+                "{count} shares, {classes} classes"
+            );
         }
     }
 }
@@ -260,7 +263,7 @@ fn a_specification_says_what_passes_go_over() {
             .pass_worker(&world.evaluator, LabelKind::Clear)
             .unwrap();
         let model = in_passes(&world, (passes, &worker), &found, 2);
-        assert!(model == expected.unwrap().model);
+        assert!(EncryptedModel::from(model) == expected.unwrap().model);
     }
     let ridge = EstimatorConfig::Ridge(LeastSquaresConfig::default());
     assert!(!ridge.trains_in_passes());

@@ -109,6 +109,7 @@ fn trial(
         }
     };
     let model = timed("solve", || training.finish(&mut progress)).unwrap();
+    let model = model.into_linear().unwrap();
     let rows = test.labels.len();
     let layout = Layout::new(rows, test.cols, height, width).unwrap();
     let samples = world.encrypt(test, layout, LinearModel::SAMPLE_LEVEL);
@@ -117,7 +118,9 @@ fn trial(
     let reference = regression
         .simulate(&train.features(), &train.labels)
         .unwrap()
-        .model;
+        .model
+        .into_linear()
+        .unwrap();
     let clear = accuracy(&reference.predict(&test.features()).unwrap(), test);
     println!("held out: {found:.2} % encrypted, {clear:.2} % in the clear");
     assert!((found - clear).abs() < 0.5);

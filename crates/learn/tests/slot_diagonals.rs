@@ -80,21 +80,31 @@ fn trial(
         let mut session = estimator.begin(start).unwrap();
         assert!(session.model().is_err());
         step(&mut *session, &batches);
-        let early = world.decrypt_model(&session.model().unwrap().unwrap());
+        let early = world.decrypt_model(&session.model().unwrap().unwrap().into_linear().unwrap());
         // The first step has no momentum, so the snapshot is the model of one iteration.
-        assert_close("snapshot", &early.weights, &first.model.weights, BOUND);
+        assert_close(
+            "snapshot",
+            &early.weights,
+            &first.model.linear().unwrap().weights,
+            BOUND,
+        );
         while session.next_batch(batches.len()).is_some() {
             step(&mut *session, &batches);
         }
         assert!(session.add(&batches[0], &mut |_| ()).is_err());
-        let model = session.finish(&mut |_| ()).unwrap();
+        let model = session.finish(&mut |_| ()).unwrap().into_linear().unwrap();
         assert_eq!(model.level(), LinearModel::LEVEL);
         assert_eq!(
             (model.features(), model.block_cols(), model.classes()),
             (cols, width, classes)
         );
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
     }
 }
 
@@ -139,7 +149,7 @@ fn shares_of_a_batch_add_up_to_the_same_bits() {
     for count in [1, 2, 3] {
         let passes = estimator.begin_passes(start(), &totals);
         let model = in_passes(&world, (passes.unwrap(), &worker), &batches, count);
-        assert!(model == expected, "{count} shares");
+        assert!(EncryptedModel::from(model) == expected, "{count} shares");
     }
 }
 
@@ -230,7 +240,7 @@ fn the_other_order_is_refused() {
     session
         .add(&(in_columns.clone(), labels.clone()), &mut |_| ())
         .unwrap();
-    let model = session.model().unwrap().unwrap();
+    let model = session.model().unwrap().unwrap().into_linear().unwrap();
     refused(
         model
             .decision_function(&world.evaluator, &in_columns, &mut |_| ())

@@ -70,10 +70,15 @@ fn trial(
         while session.next_batch(batches.len()).is_some() {
             step(&mut *session, &batches);
         }
-        let model = session.finish(&mut |_| ()).unwrap();
+        let model = session.finish(&mut |_| ()).unwrap().into_linear().unwrap();
         assert_eq!(model.level(), LinearModel::LEVEL);
         let found = world.decrypt_model(&model);
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
     }
 }
 
@@ -116,7 +121,8 @@ fn shares_of_a_batch_add_up_to_the_same_bits() {
     let passes = estimator.begin_passes(start(), &Totals::of(&batches[0]).unwrap());
     let (passes, worker) = (passes.unwrap(), worker.unwrap());
     assert_eq!(shares(&batches[0], passes.unit(), 9).unwrap().len(), 2);
-    assert!(in_passes(&world, (passes, &worker), &batches, 9) == expected);
+    let found = in_passes(&world, (passes, &worker), &batches, 9);
+    assert!(EncryptedModel::from(found) == expected);
 }
 
 /// Wherever a training is interrupted, it comes to the same ciphertexts.
@@ -145,7 +151,8 @@ fn a_checkpoint_leads_to_the_same_bits() {
     resumed.restore([3; 32], bundle).unwrap();
     assert_eq!(resumed.iteration(), Some(2));
     step(&mut *resumed, &batches);
-    let [through, resumed] = [through, resumed].map(|s| s.finish(&mut |_| ()).unwrap());
+    let [through, resumed] =
+        [through, resumed].map(|s| s.finish(&mut |_| ()).unwrap().into_linear().unwrap());
     assert!(through == resumed);
 }
 

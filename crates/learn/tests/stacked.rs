@@ -37,11 +37,16 @@ fn check(estimator: &dyn Estimator, layout: impl Fn(usize) -> Layout) {
         assert_eq!(matrix.samples(), first);
         assert!(matrix.layout().rows() > first && matrix.to_bundle().is_err());
         let found = world.decrypt_model(&world.fit(estimator, &matrix, &labels));
-        assert_close("weights", &found.weights, &reference.model.weights, BOUND);
+        assert_close(
+            "weights",
+            &found.weights,
+            &reference.model.linear().unwrap().weights,
+            BOUND,
+        );
         assert_close(
             "intercepts",
             &found.intercepts,
-            &reference.model.intercepts,
+            &reference.model.linear().unwrap().intercepts,
             BOUND,
         );
     }

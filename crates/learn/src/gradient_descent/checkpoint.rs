@@ -11,6 +11,7 @@ use super::terms::Iterates;
 use crate::error::{LearnError, Result, check_equal};
 use crate::linear_model::LinearModel;
 use crate::matrix::check_vectors;
+use crate::mini_batch::{TRAINING_STATE, malformed};
 use crate::task::outputs;
 
 /// What the ciphertexts of a checkpoint do not say.
@@ -27,7 +28,7 @@ struct State {
 }
 
 /// What a checkpoint says, and its ciphertexts.
-pub(super) fn read_state<S: DeserializeOwned>(bundle: Bundle<'_>) -> Result<(S, Vec<Ciphertext>)> {
+fn read_state<S: DeserializeOwned>(bundle: Bundle<'_>) -> Result<(S, Vec<Ciphertext>)> {
     let (metadata, ciphertexts) = bundle.into_contents(Training::KIND)?;
     match postcard::take_from_bytes(&metadata) {
         Ok((state, [])) => Ok((state, ciphertexts)),
@@ -37,7 +38,7 @@ pub(super) fn read_state<S: DeserializeOwned>(bundle: Bundle<'_>) -> Result<(S, 
 
 impl<'a> Training<'a> {
     /// The kind of bundle that holds the state of a training.
-    pub const KIND: &'static str = "training-state";
+    pub const KIND: &'static str = TRAINING_STATE;
 
     /// Everything needed to go on: the weights after the last bootstrap, packed, and the gradients
     /// since then. `inputs` is a hash of what the result depends on besides: settings, keys,
@@ -153,12 +154,5 @@ fn check_gradient(training: &Training<'_>, gradient: &[Ciphertext]) -> Result<()
     match gradient[0].level() < above {
         true => Ok(()),
         false => Err(malformed()),
-    }
-}
-
-pub(super) fn malformed() -> LearnError {
-    LearnError::Malformed {
-        what: "a training state",
-        reason: "its parts do not fit together",
     }
 }

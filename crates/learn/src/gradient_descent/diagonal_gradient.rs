@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tapetum_ckks::{Ciphertext, Complex64, Evaluator};
+use tapetum_ckks::{Ciphertext, Evaluator};
 
 use super::diagonal_levels::DiagonalLevels;
 use super::sigmoid::MonicOdd;
@@ -14,12 +14,11 @@ use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
 use crate::layout::Layout;
 use crate::matrix::EncryptedMatrix;
-use crate::packing;
 use crate::passes::{Form, PassStart, Summands};
 use crate::progress::Count;
 use crate::samples::Samples;
 use crate::session::SessionStart;
-use crate::slot_diagonals::{OnDiagonals, SlotDiagonals};
+use crate::slot_diagonals::{OnDiagonals, PairLabels, SlotDiagonals};
 use crate::task::{Task, outputs};
 use crate::vectors::Vectors;
 
@@ -236,7 +235,9 @@ impl Iteration<'_> {
             .into_iter()
             .map(|block| block.into_owned())
             .collect();
-        let rotated = self.on_diagonals.rotated(&self.side_by_side(samples, 1)?)?;
+        let rotated = self
+            .on_diagonals
+            .rotated(&self.on_diagonals.side_by_side(samples, 1)?)?;
         let scores = match weights {
             Some(weights) => {
                 let scores = self.on_diagonals.scores(&rotated, weights)?;
@@ -257,33 +258,6 @@ impl Iteration<'_> {
         })
     }
 
-    /// The first, and `sign` i times the second, if there is one.
-    fn side_by_side(&self, parts: Vec<Ciphertext>, sign: i32) -> Result<Ciphertext> {
-        let evaluator = self.on_diagonals.evaluator;
-        let mut parts = parts.into_iter();
-        let mut both = parts.next().ok_or(LearnError::Empty("blocks of a pair"))?;
-        for second in parts {
-            let second = evaluator.mul_by_i(&second)?;
-            match sign {
-                1 => evaluator.add_assign(&mut both, &second)?,
-                _ => evaluator.sub_assign(&mut both, &second)?,
-            }
-        }
-        Ok(both)
-    }
-
-    /// Twice the real and, of two parts, twice the imaginary one.
-    fn apart(&self, both: &Ciphertext, parts: usize) -> Result<Vec<Ciphertext>> {
-        let evaluator = self.on_diagonals.evaluator;
-        let conjugate = evaluator.conjugate(both)?;
-        let mut apart = vec![evaluator.add(both, &conjugate)?];
-        if parts == 2 {
-            apart.push(evaluator.mul_by_i(&evaluator.sub(&conjugate, both)?)?);
-        }
-        self.vectors.counter.add(1, "scoring samples");
-        Ok(apart)
-    }
-
     /// A vector of zeros at the level of the residuals.
     fn zero(&self, pair: &Pair) -> Result<Ciphertext> {
         let any = &pair.rotated[0];
@@ -294,15 +268,22 @@ impl Iteration<'_> {
     fn of_sigmoid(&self, sigmoid: &MonicOdd, pair: &Pair) -> Result<Ciphertext> {
         let blocks = pair.members.len();
         let values = match &pair.scores {
-            Some(scores) => self
-                .apart(scores, blocks)?
-                .iter()
-                .map(|scores| sigmoid.evaluate(&self.vectors, scores))
-                .collect::<Result<Vec<_>>>()?,
+            Some(scores) => {
+                let apart = self.on_diagonals.apart(scores, blocks)?;
+                self.vectors.counter.add(1, "scoring samples");
+                apart
+                    .iter()
+                    .map(|scores| sigmoid.evaluate(&self.vectors, scores))
+                    .collect::<Result<Vec<_>>>()?
+            }
             None => vec![self.zero(pair)?; blocks],
         };
         // The polynomial has no constant term.
-        self.less_labels(self.side_by_side(values, -1)?, &pair.members, 0.5)
+        self.less_labels(
+            self.on_diagonals.side_by_side(values, -1)?,
+            &pair.members,
+            0.5,
+        )
     }
 
     /// The softmax less labels, for the samples of each pair, the second times - i.
@@ -361,37 +342,11 @@ impl Iteration<'_> {
         members: &Range<usize>,
         constant: f64,
     ) -> Result<Ciphertext> {
-        let evaluator = self.on_diagonals.evaluator;
-        let layout = self.matrix.layout();
-        let mut constants = vec![vec![constant; layout.rows()]; outputs(self.classes)];
-        if let Labels::Clear(labels) = self.labels {
-            for (constants, targets) in constants.iter_mut().zip(labels.targets()) {
-                constants.iter_mut().zip(targets).for_each(|(c, y)| *c -= y);
-            }
-        }
-        let mut slots = vec![Complex64::ZERO; layout.slots()];
-        for (unit, block) in [Complex64::ONE, -Complex64::I]
-            .into_iter()
-            .zip(members.clone())
-        {
-            let of_block = packing::repeated_columns(&constants, layout, block, 0);
-            for (slot, constant) in slots.iter_mut().zip(of_block) {
-                *slot += unit * constant;
-            }
-        }
-        let constants = evaluator
-            .encoder()
-            .encode_complex(&slots, self.levels.residuals)?;
-        let residuals = evaluator.add_plain(&values, &constants)?;
-        match self.labels {
-            Labels::Clear(_) => Ok(residuals),
-            Labels::Encrypted(labels) => {
-                let labels = labels.vectors()[members.clone()]
-                    .iter()
-                    .map(|labels| Ok(evaluator.lower_to(labels, self.levels.residuals)?))
-                    .collect::<Result<Vec<_>>>()?;
-                Ok(evaluator.sub(&residuals, &self.side_by_side(labels, -1)?)?)
-            }
-        }
+        let targets = PairLabels {
+            labels: self.labels,
+            layout: self.matrix.layout(),
+            members,
+        };
+        targets.subtract(&self.on_diagonals, &values, constant)
     }
 }

@@ -8,6 +8,7 @@ mod checkpoint;
 mod diagonal_gradient;
 mod diagonal_levels;
 mod in_passes;
+mod method;
 mod on_diagonals;
 mod packed;
 pub(crate) mod row_gradient;

@@ -14,21 +14,20 @@
 //! are gathered in one ciphertext for that.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use tapetum_ckks::Ciphertext;
 use tapetum_ckks::wire::Bundle;
 
-use super::checkpoint::{malformed, read_state};
 use super::diagonal_gradient::DiagonalGradient;
 use super::diagonal_levels::MODEL_LEVELS;
 use super::softmax::Softmax;
 use super::steps::Step;
-use super::{BOOTSTRAP_COST, GradientDescent, Link, Training};
+use super::{BOOTSTRAP_COST, GradientDescent, Link};
 use crate::bootstrap::{BootstrapLevels, SharedBootstrap};
-use crate::error::{LearnError, Result, check_equal};
+use crate::error::{LearnError, Result};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
-use crate::matrix::check_vectors;
+use crate::mini_batch;
+use crate::model::EncryptedModel;
 use crate::passes::{InPasses, PassStart, Summands, Totals};
 use crate::progress::{Count, Counter, Listener};
 use crate::requirements::Requirements;
@@ -208,51 +207,28 @@ impl Session for DiagonalTraining<'_> {
     }
 
     fn checkpoint(&self, inputs: [u8; 32]) -> Result<Option<Bundle<'static>>> {
-        let state = State {
-            inputs,
-            iteration: self.iteration as u32,
-        };
-        let bytes = postcard::to_allocvec(&state).map_err(|_| malformed())?;
-        let weights = self.weights.iter().cloned().collect::<Vec<_>>();
         let parameters = self.gradient.evaluator.parameters();
-        Ok(Some(Bundle::new(
-            parameters,
-            Training::KIND,
-            bytes,
-            weights,
-        )?))
+        let state = (inputs, self.iteration);
+        mini_batch::write_state(parameters, state, self.weights.as_ref()).map(Some)
     }
 
     fn restore(&mut self, inputs: [u8; 32], state: Bundle<'_>) -> Result<()> {
-        let (state, weights): (State, _) = read_state(state)?;
-        if state.inputs != inputs {
-            return Err(LearnError::OtherInputs);
-        }
-        let iteration = state.iteration as usize;
-        if iteration > self.gradient.descent.iterations() {
-            return Err(malformed());
-        }
-        let expected = usize::from(iteration > 0);
-        check_equal("ciphertexts of a training state", expected, weights.len())?;
-        if let Some(weights) = weights.first() {
-            check_vectors("a training state", std::slice::from_ref(weights))?;
-            if weights.parameters() != self.gradient.evaluator.parameters() {
-                return Err(LearnError::Parameters("the training state"));
-            }
-            let level = self.bootstrap.levels().input;
-            check_equal("the level of a training state", level, weights.level())?;
-        }
-        self.iteration = iteration;
-        self.weights = weights.into_iter().next();
+        let level = self.bootstrap.levels().input;
+        let of_training = (
+            self.gradient.evaluator.parameters(),
+            level,
+            self.gradient.descent.iterations(),
+        );
+        (self.iteration, self.weights) = mini_batch::read_state(state, inputs, of_training)?;
         Ok(())
     }
 
-    fn model(&self) -> Result<Option<LinearModel>> {
-        Self::model(self).map(Some)
+    fn model(&self) -> Result<Option<EncryptedModel>> {
+        Ok(Some(Self::model(self)?.into()))
     }
 
-    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel> {
-        Self::model(&self)
+    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<EncryptedModel> {
+        Ok(Self::model(&self)?.into())
     }
 }
 
@@ -309,12 +285,4 @@ impl InPasses for DiagonalTraining<'_> {
     fn finish(self: Box<Self>, _: &dyn Count) -> Result<LinearModel> {
         Self::model(&self)
     }
-}
-
-/// What the ciphertext of a checkpoint does not say.
-#[derive(Serialize, Deserialize)]
-struct State {
-    /// Of everything that the training depends on.
-    inputs: [u8; 32],
-    iteration: u32,
 }

@@ -6,7 +6,8 @@ use super::{GradientDescent, Link};
 use crate::error::Result;
 use crate::features::Features;
 use crate::labels::ClassLabels;
-use crate::plain_model::{PlainModel, RangeReport, Simulation};
+use crate::plain_model::PlainModel;
+use crate::simulation::{RangeReport, Simulation};
 use crate::task::outputs;
 
 /// Runs all iterations in the clear: on mini-batches, or on all samples at once.
@@ -57,7 +58,8 @@ pub(crate) fn simulate(
         model: PlainModel {
             weights: w,
             intercepts: vec![0.0; outputs],
-        },
+        }
+        .into(),
         ranges: RangeReport {
             largest,
             interval: descent.link.interval(),

@@ -11,6 +11,7 @@ use super::{BOOTSTRAP_COST, GradientDescent};
 use crate::bootstrap::SharedBootstrap;
 use crate::error::{LearnError, Result};
 use crate::linear_model::LinearModel;
+use crate::model::EncryptedModel;
 use crate::packing;
 use crate::passes::{InPasses, PassStart, Summands, Totals};
 use crate::progress::{Count, Counter, Listener};
@@ -237,12 +238,12 @@ impl Session for Training<'_> {
         Self::restore(self, inputs, state)
     }
 
-    fn model(&self) -> Result<Option<LinearModel>> {
-        Self::model(self).map(Some)
+    fn model(&self) -> Result<Option<EncryptedModel>> {
+        Ok(Some(Self::model(self)?.into()))
     }
 
-    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<LinearModel> {
-        Self::model(&self)
+    fn finish(self: Box<Self>, _: &mut Listener<'_>) -> Result<EncryptedModel> {
+        Ok(Self::model(&self)?.into())
     }
 }
 

@@ -16,12 +16,12 @@ use crate::linear_means::{ClassMeans, Prior, Weighting, negated_dot};
 use crate::linear_model::LinearModel;
 use crate::operation_counts::{Moments, OperationCounts};
 use crate::passes::{Form, InPasses, PassStart, PassWorker, Passes, Summands, Totals};
-use crate::plain_model::Simulation;
 use crate::products::Products;
 use crate::progress::{Count, Listener};
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
+use crate::simulation::Simulation;
 use crate::task::{LabelKind, Task, two_classes};
 
 const NAME: &str = "Fisher's discriminant";

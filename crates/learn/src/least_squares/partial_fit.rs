@@ -11,7 +11,7 @@ use super::sums_bundle::{self, Summed};
 use crate::error::{LearnError, Result, check_equal};
 use crate::labels::Labels;
 use crate::layout::Layout;
-use crate::linear_model::LinearModel;
+use crate::model::EncryptedModel;
 use crate::origin::Origin;
 use crate::products::Products;
 use crate::progress::{Counter, Listener};
@@ -120,7 +120,7 @@ impl Session for PartialFit<'_> {
         Ok(origin)
     }
 
-    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<EncryptedModel> {
         let seen = &self.summed.seen;
         if self.summed.level.is_none() {
             return Err(LearnError::Empty("samples"));
@@ -138,6 +138,6 @@ impl Session for PartialFit<'_> {
             counter.add(solver.step_cost(), "solving");
         })?;
         let weights = in_rows(&vectors, &solutions, outputs(solver.task.classes))?;
-        solver.model(weights, None)
+        Ok(solver.model(weights, None)?.into())
     }
 }

@@ -13,9 +13,9 @@ use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::{Moments, OperationCounts};
-use crate::plain_model::Simulation;
 use crate::requirements::Requirements;
 use crate::session::{Session, SessionStart};
+use crate::simulation::Simulation;
 use crate::task::Task;
 
 /// Linear regression on the labels: weights for a small |X w - y|^2, with y = +-1/2 for two classes,

@@ -5,7 +5,8 @@ use crate::error::{LearnError, Result};
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
 use crate::linear_means::PlainMeans;
-use crate::plain_model::{PlainModel, RangeReport, Simulation};
+use crate::plain_model::PlainModel;
+use crate::simulation::{RangeReport, Simulation};
 
 pub(super) fn ridge(
     config: &LeastSquaresConfig,
@@ -20,7 +21,8 @@ pub(super) fn ridge(
         model: PlainModel {
             weights: weights.collect(),
             intercepts: vec![0.0; targets.len()],
-        },
+        }
+        .into(),
         ranges: RangeReport::none(),
     })
 }

@@ -37,11 +37,11 @@ use crate::layout::Layout;
 use crate::linear_model::LinearModel;
 use crate::operation_counts::OperationCounts;
 use crate::passes::{PassWorker, Passes, Totals};
-use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
+use crate::simulation::Simulation;
 use crate::task::{LabelKind, Task};
 
 /// The classifier by class means. It has no settings. With clear labels its weights come out one

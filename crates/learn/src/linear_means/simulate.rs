@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
-use crate::plain_model::{PlainModel, RangeReport, Simulation};
+use crate::plain_model::PlainModel;
+use crate::simulation::{RangeReport, Simulation};
 
 /// D and S as of [`ClassMeans`](super::ClassMeans), and the prior 2 (1/4 - t^2).
 pub(crate) struct PlainMeans {
@@ -35,7 +36,8 @@ impl PlainMeans {
             model: PlainModel {
                 weights: direction.iter().map(|w| self.prior * w).collect(),
                 intercepts: vec![-dot(direction, &self.sum)],
-            },
+            }
+            .into(),
             ranges: RangeReport::none(),
         }
     }
@@ -75,6 +77,7 @@ mod tests {
             let sum: Vec<_> = (0..3).map(|j| m0 * s1[j] + m1 * s0[j]).collect();
             let score = 2.0 * m0 * m1 * dot(&difference, &x) - dot(&difference, &sum);
 
+            let model = model.linear().unwrap();
             let found = dot(&model.weights, &x) + model.intercepts[0];
             prop_assert!((found - score / 12f64.powi(4)).abs() < 1e-12);
         }

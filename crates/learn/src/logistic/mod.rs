@@ -27,17 +27,15 @@ use crate::gradient_descent::{self, GradientDescent, Link, MiniBatches, Training
 use crate::labels::ClassLabels;
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
+use crate::mini_batch::MAX_ITERATIONS;
 use crate::operation_counts::OperationCounts;
 use crate::passes::{PassWorker, Passes, Totals};
-use crate::plain_model::Simulation;
 use crate::progress::Listener;
 use crate::requirements::Requirements;
 use crate::samples::Samples;
 use crate::session::{Collected, Session, SessionStart};
+use crate::simulation::Simulation;
 use crate::task::{LabelKind, Task, two_classes};
-
-/// Most iterations of a training; without bootstraps levels run out long before.
-pub const MAX_ITERATIONS: usize = 1 << 16;
 
 const NAME: &str = "logistic regression";
 
@@ -45,7 +43,7 @@ const NAME: &str = "logistic regression";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogisticRegressionConfig {
-    /// The number of gradient steps, 1 to [`MAX_ITERATIONS`]. The first takes one level, every
+    /// The number of gradient steps, 1 to [`MAX_ITERATIONS`](crate::MAX_ITERATIONS). The first takes one level, every
     /// other two more than the multiplicative depth of the sigmoid: 5 at degree 3, 6 at degree 5.
     pub iterations: usize,
     /// The degree of the sigmoid's polynomial.

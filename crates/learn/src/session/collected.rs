@@ -6,8 +6,8 @@ use super::{Additive, Session};
 use crate::error::Result;
 use crate::estimator::Estimator;
 use crate::labels::Labels;
-use crate::linear_model::LinearModel;
 use crate::matrix::EncryptedMatrix;
+use crate::model::EncryptedModel;
 use crate::progress::Listener;
 use crate::samples::{Batch, Samples};
 
@@ -55,9 +55,9 @@ impl<E: Estimator + Send> Session for Collected<E> {
         Ok(Additive::new(self.batches))
     }
 
-    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel> {
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<EncryptedModel> {
         let (matrix, labels) = stack(self.batches)?;
         let samples = Samples::new(&self.evaluator, &matrix, &labels);
-        self.estimator.fit(&samples, progress)
+        Ok(self.estimator.fit(&samples, progress)?.into())
     }
 }

@@ -12,7 +12,7 @@ use tapetum_ckks::wire::Bundle;
 use super::{BatchSource, Session};
 use crate::error::{LearnError, Result};
 use crate::estimator_config::Flow;
-use crate::linear_model::LinearModel;
+use crate::model::EncryptedModel;
 use crate::origin::Origin;
 use crate::progress::Progress;
 use crate::samples::Batch;
@@ -121,7 +121,7 @@ pub struct TrainingOptions<'a> {
 #[derive(Debug)]
 pub struct Trained {
     /// The model.
-    pub model: LinearModel,
+    pub model: EncryptedModel,
     /// How many samples it has seen.
     pub samples: usize,
     /// Whether labels were encrypted.

@@ -19,6 +19,7 @@ use crate::bootstrap::{Bootstrap, SharedBootstrap};
 use crate::error::{LearnError, Result};
 use crate::layout::Layout;
 use crate::linear_model::LinearModel;
+use crate::model::EncryptedModel;
 use crate::origin::Origin;
 use crate::progress::{Listener, Progress};
 use crate::samples::{Batch, Samples};
@@ -149,7 +150,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError`] before the first iteration, or if no level is left to scale by.
-    fn model(&self) -> Result<Option<LinearModel>> {
+    fn model(&self) -> Result<Option<EncryptedModel>> {
         Ok(None)
     }
 
@@ -157,7 +158,7 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// [`LearnError`] if there are none, or clear labels are all the same.
-    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<LinearModel>;
+    fn finish(self: Box<Self>, progress: &mut Listener<'_>) -> Result<EncryptedModel>;
 }
 
 /// What a session that adds up its batches has made of them.
@@ -195,5 +196,7 @@ pub(crate) fn fit_whole(
         })?;
         before += std::mem::take(&mut last);
     }
-    session.finish(&mut |p| of_all(before + p.done, p))
+    session
+        .finish(&mut |p| of_all(before + p.done, p))?
+        .into_linear()
 }

@@ -22,13 +22,18 @@
 //! gradient of both is the real part of X times the conjugate residuals.
 
 mod gathered;
+mod moves;
 mod packed;
+mod pairs;
+mod positions;
 mod products;
 mod rows;
 mod shape;
 
 use tapetum_ckks::{Ciphertext, Evaluator, Plaintext, Undivided};
 
+pub(crate) use self::pairs::PairLabels;
+pub(crate) use self::positions::Positions;
 pub(crate) use self::shape::SlotDiagonals;
 use crate::error::{LearnError, Result};
 

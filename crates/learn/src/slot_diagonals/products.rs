@@ -63,4 +63,22 @@ impl OnDiagonals<'_> {
             })
             .collect()
     }
+
+    /// Residuals times the transposed weights, one level lower: what they come to for each feature. They come
+    /// [turned back](Self::turned_back), and repeat as the outputs do.
+    pub fn transposed(
+        &self,
+        residuals: &[Ciphertext],
+        weights: &[Ciphertext],
+    ) -> Result<Ciphertext> {
+        let babies = self.shape.babies;
+        let terms = self.shape.baby_steps().into_iter().enumerate();
+        let terms = terms.map(|(b, step)| {
+            let of_step = weights.iter().skip(b).step_by(babies);
+            let pairs: Vec<_> = residuals.iter().zip(of_step).collect();
+            let product = self.evaluator.inner_product(&pairs)?;
+            Ok((self.evaluator.relinearize_rescale(&product)?, -step))
+        });
+        Ok(self.evaluator.divide(self.rotated_sum(terms)?)?)
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::positions::Positions;
 use crate::error::{LearnError, Result};
 use crate::layout::{Layout, SlotOrder, log2};
 use crate::task::outputs;
@@ -100,20 +101,25 @@ impl SlotDiagonals {
         (0..self.outputs).map(move |j| (j / babies, j % babies))
     }
 
-    /// Rotations that take a group of B diagonals to the positions of every other, of both packed vectors.
-    pub(super) fn group_steps(&self) -> Vec<i64> {
-        let (babies, giants) = (self.babies as i64, self.giants() as i64);
-        (1 - 2 * giants..giants).map(|k| babies * k).collect()
+    /// Where the diagonals of v and w lie.
+    pub(super) fn both(&self) -> Positions {
+        Positions {
+            places: 2 * self.giants(),
+            ..self.one()
+        }
     }
 
-    /// Rotations within a group of B positions.
-    pub(super) fn inner_steps(&self) -> Vec<i64> {
-        let babies = self.babies as i64;
-        (1 - babies..babies).collect()
+    /// Where those of one matrix alone would.
+    pub(super) fn one(&self) -> Positions {
+        Positions {
+            diagonals: self.outputs,
+            group: self.babies,
+            places: self.giants(),
+        }
     }
 
     /// Rotations of samples.
-    pub(super) fn baby_steps(&self) -> Vec<i64> {
+    pub fn baby_steps(&self) -> Vec<i64> {
         let samples = self.samples as i64;
         (0..self.babies as i64).map(|b| b * samples).collect()
     }
@@ -126,14 +132,27 @@ impl SlotDiagonals {
 
     /// All rotations.
     pub fn rotations(&self) -> BTreeSet<i64> {
-        let mut rotations: BTreeSet<i64> = self.group_steps().into_iter().collect();
-        rotations.extend(self.inner_steps());
-        rotations.extend(self.baby_steps());
-        rotations.extend(self.giant_steps().iter().flat_map(|&step| [step, -step]));
-        let (outputs, samples) = (self.outputs as i64, self.samples as i64);
-        rotations.extend((0..self.feature_sums()).map(|k| (outputs * samples) << k));
+        let mut rotations: BTreeSet<i64> = self.both().group_steps().into_iter().collect();
+        rotations.extend(self.both().inner_steps());
+        rotations.extend(self.product_rotations());
+        let outputs = self.outputs as i64;
         rotations.extend((0..self.sample_sums()).flat_map(|k| [outputs << k, -(outputs << k)]));
         rotations.remove(&0);
+        rotations
+    }
+
+    /// Rotations of scores.
+    pub fn score_rotations(&self) -> BTreeSet<i64> {
+        let stride = (self.outputs * self.samples) as i64;
+        let sums = (0..self.feature_sums()).map(|k| stride << k);
+        let steps = self.baby_steps().into_iter().chain(self.giant_steps());
+        steps.chain(sums).collect()
+    }
+
+    /// Rotations of scores and of gradients.
+    pub fn product_rotations(&self) -> BTreeSet<i64> {
+        let mut rotations = self.score_rotations();
+        rotations.extend(self.giant_steps().iter().map(|step| -step));
         rotations
     }
 
@@ -167,7 +186,7 @@ impl SlotDiagonals {
 
     /// Key switches of unpacking.
     pub fn unpacking_key_switches(&self) -> usize {
-        3 * self.giants() - 2 + self.giants() * 2 * (self.babies - 1)
+        self.both().unpacking_key_switches()
     }
 
     /// Key switches of the rotations of two blocks of samples and of their residuals.
@@ -192,8 +211,7 @@ impl SlotDiagonals {
 
     /// Key switches of the gradient, once it has been multiplied out, to a packed vector.
     pub fn packing_key_switches(&self) -> usize {
-        let groups = 2 * (self.giants() - 1) + self.giants() * 2 * (self.babies - 1);
-        self.outputs + groups + 1 + 2 * self.sample_sums()
+        self.outputs + self.one().packing_key_switches() + 1 + 2 * self.sample_sums()
     }
 }
 

@@ -8,6 +8,8 @@ use super::{Data, World};
 /// The owner bootstraps, from level 2 or above to the highest; the same vector always to the same.
 pub struct OwnerRefresh<'a> {
     world: &'a World,
+    /// Whether slots may be complex.
+    complex: bool,
     known: std::sync::Mutex<Vec<(Ciphertext, Ciphertext)>>,
 }
 
@@ -15,7 +17,15 @@ impl<'a> OwnerRefresh<'a> {
     pub fn new(world: &'a World) -> Self {
         Self {
             world,
+            complex: false,
             known: Default::default(),
+        }
+    }
+
+    pub fn complex(world: &'a World) -> Self {
+        Self {
+            complex: true,
+            ..Self::new(world)
         }
     }
 
@@ -39,9 +49,12 @@ impl Bootstrap for OwnerRefresh<'_> {
             return Ok(fresh.clone());
         }
         let (world, encoder) = (self.world, self.world.evaluator.encoder());
-        let slots = encoder.decode(&world.decryptor.decrypt(ciphertext)?);
-        assert!(slots.iter().all(|x| x.abs() <= 1.0));
-        let plaintext = encoder.encode(&slots, self.levels().output)?;
+        let mut slots = encoder.decode_complex(&world.decryptor.decrypt(ciphertext)?);
+        if !self.complex {
+            slots.iter_mut().for_each(|slot| slot.im = 0.0);
+        }
+        assert!(slots.iter().all(|x| x.re.abs().max(x.im.abs()) <= 1.0));
+        let plaintext = encoder.encode_complex(&slots, self.levels().output)?;
         let fresh = world.encryptor.encrypt(&plaintext)?;
         known.push((ciphertext.clone(), fresh.clone()));
         Ok(fresh)

@@ -13,7 +13,7 @@ use tapetum_learn::files::{
     DataFile, FileError, FileLimits, SampleShape, TrainingFiles, check_samples, read_samples,
 };
 use tapetum_learn::{
-    EncryptedMatrix, LabelKind, LearnError, LinearModel, Model, PlainModel, PlainModelFile,
+    EncryptedMatrix, EncryptedModel, LabelKind, LearnError, Model, PlainModel, PlainModelFile,
     PlainModelSpec, TrainingSpec,
 };
 
@@ -277,5 +277,5 @@ pub fn model(path: &Path, parameters: &Parameters, plain: Option<Caps>) -> Resul
         return Ok(Model::Plain(plain_model(path, caps)?.0));
     }
     let bundle = Bundle::read(parameters, open(path)?)?;
-    Ok(Model::Encrypted(LinearModel::from_bundle(bundle)?))
+    Ok(Model::Encrypted(EncryptedModel::from_bundle(bundle)?))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tapetum_ckks::wire::{self, Header};
 use tapetum_learn::{
     Contribution, EncryptedMatrix, EncryptedPredictions, EncryptedScores, LinearModel, PooledSums,
-    Training,
+    Training, TwoLayerModel,
 };
 use tapetum_nets::{EncryptedImage, NetworkPlanFile};
 
@@ -120,7 +120,7 @@ impl Output {
             Self::Samples => &[Contribution::KIND, EncryptedMatrix::KIND],
             Self::Sums => &[PooledSums::KIND],
             Self::Image => &[EncryptedImage::KIND],
-            Self::Model => &[LinearModel::KIND],
+            Self::Model => &[LinearModel::KIND, TwoLayerModel::KIND],
             Self::Checkpoint => &[Training::KIND],
             Self::Scores => &[EncryptedScores::KIND, EncryptedPredictions::KIND],
             Self::NetworkScores => &[tapetum_nets::EncryptedScores::KIND],

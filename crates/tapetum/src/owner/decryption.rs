@@ -5,9 +5,9 @@ use std::path::Path;
 use tapetum_ckks::Rounding;
 use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
 use tapetum_learn::{
-    Contribution, EncryptedLabels, EncryptedMatrix, EncryptedPredictions, EncryptedScores,
-    EstimatorConfig, Id, Labels, LearnError, LinearModel, Origin, PlainModel, classes_of,
-    score_error, score_rounding,
+    Contribution, EncryptedLabels, EncryptedMatrix, EncryptedModel, EncryptedPredictions,
+    EncryptedScores, EstimatorConfig, Id, Labels, LearnError, LinearModel, Origin, PlainModel,
+    classes_of, score_error, score_rounding,
 };
 
 use super::Owner;
@@ -36,7 +36,8 @@ impl Owner {
     /// # Errors
     /// [`Error`] if it cannot be opened.
     pub fn is_model(path: &Path) -> Result<bool> {
-        let is_model = |header| matches!(header, Header::Bundle(b) if b.kind == LinearModel::KIND);
+        let is_model =
+            |header| matches!(header, Header::Bundle(b) if EncryptedModel::is_kind(&b.kind));
         Ok(inspect(files::open(path)?).is_ok_and(|summary| is_model(summary.header)))
     }
 
@@ -46,18 +47,19 @@ impl Owner {
     /// [`Error`] if the file is not a model, or of another key.
     pub fn decrypt_model(&self, path: &Path, digits: Digits) -> Result<DecryptedModel> {
         let unusable = || format!("cannot use {}", path.display());
-        let model = LinearModel::from_bundle(self.bundle(path)?).with_context(unusable)?;
+        let model = EncryptedModel::from_bundle(self.bundle(path)?).with_context(unusable)?;
         self.open_model(&model, digits).with_context(unusable)
     }
 
     /// The same for a model in memory.
     ///
     /// # Errors
-    /// [`Error`] if the model is of another key.
-    pub fn open_model(&self, model: &LinearModel, digits: Digits) -> Result<DecryptedModel> {
+    /// [`Error`] if the model is of another key, or a network, which has no file in the clear.
+    pub fn open_model(&self, model: &EncryptedModel, digits: Digits) -> Result<DecryptedModel> {
         let origin = model.origin();
         self.plan().check_origin(origin)?;
         let classes = self.class_names(model.classes(), origin);
+        let model = model.clone().into_linear()?;
         let plain = model.decrypt_exact(&self.decryptor)?;
         let plain = match digits {
             Digits::Rounded => plain.rounded(),

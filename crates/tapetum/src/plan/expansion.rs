@@ -45,13 +45,14 @@ impl Expansion {
         }
     }
 
-    /// What suits images: least squares solves whitened systems in half the iterations. Others are whitened only if asked
+    /// What suits images: least squares solves whitened systems in half the iterations, and networks are
+    /// trained on nothing else. Others are whitened only if asked
     /// to, because that publishes a covariance.
     pub fn for_images(learner: &EstimatorConfig) -> Self {
         match learner {
-            EstimatorConfig::Ridge(_) | EstimatorConfig::Fisher(_) => {
-                Self::whitened(DEFAULT_DIRECTIONS)
-            }
+            EstimatorConfig::Ridge(_)
+            | EstimatorConfig::Fisher(_)
+            | EstimatorConfig::TwoLayer(_) => Self::whitened(DEFAULT_DIRECTIONS),
             _ => Self::default(),
         }
     }

@@ -5,7 +5,7 @@ mod networks;
 use tapetum_ckks::wire::Bundle;
 use tapetum_ckks::{EvaluationKeys, Parameters};
 use tapetum_client::{CreateTraining, JobKind, KeysDetails, Object, WhoAmI};
-use tapetum_learn::{EncryptedScores, LinearModel, PlainModel, PlainModelFile};
+use tapetum_learn::{EncryptedModel, EncryptedScores, PlainModel, PlainModelFile};
 use tokio::runtime::Runtime;
 
 use super::{Prepared, Remote, threads};
@@ -235,13 +235,13 @@ impl RemoteServer {
     }
 
     /// Fetches a model that was trained, which is encrypted.
-    pub fn model(&self, id: &str) -> Result<LinearModel> {
+    pub fn model(&self, id: &str) -> Result<EncryptedModel> {
         let (plan, _) = self.keys()?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("model.enc");
         (self.runtime).block_on(self.remote.client.model(id, &path))?;
         let bundle = Bundle::read(&plan.parameters()?, &mut files::open(&path)?)?;
-        Ok(LinearModel::from_bundle(bundle)?)
+        Ok(EncryptedModel::from_bundle(bundle)?)
     }
 
     /// Deletes what has this id.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use tapetum_ckks::wire::Bundle;
 use tapetum_learn::files::samples_from;
-use tapetum_learn::{EncryptedScores, LinearModel, Model, Origin, Progress as Units};
+use tapetum_learn::{EncryptedModel, EncryptedScores, Model, Origin, Progress as Units};
 
 use super::{Server, refuse_secret_key};
 use crate::encrypted::EncryptedSamples;
@@ -113,7 +113,7 @@ fn read_model(path: &Path, server: &Server, step: &dyn Step) -> Result<(Model, O
     let mut file = progress::open(step, path)?;
     let bundle = Bundle::read(server.parameters(), &mut file).with_context(unusable)?;
     // What else it holds matters less than that it is no model.
-    let model = LinearModel::from_bundle(bundle).with_context(unusable)?;
+    let model = EncryptedModel::from_bundle(bundle).with_context(unusable)?;
     files::check_end(file, path)?;
     let origin = *model.origin();
     server.plan.check_origin(&origin).with_context(unusable)?;

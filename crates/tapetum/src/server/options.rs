@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::LinearModel;
+use tapetum_learn::EncryptedModel;
 
 use crate::error::Result;
 use crate::folders::files;
@@ -65,7 +65,7 @@ pub struct Trained {
 }
 
 /// Writes an encrypted model.
-pub(super) fn write(model: &LinearModel, path: &Path) -> Result<u64> {
+pub(super) fn write(model: &EncryptedModel, path: &Path) -> Result<u64> {
     let bundle = model.to_bundle()?;
     files::write_atomically(path, |file| bundle.write(file))
 }

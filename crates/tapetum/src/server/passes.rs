@@ -168,7 +168,7 @@ impl PassTraining {
     /// [`Error`] before it.
     pub fn finish(self) -> Result<Model> {
         let model = self.passes.finish()?;
-        Ok(Model::Encrypted(model.with_origin(self.origin)))
+        Ok(Model::Encrypted(model.with_origin(self.origin).into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How accuracy grows with the iterations of a training.
 
-use tapetum_learn::{ClassLabels, Features, Metrics, PlainModel};
+use tapetum_learn::{ClassLabels, Features, Metrics, PlainClassifier};
 use tapetum_vision::{DataSet, Features as Table, Split};
 
 use crate::error::Result;
@@ -45,7 +45,7 @@ impl Curve {
             Ok((pipeline.apply(data.samples())?, class_labels(data)?))
         };
         let (train, test) = (part(&split.train)?, part(&split.test)?);
-        let accuracy = |model: &PlainModel,
+        let accuracy = |model: &PlainClassifier,
                         (table, labels): &(Table, ClassLabels)|
          -> Result<f64> {
             let scores = model.decision_function(&Features::new(table.values(), table.cols())?)?;

@@ -8,7 +8,7 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::{LinearModel, PlainModel, RangeReport};
+use tapetum_learn::{LinearModel, PlainClassifier, PlainModel, RangeReport};
 use tapetum_vision::{Pipeline, Split};
 
 use crate::contributor::ranges::Judged;
@@ -58,7 +58,7 @@ pub struct Simulated {
     #[serde(flatten)]
     pub predictions: Predictions,
     #[serde(skip)]
-    model: PlainModel,
+    model: PlainClassifier,
     #[serde(skip)]
     pipeline: Pipeline,
 }
@@ -168,9 +168,10 @@ impl Simulated {
     /// plain model, `features.json` for its clients.
     ///
     /// # Errors
-    /// [`Error`] if it cannot be written.
+    /// [`Error`] if it cannot be written, or the model is a network.
     pub fn write(&mut self, dir: &Path) -> Result<()> {
-        export(dir, &self.pipeline, &self.model, &self.predictions.classes)?;
+        let model = self.model.clone().into_linear()?;
+        export(dir, &self.pipeline, &model, &self.predictions.classes)?;
         self.export = Some(dir.to_owned());
         Ok(())
     }

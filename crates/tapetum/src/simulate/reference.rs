@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tapetum_ckks::Parameters;
-use tapetum_learn::{Features, LinearModel, PlainModel, RangeReport};
+use tapetum_learn::{Features, LinearModel, PlainClassifier, RangeReport};
 use tapetum_vision::{DataSet, Pipeline};
 
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ pub struct Reference {
     /// The scores of the held-out samples: one a sample for two classes, one a class for more.
     pub scores: Vec<f64>,
     /// What was learned.
-    pub model: PlainModel,
+    pub model: PlainClassifier,
     /// Whether values stayed where polynomials hold.
     pub ranges: RangeReport,
     /// How long training took, on the wall's clock, without the features.

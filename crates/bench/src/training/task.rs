@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use tapetum::Result;
 use tapetum_learn::{
     EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, MiniBatches,
-    SigmoidDegree, SoftmaxRegressionConfig,
+    SigmoidDegree, SoftmaxRegressionConfig, TwoLayerConfig,
 };
 use tapetum_vision::{Collection, FeatureSpec, Limits, Split};
 
@@ -57,6 +57,8 @@ pub enum EstimatorName {
     Ovr,
     /// Softmax regression.
     Softmax,
+    /// A network with one hidden layer, which is trained if it is named: it takes long.
+    TwoLayer,
 }
 
 impl EstimatorName {
@@ -69,6 +71,7 @@ impl EstimatorName {
             Self::Logistic => "logistic",
             Self::Ovr => "ovr",
             Self::Softmax => "softmax",
+            Self::TwoLayer => "two-layer",
         }
     }
 
@@ -80,6 +83,7 @@ impl EstimatorName {
             EstimatorConfig::Logistic(_) => Self::Logistic,
             EstimatorConfig::OneVsRest(_) => Self::Ovr,
             EstimatorConfig::Softmax(_) => Self::Softmax,
+            EstimatorConfig::TwoLayer(_) => Self::TwoLayer,
             _ => return None,
         })
     }
@@ -93,6 +97,7 @@ impl EstimatorName {
             Self::Logistic => logistic([12.0, 8.0, 32.0]),
             Self::Ovr => EstimatorConfig::OneVsRest(one_vs_rest()),
             Self::Softmax => EstimatorConfig::Softmax(SoftmaxRegressionConfig::standardized()),
+            Self::TwoLayer => EstimatorConfig::TwoLayer(TwoLayerConfig::default()),
         }
     }
 }
@@ -138,7 +143,10 @@ impl TaskName {
     /// The ways in which it is learned, on data sets below `dir`: by these algorithms, if any are named. One that the
     /// task has no settings of its own for is tried on usual features with usual settings.
     pub fn trials(self, dir: &Path, estimators: &[EstimatorName]) -> Vec<Trial> {
-        let own = self.own_trials(dir);
+        let mut own = self.own_trials(dir);
+        if estimators.is_empty() {
+            own.retain(|trial| !matches!(trial.learner, EstimatorConfig::TwoLayer(_)));
+        }
         let Some(first) = own.first().filter(|_| !estimators.is_empty()) else {
             return own;
         };
@@ -162,7 +170,7 @@ impl TaskName {
     }
 
     fn own_trials(self, dir: &Path) -> Vec<Trial> {
-        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge, Softmax};
+        use EstimatorConfig::{Fisher, LinearMeans, Logistic, OneVsRest, Ridge, Softmax, TwoLayer};
         let (collection, pair) = match self {
             Self::Wdbc => (Collection::Wdbc, Some(["benign", "malignant"])),
             Self::Mnist3v8 => (Collection::Mnist, Some(["3", "8"])),
@@ -204,6 +212,11 @@ impl TaskName {
                     expansion: whitened(250),
                     ..trial(Ridge(steps(3)), "hog:6+dct:5")
                 },
+                Trial {
+                    side: 30,
+                    expansion: whitened(250),
+                    ..trial(TwoLayer(network(150)), "hog:6+dct:5")
+                },
             ],
             Self::AnimalShapes10 => {
                 let softmax = Softmax(SoftmaxRegressionConfig::default());
@@ -212,6 +225,10 @@ impl TaskName {
                     Trial {
                         expansion: Some(Expansion::whitened_for(&softmax, 255)),
                         ..trial(softmax, "hog:4+hog:7+pixels:14")
+                    },
+                    Trial {
+                        expansion: whitened(255),
+                        ..trial(TwoLayer(network(60)), "hog:4+hog:7+pixels:14")
                     },
                 ]
             }
@@ -244,6 +261,14 @@ fn steps(steps: usize) -> LeastSquaresConfig {
         iterations: steps,
         largest_eigenvalue: 1.01,
         ..LeastSquaresConfig::default()
+    }
+}
+
+/// A network in this many steps.
+fn network(iterations: usize) -> TwoLayerConfig {
+    TwoLayerConfig {
+        iterations,
+        ..TwoLayerConfig::default()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use tapetum::learn::{
-    EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig, SigmoidDegree,
-    SoftmaxRegressionConfig,
+    Activation, EstimatorConfig, LearningRate, LeastSquaresConfig, LogisticRegressionConfig,
+    SigmoidDegree, SoftmaxRegressionConfig, TwoLayerConfig,
 };
 use tapetum::plan::{DEFAULT_SIDE, Expansion, PlanOptions, TABLE_FEATURES};
 use tapetum::{Error, Plan, Result};
@@ -26,13 +26,13 @@ pub struct Kind {
     #[arg(long, default_value_t = DEFAULT_SIDE)]
     pub side: usize,
     /// Train in mini-batches of this many samples, read from the file one after the other [default: 1024 for
-    /// softmax, none else]
+    /// softmax and two-layer, none else]
     #[arg(long, value_name = "ROWS")]
     pub batch: Option<usize>,
     /// Iterations: of the solution for ridge and fisher, where fewer regularise more [default: 3 for
     /// images, whose features are whitened; else 6]; of
     /// gradient descent with --batch, where weights are bootstrapped if necessary [default: 32; of softmax
-    /// 20 with --whiten and for tables, else 40]
+    /// 20 with --whiten and for tables, else 40; of two-layer 60]
     #[arg(long, alias = "steps", value_name = "N")]
     pub iterations: Option<usize>,
     /// Penalty on the squared weights of ridge, as in scikit-learn: the intercept is exempt [default: 0]
@@ -45,21 +45,28 @@ pub struct Kind {
     pub interval: Option<f64>,
     /// Learning rates of logistic regression: one for each iteration, or one for all, in units in which
     /// 4 is safe [default: 12,8,32; with --batch 12 / (k + 1) in iteration k]. Of softmax, in units in which 2 is
-    /// safe [default: 2 with --whiten and for tables, else 16]
+    /// safe [default: 2 with --whiten and for tables, else 16]. Of two-layer, of the hidden layer and of the other
+    /// [default: 2,0.02]
     #[arg(long, value_name = "RATE", value_delimiter = ',')]
     pub learning_rate: Vec<f64>,
+    /// Hidden units of two-layer: 32, 64 or 128; 128 for at most 127 features [default: 64]
+    #[arg(long, value_name = "N")]
+    pub hidden_units: Option<usize>,
+    /// What becomes of the sums of hidden units of two-layer: z^2 - 1, or z + z^2 / 5 for few samples [default: hermite]
+    #[arg(long, value_enum)]
+    pub activation: Option<ActivationName>,
     /// The largest eigenvalue of X^T X / m that ridge and fisher have room for, where data of one
     /// contributor have 1 [default: 1.5 for images, 2 for tables, 1.1 with --plain-columns]
     #[arg(long, value_name = "LAMBDA")]
     pub largest_eigenvalue: Option<f64>,
     /// Whiten features: at most N principal directions (PCA) take their place, so that training needs few
     /// iterations. features.json then has the covariance of the first contributor's features, which their
-    /// recipients learn [default: 255 for ridge and fisher on images, none else; N: 255]
+    /// recipients learn [default: 255 for ridge, fisher and two-layer on images, none else; N: 255]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
         default_missing_value = "255", value_parser = clap::value_parser!(u16).range(1..=2048),
         conflicts_with = "plain_columns")]
     pub whiten: Option<u16>,
-    /// Only standardise features. By default those of images are whitened for ridge and fisher; columns of a
+    /// Only standardise features. By default those of images are whitened for ridge, fisher and two-layer; columns of a
     /// table are whitened and, where there are samples enough, joined by their squares.
     #[arg(long)]
     pub plain_columns: bool,
@@ -109,11 +116,12 @@ impl Kind {
         };
         let mut estimator = match (name, self.batch) {
             (LearnerName::Softmax, rows) => self.softmax(rows, is_table),
+            (LearnerName::TwoLayer, rows) => EstimatorConfig::TwoLayer(self.two_layer(rows)?),
             (LearnerName::Logistic, Some(rows)) => EstimatorConfig::Logistic(batches(rows)),
             (LearnerName::Ovr, Some(rows)) => EstimatorConfig::OneVsRest(batches(rows)),
             (_, Some(_)) => {
                 return Err(Error::input(
-                    "--batch is a setting of --learner logistic, ovr and softmax",
+                    "--batch is a setting of --learner logistic, ovr, softmax and two-layer",
                 ));
             }
             (name, None) => name.defaults(match (self.whiten, self.plain_columns, is_table) {
@@ -122,6 +130,7 @@ impl Kind {
                 (None, _, true) => FeaturesAre::Table,
             }),
         };
+        self.refuse_of_networks(&estimator)?;
         match &mut estimator {
             EstimatorConfig::Fisher(config) | EstimatorConfig::Ridge(config) => {
                 config.iterations = self.iterations.unwrap_or(config.iterations);
@@ -137,6 +146,13 @@ impl Kind {
                 self.refuse_of_least_squares()?;
                 config.interval = self.interval.unwrap_or(config.interval);
                 self.set_rates(&mut config.learning_rate, &mut config.iterations);
+            }
+            EstimatorConfig::TwoLayer(_) => {
+                self.refuse_of_least_squares()?;
+                refuse(
+                    &[(self.interval.is_some(), "--interval")],
+                    "logistic, ovr and softmax",
+                )?;
             }
             _ => {
                 self.refuse_of_logistic()?;
@@ -198,12 +214,42 @@ impl Kind {
         EstimatorConfig::Softmax(config)
     }
 
+    /// A network, on mini-batches of so many samples.
+    fn two_layer(&self, rows: Option<usize>) -> Result<TwoLayerConfig> {
+        let mut config = TwoLayerConfig::default();
+        config.batches.rows = rows.unwrap_or(config.batches.rows);
+        config.iterations = self.iterations.unwrap_or(config.iterations);
+        config.hidden_units = self.hidden_units.unwrap_or(config.hidden_units);
+        config.activation = self.activation.map_or(config.activation, Into::into);
+        match self.learning_rate[..] {
+            [] => (),
+            [hidden, output] => (config.hidden_rate, config.output_rate) = (hidden, output),
+            _ => {
+                return Err(Error::input(
+                    "--learning-rate of --learner two-layer takes two: that of the hidden layer and that of the other",
+                ));
+            }
+        }
+        Ok(config)
+    }
+
+    fn refuse_of_networks(&self, estimator: &EstimatorConfig) -> Result<()> {
+        let given = [
+            (self.hidden_units.is_some(), "--hidden-units"),
+            (self.activation.is_some(), "--activation"),
+        ];
+        match estimator {
+            EstimatorConfig::TwoLayer(_) => Ok(()),
+            _ => refuse(&given, "two-layer"),
+        }
+    }
+
     fn refuse_of_logistic(&self) -> Result<()> {
         let given = [
             (self.interval.is_some(), "--interval"),
             (!self.learning_rate.is_empty(), "--learning-rate"),
         ];
-        refuse(&given, "logistic, ovr and softmax")
+        refuse(&given, "logistic, ovr, softmax and two-layer")
     }
 
     fn refuse_of_least_squares(&self) -> Result<()> {
@@ -248,6 +294,26 @@ pub enum LearnerName {
     Ovr,
     /// Softmax regression of three classes or more, in mini-batches (ovr had this name before).
     Softmax,
+    /// A network with one hidden layer, in mini-batches.
+    TwoLayer,
+}
+
+/// What becomes of the sums of hidden units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ActivationName {
+    /// z^2 - 1.
+    Hermite,
+    /// z + z^2 / 5.
+    Quadratic,
+}
+
+impl From<ActivationName> for Activation {
+    fn from(name: ActivationName) -> Self {
+        match name {
+            ActivationName::Hermite => Self::Hermite,
+            ActivationName::Quadratic => Self::Quadratic,
+        }
+    }
 }
 
 impl LearnerName {
@@ -274,6 +340,7 @@ impl LearnerName {
                 FeaturesAre::Plain => SoftmaxRegressionConfig::standardized(),
                 _ => SoftmaxRegressionConfig::default(),
             }),
+            Self::TwoLayer => EstimatorConfig::TwoLayer(TwoLayerConfig::default()),
         }
     }
 }

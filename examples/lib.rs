@@ -6,7 +6,7 @@
 //! * `thermometers.rs`: the scheme below, with encrypted numbers instead of images.
 //!
 //! `cargo run --release -p tapetum-examples --example train_encrypted` runs the first. What the README
-//! and the pages of `docs/` show of Rust is compiled here.
+//! and the pages of `docs/` show of Rust is compiled here; `docs/networks.md` shows `tapetum-nets`, and is compiled there.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -23,3 +23,7 @@ mod architecture {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/design.md")]
 mod design {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/bootstrapping.md")]
+mod bootstrapping {}

@@ -9,8 +9,9 @@
 //! - **circles**: within a crate, files do not use each other in a circle.
 //!
 //! `cargo run -p xtask -- circles` prints all circles, accepted ones too.
-//! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons, and
-//! `cargo run -p xtask --features page -- page` makes the browser's page.
+//! `cargo run -p xtask -- remez` computes the polynomials of encrypted comparisons,
+//! `cargo run -p xtask --features page -- page` makes the browser's page, and
+//! `cargo run -p xtask --features dist -- dist` a release.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 mod circles;
+#[cfg(feature = "dist")]
+mod dist;
 mod layering;
 mod metadata;
 mod minimax;
@@ -25,12 +28,14 @@ mod minimax;
 mod page;
 mod sign;
 mod source;
+mod tools;
 
 const USAGE: &str = "\
 Checks of the workspace that cargo does not make, and tables that are committed.
 
 Usage: cargo run -p xtask -- <check|circles|remez>
        cargo run -p xtask --features page -- page [DIR]
+       cargo run -p xtask --features dist -- dist [DIR] [--page DIR] [--complete]
 
 Commands:
   check    fail on a dependency arrow that the architecture does not allow, on `unsafe`
@@ -40,65 +45,59 @@ Commands:
   remez    compute the minimax polynomials of encrypted comparisons, and write their table
   page     compile the browser's page into DIR (target/page), for `tapetum serve --page DIR`;
            takes the compiler's target wasm32-unknown-unknown
+  dist     make a release in DIR (target/tapetum-VERSION), which is described in docs/release.md;
+           `dist --help` has its options
 
 Exit status: 0 all rules hold, 1 a rule is broken, 2 the command could not be carried out.";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (Some("check"), None) => match check(&workspace_root()) {
-            Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
-            Ok(violations) => {
-                for violation in &violations {
-                    eprintln!("error: {violation}\n");
-                }
-                eprintln!("{} rule violation(s)", violations.len());
-                ExitCode::FAILURE
-            }
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::from(2)
-            }
-        },
-        (Some("circles"), None) => match circles(&workspace_root()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::from(2)
-            }
-        },
-        (Some("remez"), None) => match sign::write_table(&workspace_root()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::from(2)
-            }
-        },
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = workspace_root();
+    let carried_out = match words[..] {
+        ["check"] => return checked(&root),
+        ["circles"] => circles(&root),
+        ["remez"] => sign::write_table(&root),
         #[cfg(feature = "page")]
-        (Some("page"), dir) => {
-            let root = workspace_root();
-            let dir = dir.map_or_else(|| root.join("target/page"), PathBuf::from);
-            match page::make(&root, &dir) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("error: {error:#}");
-                    ExitCode::from(2)
-                }
-            }
-        }
-        #[cfg(not(feature = "page"))]
-        (Some("page"), _) => {
-            eprintln!(
-                "error: the page takes a feature: cargo run -p xtask --features page -- page"
-            );
-            ExitCode::from(2)
-        }
-        (Some("help" | "-h" | "--help"), None) => {
+        ["page"] => page::make(&root, &root.join("target/page")),
+        #[cfg(feature = "page")]
+        ["page", dir] => page::make(&root, Path::new(dir)),
+        #[cfg(feature = "dist")]
+        ["dist", ref rest @ ..] => dist::Dist::from_words(rest.iter().copied()).make(&root),
+        #[cfg(not(feature = "dist"))]
+        [command @ ("page" | "dist"), ..] => Err(anyhow::anyhow!(
+            "it takes a feature: cargo run -p xtask --features {command} -- {command}"
+        )),
+        ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
         _ => {
             eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match carried_out {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn checked(root: &Path) -> ExitCode {
+    match check(root) {
+        Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(violations) => {
+            for violation in &violations {
+                eprintln!("error: {violation}\n");
+            }
+            eprintln!("{} rule violation(s)", violations.len());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
     }

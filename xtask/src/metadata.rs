@@ -1,10 +1,11 @@
 //! What `cargo metadata` says about the packages of the workspace.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde::Deserialize;
+
+use crate::tools::{cargo, output};
 
 /// A package of the workspace with the dependencies its manifest declares.
 #[derive(Debug, Deserialize)]
@@ -73,20 +74,13 @@ struct Metadata {
 /// `--no-deps` reads the manifests alone: it needs neither the network nor an up-to-date lock file,
 /// and it reports dependencies as declared, before any feature or target is chosen.
 pub fn workspace_packages(root: &Path) -> anyhow::Result<Vec<Package>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(&cargo)
+    let mut command = cargo();
+    command
         .args(["metadata", "--format-version", "1", "--no-deps"])
-        .current_dir(root)
-        .output()
-        .with_context(|| format!("cannot run {}", Path::new(&cargo).display()))?;
-    if !output.status.success() {
-        bail!(
-            "cargo metadata failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
+        .current_dir(root);
+    let text = output(&mut command)?;
     let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("cannot read cargo metadata's output")?;
+        serde_json::from_str(&text).context("cannot read cargo metadata's output")?;
     Ok(metadata.packages)
 }
 

@@ -3,13 +3,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::tools::{cargo, output, rustc};
+
 const PACKAGE: &str = "tapetum-web";
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What it is compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 /// What cargo calls the module.
 const MODULE: &str = "tapetum_web.wasm";
 /// How the page calls it.
@@ -19,6 +21,15 @@ const WORKER: &str = "worker.js";
 /// Flags for the compiler, unless the environment has others.
 const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const FLAGS: &str = "-C target-feature=+simd128";
+
+/// Whether the compiler has the target, or cargo is to compile the target's standard library as well.
+pub fn can_be_compiled() -> bool {
+    if std::env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some() {
+        return true;
+    }
+    let arguments = ["--print", "target-libdir", "--target", TARGET];
+    output(rustc().args(arguments)).is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+}
 
 /// Writes the page into a folder.
 pub fn make(root: &Path, dir: &Path) -> anyhow::Result<()> {
@@ -51,13 +62,13 @@ pub fn make(root: &Path, dir: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", worker.display()))?;
     println!("The page is in {}", dir.display());
     println!("Serve it with: tapetum serve --page {}", dir.display());
+    println!("Build it into the server: TAPETUM_PAGE as an absolute path, when cargo compiles");
     Ok(())
 }
 
 fn compile(root: &Path, target_dir: &Path) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let flags = std::env::var_os(FLAGS_VARIABLE).unwrap_or_else(|| OsString::from(FLAGS));
-    let status = Command::new(cargo)
+    let status = cargo()
         .args([
             "build",
             "--locked",

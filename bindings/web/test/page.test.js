@@ -1,7 +1,7 @@
 // The page from end to end: a real browser, a real server, and a record of every byte that the browser sends.
 //
-// TAPETUM names the command and PAGE the folder of the page, as xtask makes it; CHROMIUM may name the browser, and
-// SCREENSHOTS a folder for pictures of the page.
+// TAPETUM names the command, with the page inside. PAGE may name the folder of another page, as xtask makes it, CHROMIUM the
+// browser, and SCREENSHOTS a folder for pictures of the page.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,8 +15,8 @@ import { png, silhouette } from "./images.js";
 import { search, searchWords, trace, traceNumbers } from "./traces.js";
 import { record } from "./wire.js";
 
-const { CHROMIUM = "/usr/bin/chromium", SCREENSHOTS } = process.env;
-const [TAPETUM, PAGE] = [process.env.TAPETUM, process.env.PAGE].map((path) => resolve(path ?? ""));
+const { CHROMIUM = "/usr/bin/chromium", PAGE, SCREENSHOTS } = process.env;
+const TAPETUM = resolve(process.env.TAPETUM ?? "");
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // Of the training: of these images the demo holds out as many as TEST.
 const IMAGES = 300;
@@ -41,9 +41,12 @@ function tapetumAs(who, ...args) {
 }
 
 before(async () => {
-  const args = ["--json", "serve", "--data", "srv", "--listen", "127.0.0.1:0", "--log", "quiet", "--page", PAGE];
-  serving = spawn(TAPETUM, args, { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
+  // An empty folder and no environment: what the server serves is in the command.
+  const page = PAGE === undefined ? [] : ["--page", resolve(PAGE)];
+  const args = ["--json", "serve", "--data", "srv", "--listen", "127.0.0.1:0", "--log", "quiet", ...page];
+  serving = spawn(TAPETUM, args, { cwd: dir, env: {}, stdio: ["ignore", "pipe", "inherit"] });
   const said = JSON.parse((await serving.stdout.take(1).toArray()).toString());
+  assert.equal(said.page, `${said.url}/page/`, "the command has no page inside: see docs/page.md");
   token = said.token;
   connection = ["--server", said.url, "--fingerprint", said.fingerprint];
   const kind = ["--learner", "linear-means"];

@@ -42,3 +42,7 @@ pub use several::{
     EncryptedSeveral, EncryptedSeveralScores, SeveralNetwork, SeveralPlan, decrypt_several,
     encrypt_several,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/networks.md")]
+mod page {}

@@ -22,8 +22,8 @@ pub struct Config {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Where metrics are to be had, without TLS and token: an address that only the operator reaches.
     pub metrics: Option<SocketAddr>,
-    /// The folder of the browser's page, if there is to be one.
-    pub page: Option<PathBuf>,
+    /// Where the browser's page comes from.
+    pub page: PageSource,
     /// What callers may ask for.
     pub limits: Limits,
     /// Settings of the workers in this process.
@@ -53,7 +53,7 @@ impl Config {
             names: Vec::new(),
             certificate: None,
             metrics: None,
-            page: None,
+            page: PageSource::default(),
             limits: Limits::default(),
             work: Work::default(),
         }
@@ -66,6 +66,18 @@ impl Config {
             None => format!("sqlite:{}?mode=rwc", self.data.join("service.db").display()),
         }
     }
+}
+
+/// Where the browser's page comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PageSource {
+    /// From the program itself: the page that was built in, if one was.
+    #[default]
+    BuiltIn,
+    /// From a folder, read at the start.
+    Folder(PathBuf),
+    /// There is to be none.
+    Nowhere,
 }
 
 /// What callers may ask for.

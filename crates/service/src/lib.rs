@@ -31,7 +31,7 @@ mod token_cache;
 mod watched;
 
 pub use backup::{BackupError, Manifest};
-pub use config::{Config, Limits, Work};
+pub use config::{Config, Limits, PageSource, Work};
 pub use error::{Error, ErrorKind, StartError};
 pub use server::{Operator, Server, WorkerProcess};
 pub use store::audit;

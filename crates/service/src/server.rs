@@ -43,6 +43,7 @@ const OPERATOR: &str = "operator";
 pub struct Server {
     app: App,
     address: SocketAddr,
+    has_page: bool,
     fingerprint: String,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
@@ -63,7 +64,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let mut folder = DataFolder::open(&config.data)?;
         let tls = Tls::open(&config)?;
-        let page = config.page.as_deref().map(Page::read).transpose()?;
+        let page = Page::open(&config.page)?;
+        let has_page = page.is_some();
         let metrics = config.metrics.map(listen).transpose()?;
         let listener = listen(config.listen)?;
         listener.set_nonblocking(true)?;
@@ -120,6 +122,7 @@ impl Server {
             metrics,
             app,
             address,
+            has_page,
             fingerprint: tls.fingerprint,
             handle,
             serving,
@@ -133,6 +136,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it shows browsers a page, at `/page/`.
+    pub fn has_page(&self) -> bool {
+        self.has_page
     }
 
     /// Where metrics are to be had, if they are.

@@ -9,7 +9,7 @@ use serde_json::json;
 use tapetum::Result;
 use tapetum::remote::block_on;
 use tapetum::remote::client::NewToken;
-use tapetum_service::Server;
+use tapetum_service::{PageSource, Server};
 
 use crate::console::Console;
 use crate::options::{LogFormat, Place, Power, end_wanted, failed};
@@ -66,9 +66,12 @@ pub struct Serve {
     /// Serve Prometheus metrics at this address, without TLS and token.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
-    /// Serve the browser's page from this folder, as `cargo run -p xtask --features page -- page` makes it.
+    /// Serve the browser's page from this folder, in place of the page that was built in.
     #[arg(long, value_name = "DIR")]
     pub page: Option<PathBuf>,
+    /// Serve no page to browsers.
+    #[arg(long, conflicts_with = "page")]
+    pub no_page: bool,
     /// How the log on standard error is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
@@ -80,7 +83,11 @@ pub fn run(args: &Serve, console: &Console) -> Result<()> {
     let mut config = args.power.at(&args.place)?;
     config.listen = args.listen;
     config.metrics = args.metrics;
-    config.page.clone_from(&args.page);
+    config.page = match &args.page {
+        Some(folder) => PageSource::Folder(folder.clone()),
+        None if args.no_page => PageSource::Nowhere,
+        None => PageSource::BuiltIn,
+    };
     config.names.clone_from(&args.names);
     config.certificate = args.certificate.clone().zip(args.private_key.clone());
     let days = u64::from(args.retention);
@@ -102,7 +109,7 @@ pub fn run(args: &Serve, console: &Console) -> Result<()> {
             ),
             false => None,
         };
-        announce(&server, first.as_ref(), args.page.is_some(), console.json);
+        announce(&server, first.as_ref(), args.no_page, console.json);
         end_wanted().await?;
         eprintln!("Shutting down: open requests may finish, jobs resume at the next start.");
         server.stop().await;
@@ -111,20 +118,23 @@ pub fn run(args: &Serve, console: &Console) -> Result<()> {
 }
 
 /// Tells what a client needs. It is printed, not logged: logs are kept.
-fn announce(server: &Server, first: Option<&NewToken>, has_page: bool, json: bool) {
+fn announce(server: &Server, first: Option<&NewToken>, no_page_wanted: bool, json: bool) {
     let url = format!("https://{}", server.address());
     let fingerprint = server.fingerprint();
     let token = first.map(|token| token.token.as_str());
+    let page = server.has_page().then(|| format!("{url}/page/"));
     if json {
         println!(
             "{}",
-            json!({"url": url, "fingerprint": fingerprint, "token": token})
+            json!({"url": url, "fingerprint": fingerprint, "token": token, "page": page})
         );
         return;
     }
     println!("Listening at {url}\nCertificate  {fingerprint}");
-    if has_page {
-        println!("Page         {url}/page/");
+    match page {
+        Some(page) => println!("Page         {page}"),
+        None if no_page_wanted => {}
+        None => println!("Page         none is built in; --page DIR serves one"),
     }
     if let Some(token) = token {
         println!(

@@ -1,4 +1,4 @@
-//! The browser's page: a few files of a folder, read once when the server starts.
+//! The browser's page: a few files, built in or read from a folder when the server starts.
 //!
 //! The headers keep the page to its word. It loads nothing from anywhere else and talks to nobody but its own server, and
 //! the worker that holds the secret key may not talk to anybody at all: a worker obeys the policy that comes with its own
@@ -17,9 +17,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
+use crate::config::PageSource;
 use crate::error::Error;
 use crate::error::StartError;
 
+/// The files that were built in: names and contents. None, unless `build.rs` was given a folder.
+const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 /// What is shown first, and what a folder must have to be a page.
 const INDEX: &str = "index.html";
 /// Where it is.
@@ -48,6 +51,17 @@ struct PageFile {
     tag: String,
 }
 
+impl PageFile {
+    fn new(media_type: &'static str, content: Bytes) -> Self {
+        let tag = format!("\"{}\"", blake3::hash(&content).to_hex());
+        Self {
+            media_type,
+            content,
+            tag,
+        }
+    }
+}
+
 /// The types of files that a page is made of; others in its folder are left alone.
 fn media_type(name: &str) -> Option<&'static str> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -65,11 +79,29 @@ fn media_type(name: &str) -> Option<&'static str> {
 }
 
 impl Page {
-    /// Reads the files of a folder, not those of folders in it.
+    /// The page of a server, if it has one.
     ///
     /// # Errors
-    /// [`StartError::Page`] if it is no page.
-    pub fn read(dir: &FilePath) -> Result<Self, StartError> {
+    /// [`StartError::Page`] if a folder was named that is no page.
+    pub fn open(source: &PageSource) -> Result<Option<Self>, StartError> {
+        match source {
+            PageSource::BuiltIn => Ok(Self::built_in()),
+            PageSource::Folder(dir) => Self::read(dir).map(Some),
+            PageSource::Nowhere => Ok(None),
+        }
+    }
+
+    fn built_in() -> Option<Self> {
+        let file = |&(name, content): &(&'static str, &'static [u8])| {
+            let file = PageFile::new(media_type(name)?, Bytes::from_static(content));
+            Some((name.to_owned(), file))
+        };
+        let files: BTreeMap<_, _> = BUILT_IN.iter().filter_map(file).collect();
+        (!files.is_empty()).then_some(Self(files))
+    }
+
+    /// Reads the files of a folder, not those of folders in it.
+    fn read(dir: &FilePath) -> Result<Self, StartError> {
         let refused = |reason: String| StartError::Page(dir.to_owned(), reason);
         let unreadable = |e: std::io::Error| refused(e.to_string());
         let mut files = BTreeMap::new();
@@ -91,13 +123,7 @@ impl Page {
                 return Err(refused(most));
             }
             let content = Bytes::from(fs::read(entry.path()).map_err(unreadable)?);
-            let tag = format!("\"{}\"", blake3::hash(&content).to_hex());
-            let file = PageFile {
-                media_type,
-                content,
-                tag,
-            };
-            files.insert(name, file);
+            files.insert(name, PageFile::new(media_type, content));
         }
         if files.contains_key(INDEX) {
             Ok(Self(files))
@@ -166,6 +192,21 @@ const CROSS_ORIGIN_RESOURCE: HeaderName = HeaderName::from_static("cross-origin-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_was_built_in_is_whole() {
+        let page = Page::open(&PageSource::BuiltIn).unwrap();
+        assert_eq!(
+            page.is_some(),
+            option_env!("TAPETUM_PAGE").is_some_and(|dir| !dir.is_empty())
+        );
+        if let Some(Page(files)) = page {
+            for name in [INDEX, "worker.js", "tapetum_bg.wasm"] {
+                assert!(files.contains_key(name), "{name}");
+            }
+        }
+        assert!(Page::open(&PageSource::Nowhere).unwrap().is_none());
+    }
 
     #[test]
     fn only_files_of_a_page_are_served_and_each_with_its_policy() {

@@ -7,6 +7,7 @@ use crate::common::{Data, Place};
 use base64::Engine;
 use serde_json::Value;
 use tapetum_client::{JobKind, Scope};
+use tapetum_service::PageSource;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -127,7 +128,7 @@ async fn an_answer_that_is_not_taken_is_not_kept() {
     let place = Place::new(|config| {
         config.limits.window = Duration::from_secs(1);
         config.limits.rate = 1 << 20;
-        config.page = Some(folder.path().to_owned());
+        config.page = PageSource::Folder(folder.path().to_owned());
     })
     .await;
     let mut stream = connect(&place).await;

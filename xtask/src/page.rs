@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::tools::{cargo, output, rustc};
+use crate::tools::cargo;
+#[cfg(feature = "dist")]
+use crate::tools::{output, rustc};
 
 const PACKAGE: &str = "tapetum-web";
 /// What it is compiled for.
@@ -23,6 +25,7 @@ const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const FLAGS: &str = "-C target-feature=+simd128";
 
 /// Whether the compiler has the target, or cargo is to compile the target's standard library as well.
+#[cfg(feature = "dist")]
 pub fn can_be_compiled() -> bool {
     if std::env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some() {
         return true;

@@ -11,7 +11,7 @@ pub fn cargo() -> Command {
 }
 
 /// The compiler that cargo takes.
-#[cfg(feature = "page")]
+#[cfg(feature = "dist")]
 pub fn rustc() -> Command {
     program("RUSTC", "rustc")
 }

@@ -34,7 +34,7 @@ impl TwoLayer {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`LearnError::Config`] names the setting that is out of range.
+    /// [`LearnError::Config`](crate::LearnError::Config) names the setting that is out of range.
     pub fn new(config: TwoLayerConfig) -> Result<Self> {
         let TwoLayerConfig {
             hidden_units,

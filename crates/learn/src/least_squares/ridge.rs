@@ -44,7 +44,7 @@ use crate::task::Task;
 /// ```no_run
 /// # use tapetum_ckks::*; use tapetum_learn::*;
 /// # fn read_part(index: usize) -> Batch { unimplemented!() }
-/// # fn run(ridge: Ridge, evaluator: &Evaluator, layout: Layout, task: Task) -> Result<LinearModel> {
+/// # fn run(ridge: Ridge, evaluator: &Evaluator, layout: Layout, task: Task) -> Result<EncryptedModel> {
 /// let mut training = ridge.begin(SessionStart::new(evaluator, &layout, task, None))?;
 /// for part in 0..10 {
 ///     training.add(&read_part(part), &mut |_| ())?;

@@ -12,7 +12,7 @@ use tapetum_learn::{
     LogisticRegressionConfig, MiniBatches, Session, SessionStart, Task, Training,
 };
 
-use crate::draft::Draft;
+use crate::draft::{Draft, comes_back};
 
 /// A state may have two ciphertexts of all levels.
 const MAX_PAYLOAD: u64 = 4 << 20;
@@ -23,35 +23,23 @@ const CHOICE: usize = 16;
 
 /// A checkpoint, of a training with bootstraps or of one without.
 pub fn checkpoint(data: &[u8]) -> bool {
-    let Some(draft) = Draft::of(data) else {
-        return false;
-    };
     let place = &*PLACE;
-    let read = |bytes: &[u8]| Bundle::from_bytes(&place.parameters, bytes);
-    let (bytes, Some(bundle)) = draft.fitted_up_to(MAX_PAYLOAD, read) else {
-        return false;
-    };
-    let bootstrap: Option<&dyn Bootstrap> = match data[CHOICE] % 2 {
-        0 => None,
-        _ => Some(&Never),
-    };
-    match place.resume(bootstrap, bundle) {
-        Ok(training) => {
-            let again = training.checkpoint(INPUTS).expect("as it was read");
-            assert_eq!(again.to_bytes(), bytes);
-            let iterations = training.gradient_descent().iterations();
-            assert_eq!(
-                training.next_batch(2).is_some(),
-                training.iteration() < iterations
-            );
-            let _ = training.model().map_err(|error| error.to_string());
-            true
-        }
-        Err(error) => {
-            let _ = error.to_string();
-            false
-        }
-    }
+    comes_back(data, (&place.parameters, MAX_PAYLOAD), |bundle| {
+        // A bundle was read, so there are more bytes than this.
+        let bootstrap: Option<&dyn Bootstrap> = match data[CHOICE] % 2 {
+            0 => None,
+            _ => Some(&Never),
+        };
+        let training = place.resume(bootstrap, bundle)?;
+        let iterations = training.gradient_descent().iterations();
+        assert_eq!(
+            training.next_batch(2).is_some(),
+            training.iteration() < iterations
+        );
+        let _ = training.model().map_err(|error| error.to_string());
+        let again = training.checkpoint(INPUTS).expect("as it was read");
+        Ok(again.to_bytes())
+    })
 }
 
 /// Keys for two iterations on samples of five features.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use tapetum_ckks::Parameters;
-use tapetum_ckks::wire::{Header, WireError, inspect};
+use tapetum_ckks::wire::{Bundle, Header, WireError, inspect};
+use tapetum_learn::LearnError;
 
 const MAGIC: &[u8; 8] = b"TAPETUM\0";
 const FRONT: usize = 48;
@@ -24,6 +25,31 @@ pub fn parameters() -> &'static Parameters {
         Parameters::from_bytes(bytes).expect("a known-answer file")
     });
     &PARAMETERS
+}
+
+/// A bundle of these parameters, of up to so many bytes of ciphertexts, that comes out of `again` as it was.
+pub fn comes_back(
+    data: &[u8],
+    (parameters, most): (&Parameters, u64),
+    again: impl FnOnce(Bundle<'_>) -> Result<Vec<u8>, LearnError>,
+) -> bool {
+    let Some(draft) = Draft::of(data) else {
+        return false;
+    };
+    let read = |bytes: &[u8]| Bundle::from_bytes(parameters, bytes);
+    let (bytes, Some(bundle)) = draft.fitted_up_to(most, read) else {
+        return false;
+    };
+    match again(bundle) {
+        Ok(again) => {
+            assert_eq!(again, bytes);
+            true
+        }
+        Err(error) => {
+            let _ = error.to_string();
+            false
+        }
+    }
 }
 
 /// The parts of a file that are not put right.

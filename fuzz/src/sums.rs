@@ -10,36 +10,23 @@ use tapetum_learn::{
     SessionStart, Task, Totals, label_kind_of_sums,
 };
 
-use crate::draft::Draft;
+use crate::draft::{Draft, comes_back};
 
 /// Sums have several ciphertexts of all levels.
 const MAX_PAYLOAD: u64 = 4 << 20;
 
 /// Sums of ridge regression, the start of a pass, or sums of a pass.
 pub fn sums(data: &[u8]) -> bool {
-    let Some(draft) = Draft::of(data) else {
-        return false;
-    };
     let place = &*PLACE;
-    let read = |bytes: &[u8]| Bundle::from_bytes(&place.parameters, bytes);
-    let (bytes, Some(bundle)) = draft.fitted_up_to(MAX_PAYLOAD, read) else {
-        return false;
-    };
-    let again = match bundle.kind() {
-        PassStart::KIND => place.start(bundle),
-        PartialSums::KIND => place.partial(bundle),
-        _ => place.of_ridge(bundle),
-    };
-    match again {
-        Ok(again) => {
-            assert_eq!(again, bytes);
-            true
-        }
-        Err(error) => {
-            let _ = error.to_string();
-            false
-        }
-    }
+    comes_back(
+        data,
+        (&place.parameters, MAX_PAYLOAD),
+        |bundle| match bundle.kind() {
+            PassStart::KIND => place.start(bundle),
+            PartialSums::KIND => place.partial(bundle),
+            _ => place.of_ridge(bundle),
+        },
+    )
 }
 
 /// Keys for a regression on four samples of one feature, under the key of a known-answer file.

@@ -83,16 +83,8 @@ impl<'a> DiagonalGradient<'a> {
 }
 
 impl Summands for DiagonalGradient<'_> {
-    fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn task(&self) -> Task {
-        self.task
+    fn setting(&self) -> (&Evaluator, &Layout, Task) {
+        (&self.evaluator, &self.layout, self.task)
     }
 
     /// Two blocks are a pair, and scores of many go through the softmax together.

@@ -197,9 +197,7 @@ impl Session for DiagonalTraining<'_> {
             false => 1 + descent.softmax_bootstraps(features.layout(), task.classes)?,
         };
         let counter = Counter::new(cost + bootstraps * BOOTSTRAP_COST, progress);
-        let start = self.start(self.iteration, &totals, &counter)?;
-        let sums = self.gradient.sums(&start, &samples, &counter)?;
-        self.advance(start, sums, &counter)
+        self.go_over(self.iteration, (&samples, &totals), &counter)
     }
 
     fn iteration(&self) -> Option<usize> {

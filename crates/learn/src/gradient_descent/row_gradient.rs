@@ -118,16 +118,8 @@ impl RowGradient {
 }
 
 impl Summands for RowGradient {
-    fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn task(&self) -> Task {
-        self.task
+    fn setting(&self) -> (&Evaluator, &Layout, Task) {
+        (&self.evaluator, &self.layout, self.task)
     }
 
     fn unit(&self) -> usize {

@@ -221,9 +221,7 @@ impl Session for Training<'_> {
         let is_first = self.iterates.is_zero();
         let cost = descent.iteration_key_switches(features.layout(), *task, is_first);
         let counter = Counter::new(self.bootstrap_cost() + cost, progress);
-        let start = self.start(self.iteration, &totals, &counter)?;
-        let sums = self.gradient.sums(&start, &samples, &counter)?;
-        self.advance(start, sums, &counter)
+        self.go_over(self.iteration, (&samples, &totals), &counter)
     }
 
     fn iteration(&self) -> Option<usize> {

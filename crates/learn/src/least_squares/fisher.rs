@@ -142,20 +142,8 @@ impl FisherSummands {
 }
 
 impl Summands for FisherSummands {
-    fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn task(&self) -> Task {
-        self.task
-    }
-
-    fn weights(&self, _: usize) -> usize {
-        0
+    fn setting(&self) -> (&Evaluator, &Layout, Task) {
+        (&self.evaluator, &self.layout, self.task)
     }
 
     fn forms(&self, start: &PassStart) -> Result<Vec<Form>> {

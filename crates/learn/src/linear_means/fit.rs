@@ -39,20 +39,8 @@ impl MeansSummands {
 }
 
 impl Summands for MeansSummands {
-    fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn task(&self) -> Task {
-        self.task
-    }
-
-    fn weights(&self, _: usize) -> usize {
-        0
+    fn setting(&self) -> (&Evaluator, &Layout, Task) {
+        (&self.evaluator, &self.layout, self.task)
     }
 
     fn forms(&self, start: &PassStart) -> Result<Vec<Form>> {

@@ -62,16 +62,8 @@ impl WholeGradient {
 const MOMENT_UNIT: f64 = 2.0;
 
 impl Summands for WholeGradient {
-    fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn task(&self) -> Task {
-        self.task
+    fn setting(&self) -> (&Evaluator, &Layout, Task) {
+        (&self.evaluator, &self.layout, self.task)
     }
 
     fn unit(&self) -> usize {

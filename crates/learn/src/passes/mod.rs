@@ -33,12 +33,8 @@ pub(crate) use self::sums::{Form, check_forms};
 
 /// What is added up in a pass, for each row of blocks by itself.
 pub(crate) trait Summands: Send + Sync {
-    fn evaluator(&self) -> &Evaluator;
-
-    /// Of the samples, whatever their number.
-    fn layout(&self) -> &Layout;
-
-    fn task(&self) -> Task;
+    /// What computes, the layout of the samples, whatever their number, and what is learned.
+    fn setting(&self) -> (&Evaluator, &Layout, Task);
 
     /// Rows of blocks that are computed together.
     fn unit(&self) -> usize {
@@ -46,7 +42,10 @@ pub(crate) trait Summands: Send + Sync {
     }
 
     /// How many encrypted weights a pass begins with.
-    fn weights(&self, pass: usize) -> usize;
+    fn weights(&self, pass: usize) -> usize {
+        let _ = pass;
+        0
+    }
 
     /// What the sums look like.
     ///
@@ -80,6 +79,18 @@ pub(crate) trait InPasses: Send {
         sums: Vec<Ciphertext>,
         counter: &dyn Count,
     ) -> Result<()>;
+
+    /// A whole pass on this machine, over samples of which these are the totals.
+    fn go_over(
+        &mut self,
+        pass: usize,
+        (samples, totals): (&Samples<'_>, &Totals),
+        counter: &dyn Count,
+    ) -> Result<()> {
+        let start = self.start(pass, totals, counter)?;
+        let sums = self.summands().sums(&start, samples, counter)?;
+        self.advance(start, sums, counter)
+    }
 
     /// The model after the last pass.
     fn finish(self: Box<Self>, counter: &dyn Count) -> Result<LinearModel>;
@@ -174,7 +185,7 @@ impl<'a> Passes<'a> {
         let summands = self.training.summands();
         let sums = sums.into_ciphertexts();
         check_forms(
-            summands.evaluator().parameters(),
+            summands.setting().0.parameters(),
             &sums,
             &summands.forms(start)?,
         )?;
@@ -207,9 +218,7 @@ impl<'a> Passes<'a> {
         let (mut training, counter) = (self.training, Counter::new(total, progress));
         let totals = Totals::of_samples(samples)?;
         for pass in 0..training.total() {
-            let start = training.start(pass, &totals, &counter)?;
-            let sums = training.summands().sums(&start, samples, &counter)?;
-            training.advance(start, sums, &counter)?;
+            training.go_over(pass, (samples, &totals), &counter)?;
         }
         training.finish(&counter)
     }
@@ -229,10 +238,9 @@ impl<'a> PassWorker<'a> {
     /// [`LearnError`] if the share or the start do not fit, levels do not suffice, or a key is missing.
     pub fn add_up(&self, start: &PassStart, (features, labels): &Batch) -> Result<PartialSums> {
         let summands = &*self.0;
-        let evaluator = summands.evaluator();
-        let task = summands.task();
+        let (evaluator, layout, task) = summands.setting();
         let samples = Samples::new(evaluator, features, labels);
-        samples.check_batch(summands.layout(), task, start.level())?;
+        samples.check_batch(layout, task, start.level())?;
         if labels.kind() != start.labels() {
             return Err(malformed(
                 "labels are encrypted in some samples and in the clear in others",

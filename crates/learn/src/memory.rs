@@ -38,6 +38,19 @@ impl TrainingSpec {
         Ok(samples.saturating_add(copies + bootstrapping))
     }
 
+    /// About how many bytes classification takes at most beside its keys, for samples of this shape.
+    pub fn classification_bytes(&self, parameters: &Parameters, samples: &SampleShape) -> u64 {
+        let of_scores = classification_bytes(parameters, samples, self.classes);
+        let Some(units) = self.learner.hidden_units() else {
+            return of_scores;
+        };
+        // The diagonals of a network; what they are taken from, two levels higher; and for each thread two blocks, rotated.
+        let diagonals = units + outputs(self.classes).next_power_of_two();
+        let copies = 2 * diagonals + 24 * rayon::current_num_threads();
+        let network = copies as u64 * ciphertext_bytes(parameters, samples.level);
+        of_scores.saturating_add(network)
+    }
+
     /// Ciphertexts that training holds at a time beside samples and labels.
     fn copies(&self, layout: &Layout) -> usize {
         let computing = 8 * rayon::current_num_threads();

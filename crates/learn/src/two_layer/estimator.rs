@@ -64,6 +64,14 @@ impl TwoLayer {
         &self.config
     }
 
+    /// What classifying samples in this layout by a network for so many classes does; nothing where it would be refused.
+    pub fn classification_counts(&self, samples: &Layout, classes: usize) -> OperationCounts {
+        OperationCounts::key_switches(
+            self.shape(samples, classes)
+                .map_or(0, |shape| shape.classification_key_switches(samples)),
+        )
+    }
+
     /// Where everything lies.
     fn shape(&self, layout: &Layout, classes: usize) -> Result<TwoLayerShape> {
         TwoLayerShape::new(layout, self.config.hidden_units, classes)

@@ -156,9 +156,7 @@ impl TwoLayerModel {
         let blocks = layout.grid_rows();
         let pairs = blocks.div_ceil(2);
         let groups = shape.scores.groups(blocks);
-        let unpacking = shape.unpacking_key_switches() - 1;
-        let cost = unpacking + pairs * shape.forward_key_switches() + groups;
-        let counter = Counter::new(cost, progress);
+        let counter = Counter::new(shape.classification_key_switches(layout), progress);
         let levels = TwoLayerLevels::of_scores();
         let weights = evaluator.lower_to(&self.weights, levels.weights)?;
         let hidden = OnDiagonals {
@@ -173,7 +171,10 @@ impl TwoLayerModel {
             diagonals: hidden.take_apart(&shape.positions, &weights, factor)?,
             counter: &counter,
         };
-        counter.add(unpacking, "unpacking weights");
+        counter.add(
+            shape.positions.unpacking_key_switches(),
+            "unpacking weights",
+        );
         let scores = (0..pairs)
             .into_par_iter()
             .map(|pair| {

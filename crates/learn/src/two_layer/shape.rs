@@ -140,6 +140,14 @@ impl TwoLayerShape {
         layer(&self.hidden) + 2 + layer(&self.output)
     }
 
+    /// Key switches of the scores of samples in this layout, from packed weights to scores that are gathered.
+    pub fn classification_key_switches(&self, samples: &Layout) -> usize {
+        let blocks = samples.grid_rows();
+        self.positions.unpacking_key_switches()
+            + blocks.div_ceil(2) * self.forward_key_switches()
+            + self.scores.groups(blocks)
+    }
+
     /// Key switches of the residuals and of what goes back through the network, for two blocks.
     pub fn backward_key_switches(&self) -> usize {
         let (hidden, output) = (&self.hidden, &self.output);

@@ -95,6 +95,10 @@ async fn by_model(
     }
     let parameters = parameters(app, tenant, &details.parameter_set).await?;
     let (columns, classes, ids) = (details.columns(), details.classes(), details.ids());
+    let recipe = match &details.origin {
+        Origin::Trained(trained) => Some(trained.recipe.clone()),
+        Origin::Plain { .. } => None,
+    };
     let check = move |path: &_, app: &App| {
         let shape = content::sample_shape(path, &parameters, app.caps())?;
         shape.origin.check(&ids, "the model")?;
@@ -104,7 +108,10 @@ async fn by_model(
                 "the samples have {found} features, the model has {columns}"
             )));
         }
-        let memory = classification_bytes(&parameters, &shape, classes);
+        let memory = match &recipe {
+            Some(recipe) => recipe.classification_bytes(&parameters, &shape),
+            None => classification_bytes(&parameters, &shape, classes),
+        };
         let part = &app.memory.classifications;
         part.check(
             "this classification",

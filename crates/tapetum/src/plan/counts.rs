@@ -1,6 +1,6 @@
 //! What a plan will cost, counted.
 
-use tapetum_learn::{EncryptedLabels, Layout, OperationCounts};
+use tapetum_learn::{EncryptedLabels, EstimatorConfig, Layout, OperationCounts, TwoLayer};
 
 use super::Plan;
 
@@ -11,8 +11,13 @@ impl Plan {
     }
 
     /// Classifying samples in this layout: for each row of blocks, as often as there are classes, a
-    /// relinearisation and the sum over features.
+    /// relinearisation and the sum over features. A network is unpacked once and evaluated two rows of blocks at a time.
     pub fn classification_operations(&self, layout: &Layout) -> OperationCounts {
+        if let Some(EstimatorConfig::TwoLayer(config)) = self.learner()
+            && let Ok(network) = TwoLayer::new(*config)
+        {
+            return network.classification_counts(layout, self.classes);
+        }
         let turns = match self.classes {
             2 => 1,
             many => many.next_power_of_two(),

@@ -67,6 +67,7 @@ fn class(error: &Error) -> &'static str {
             | LearnError::Wire(WireError::WrongParameters { .. }) => return "KeyMismatch",
             LearnError::LevelExhausted { .. } => return "LevelExhausted",
             LearnError::OutOfRange { .. }
+            | LearnError::Diverges { .. }
             | LearnError::Eigenvalue { .. }
             | LearnError::WeightOutOfRange { .. } => return "RangeError",
             _ => {}

@@ -141,11 +141,24 @@ pub enum LearnError {
         /// The bound in the settings.
         bound: f64,
     },
+    /// A network whose hidden units grow beyond all use.
+    #[error(
+        "in step {step} the sum of a hidden unit reaches {largest:.2e}, more than {most}: the training diverges. Take \
+         smaller learning rates (--learning-rate HIDDEN,OUTPUT) or whitened features (--whiten)"
+    )]
+    Diverges {
+        /// Counted from 1.
+        step: usize,
+        /// The largest magnitude of a sum.
+        largest: f64,
+        /// The largest that is allowed.
+        most: f64,
+    },
     /// A weight is larger than what weights are bootstrapped as multiples of.
     #[error(
         "a weight reaches {largest:.2} in magnitude, more than the {bound} that it may have when \
-         weights are bootstrapped: encrypted training would silently fail. Take a larger bound, a \
-         smaller learning rate, or fewer iterations"
+         weights are bootstrapped: encrypted training would silently fail. Take a \
+         smaller learning rate (--learning-rate) or fewer iterations (--iterations)"
     )]
     WeightOutOfRange {
         /// The largest |weight|.
@@ -215,7 +228,10 @@ pub enum LearnError {
     #[error("only training in mini-batches goes on from a checkpoint")]
     NotResumable,
     /// A network where only a linear model does.
-    #[error("this takes a linear model, but the model is a network with a hidden layer")]
+    #[error(
+        "the model is a network with a hidden layer, of which there is no file in the clear: classify with the encrypted \
+         model, or train a linear one (--learner)"
+    )]
     NotLinear,
     /// Two objects of different parameters.
     #[error("{0} belongs to other parameters than the rest")]

@@ -139,7 +139,7 @@ pub use scores::EncryptedScores;
 pub use session::{
     Additive, BatchSource, Observer, Phase, Session, SessionStart, Trained, TrainingOptions, train,
 };
-pub use simulation::{PlainClassifier, RangeReport, Simulation};
+pub use simulation::{PlainClassifier, RangeOf, RangeReport, Simulation};
 pub use softmax_regression::{SoftmaxRegression, SoftmaxRegressionConfig};
 pub use tapetum_ckks::{Id, IdError};
 pub use task::{LabelKind, MAX_CLASSES, Task};

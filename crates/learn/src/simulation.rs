@@ -80,10 +80,21 @@ pub struct Simulation {
     pub ranges: RangeReport,
 }
 
-/// The largest arguments of the sigmoid's polynomial. Beyond its interval a polynomial leaves the
+/// Whose range it is that a training must not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeOf {
+    /// Scores, the arguments of the polynomial that stands for the sigmoid or the softmax.
+    Scores,
+    /// The sums of hidden units. Nothing is approximated, but a training in which they grow diverges.
+    HiddenUnits,
+}
+
+/// The largest arguments of the sigmoid's polynomial, or sums of hidden units. Beyond its interval a polynomial leaves the
 /// function that it stands for, and encrypted training fails without a sign.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RangeReport {
+    /// What must stay in the interval.
+    pub of: RangeOf,
     /// The largest |z| of each iteration that evaluates the polynomial, the first of which is
     /// iteration 2; empty for estimators without polynomials.
     pub largest: Vec<f64>,
@@ -99,6 +110,7 @@ impl RangeReport {
     /// For an estimator that evaluates no polynomial.
     pub(crate) fn none() -> Self {
         Self {
+            of: RangeOf::Scores,
             largest: Vec::new(),
             interval: f64::INFINITY,
             weight: 0.0,
@@ -118,7 +130,7 @@ impl RangeReport {
     /// Whether training stays within the interval.
     ///
     /// # Errors
-    /// [`LearnError::OutOfRange`] names the first iteration that leaves it,
+    /// [`LearnError::OutOfRange`] or, for a network, [`LearnError::Diverges`] names the first iteration that leaves it,
     /// [`LearnError::WeightOutOfRange`] tells of weights that become too large.
     pub fn check(&self) -> Result<()> {
         // A NaN, from an overflow, is outside as well.
@@ -129,10 +141,17 @@ impl RangeReport {
                 bound: self.weight_bound,
             }),
             None => Ok(()),
-            Some(i) => Err(LearnError::OutOfRange {
-                iteration: i + 2,
-                largest: self.largest[i],
-                interval: self.interval,
+            Some(i) => Err(match self.of {
+                RangeOf::Scores => LearnError::OutOfRange {
+                    iteration: i + 2,
+                    largest: self.largest[i],
+                    interval: self.interval,
+                },
+                RangeOf::HiddenUnits => LearnError::Diverges {
+                    step: i + 2,
+                    largest: self.largest[i],
+                    most: self.interval,
+                },
             }),
         }
     }
@@ -145,6 +164,7 @@ mod tests {
     #[test]
     fn ranges() {
         let report = |largest: &[f64]| RangeReport {
+            of: RangeOf::Scores,
             largest: largest.to_vec(),
             interval: 8.0,
             weight: 2.0,

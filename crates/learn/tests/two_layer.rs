@@ -239,7 +239,7 @@ fn what_diverges_is_refused() {
     assert!(
         matches!(
             far,
-            Err(LearnError::OutOfRange { .. } | LearnError::WeightOutOfRange { .. })
+            Err(LearnError::Diverges { .. } | LearnError::WeightOutOfRange { .. })
         ),
         "{far:?}"
     );

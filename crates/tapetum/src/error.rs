@@ -239,6 +239,7 @@ fn learn(error: &LearnError) -> ErrorKind {
         | LearnError::Decryption(DecryptionError::Parameters) => ErrorKind::Role,
         LearnError::LevelExhausted { .. }
         | LearnError::OutOfRange { .. }
+        | LearnError::Diverges { .. }
         | LearnError::Encode(_)
         | LearnError::Evaluation(_) => ErrorKind::Computation,
         LearnError::Encryption(_) | LearnError::Decryption(_) => ErrorKind::Unexpected,

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tapetum::folders::Output;
+use tapetum::learn::{EstimatorConfig, RangeOf};
 use tapetum::plan::{DEFAULT_FEATURES, TABLE_FEATURES};
 use tapetum::simulate::{Curve, Simulated};
 use tapetum::units::{bytes, seconds};
 use tapetum::vision::{FeatureSpec, Samples};
-use tapetum::{Progress, Result};
+use tapetum::{Error, Progress, Result};
 use tapetum_report::draw;
 
 use crate::console::{Console, metrics, remarks, undecided};
@@ -79,6 +80,11 @@ fn simulate(args: &Simulate, progress: &dyn Progress) -> Result<Simulated> {
         Samples::Table(table) => (TABLE_FEATURES, Some(table.columns())),
     };
     let plan = args.kind.plan(default, columns, split.train.len())?;
+    if args.export.is_some() && matches!(plan.learner(), Some(EstimatorConfig::TwoLayer(_))) {
+        return Err(Error::input(
+            "--export writes a linear model, and two-layer trains a network: leave --export out, or take another --learner",
+        ));
+    }
     let mut found = Simulated::run(&plan, &split, progress)?;
     if let Some(out) = &args.out {
         found.predictions.write(out)?;
@@ -114,10 +120,15 @@ fn text(found: &Simulated) -> String {
     let ranges = &found.ranges;
     if let Some(interval) = ranges.interval {
         let largest = ranges.largest_z.iter().copied().fold(0.0, f64::max);
-        text += &format!(
-            "Ranges: largest |z| {largest:.2} of {interval:.0} that the polynomial is made \
-             for,"
-        );
+        let largest = match largest < 1e4 {
+            true => format!("{largest:.2}"),
+            false => format!("{largest:.1e}"),
+        };
+        let made_for = match ranges.of {
+            RangeOf::Scores => "that the polynomial is made for",
+            RangeOf::HiddenUnits => "that sums of hidden units may reach",
+        };
+        text += &format!("Ranges: largest |z| {largest} of {interval:.0} {made_for},");
     } else {
         text += "Ranges:";
     }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::features::Features;
 use crate::labels::ClassLabels;
 use crate::plain_model::PlainModel;
-use crate::simulation::{RangeReport, Simulation};
+use crate::simulation::{RangeOf, RangeReport, Simulation};
 use crate::task::outputs;
 
 /// Runs all iterations in the clear: on mini-batches, or on all samples at once.
@@ -61,6 +61,7 @@ pub(crate) fn simulate(
         }
         .into(),
         ranges: RangeReport {
+            of: RangeOf::Scores,
             largest,
             interval: descent.link.interval(),
             weight,

@@ -8,7 +8,7 @@ use super::weights;
 use crate::error::Result;
 use crate::features::{Features, dot};
 use crate::labels::ClassLabels;
-use crate::simulation::{PlainClassifier, RangeReport, Simulation};
+use crate::simulation::{PlainClassifier, RangeOf, RangeReport, Simulation};
 use crate::task::outputs;
 
 /// One layer and its momentum, by rows.
@@ -145,6 +145,7 @@ pub(super) fn simulate(
             units,
         }),
         ranges: RangeReport {
+            of: RangeOf::HiddenUnits,
             largest: ranges,
             interval: TwoLayerConfig::INTERVAL,
             weight,

@@ -8,7 +8,7 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tapetum_learn::{LinearModel, PlainClassifier, PlainModel, RangeReport};
+use tapetum_learn::{LinearModel, PlainClassifier, PlainModel, RangeOf, RangeReport};
 use tapetum_vision::{Pipeline, Split};
 
 use crate::contributor::ranges::Judged;
@@ -66,7 +66,10 @@ pub struct Simulated {
 /// Values that must stay in a range, or encrypted results will be wrong without a sign.
 #[derive(Debug, Serialize)]
 pub struct Ranges {
-    /// The largest |z| of each iteration that evaluates the sigmoid's polynomial.
+    /// Of what they are.
+    #[serde(skip)]
+    pub of: RangeOf,
+    /// The largest |z| of each iteration that evaluates the sigmoid's polynomial, or of each step of a network.
     pub largest_z: Vec<f64>,
     /// The largest |z| for which that polynomial is made; none without a polynomial.
     pub interval: Option<f64>,
@@ -129,6 +132,7 @@ impl Simulated {
             features: plan.features.clone(),
             columns: plan.columns,
             ranges: Ranges {
+                of: reference.ranges.of,
                 largest_z: reference.ranges.largest.clone(),
                 interval: (reference.ranges.interval.is_finite())
                     .then_some(reference.ranges.interval),
